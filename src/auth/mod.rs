@@ -1,0 +1,1 @@
+//! Tokens for Microsoft Graph: credentials and the cache above them.

@@ -1,0 +1,1 @@
+//! A typed client for the part of Microsoft Graph that provisioning needs.

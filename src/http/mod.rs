@@ -1,0 +1,5 @@
+//! Requests and answers: the one door to the network.
+
+mod transport;
+
+pub use transport::Transport;

@@ -1,0 +1,1 @@
+//! The front door: plan, review, apply, again.

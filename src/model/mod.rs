@@ -1,0 +1,21 @@
+//! What both sides of a job are made of: records, values, schemas and the changes between them.
+//!
+//! Pure: no input or output, no clock, no randomness.
+
+mod change;
+mod compare;
+mod filter;
+mod id;
+mod name;
+mod record;
+mod schema;
+mod value;
+
+pub use change::{Change, ChangeId, Operation, Written};
+pub use compare::{fold, values_equal};
+pub use filter::{Filter, all, any, eq, is_in, ne, present, starts_with};
+pub use id::{Class, ObjectId};
+pub use name::Name;
+pub use record::{Attributes, Origin, Record};
+pub use schema::{AttributeSchema, Cardinality, CaseRule, Kind, Mutability, Schema};
+pub use value::Value;

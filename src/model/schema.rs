@@ -1,0 +1,267 @@
+//! What a store's objects may hold.
+
+use std::collections::BTreeMap;
+
+use super::{Class, Name};
+
+/// The attributes of a class, and which of them play a part that the planner must know.
+///
+/// The planner knows nothing of any product: it compares, orders and refuses by schema alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Schema {
+    /// The class that it describes.
+    pub class: Class,
+    /// The attributes by name.
+    pub attributes: BTreeMap<Name, AttributeSchema>,
+    /// The Boolean attribute that says whether an object is active, written by a request of its own.
+    pub status: Option<Name>,
+    /// The attribute that holds when the store made the object.
+    pub created_at: Option<Name>,
+}
+
+impl Schema {
+    /// A schema without attributes.
+    #[must_use]
+    pub fn new(class: Class) -> Self {
+        Self {
+            class,
+            attributes: BTreeMap::new(),
+            status: None,
+            created_at: None,
+        }
+    }
+
+    /// Adds an attribute.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<Name>, attribute: AttributeSchema) -> Self {
+        self.attributes.insert(name.into(), attribute);
+        self
+    }
+
+    /// Names the attribute that says whether an object is active.
+    #[must_use]
+    pub fn with_status(mut self, name: impl Into<Name>) -> Self {
+        self.status = Some(name.into());
+        self
+    }
+
+    /// Names the attribute that holds when the store made the object.
+    #[must_use]
+    pub fn with_created_at(mut self, name: impl Into<Name>) -> Self {
+        self.created_at = Some(name.into());
+        self
+    }
+
+    /// An attribute by name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&AttributeSchema> {
+        self.attributes.get(name)
+    }
+
+    /// Whether this is the attribute that says whether an object is active.
+    #[must_use]
+    pub fn is_status(&self, name: &str) -> bool {
+        self.status.as_deref() == Some(name)
+    }
+}
+
+/// What one attribute may hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AttributeSchema {
+    /// The type of a value.
+    pub kind: Kind,
+    /// One value or several.
+    pub cardinality: Cardinality,
+    /// How text is compared.
+    pub case: CaseRule,
+    /// When it may be written.
+    pub mutability: Mutability,
+    /// Whether an object cannot be made without it.
+    pub required_on_create: bool,
+    /// Whether it can be cleared.
+    pub nullable: bool,
+    /// Whether its value must never be shown: it is in no plan, report or log.
+    pub secret: bool,
+    /// Whether changing it is a rename, which has a guard of its own.
+    pub renames: bool,
+    /// The name space in which a value can be held by one object only.
+    pub unique_in: Option<Name>,
+    /// Whether it ties a deleted object to its source, so that the recycle bin can be searched by it.
+    pub anchor: bool,
+    /// The longest text, in characters.
+    pub max_length: Option<usize>,
+}
+
+impl AttributeSchema {
+    /// A single, readable, writable, nullable attribute of a kind, compared exactly.
+    #[must_use]
+    pub fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            cardinality: Cardinality::Single,
+            case: CaseRule::Exact,
+            mutability: Mutability::ReadWrite,
+            required_on_create: false,
+            nullable: true,
+            secret: false,
+            renames: false,
+            unique_in: None,
+            anchor: false,
+            max_length: None,
+        }
+    }
+
+    /// Text, compared exactly.
+    #[must_use]
+    pub fn text() -> Self {
+        Self::new(Kind::Text)
+    }
+
+    /// True or false.
+    #[must_use]
+    pub fn boolean() -> Self {
+        Self::new(Kind::Boolean)
+    }
+
+    /// Makes it hold several values, a set.
+    #[must_use]
+    pub fn many(mut self) -> Self {
+        self.cardinality = Cardinality::Many;
+        self
+    }
+
+    /// Compares text without regard to case.
+    #[must_use]
+    pub fn ignore_case(mut self) -> Self {
+        self.case = CaseRule::Ignore;
+        self
+    }
+
+    /// Says when it may be written.
+    #[must_use]
+    pub fn with_mutability(mut self, mutability: Mutability) -> Self {
+        self.mutability = mutability;
+        self
+    }
+
+    /// Makes it required when an object is made, and not nullable.
+    #[must_use]
+    pub fn required(mut self) -> Self {
+        self.required_on_create = true;
+        self.nullable = false;
+        self
+    }
+
+    /// Makes it impossible to clear.
+    #[must_use]
+    pub fn not_nullable(mut self) -> Self {
+        self.nullable = false;
+        self
+    }
+
+    /// Keeps its value out of everything that is shown or stored.
+    #[must_use]
+    pub fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+
+    /// Counts a change of it as a rename.
+    #[must_use]
+    pub fn renames(mut self) -> Self {
+        self.renames = true;
+        self
+    }
+
+    /// Lets only one object hold a value in this name space.
+    #[must_use]
+    pub fn unique_in(mut self, space: impl Into<Name>) -> Self {
+        self.unique_in = Some(space.into());
+        self
+    }
+
+    /// Lets the recycle bin be searched by it.
+    #[must_use]
+    pub fn anchor(mut self) -> Self {
+        self.anchor = true;
+        self
+    }
+
+    /// Limits the text, in characters.
+    #[must_use]
+    pub fn with_max_length(mut self, characters: usize) -> Self {
+        self.max_length = Some(characters);
+        self
+    }
+
+    /// Whether an existing object's value can be changed.
+    #[must_use]
+    pub fn is_updatable(&self) -> bool {
+        matches!(self.mutability, Mutability::ReadWrite | Mutability::WriteOnly)
+    }
+
+    /// Whether it can be read back and so compared.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        !self.secret && !matches!(self.mutability, Mutability::WriteOnly)
+    }
+}
+
+/// The type of a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Text.
+    Text,
+    /// True or false.
+    Boolean,
+    /// A whole number.
+    Integer,
+    /// A moment in time.
+    DateTime,
+    /// Bytes.
+    Binary,
+    /// The id of an object of this class.
+    Reference(Class),
+    /// An object of its own.
+    Complex,
+}
+
+/// One value or several. Complete by definition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "an attribute holds one value or several; there is no third"
+)]
+pub enum Cardinality {
+    /// One.
+    Single,
+    /// A set: order and repetition do not matter.
+    Many,
+}
+
+/// How text is compared. Complete by definition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "case matters or it does not")]
+pub enum CaseRule {
+    /// Code point by code point, after Unicode normalisation (NFC).
+    Exact,
+    /// After simple Unicode case folding too.
+    Ignore,
+}
+
+/// When an attribute may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Mutability {
+    /// Read back, written at any time.
+    ReadWrite,
+    /// Written when an object is made, never changed.
+    CreateOnly,
+    /// Set by the store.
+    ReadOnly,
+    /// Written at any time, never read back.
+    WriteOnly,
+}

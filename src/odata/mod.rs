@@ -1,0 +1,1 @@
+//! What is sent in an address: query options, filters, escaping. Pure.

@@ -1,0 +1,127 @@
+//! What a target forbids beside its schema: the seam through which a product's peculiarities reach the planner.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::model::{Attributes, Class, Name, Record, Value};
+
+/// What a target forbids, as it was when planning started. A pure check: the same draft, the same findings.
+pub trait Constraints: fmt::Debug + Send + Sync {
+    /// What would fail if the draft were written.
+    fn check(&self, draft: &Draft<'_>) -> Vec<Finding>;
+
+    /// Values for `%Name%` in expressions that the target knows, such as `Domain`.
+    fn parameters(&self) -> Vec<(Name, Value)> {
+        Vec::new()
+    }
+}
+
+/// No constraints beside the schema.
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct NoConstraints;
+
+impl Constraints for NoConstraints {
+    fn check(&self, _: &Draft<'_>) -> Vec<Finding> {
+        Vec::new()
+    }
+}
+
+/// What is about to be planned for one object.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Draft<'a> {
+    /// The class of the object.
+    pub class: &'a Class,
+    /// What kind of write.
+    pub step: DraftStep,
+    /// The object as it is; `None` for one that is to be created.
+    pub current: Option<&'a Record>,
+    /// What would be written.
+    pub attributes: &'a Attributes,
+}
+
+impl<'a> Draft<'a> {
+    /// A draft of a write.
+    #[must_use]
+    pub fn new(class: &'a Class, step: DraftStep, current: Option<&'a Record>, attributes: &'a Attributes) -> Self {
+        Self {
+            class,
+            step,
+            current,
+            attributes,
+        }
+    }
+}
+
+/// The kind of a drafted write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DraftStep {
+    /// A new object.
+    Create,
+    /// Changed attributes of an existing one.
+    Update,
+    /// Switched off.
+    Disable,
+    /// Switched on.
+    Enable,
+    /// Deleted.
+    Delete,
+}
+
+/// What a constraint found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// How bad it is.
+    pub kind: FindingKind,
+    /// The attribute at fault; `None` if it is the object as a whole.
+    pub attribute: Option<Name>,
+    /// A short stable name of the rule, such as `unverified-domain`.
+    pub rule: Cow<'static, str>,
+    /// What is wrong and what would be right, in one line.
+    pub message: String,
+}
+
+impl Finding {
+    /// A value of an attribute that the target would refuse.
+    pub fn attribute(name: impl Into<Name>, rule: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            kind: FindingKind::Violation,
+            attribute: Some(name.into()),
+            rule: rule.into(),
+            message: message.into(),
+        }
+    }
+
+    /// A write that the target would refuse as a whole.
+    pub fn object(rule: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            kind: FindingKind::Violation,
+            attribute: None,
+            rule: rule.into(),
+            message: message.into(),
+        }
+    }
+
+    /// Something that could not be read, so that nobody knows whether it would fail: a warning.
+    pub fn unknown(rule: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            kind: FindingKind::Unknown,
+            attribute: None,
+            rule: rule.into(),
+            message: message.into(),
+        }
+    }
+}
+
+/// How bad a [`Finding`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FindingKind {
+    /// It would fail.
+    Violation,
+    /// Nobody knows; the entry goes on.
+    Unknown,
+}

@@ -1,0 +1,14 @@
+//! The traits that a host implements to bring its own store, and reference implementations in memory.
+//!
+//! [`Source`] is read, [`Target`] is read and written, [`State`] holds what a job remembers, [`PasswordSink`] takes
+//! initial passwords. Each sentence of their contracts has a case in the conformance suites (feature `testing`).
+
+mod passwords;
+mod source;
+mod state;
+mod target;
+
+pub use passwords::{InitialPassword, PasswordSink};
+pub use source::{Access, Capabilities, Completeness, Cursor, GetSupport, Lookup, Query, Read, Source, SourceExt};
+pub use state::{Batch, Lease, State, StateOperation, Table};
+pub use target::{Anchor, Target};

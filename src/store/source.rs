@@ -1,0 +1,332 @@
+//! What is read: people and groups, from any store.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Class, Filter, Name, ObjectId, Record};
+
+/// A store that can be read.
+///
+/// A read yields what the store holds when it is asked, in any order; two reads may differ. Cancelling (dropping the
+/// stream or future) leaves nothing behind. Nothing is written.
+#[async_trait]
+pub trait Source: fmt::Debug + Send + Sync + 'static {
+    /// A short name for plans and logs, such as `hr`.
+    fn name(&self) -> &str;
+
+    /// What the store is and can do. Asked before calling.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
+
+    /// Looks objects up by id: one answer for each id, in the order asked.
+    ///
+    /// That an object is not there is an answer ([`Lookup::None`]), not an error. Called only where
+    /// [`Capabilities::get`] says so.
+    async fn get(&self, ids: &[ObjectId]) -> Result<Vec<Lookup>> {
+        let _ = ids;
+        Err(
+            Error::new(ErrorKind::Unsupported, "the store cannot look objects up by id")
+                .with_context("store", self.name()),
+        )
+    }
+
+    /// Reads a class: records, then one [`Read::End`] that says whether that was all.
+    ///
+    /// A stream that ends without [`Read::End`], or with an error, counts as partial: what was not in it is not taken
+    /// for gone. A store may apply `query.filter` and `query.select` or yield more; the caller checks again.
+    fn read(&self, query: &Query) -> BoxStream<'_, Result<Read>>;
+}
+
+/// What a store is and can do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// What [`Source::get`] can say.
+    pub get: GetSupport,
+    /// Whether an attribute that a record lacks is empty in the store (as in LDAP), rather than not delivered.
+    pub absent_is_empty: bool,
+    /// The tenant that the store is, where it is one: a link set belongs to one tenant only.
+    pub tenant: Option<Cow<'static, str>>,
+    /// Whether writes are let through. Asked before every apply.
+    pub writes: Access,
+    /// Whether deleted objects can be sought with [`Target::deleted`](super::Target::deleted).
+    pub recycle_bin: bool,
+    /// Whether objects can be sought by attribute with [`Target::find`](super::Target::find).
+    pub find: bool,
+}
+
+impl Capabilities {
+    /// Says what [`Source::get`] can say.
+    #[must_use]
+    pub fn with_get(mut self, get: GetSupport) -> Self {
+        self.get = get;
+        self
+    }
+
+    /// Takes what a record lacks for empty.
+    #[must_use]
+    pub fn with_absent_is_empty(mut self) -> Self {
+        self.absent_is_empty = true;
+        self
+    }
+
+    /// Names the tenant that the store is.
+    #[must_use]
+    pub fn with_tenant(mut self, tenant: impl Into<Cow<'static, str>>) -> Self {
+        self.tenant = Some(tenant.into());
+        self
+    }
+
+    /// Says whether writes are let through.
+    #[must_use]
+    pub fn with_writes(mut self, writes: Access) -> Self {
+        self.writes = writes;
+        self
+    }
+
+    /// Says that deleted objects can be sought.
+    #[must_use]
+    pub fn with_recycle_bin(mut self) -> Self {
+        self.recycle_bin = true;
+        self
+    }
+
+    /// Says that objects can be sought by attribute.
+    #[must_use]
+    pub fn with_find(mut self) -> Self {
+        self.find = true;
+        self
+    }
+}
+
+/// What looking an object up by id can say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum GetSupport {
+    /// The store cannot be asked by id.
+    #[default]
+    Unsupported,
+    /// It can; that it finds nothing proves nothing (a cache, an index that lags).
+    Found,
+    /// It can, and what it does not find is not there.
+    Authoritative,
+}
+
+/// Whether a store lets writes through.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Access {
+    /// It does.
+    #[default]
+    Allowed,
+    /// It does not, for this reason, which also says what to do.
+    Refused(Cow<'static, str>),
+}
+
+/// What to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Query {
+    /// Objects of this class.
+    pub class: Class,
+    /// Only those for which this holds.
+    pub filter: Option<Filter>,
+    /// At least these attributes; all that the store has if `None`.
+    pub select: Option<Arc<[Name]>>,
+    /// Only what changed since.
+    pub since: Option<Cursor>,
+}
+
+impl Query {
+    /// The whole class.
+    #[must_use]
+    pub fn all(class: Class) -> Self {
+        Self {
+            class,
+            filter: None,
+            select: None,
+            since: None,
+        }
+    }
+
+    /// Narrows it down.
+    #[must_use]
+    pub fn with_filter(mut self, filter: Filter) -> Self {
+        self.filter = Some(filter);
+        self
+    }
+
+    /// Names the attributes that are needed.
+    #[must_use]
+    pub fn with_select(mut self, select: impl IntoIterator<Item = Name>) -> Self {
+        self.select = Some(select.into_iter().collect());
+        self
+    }
+}
+
+/// Where a read of changes goes on. Opaque to everyone but the store that made it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Cursor(Box<str>);
+
+impl Cursor {
+    /// A cursor by the store's own text.
+    pub fn new(text: impl Into<Box<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// The store's own text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One step of a read.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Read {
+    /// An object.
+    Record(Record),
+    /// A change feed says that this object was deleted.
+    Deleted(ObjectId),
+    /// The end, always the last step.
+    End {
+        /// Whether that was all.
+        completeness: Completeness,
+        /// Where to go on next time, if the store keeps track of changes.
+        cursor: Option<Cursor>,
+    },
+}
+
+impl Read {
+    /// The end of a read that yielded all there is.
+    #[must_use]
+    pub fn complete() -> Self {
+        Self::End {
+            completeness: Completeness::Complete,
+            cursor: None,
+        }
+    }
+
+    /// The end of a read that broke off, and why.
+    pub fn partial(reason: impl Into<String>) -> Self {
+        Self::End {
+            completeness: Completeness::Partial { reason: reason.into() },
+            cursor: None,
+        }
+    }
+}
+
+/// Whether a read yielded all there is. Complete by definition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::exhaustive_enums, reason = "all was read or not all was")]
+pub enum Completeness {
+    /// All of it.
+    Complete,
+    /// Not all of it: what was not in it may well be there.
+    Partial {
+        /// Why, for people.
+        reason: String,
+    },
+}
+
+impl Completeness {
+    /// Whether all was read.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        matches!(self, Self::Complete)
+    }
+}
+
+/// The answer for one id.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Lookup {
+    /// There is none.
+    None,
+    /// There is one.
+    One(Record),
+    /// The store holds several under this id, which is a fault in its data.
+    Many(Vec<Record>),
+}
+
+impl Lookup {
+    /// The answer for what was found under one id.
+    #[must_use]
+    pub fn from_found(mut records: Vec<Record>) -> Self {
+        match (records.pop(), records.is_empty()) {
+            (None, _) => Self::None,
+            (Some(record), true) => Self::One(record),
+            (Some(record), false) => {
+                records.push(record);
+                Self::Many(records)
+            }
+        }
+    }
+}
+
+/// What callers of a [`Source`] want beside the least that it implements.
+#[async_trait]
+pub trait SourceExt: Source {
+    /// Reads a class into memory, with the word on whether that was all. An error on the way makes it partial.
+    async fn collect(&self, query: &Query) -> (Vec<Record>, Completeness) {
+        let mut records = Vec::new();
+        let mut stream = self.read(query);
+        while let Some(step) = stream.next().await {
+            match step {
+                Ok(Read::Record(record)) => records.push(record),
+                Ok(Read::Deleted(_)) => {}
+                Ok(Read::End { completeness, .. }) => return (records, completeness),
+                Err(error) => {
+                    return (
+                        records,
+                        Completeness::Partial {
+                            reason: error.to_chain(),
+                        },
+                    );
+                }
+            }
+        }
+        let reason = format!("{} stopped without an end mark", self.name());
+        (records, Completeness::Partial { reason })
+    }
+}
+
+impl<T: Source + ?Sized> SourceExt for T {}
+
+macro_rules! forward_source {
+    ($wrapper:ident) => {
+        #[deny(clippy::missing_trait_methods)]
+        #[async_trait]
+        impl<T: Source + ?Sized> Source for $wrapper<T> {
+            fn name(&self) -> &str {
+                (**self).name()
+            }
+
+            fn capabilities(&self) -> Capabilities {
+                (**self).capabilities()
+            }
+
+            async fn get(&self, ids: &[ObjectId]) -> Result<Vec<Lookup>> {
+                (**self).get(ids).await
+            }
+
+            fn read(&self, query: &Query) -> BoxStream<'_, Result<Read>> {
+                (**self).read(query)
+            }
+        }
+    };
+}
+
+forward_source!(Arc);
+forward_source!(Box);

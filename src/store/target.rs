@@ -1,0 +1,103 @@
+//! What is written: the store that a job keeps in step.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+
+use super::Source;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Change, ChangeId, Class, Name, ObjectId, Record, Schema, Value, Written};
+use crate::reconcile::{Constraints, NoConstraints};
+
+/// A store that can be written.
+#[async_trait]
+pub trait Target: Source {
+    /// What objects of a class hold.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] for a class that the target does not have.
+    fn schema(&self, class: &Class) -> Result<Arc<Schema>>;
+
+    /// What else the target forbids, as it is now. Asked once when planning starts.
+    async fn constraints(&self) -> Result<Arc<dyn Constraints>> {
+        Ok(Arc::new(NoConstraints))
+    }
+
+    /// Carries changes out, and answers each exactly once, in any order.
+    ///
+    /// Changes of one object are carried out in the order given; different objects as the target likes, in batches or
+    /// at once. One change that fails stops no other. Deleting what is gone is success. An update does not fail for
+    /// having been made before. An error whose write may have happened all the same says
+    /// [`is_outcome_in_doubt`](Error::is_outcome_in_doubt). Dropping the stream stops sending; what was sent may
+    /// still be carried out.
+    fn write<'a>(&'a self, changes: Vec<Change>) -> BoxStream<'a, (ChangeId, Result<Written>)>;
+
+    /// Finds objects by the value of an attribute: all that hold one of the values, as the schema compares them.
+    ///
+    /// Called only where [`Capabilities::find`](super::Capabilities::find) says so.
+    async fn find(&self, class: &Class, attribute: &Name, values: &[Value]) -> Result<Vec<Record>> {
+        let _ = (class, attribute, values);
+        Err(
+            Error::new(ErrorKind::Unsupported, "the store cannot find objects by attribute")
+                .with_context("store", self.name()),
+        )
+    }
+
+    /// Finds deleted objects that can be restored: all to which one of the anchors leads.
+    ///
+    /// Called only where [`Capabilities::recycle_bin`](super::Capabilities::recycle_bin) says so.
+    async fn deleted(&self, anchors: &[Anchor]) -> Result<Vec<Record>> {
+        let _ = anchors;
+        Err(Error::new(ErrorKind::Unsupported, "the store has no recycle bin").with_context("store", self.name()))
+    }
+}
+
+/// What leads to a deleted object.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Anchor {
+    /// Its id.
+    Id(ObjectId),
+    /// The value of an attribute whose schema says [`anchor`](crate::model::AttributeSchema::anchor).
+    Attribute {
+        /// Of objects of this class.
+        class: Class,
+        /// This attribute.
+        name: Name,
+        /// Holds this value.
+        value: Value,
+    },
+}
+
+macro_rules! forward_target {
+    ($wrapper:ident) => {
+        #[deny(clippy::missing_trait_methods)]
+        #[async_trait]
+        impl<T: Target + ?Sized> Target for $wrapper<T> {
+            fn schema(&self, class: &Class) -> Result<Arc<Schema>> {
+                (**self).schema(class)
+            }
+
+            async fn constraints(&self) -> Result<Arc<dyn Constraints>> {
+                (**self).constraints().await
+            }
+
+            fn write<'a>(&'a self, changes: Vec<Change>) -> BoxStream<'a, (ChangeId, Result<Written>)> {
+                (**self).write(changes)
+            }
+
+            async fn find(&self, class: &Class, attribute: &Name, values: &[Value]) -> Result<Vec<Record>> {
+                (**self).find(class, attribute, values).await
+            }
+
+            async fn deleted(&self, anchors: &[Anchor]) -> Result<Vec<Record>> {
+                (**self).deleted(anchors).await
+            }
+        }
+    };
+}
+
+forward_target!(Arc);
+forward_target!(Box);

@@ -1,0 +1,1 @@
+//! Conformance suites for hosts' own implementations. Exempt from SemVer.
