@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
-use super::{Access, Anchor, Capabilities, Completeness, GetSupport, Lookup, Query, Read, Source, Target};
+use super::{Access, Capabilities, GetSupport, Lookup, Query, Read, Source, Target};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
-    AttributeSchema, Attributes, Cardinality, Change, ChangeId, Class, Kind, Mutability, Name, ObjectId, Operation,
+    Anchor, AttributeSchema, Attributes, Cardinality, Change, ChangeId, Class, Completeness, Kind, Mutability, Name, ObjectId, Operation,
     Record, Schema, Value, Written, values_equal,
 };
 use crate::reconcile::{Constraints, NoConstraints};
