@@ -33,7 +33,10 @@ pub(super) fn integer(value: &Value) -> Option<i64> {
 
 pub(super) fn integer_of_text(text: &str) -> Option<i64> {
     let text = text.trim();
-    if let Some(digits) = text.strip_prefix("&H").filter(|digits| is_all(digits, |b| b.is_ascii_hexdigit())) {
+    if let Some(digits) = text
+        .strip_prefix("&H")
+        .filter(|digits| is_all(digits, |b| b.is_ascii_hexdigit()))
+    {
         // Two's complement, as in Visual Basic.
         return u64::from_str_radix(digits, 16).ok().map(u64::cast_signed);
     }
@@ -132,9 +135,18 @@ mod tests {
             (Value::Null, None),
             (Value::from(true), Some("True")),
             (Value::from(-5), Some("-5")),
-            (Value::from(datetime!(2020-03-16 00:00 -7)), Some("3/16/2020 7:00:00 AM")),
-            (Value::from(datetime!(2020-12-01 12:05:09 UTC)), Some("12/1/2020 12:05:09 PM")),
-            (Value::from(datetime!(2020-12-01 0:05 UTC)), Some("12/1/2020 12:05:00 AM")),
+            (
+                Value::from(datetime!(2020-03-16 00:00 -7)),
+                Some("3/16/2020 7:00:00 AM"),
+            ),
+            (
+                Value::from(datetime!(2020-12-01 12:05:09 UTC)),
+                Some("12/1/2020 12:05:09 PM"),
+            ),
+            (
+                Value::from(datetime!(2020-12-01 0:05 UTC)),
+                Some("12/1/2020 12:05:00 AM"),
+            ),
             (bytes(b""), Some("")),
             (bytes(b"M"), Some("TQ==")),
             (bytes(b"Ma"), Some("TWE=")),

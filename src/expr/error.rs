@@ -27,12 +27,7 @@ pub struct ExpressionError {
 }
 
 impl ExpressionError {
-    pub(super) fn new(
-        text: &str,
-        span: Range<usize>,
-        message: impl Into<String>,
-        accepted: impl Into<String>,
-    ) -> Self {
+    pub(super) fn new(text: &str, span: Range<usize>, message: impl Into<String>, accepted: impl Into<String>) -> Self {
         Self {
             message: message.into(),
             accepted: accepted.into(),
@@ -131,7 +126,9 @@ fn render(text: &str, span: &Range<usize>, message: &str, note: &str) -> String 
     let line_start = before.rfind('\n').map_or(0, |index| index + 1);
     let line = text[line_start..].lines().next().unwrap_or_default();
     // A span may go on in the next line; the carets do not.
-    let marked = text.get(start..span.end.min(line_start + line.len())).unwrap_or_default();
+    let marked = text
+        .get(start..span.end.min(line_start + line.len()))
+        .unwrap_or_default();
     let gutter = " ".repeat(number.to_string().len());
     let shown: String = line
         .chars()

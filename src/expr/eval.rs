@@ -61,7 +61,10 @@ pub(super) fn evaluate<'a>(node: &'a Node, scope: Scope<'a>) -> Result<Item<'a>,
         }),
         NodeKind::Parameter(name) => match scope.context.parameter(name) {
             Some(value) => Ok(Item::Borrowed(value)),
-            None => Err(Stop::fault(&node.span, format!("the parameter %{name}% is not defined"))),
+            None => Err(Stop::fault(
+                &node.span,
+                format!("the parameter %{name}% is not defined"),
+            )),
         },
         NodeKind::Word(word) => match word.meaning {
             Meaning::Null => Ok(Item::NULL),

@@ -72,5 +72,5 @@ pub use context::Context;
 pub use error::{EvaluationError, ExpressionError};
 pub use expression::{Expression, Outcome};
 
-pub(crate) use path::AttributePath;
+pub(crate) use path::{AttributePath, Found};
 pub(crate) use suggest::closest;

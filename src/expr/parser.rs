@@ -132,7 +132,8 @@ impl<'a> Parser<'a> {
             } else {
                 format!("write an attribute as [{name}] and text as \"{name}\"")
             };
-            self.lexer.error(span.clone(), format!("there is no word {name}"), accepted)
+            self.lexer
+                .error(span.clone(), format!("there is no word {name}"), accepted)
         })
     }
 
@@ -152,16 +153,20 @@ impl<'a> Parser<'a> {
         let (arguments, end) = self.arguments(open)?;
         self.depth -= 1;
         let span = span.start..end;
-        let error = |place: Range<usize>, message: String, accepted: String| {
-            Err(self.lexer.error(place, message, accepted))
-        };
+        let error =
+            |place: Range<usize>, message: String, accepted: String| Err(self.lexer.error(place, message, accepted));
         if let Err((message, accepted)) = function.check_count(arguments.len()) {
             return error(span, message, accepted);
         }
         for (index, argument) in arguments.iter().enumerate() {
             let parameter = function.parameter(index);
             if argument.is_none() && parameter.need == Need::Required {
-                let message = format!("{} needs its argument {} ({})", function.name, index + 1, parameter.name);
+                let message = format!(
+                    "{} needs its argument {} ({})",
+                    function.name,
+                    index + 1,
+                    parameter.name
+                );
                 return error(span, message, function.signature());
             }
         }
@@ -182,7 +187,11 @@ impl<'a> Parser<'a> {
     /// What stands between the parentheses, and where the closing one ends.
     fn arguments(&mut self, open: Range<usize>) -> Result<(Vec<Option<Node>>, usize), ExpressionError> {
         let unclosed = |lexer: &Lexer<'_>| {
-            Err(lexer.error(open.clone(), "the parenthesis is not closed", "end the arguments with )"))
+            Err(lexer.error(
+                open.clone(),
+                "the parenthesis is not closed",
+                "end the arguments with )",
+            ))
         };
         let mut arguments = Vec::new();
         loop {

@@ -120,9 +120,7 @@ impl Inside {
         match current.as_slice() {
             [one] if !all => Found::Here(one),
             [] if !all => Found::Here(&Value::Null),
-            several => Found::Collected(Value::list(
-                several.iter().flat_map(|value| value.as_slice()).cloned(),
-            )),
+            several => Found::Collected(Value::list(several.iter().flat_map(|value| value.as_slice()).cloned())),
         }
     }
 }
@@ -262,7 +260,12 @@ mod tests {
 
     #[test]
     fn a_path_names_all_that_it_may_read() {
-        let names = |text: &str| AttributePath::new(text).names().map(ToString::to_string).collect::<Vec<_>>();
+        let names = |text: &str| {
+            AttributePath::new(text)
+                .names()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(names("mail"), ["mail"]);
         assert_eq!(names("name.givenName"), ["name.givenName", "name"]);
         assert_eq!(names("urn:a.b:User:x"), ["urn:a.b:User:x", "urn:a.b:User"]);

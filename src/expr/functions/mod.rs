@@ -95,11 +95,7 @@ static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "IIF",
-        parameters: &[
-            required("condition"),
-            required("valueIfTrue"),
-            required("valueIfFalse"),
-        ],
+        parameters: &[required("condition"), required("valueIfTrue"), required("valueIfFalse")],
         run: logic::iif,
         ..PLAIN
     },
@@ -201,7 +197,9 @@ const CONNECT: &[&str] = &[
 ];
 
 pub(super) fn find(name: &str) -> Option<&'static Function> {
-    FUNCTIONS.iter().find(|function| function.name.eq_ignore_ascii_case(name))
+    FUNCTIONS
+        .iter()
+        .find(|function| function.name.eq_ignore_ascii_case(name))
 }
 
 /// What to say of a function that is not in the table: what is wrong, and what would be accepted.
