@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Job, Observer};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind};
-use crate::mapping::{CompiledMapping, Mapping};
+use crate::mapping::{AbsentMeans, CompiledMapping, Mapping};
 use crate::model::{Name, Schema, Value};
 use crate::reconcile::{Guards, Policy};
 use crate::store::{PasswordSink, Source, State, Target};
@@ -258,21 +258,20 @@ impl JobBuilder {
             None => faults.push("it has no policy; give it one with .policy(…)".to_owned()),
             Some(policy) => faults.extend(policy.check().err().unwrap_or_default()),
         }
-        let empty = self.source.as_ref().is_some_and(|source| source.capabilities().absent_is_empty);
-        match (mapping.compile(&schema, empty), policy) {
+        let absent_is_empty = self.source.as_ref().is_some_and(|source| source.capabilities().absent_is_empty);
+        let absent_means = if absent_is_empty { AbsentMeans::Empty } else { AbsentMeans::Unknown };
+        match (mapping.compile(&schema, absent_means), policy) {
             (Ok(mapping), Some(policy)) => {
                 if mapping.generates_password().is_some() && self.passwords.is_none() {
                     faults.push("a mapping generates passwords, and there is nowhere to put them; say where with .passwords(…)".to_owned());
                 }
                 if policy.preferences().creates() {
-                    for (name, _) in schema.attributes.iter().filter(|(_, attribute)| attribute.required_on_create) {
-                        if mapping.rule(name).is_none() {
-                            faults.push(format!(
-                                "nothing is mapped to {name}, without which no {} can be created; map it, or switch create off",
-                                schema.class
-                            ));
-                        }
-                    }
+                    faults.extend(mapping.missing_required().iter().map(|name| {
+                        format!(
+                            "nothing is mapped to {name}, without which no {} can be created; map it, or switch create off",
+                            schema.class
+                        )
+                    }));
                 }
                 if faults.is_empty() { Ok(Ready { mapping, policy, schema }) } else { Err(faults) }
             }

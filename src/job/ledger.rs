@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Class, Name, ObjectId, Value};
-use crate::reconcile::{Action, Effects, EntryKey, Guard, Link, LinkEnd};
+use crate::reconcile::{Action, Effects, EntryKey, Guard, InDoubt, Link, LinkEnd};
 use crate::store::{Batch, State, Table};
 
 /// The format of what is stored; another one is refused.
@@ -62,6 +62,19 @@ pub(super) struct Intent {
     pub(super) anchors: Vec<(Name, Value)>,
     /// Digests of the write-only values that are written.
     pub(super) written: Vec<(Name, String)>,
+}
+
+impl Intent {
+    /// What planning needs to know of a create whose answer never came.
+    pub(super) fn in_doubt(&self) -> Option<InDoubt> {
+        (self.action == Action::Create).then_some(())?;
+        Some(InDoubt {
+            source: self.source.clone()?,
+            at: self.at,
+            anchors: self.anchors.clone(),
+            disabled: self.disables,
+        })
+    }
 }
 
 #[derive(Serialize, Deserialize)]

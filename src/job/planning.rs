@@ -82,10 +82,8 @@ impl Job {
         entries: &mut Vec<crate::reconcile::Entry>,
     ) -> Result<()> {
         let whole = run.extent == RunExtent::Full && run.filter.is_none();
-        let (mut source, target) = futures::try_join!(
-            self.read_source(run, &inputs),
-            self.read_target(whole, &inputs),
-        )?;
+        let (mut source, target) =
+            futures::future::join(self.read_source(run, &inputs), self.read_target(whole, &inputs)).await;
         if whole {
             if source.is_complete() && source.records.is_empty() && !run.allow_empty {
                 return Err(Error::new(
@@ -134,7 +132,7 @@ impl Job {
         Err(Error::new(ErrorKind::Protocol, "planning asks without end: a store gives answers that change from call to call"))
     }
 
-    async fn read_source(&self, run: &Run, inputs: &Inputs<'_>) -> Result<Side> {
+    async fn read_source(&self, run: &Run, inputs: &Inputs<'_>) -> Side {
         let class = inputs.mapping.source_class();
         let mut query = Query::all(class.clone());
         if let Some(select) = inputs.mapping.select() {
@@ -142,7 +140,7 @@ impl Job {
         }
         let wanted: Option<ObjectId> = match &run.extent {
             // Asked by id, see `plan_mapping`.
-            RunExtent::One(_) if inputs.abilities.source_get => return Ok(Side::default()),
+            RunExtent::One(_) if inputs.abilities.source_get => return Side::default(),
             RunExtent::One(id) => Some(ObjectId::new(class.clone(), id.clone())),
             RunExtent::Full => None,
         };
@@ -154,16 +152,16 @@ impl Job {
             wanted.as_ref().is_none_or(|id| record.id == *id)
                 && run.filter.as_ref().is_none_or(|filter| filter.matches(&record.attributes))
         });
-        Ok(side)
+        side
     }
 
     /// The whole target where all is looked at, or where it cannot be asked for single objects.
-    async fn read_target(&self, whole: bool, inputs: &Inputs<'_>) -> Result<Side> {
+    async fn read_target(&self, whole: bool, inputs: &Inputs<'_>) -> Side {
         if !whole && inputs.abilities.target_get && inputs.abilities.target_find {
-            return Ok(Side::default());
+            return Side::default();
         }
         let query = Query::all(inputs.mapping.target_class().clone()).with_select(select(inputs));
-        Ok(self.read(&*self.target, &query).await)
+        self.read(&*self.target, &query).await
     }
 
     async fn read<S: Source + ?Sized>(&self, store: &S, query: &Query) -> Side {
@@ -335,15 +333,8 @@ fn holds(inputs: &Inputs<'_>, record: &Record, name: &Name, value: &Value) -> bo
 fn in_doubt(intents: &[Intent], ready: &Ready) -> Vec<InDoubt> {
     intents
         .iter()
-        .filter(|intent| intent.action == crate::reconcile::Action::Create && intent.key.mapping == *ready.mapping.name())
-        .filter_map(|intent| {
-            Some(InDoubt {
-                source: intent.source.clone()?,
-                at: intent.at,
-                anchors: intent.anchors.clone(),
-                disabled: intent.disables,
-            })
-        })
+        .filter(|intent| intent.key.mapping == *ready.mapping.name())
+        .filter_map(Intent::in_doubt)
         .collect()
 }
 

@@ -33,6 +33,8 @@ impl Schema {
             attributes: BTreeMap::new(),
             status: None,
             created_at: None,
+            label: None,
+            default_scope: None,
         }
     }
 

@@ -7,7 +7,10 @@ use super::inputs::{Answers, InDoubt, Inputs, Questions, Side};
 use super::link::Linked;
 use super::{EntryKey, Evidence, Problem, Severity, Situation};
 use crate::mapping::{FlowOutcome, Mapped};
-use crate::model::{Anchor, Name, ObjectId, Record, Value, comparison_key, values_equal};
+use crate::model::{Anchor, Name, ObjectId, Record, Schema, Value, comparison_key, values_equal};
+
+/// How far the target's clock and ours may be apart.
+const CLOCK_TOLERANCE: time::Duration = time::Duration::minutes(5);
 
 /// A source record with what the mapping makes of it.
 #[derive(Debug)]
@@ -136,7 +139,7 @@ pub(super) fn assess<'a>(
                 cases.extend(assessor.link_without_source(link, read));
             }
         }
-    } else {
+    } else if inputs.abilities.source_get_is_authoritative {
         for (id, answer) in &answers.sources {
             if let (Ok(found), Some(link)) = (answer, inputs.links.of_source(id))
                 && found.is_empty()
@@ -320,7 +323,7 @@ impl<'a> Assessor<'a> {
         if asked {
             return Some(None);
         }
-        let ours: Vec<&'a Record> = found.into_iter().filter(|record| self.is_made_by(record, doubt)).collect();
+        let ours: Vec<&'a Record> = found.into_iter().filter(|record| is_made_by(self.inputs.schema, record, doubt)).collect();
         let [record] = ours.as_slice() else { return None };
         if self.inputs.links.of_target(&record.id).is_some() {
             return None;
@@ -332,21 +335,6 @@ impl<'a> Assessor<'a> {
         case.candidates = vec![record.id.clone()];
         case.recovered = Some(doubt);
         Some(Some(case))
-    }
-
-    /// Whether all anchors agree, and the object is not older than the intent.
-    fn is_made_by(&self, record: &Record, doubt: &InDoubt) -> bool {
-        let tolerance = time::Duration::minutes(5);
-        let agrees = |(name, value): &(Name, Value)| {
-            let (Some(schema), Some(own)) = (self.inputs.schema.get(name), record.get(name)) else { return false };
-            values_equal(schema, own, value)
-        };
-        let created = self.inputs.schema.created_at.as_ref().map(|name| record.get(name).and_then(moment));
-        let young = match created {
-            None => true,
-            Some(created) => created.is_some_and(|created| created >= doubt.at - tolerance),
-        };
-        young && doubt.anchors.iter().all(agrees)
     }
 
     fn in_recycle_bin(&mut self, mut case: Case<'a>, sourced: &'a Sourced, tombstone: Option<&'a Linked>) -> Option<Case<'a>> {
@@ -649,6 +637,18 @@ fn rekey(cases: &mut Vec<Case<'_>>) {
         cases[*arrived].evidence = cases[left].evidence.clone();
     }
     cases.retain(|case| case.situation == Situation::Rekeyed || !merged.contains(&case.key));
+}
+
+/// Whether an object is what a create in doubt made: all anchors agree, and it is not older than the intent.
+pub(crate) fn is_made_by(schema: &Schema, record: &Record, doubt: &InDoubt) -> bool {
+    let agrees = |(name, value): &(Name, Value)| {
+        let (Some(schema), Some(own)) = (schema.get(name), record.get(name)) else { return false };
+        values_equal(schema, own, value)
+    };
+    let young = schema.created_at.as_ref().is_none_or(|name| {
+        record.get(name).and_then(moment).is_some_and(|created| created >= doubt.at - CLOCK_TOLERANCE)
+    });
+    young && !doubt.anchors.is_empty() && doubt.anchors.iter().all(agrees)
 }
 
 fn moment(value: &Value) -> Option<time::OffsetDateTime> {

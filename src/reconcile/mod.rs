@@ -30,7 +30,7 @@ pub use preferences::{Enable, Leaver, Preferences, days};
 pub use problem::{Problem, Severity};
 pub use situation::{Action, Situation};
 
-pub(crate) use assess::Extent;
+pub(crate) use assess::{Extent, is_made_by};
 pub(crate) use decide::write_only_digest;
 pub(crate) use inputs::{Abilities, Answer, Answers, InDoubt, Inputs, Questions, Side};
 pub(crate) use order::{Part, waves};

@@ -7,8 +7,7 @@ use time::OffsetDateTime;
 
 use super::{Action, Effects, Entry, EntryKey, Problem, Severity, Situation};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::Class;
-use crate::store::Completeness;
+use crate::model::{Class, Completeness};
 
 /// The format of a plan; another one is refused.
 const FORMAT: u32 = 1;

@@ -1,6 +1,6 @@
 //! The pure stage as a whole: from what was read of one mapping to its entries, or to questions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::assess::{Extent, SourceRead, Sourced, assess};
 use super::inputs::{Answers, Inputs, Questions, Side};
@@ -69,12 +69,13 @@ pub(crate) fn schema_drift(inputs: &Inputs<'_>, source: &mut Side) -> Option<Pro
     if source.records.is_empty() {
         return None;
     }
-    let mut missing = inputs.mapping.source_attributes();
+    let mut seen: HashSet<&str> = HashSet::new();
     for record in &source.records {
-        missing.retain(|name| record.get(name).is_none());
-        if missing.is_empty() {
-            return None;
-        }
+        seen.extend(record.attributes.iter().map(|(name, _)| name.as_str()));
+    }
+    let missing = inputs.mapping.undelivered(|name| seen.contains(name));
+    if missing.is_empty() {
+        return None;
     }
     let names = missing.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
     let message = format!("no record has {names}: renamed in the source? The read counts as partial");

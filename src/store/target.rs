@@ -7,7 +7,7 @@ use futures::stream::BoxStream;
 
 use super::Source;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Anchor, Change, ChangeId, Class, Name, ObjectId, Record, Schema, Value, Written};
+use crate::model::{Anchor, Change, ChangeId, Class, Name, Record, Schema, Value, Written};
 use crate::reconcile::{Constraints, NoConstraints};
 
 /// A store that can be written.

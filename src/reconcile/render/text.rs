@@ -17,7 +17,7 @@ impl fmt::Display for Plan {
         for read in &header.reads {
             let state = match &read.completeness {
                 Some(Completeness::Complete) => "complete".to_owned(),
-                Some(Completeness::Partial { reason }) => format!("PARTIAL: {}", plain(reason)),
+                Some(Completeness::Partial { reason }) => format!("PARTIAL: {}", plain(reason.as_str())),
                 None => "looked up one by one".to_owned(),
             };
             writeln!(f, "  read {}: {} {} objects, {state}", plain(&read.store), read.objects, read.class)?;
