@@ -255,7 +255,7 @@ impl From<String> for Item<'_> {
 }
 
 /// A value in a message: in quotes, and not all of a long one.
-pub(super) fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     const SHOWN: usize = 100;
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{:?}…", &text[..end]),

@@ -59,7 +59,7 @@ impl Expression {
     /// or word, a wrong number of arguments, a missing argument, more than 10,000 characters, more than 128 levels, a
     /// function or a form that is not supported yet in this version.
     pub fn parse(text: &str) -> Result<Self, ExpressionError> {
-        let root = parser::parse(text)?;
+        let root = parser::parse(text).map_err(|error| *error)?;
         let mut references = Vec::new();
         let mut parameters = Vec::new();
         let mut reads_clock = false;

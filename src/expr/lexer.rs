@@ -49,8 +49,8 @@ impl<'a> Lexer<'a> {
         span: Range<usize>,
         message: impl Into<String>,
         accepted: impl Into<String>,
-    ) -> ExpressionError {
-        ExpressionError::new(self.text, span, message, accepted)
+    ) -> Box<ExpressionError> {
+        Box::new(ExpressionError::new(self.text, span, message, accepted))
     }
 
     /// Takes an opening parenthesis, if one is next.
@@ -60,7 +60,7 @@ impl<'a> Lexer<'a> {
         self.take("(").then_some(start..self.position)
     }
 
-    pub(super) fn operand(&mut self) -> Result<(Operand<'a>, Range<usize>), ExpressionError> {
+    pub(super) fn operand(&mut self) -> Result<(Operand<'a>, Range<usize>), Box<ExpressionError>> {
         self.skip_space();
         let start = self.position;
         let Some(first) = self.rest().chars().next() else {
@@ -82,7 +82,7 @@ impl<'a> Lexer<'a> {
         Ok((operand, start..self.position))
     }
 
-    pub(super) fn operator(&mut self) -> Result<(Operator, Range<usize>), ExpressionError> {
+    pub(super) fn operator(&mut self) -> Result<(Operator, Range<usize>), Box<ExpressionError>> {
         self.skip_space();
         let start = self.position;
         let Some(first) = self.rest().chars().next() else {
@@ -106,7 +106,7 @@ impl<'a> Lexer<'a> {
         Ok((operator, start..self.position))
     }
 
-    fn attribute(&mut self) -> Result<Operand<'a>, ExpressionError> {
+    fn attribute(&mut self) -> Result<Operand<'a>, Box<ExpressionError>> {
         let start = self.position;
         let mut depth = 0_usize;
         let mut quoted = false;
@@ -142,7 +142,7 @@ impl<'a> Lexer<'a> {
         ))
     }
 
-    fn quoted(&mut self) -> Result<Operand<'a>, ExpressionError> {
+    fn quoted(&mut self) -> Result<Operand<'a>, Box<ExpressionError>> {
         let start = self.position;
         let mut value = String::new();
         let mut characters = self.rest().char_indices().skip(1);
@@ -168,7 +168,7 @@ impl<'a> Lexer<'a> {
         ))
     }
 
-    fn parameter(&mut self) -> Result<Operand<'a>, ExpressionError> {
+    fn parameter(&mut self) -> Result<Operand<'a>, Box<ExpressionError>> {
         let start = self.position;
         self.position += 1;
         let name = self.take_while(|character| character.is_ascii_alphanumeric() || matches!(character, '_' | '.'));
@@ -183,7 +183,7 @@ impl<'a> Lexer<'a> {
         ))
     }
 
-    fn hexadecimal(&mut self) -> Result<Operand<'a>, ExpressionError> {
+    fn hexadecimal(&mut self) -> Result<Operand<'a>, Box<ExpressionError>> {
         let start = self.position;
         if !self.take("&H") {
             return Err(self.error(
@@ -203,7 +203,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn number(&mut self) -> Result<Operand<'a>, ExpressionError> {
+    fn number(&mut self) -> Result<Operand<'a>, Box<ExpressionError>> {
         let start = self.position;
         self.take("-");
         let digits = self.take_while(|character| character.is_ascii_digit());
@@ -223,7 +223,7 @@ impl<'a> Lexer<'a> {
         Ok(integer_of_text(text).map_or(Operand::Number(text), Operand::Integer))
     }
 
-    fn unexpected(&self, character: char) -> ExpressionError {
+    fn unexpected(&self, character: char) -> Box<ExpressionError> {
         let span = self.position..self.position + character.len_utf8();
         let accepted = match character {
             '\'' | '“' | '”' | '„' | '‘' | '’' => "write text in straight double quotes",
@@ -235,7 +235,7 @@ impl<'a> Lexer<'a> {
         self.error(span, format!("{character:?} cannot begin a value"), accepted)
     }
 
-    fn left_over(&self, character: char) -> ExpressionError {
+    fn left_over(&self, character: char) -> Box<ExpressionError> {
         let span = self.position..self.position + character.len_utf8();
         let accepted = match character {
             '+' => "& joins two texts",

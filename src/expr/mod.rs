@@ -72,5 +72,6 @@ pub use context::Context;
 pub use error::{EvaluationError, ExpressionError};
 pub use expression::{Expression, Outcome};
 
+pub(crate) use eval::quote;
 pub(crate) use path::{AttributePath, Found};
 pub(crate) use suggest::closest;

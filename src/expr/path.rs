@@ -8,7 +8,7 @@ use crate::model::{Attributes, Name, Value};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AttributePath {
     text: Name,
-    inside: Option<Inside>,
+    inside: Option<Box<Inside>>,
 }
 
 /// The top-level attribute that a path starts at, and the way from there.
@@ -45,7 +45,7 @@ impl AttributePath {
     /// Any text is a name; one that reads as a path is a path too.
     pub(crate) fn new(text: impl Into<Name>) -> Self {
         let text = text.into();
-        let inside = Inside::parse(&text);
+        let inside = Inside::parse(&text).map(Box::new);
         Self { text, inside }
     }
 

@@ -1,6 +1,6 @@
 //! A value into the type that a schema wants.
 
-use crate::expr::text_form;
+use crate::expr::{quote, text_form};
 use crate::model::{AttributeSchema, Cardinality, Kind, Value};
 
 /// Converts where nothing is lost and the meaning is plain; says what would be right otherwise.
@@ -55,16 +55,12 @@ fn one(kind: &Kind, value: Value) -> Result<Value, String> {
     })
 }
 
-/// A value in a message, and not all of a long one.
+/// A value in a message.
 fn shown(value: &Value) -> String {
-    const SHOWN: usize = 100;
     match value {
         Value::List(_) => "a list".to_owned(),
         Value::Object(_) => "a complex value".to_owned(),
-        Value::Text(text) => match text.char_indices().nth(SHOWN) {
-            Some((end, _)) => format!("{:?}…", &text[..end]),
-            None => format!("{text:?}"),
-        },
+        Value::Text(text) => quote(text),
         other => other.to_string(),
     }
 }

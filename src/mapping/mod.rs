@@ -52,5 +52,6 @@ mod show;
 pub use builder::Mapping;
 pub use compile::{AbsentMeans, MappingError, MappingFault};
 
+pub use defaults::HeaderMapping;
 pub use engine::{CompiledMapping, Flow, FlowOutcome, Mapped};
 pub use rule::{OnNull, Rule};
