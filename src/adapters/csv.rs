@@ -234,7 +234,8 @@ impl<R: BufRead> Rows for CsvRows<R> {
             return broken(fault.into());
         }
         if row.fields() != self.headers.len() {
-            let why = format!("has {} fields instead of {}", row.fields(), self.headers.len());
+            let plural = if row.fields() == 1 { "" } else { "s" };
+            let why = format!("has {} field{plural} instead of {}", row.fields(), self.headers.len());
             return broken(why.into());
         }
         let mut values = Vec::with_capacity(row.fields());
@@ -432,7 +433,7 @@ mod tests {
             ("a,b\n1,\"x\ny\"\n2,z\n", &[r#"2: "1" "x\ny""#, r#"4: "2" "z""#], "a cell of two lines"),
             ("a,b\n1,\"x, \"\"y\"\"\"\n", &[r#"2: "1" "x, \"y\"""#], "quotes"),
             ("a,b\n1, x \"y\" \n", &[r#"2: "1" " x \"y\" ""#], "spaces stay, a quote within is text"),
-            ("a,b\n1\n2,y,z\n3,w\n", &["2! has 1 fields instead of 2", "3! has 3 fields instead of 2", r#"4: "3" "w""#], "field counts"),
+            ("a,b\n1\n2,y,z\n3,w\n", &["2! has 1 field instead of 2", "3! has 3 fields instead of 2", r#"4: "3" "w""#], "field counts"),
             ("a,b\n,x\n \t,x\n", &["2! has no a", "3! has no a"], "no key"),
             ("a,b\n1,\"x\"y\n2,z\n", &["2! has text after a closing quote", r#"3: "2" "z""#], "text after a quote"),
             ("a,b\n1,\"x\n2,\"y\"\n3,z\n", &["2! has text after a closing quote", r#"4: "3" "z""#], "a quote closed by the next row's"),
