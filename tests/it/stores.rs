@@ -399,7 +399,7 @@ async fn a_state_file_is_never_reset() {
     damages.push((flipped, "a byte changed"));
     for (damaged, why) in damages {
         std::fs::write(&path, &damaged).expect("written");
-        let error = RedbState::open(&path).err().expect(why);
+        let error = RedbState::open(&path).expect_err(why);
         assert_eq!(error.kind(), ErrorKind::Store, "{why}");
         assert!(error.to_string().contains("state.redb"), "{why}: {error}");
         assert_eq!(
