@@ -93,7 +93,8 @@ async fn ask(
 fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], now: OffsetDateTime, secret: &Secret) -> Error {
     let refused = aadsts::parse(body, secret);
     let asked = retry_after(headers, now);
-    let passes = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() || refused.passes || asked.is_some();
+    let passes =
+        status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() || refused.passes || asked.is_some();
     let kind = match status {
         StatusCode::TOO_MANY_REQUESTS => ErrorKind::Throttled,
         _ if passes => ErrorKind::Unavailable,
@@ -120,7 +121,9 @@ fn parse_token(body: &[u8], sent_at: OffsetDateTime) -> Result<AccessToken> {
     // Not the parser's own error, which may quote what it read.
     let json: serde_json::Value =
         serde_json::from_slice(body).map_err(|_| wrong("the token endpoint's answer is not JSON"))?;
-    let is_bearer = json["token_type"].as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"));
+    let is_bearer = json["token_type"]
+        .as_str()
+        .is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"));
     if !is_bearer {
         return Err(wrong("the token endpoint's answer is no bearer token"));
     }
@@ -128,7 +131,8 @@ fn parse_token(body: &[u8], sent_at: OffsetDateTime) -> Result<AccessToken> {
     if token.is_empty() || token.len() > MAX_TOKEN_BYTES || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(wrong("the token endpoint's answer holds no usable token"));
     }
-    let life = seconds(&json["expires_in"]).ok_or_else(|| wrong("the token endpoint does not say how long the token is good"))?;
+    let life = seconds(&json["expires_in"])
+        .ok_or_else(|| wrong("the token endpoint does not say how long the token is good"))?;
     let mut token = AccessToken::new(token).with_expiry(sent_at + life);
     token.refresh_at = seconds(&json["refresh_in"]).map(|after| sent_at + after.min(life));
     Ok(token)
@@ -157,20 +161,41 @@ mod tests {
     #[test]
     fn hostile_answers_are_errors_or_bounded() {
         let table: &[(&str, Option<i64>)] = &[
-            (r#"{"token_type":"Bearer","expires_in":3599,"access_token":"t"}"#, Some(3_599)),
-            (r#"{"token_type":"bearer","expires_in":"3599","access_token":"t"}"#, Some(3_599)),
-            (r#"{"token_type":"Bearer","expires_in":1e300,"access_token":"t"}"#, Some(172_800)),
-            (r#"{"token_type":"Bearer","expires_in":99999999999999999999999,"access_token":"t"}"#, Some(172_800)),
-            (r#"{"token_type":"Bearer","expires_in":"inf","access_token":"t"}"#, Some(172_800)),
+            (
+                r#"{"token_type":"Bearer","expires_in":3599,"access_token":"t"}"#,
+                Some(3_599),
+            ),
+            (
+                r#"{"token_type":"bearer","expires_in":"3599","access_token":"t"}"#,
+                Some(3_599),
+            ),
+            (
+                r#"{"token_type":"Bearer","expires_in":1e300,"access_token":"t"}"#,
+                Some(172_800),
+            ),
+            (
+                r#"{"token_type":"Bearer","expires_in":99999999999999999999999,"access_token":"t"}"#,
+                Some(172_800),
+            ),
+            (
+                r#"{"token_type":"Bearer","expires_in":"inf","access_token":"t"}"#,
+                Some(172_800),
+            ),
             (r#"{"token_type":"Bearer","expires_in":-1,"access_token":"t"}"#, None),
             (r#"{"token_type":"Bearer","expires_in":0,"access_token":"t"}"#, None),
             (r#"{"token_type":"Bearer","expires_in":"NaN","access_token":"t"}"#, None),
-            (r#"{"token_type":"Bearer","expires_in":"soon","access_token":"t"}"#, None),
+            (
+                r#"{"token_type":"Bearer","expires_in":"soon","access_token":"t"}"#,
+                None,
+            ),
             (r#"{"token_type":"Bearer","expires_in":[1],"access_token":"t"}"#, None),
             (r#"{"token_type":"Bearer","access_token":"t"}"#, None),
             (r#"{"token_type":"Bearer","expires_in":10}"#, None),
             (r#"{"token_type":"Bearer","expires_in":10,"access_token":""}"#, None),
-            (r#"{"token_type":"Bearer","expires_in":10,"access_token":"a\r\nX-Evil: 1"}"#, None),
+            (
+                r#"{"token_type":"Bearer","expires_in":10,"access_token":"a\r\nX-Evil: 1"}"#,
+                None,
+            ),
             (r#"{"token_type":"Bearer","expires_in":10,"access_token":7}"#, None),
             (r#"{"token_type":"pop","expires_in":10,"access_token":"t"}"#, None),
             (r#"{"expires_in":10,"access_token":"t"}"#, None),
@@ -193,8 +218,11 @@ mod tests {
 
     #[test]
     fn the_answer_does_not_reach_the_error() {
-        let error = parse_token(br#"{"token_type":"Bearer","access_token":"s3cret","expires_in":"s3cret"}"#, NOW)
-            .expect_err("no life");
+        let error = parse_token(
+            br#"{"token_type":"Bearer","access_token":"s3cret","expires_in":"s3cret"}"#,
+            NOW,
+        )
+        .expect_err("no life");
         assert!(!format!("{error:?}").contains("s3cret"));
     }
 
@@ -202,9 +230,21 @@ mod tests {
     fn refusals_say_whether_to_come_back() {
         let secret = Secret::new("s3cret");
         let table: &[(u16, &str, &str, ErrorKind, Retry)] = &[
-            (401, "", r#"{"error":"invalid_client","error_codes":[7000215]}"#, ErrorKind::Unauthenticated, Retry::Never),
+            (
+                401,
+                "",
+                r#"{"error":"invalid_client","error_codes":[7000215]}"#,
+                ErrorKind::Unauthenticated,
+                Retry::Never,
+            ),
             (400, "", "<html>", ErrorKind::Unauthenticated, Retry::Never),
-            (400, "", r#"{"error":"temporarily_unavailable"}"#, ErrorKind::Unavailable, Retry::Later),
+            (
+                400,
+                "",
+                r#"{"error":"temporarily_unavailable"}"#,
+                ErrorKind::Unavailable,
+                Retry::Later,
+            ),
             (503, "", "", ErrorKind::Unavailable, Retry::Later),
             (429, "7", "", ErrorKind::Throttled, Retry::After(Duration::from_secs(7))),
             (302, "", "", ErrorKind::Protocol, Retry::Never),

@@ -61,7 +61,8 @@ mod tests {
 
     #[test]
     fn an_address_is_shown_without_what_is_secret() {
-        let url = Url::parse("https://me:hunter2@graph.example:8443/v1.0/users?$filter=hunter2#hunter2").expect("valid");
+        let url =
+            Url::parse("https://me:hunter2@graph.example:8443/v1.0/users?$filter=hunter2#hunter2").expect("valid");
         assert_eq!(address_for_people(&url), "https://graph.example:8443/v1.0/users");
         assert_eq!(path_for_people("/users?$filter=hunter2"), "/users");
         assert_eq!(path_for_people("/users#x"), "/users");
