@@ -75,7 +75,7 @@ async fn reads(source: &impl Source, people: &[Record]) -> Verdict {
     same("giving a read up leaves nothing behind", &again.len(), &records.len())?;
 
     let (left, right) = (users(), users());
-    let (left, right) = futures::join!(read_whole(source, &left), read_whole(source, &right));
+    let (left, right) = futures::future::join(read_whole(source, &left), read_whole(source, &right)).await;
     has_all(source, &left?, people)?;
     has_all(source, &right?, people)?;
 
