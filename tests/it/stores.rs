@@ -1,13 +1,17 @@
-//! What the reference stores promise beyond their traits.
+//! What the crate's stores promise beyond their traits.
 
 use std::collections::BTreeMap;
 
+use entrant::adapters::{CsvSource, JsonlSource, RedbState};
 use entrant::clock::ManualClock;
 use entrant::model::{
     AttributeSchema, Attributes, Change, ChangeId, Class, Kind, Mutability, Name, ObjectId, Operation, Schema, eq,
 };
 use entrant::secret::Secret;
-use entrant::store::{Access, Batch, MemoryState, MemoryStore, Query, SourceExt, State, Table, Target, WriteFault};
+use entrant::store::{
+    Access, Batch, Completeness, Lookup, MemoryState, MemoryStore, Query, Source, SourceExt, State, Table, Target,
+    WriteFault,
+};
 use entrant::{ErrorKind, Record, Result, Value};
 use futures::StreamExt;
 use std::time::Duration;
@@ -240,4 +244,177 @@ async fn a_lease_that_ran_out_writes_until_another_has_it() {
         ErrorKind::Store
     );
     state.commit(&second, batch).await.expect("only that one");
+}
+
+fn reason(completeness: Completeness) -> String {
+    match completeness {
+        Completeness::Complete => "complete".into(),
+        Completeness::Partial { reason } => reason,
+    }
+}
+
+#[tokio::test]
+async fn a_csv_file_with_broken_rows_is_partial_and_names_them() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("people.csv");
+    let users = Query::all(Class::USER);
+    std::fs::write(&path, "Name,WorkerID\nAda,1\nBob\nCleo,3\nCleo,3\n").expect("written");
+    let source = CsvSource::builder(&path)
+        .key("WorkerID")
+        .name("hr")
+        .build()
+        .expect("a good header");
+    assert_eq!(source.headers(), ["Name", "WorkerID"]);
+    assert_eq!(source.name(), "hr");
+
+    let (records, completeness) = source.collect(&users).await;
+    let ids: Vec<_> = records.iter().map(|record| &*record.id.id).collect();
+    assert_eq!(ids, ["1", "3", "3"], "the rest is read");
+    assert_eq!(reason(completeness), "people.csv: row 3 has 1 field instead of 2");
+
+    let found = source
+        .get(&[ObjectId::user("1"), ObjectId::user("3")])
+        .await
+        .expect("both are there");
+    assert!(matches!(&found[0], Lookup::One(record) if record.get("Name") == Some(&"Ada".into())));
+    assert!(matches!(&found[1], Lookup::Many(records) if records.len() == 2));
+    let error = source
+        .get(&[ObjectId::user("2")])
+        .await
+        .expect_err("2 may be the broken row");
+    assert!(error.to_string().contains("row 3 has 1 field"), "{error}");
+
+    std::fs::write(&path, "Name,WorkerID\nAda,1\n").expect("written");
+    let gone = source.get(&[ObjectId::user("2")]).await.expect("every row can be read");
+    assert_eq!(gone, [Lookup::None]);
+    std::fs::write(&path, "Name,ID\nAda,1\n").expect("written");
+    let (_, completeness) = source.collect(&users).await;
+    assert!(reason(completeness).contains("no column of the file is called WorkerID; it has Name, ID"));
+    std::fs::remove_file(&path).expect("removed");
+    let (_, completeness) = source.collect(&users).await;
+    assert!(reason(completeness).contains("cannot open the file"));
+
+    std::fs::write(&path, "WorkerID\n".to_owned() + &"\"a\"b\n".repeat(1_000)).expect("written");
+    let (records, completeness) = CsvSource::open(&path).expect("a good header").collect(&users).await;
+    assert!(records.is_empty());
+    let reason = reason(completeness);
+    assert!(
+        reason.ends_with("row 11 has text after a closing quote; and 990 more rows"),
+        "{reason}"
+    );
+}
+
+#[tokio::test]
+async fn a_file_that_changes_while_it_is_read_is_partial() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("people.csv");
+    let rows: String = (0..20_000).map(|n| format!("{n},Person\n")).collect();
+    std::fs::write(&path, format!("id,name\n{rows}")).expect("written");
+    let source = CsvSource::open(&path).expect("a good header");
+    // More rows than are kept ready for a reader, so that the read has not ended yet.
+    let users = Query::all(Class::USER);
+    let mut steps = source.read(&users);
+    steps.next().await.expect("a row").expect("a good row");
+    std::fs::write(&path, format!("id,name\n{rows}99999,Late\n")).expect("written");
+    let last = steps
+        .map(|step| step.expect("no error"))
+        .collect::<Vec<_>>()
+        .await
+        .pop();
+    assert_eq!(
+        last,
+        Some(entrant::store::Read::partial("people.csv changed while it was read"))
+    );
+}
+
+#[tokio::test]
+async fn broken_lines_of_json_are_named_without_what_they_say() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("people.jsonl");
+    let deep = "[".repeat(10_000);
+    let text = format!(
+        "\u{feff}{{\"id\": 1, \"pay\": 12.5, \"gone\": null}}\r\n\n[\"geheim\"]\n{{\"id\": \"geheim\n{{\"name\": \"geheim\"}}\n{{\"id\": {deep}\n{{\"id\": \" \"}}\n{{\"id\": \"2\"}}"
+    );
+    std::fs::write(&path, text).expect("written");
+    let (records, completeness) = JsonlSource::open(&path)
+        .expect("it is there")
+        .collect(&Query::all(Class::USER))
+        .await;
+    assert_eq!(
+        records.iter().map(|record| &*record.id.id).collect::<Vec<_>>(),
+        ["1", "2"]
+    );
+    assert_eq!(records[0].get("gone"), Some(&Value::Null));
+    assert_eq!(records[0].get("absent"), None);
+    let reason = reason(completeness);
+    for row in [
+        "row 3 is no JSON object",
+        "row 4 is no JSON, from",
+        "row 5 has no id",
+        "row 6 is no JSON",
+        "row 7 has no id",
+    ] {
+        assert!(reason.contains(row), "{row}: {reason}");
+    }
+    assert!(!reason.contains("geheim"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_state_file_is_never_reset() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("state.redb");
+    let state = RedbState::open(&path).expect("a new file");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(&path).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    let lease = state
+        .lease("default", Duration::from_secs(60))
+        .await
+        .expect("works")
+        .expect("free");
+    let mut batch = Batch::new();
+    for number in 0..5_000_u32 {
+        batch.put(Table::Links, number.to_be_bytes(), "x".repeat(100));
+    }
+    state.commit(&lease, batch).await.expect("committed");
+    drop(state);
+    let entries = std::fs::read_dir(directory.path()).expect("a directory").count();
+    assert_eq!(entries, 1, "nothing else is left lying there");
+
+    let good = std::fs::read(&path).expect("it is there");
+    let mut damages: Vec<(Vec<u8>, &str)> = vec![
+        (Vec::new(), "empty"),
+        (b"id,name\n1,Ada\n".to_vec(), "something else"),
+        (good[..good.len() / 2].to_vec(), "cut off"),
+    ];
+    let mut flipped = good.clone();
+    let in_data = flipped
+        .windows(4)
+        .position(|bytes| bytes == b"xxxx")
+        .expect("data is in it");
+    flipped[in_data] = b'y';
+    damages.push((flipped, "a byte changed"));
+    for (damaged, why) in damages {
+        std::fs::write(&path, &damaged).expect("written");
+        let error = RedbState::open(&path).expect_err(why);
+        assert_eq!(error.kind(), ErrorKind::Store, "{why}");
+        assert!(error.to_string().contains("state.redb"), "{why}: {error}");
+        assert_eq!(
+            std::fs::read(&path).expect("it is there").len(),
+            damaged.len(),
+            "{why}: it stays as it was"
+        );
+    }
+    std::fs::write(&path, &good).expect("written");
+    let state = RedbState::open(&path).expect("good again");
+    assert!(
+        state
+            .get(Table::Links, &7_u32.to_be_bytes())
+            .await
+            .expect("works")
+            .is_some()
+    );
 }
