@@ -1,4 +1,5 @@
 //! Whole flows, against the simulated tenant.
 
 mod expr;
+mod job;
 mod stores;
