@@ -1,3 +1,4 @@
 //! Whole flows, against the simulated tenant.
 
 mod expr;
+mod mapping;
