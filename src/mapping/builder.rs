@@ -55,6 +55,12 @@ impl Mapping {
         Self::new(Class::USER, Class::USER)
     }
 
+    /// The class of the objects that it writes.
+    #[must_use]
+    pub fn target_class(&self) -> &Class {
+        &self.target
+    }
+
     /// A mapping without rules, named after the target class.
     pub fn new(source: Class, target: Class) -> Self {
         Self {

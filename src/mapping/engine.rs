@@ -106,6 +106,13 @@ impl CompiledMapping {
         sorted(of_rules.chain(of_scope).cloned().collect())
     }
 
+    /// What a source may be asked for in place of everything; `None` if a closure does not say what it reads.
+    #[must_use]
+    pub fn select(&self) -> Option<Vec<Name>> {
+        let silent = |rule: &Rule| matches!(rule.source, RuleSource::Closure(_)) && rule.reads.is_empty();
+        (!self.rules.iter().any(silent)).then(|| self.source_attributes())
+    }
+
     /// The source attributes, as they are written in the mapping and its scope, of which no record held anything, given
     /// which attribute names were seen in any record.
     pub fn undelivered(&self, seen: impl Fn(&str) -> bool) -> Vec<Name> {
