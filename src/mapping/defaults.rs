@@ -205,9 +205,9 @@ fn sort<H: AsRef<str>>(headers: &[H]) -> Sorted {
             continue;
         }
         let header = headers[index].as_ref().to_owned();
-        let is = |other: &&str| self::plain(other) == *name;
-        let reason = NOT_MAPPED.iter().find(|(names, _)| names.iter().any(|other| is(other)));
-        let taken = ATTRIBUTES.iter().find(|(_, names)| names.iter().any(|other| is(other)));
+        let is = |other: &&'static str| self::plain(other) == *name;
+        let reason = NOT_MAPPED.iter().find(|(names, _)| names.iter().any(is));
+        let taken = ATTRIBUTES.iter().find(|(_, names)| names.iter().any(is));
         if let Some((_, reason)) = reason {
             sorted.not_mapped.push((header, (*reason).to_owned()));
         } else if let Some((target, _)) = taken {
