@@ -2,4 +2,5 @@
 
 mod expr;
 mod job;
+mod mapping;
 mod stores;
