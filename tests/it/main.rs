@@ -1,1 +1,3 @@
 //! Whole flows, against the simulated tenant.
+
+mod wire;
