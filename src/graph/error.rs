@@ -101,7 +101,7 @@ fn kind_of(status: StatusCode, class: &GraphClass) -> ErrorKind {
         (401, _) => ErrorKind::Unauthenticated,
         (403, _) => ErrorKind::Forbidden,
         (408, _) => ErrorKind::TimedOut,
-        (412, _) => ErrorKind::Conflict,
+        (409 | 412, _) => ErrorKind::Conflict,
         (501, _) => ErrorKind::Unsupported,
         (500.., _) => ErrorKind::Unavailable,
         (400.., _) => ErrorKind::Invalid,

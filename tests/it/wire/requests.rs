@@ -147,6 +147,7 @@ async fn what_is_repeated_depends_on_the_method_and_the_failure() {
     #[derive(Clone, Copy)]
     enum Failure {
         Status(u16),
+        Code(u16, &'static str),
         Lost,
         NotSent,
     }
@@ -165,13 +166,15 @@ async fn what_is_repeated_depends_on_the_method_and_the_failure() {
         (Status(400), 1, 1, false),
         (Status(403), 1, 1, false),
         (Status(404), 1, 1, false),
-        (Status(409), 3, 3, false),
+        (Code(409, "Directory_ConcurrencyViolation"), 3, 3, false),
+        (Code(409, "nameAlreadyExists"), 1, 1, false),
         (Status(412), 1, 1, false),
     ];
     for (failure, others, post, in_doubt) in table {
         for method in [Method::GET, Method::PATCH, Method::DELETE, Method::PUT, Method::POST] {
             let script = Script::new(move |_, _| match failure {
                 Status(status) => Reply::json(status, "{}"),
+                Code(status, code) => Reply::json(status, json!({"error": {"code": code}})),
                 Lost => Reply::Lost,
                 NotSent => Reply::NotSent,
             });
