@@ -4,3 +4,4 @@ mod expr;
 mod job;
 mod mapping;
 mod stores;
+mod wire;
