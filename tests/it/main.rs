@@ -1,1 +1,2 @@
 //! Whole flows, against the simulated tenant.
+mod sim;
