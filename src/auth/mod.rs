@@ -1,1 +1,18 @@
 //! Tokens for Microsoft Graph: credentials and the cache above them.
+//!
+//! A [`TokenCredential`] gets a token, [`TokenCache`] keeps it while it is good. [`ClientSecret`] and [`StaticToken`]
+//! are the credentials that come with the crate; a host may bring its own.
+
+mod aadsts;
+mod cache;
+mod client_secret;
+mod credential;
+mod endpoint;
+mod ids;
+mod static_token;
+
+pub use cache::TokenCache;
+pub use client_secret::ClientSecret;
+pub use credential::{AccessToken, TokenContext, TokenCredential};
+pub use ids::{ClientId, TenantId};
+pub use static_token::StaticToken;

@@ -1,5 +1,17 @@
 //! Requests and answers: the one door to the network.
+//!
+//! [`Transport`] is what a host may implement; `ReqwestTransport` (feature `reqwest`) is the shipped one. Above it,
+//! [`RetryPolicy`] says how often and how long a request is repeated.
 
+pub(crate) mod address;
+pub(crate) mod redact;
+#[cfg(feature = "reqwest")]
+#[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
+mod reqwest;
+pub(crate) mod retry;
 mod transport;
 
+#[cfg(feature = "reqwest")]
+pub use self::reqwest::{ReqwestTransport, ReqwestTransportBuilder};
+pub use retry::RetryPolicy;
 pub use transport::Transport;

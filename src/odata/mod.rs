@@ -1,1 +1,8 @@
 //! What is sent in an address: query options, filters, escaping. Pure.
+
+mod escape;
+mod filter;
+
+pub(crate) use escape::query_name;
+pub use escape::{key_segment, literal, query_value, segment};
+pub use filter::{Test, filter_text};

@@ -1,2 +1,8 @@
 //! Whole flows, against the simulated tenant.
+
+mod expr;
+mod job;
+mod mapping;
 mod sim;
+mod stores;
+mod wire;

@@ -1,0 +1,126 @@
+//! The trait by which a token is had.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use time::OffsetDateTime;
+use url::Url;
+
+use crate::clock::Clock;
+use crate::cloud::Cloud;
+use crate::error::Result;
+use crate::http::Transport;
+use crate::http::address::checked_root;
+use crate::secret::Secret;
+
+/// Gets a token for Microsoft Graph.
+///
+/// Called when a new token is needed, by one caller at a time: [`TokenCache`](super::TokenCache) keeps the last one.
+/// A credential does not cache by itself, and gives a fresh token when asked.
+#[async_trait]
+pub trait TokenCredential: fmt::Debug + Send + Sync + 'static {
+    /// Gets a new token for `context.scope()`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unauthenticated`](crate::ErrorKind::Unauthenticated) if the identity is refused; the message says
+    /// why, and never holds the secret.
+    async fn token(&self, context: &TokenContext) -> Result<AccessToken>;
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl<T: TokenCredential + ?Sized> TokenCredential for Arc<T> {
+    async fn token(&self, context: &TokenContext) -> Result<AccessToken> {
+        (**self).token(context).await
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl<T: TokenCredential + ?Sized> TokenCredential for Box<T> {
+    async fn token(&self, context: &TokenContext) -> Result<AccessToken> {
+        (**self).token(context).await
+    }
+}
+
+/// What a credential works with: which cloud, over which network, by which clock.
+#[derive(Debug, Clone)]
+pub struct TokenContext {
+    transport: Arc<dyn Transport>,
+    clock: Arc<dyn Clock>,
+    authority: Url,
+    scope: String,
+}
+
+impl TokenContext {
+    /// The context for Microsoft Graph in a cloud.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if a host of the cloud is neither `https` nor this machine.
+    pub fn new(cloud: &Cloud, transport: Arc<dyn Transport>, clock: Arc<dyn Clock>) -> Result<Self> {
+        let graph = checked_root(cloud.graph())?;
+        Ok(Self {
+            transport,
+            clock,
+            authority: checked_root(cloud.authority())?,
+            scope: format!("{}/.default", graph.as_str().trim_end_matches('/')),
+        })
+    }
+
+    /// The way to the network.
+    #[must_use]
+    pub fn transport(&self) -> &dyn Transport {
+        &*self.transport
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// The host that issues tokens, with a slash at its end.
+    #[must_use]
+    pub fn authority(&self) -> &Url {
+        &self.authority
+    }
+
+    /// What the token is for, such as `https://graph.microsoft.com/.default`.
+    #[must_use]
+    pub fn scope(&self) -> &str {
+        &self.scope
+    }
+}
+
+/// A token and how long it is good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AccessToken {
+    /// The token itself.
+    pub secret: Secret,
+    /// When it ends; `None` if nobody knows.
+    pub expires_at: Option<OffsetDateTime>,
+    /// When its issuer wants it renewed, if it said so.
+    pub refresh_at: Option<OffsetDateTime>,
+}
+
+impl AccessToken {
+    /// A token that is good until it is refused.
+    pub fn new(secret: impl Into<Secret>) -> Self {
+        Self {
+            secret: secret.into(),
+            expires_at: None,
+            refresh_at: None,
+        }
+    }
+
+    /// Says when it ends.
+    #[must_use]
+    pub fn with_expiry(mut self, expires_at: OffsetDateTime) -> Self {
+        self.expires_at = Some(expires_at);
+        self
+    }
+}

@@ -1,0 +1,515 @@
+//! Many requests in few: `$batch`.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::{self, BoxFuture, Either};
+use futures::stream::{self, BoxStream, FuturesUnordered, StreamExt};
+use http::{HeaderMap, Method, StatusCode};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use time::OffsetDateTime;
+
+use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::graph::GraphClient;
+use crate::graph::error::{Refused, is_write, may_repeat};
+use crate::graph::send::{Outgoing, decode, wrong_shape};
+use crate::http::redact::path_for_people;
+use crate::http::retry::{Attempts, parse_retry_after};
+
+/// The most requests that Graph takes in one batch.
+const MAX_REQUESTS: usize = 20;
+
+/// The size of a batch after which no further request goes into it; Graph takes about 4 MB.
+const MAX_BYTES: usize = 3_000_000;
+
+/// One request of a batch.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub struct BatchRequest {
+    /// What to do.
+    pub method: Method,
+    /// Where, relative to the version's root, encoded, with a slash in front: `/users/{id}?$select=id`.
+    pub url: String,
+    /// Headers beside `Content-Type`, which goes with a body by itself.
+    pub headers: BTreeMap<String, String>,
+    /// The body, if there is one. Actions without a body need an empty object.
+    pub body: Option<Json>,
+}
+
+/// A success in a batch.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct BatchResponse {
+    /// 200 to 299.
+    pub status: StatusCode,
+    /// The body; `Null` where there is none.
+    pub body: Json,
+}
+
+impl BatchRequest {
+    /// A request without a body. [`Call::into_batch`](super::Call::into_batch) makes one of a typed request.
+    pub fn new(method: Method, url: impl Into<String>) -> Self {
+        Self {
+            method,
+            url: url.into(),
+            headers: BTreeMap::new(),
+            body: None,
+        }
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn with_body(mut self, body: Json) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.insert(name.into(), value.into());
+        self
+    }
+}
+
+impl fmt::Debug for BatchRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the body, which may hold a password, nor the query.
+        f.debug_struct("BatchRequest")
+            .field("method", &self.method)
+            .field("path", &path_for_people(&self.url))
+            .finish_non_exhaustive()
+    }
+}
+
+impl BatchResponse {
+    /// Reads the body.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Protocol`] if it has another shape.
+    pub fn decode<T: DeserializeOwned>(self) -> Result<T> {
+        serde_json::from_value(self.body).map_err(|error| wrong_shape(&error))
+    }
+}
+
+impl GraphClient {
+    /// Sends many requests, up to 20 at once, and gives each one's outcome with its place in `requests`, as they come.
+    ///
+    /// Every request has exactly one outcome. What Graph asks to repeat is repeated by itself alone, after its own
+    /// `Retry-After`. Nothing is said of the order in which they are carried out: two writes of one object belong in
+    /// two calls.
+    ///
+    /// # Errors
+    ///
+    /// Those of a request on its own. Where a whole batch, or one answer in it, is lost, its reads, `PATCH`, `PUT` and
+    /// `DELETE` are repeated, and each `POST` is [in doubt](Error::is_outcome_in_doubt).
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the stream gives up what is under way; that may have been carried out.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use futures::StreamExt;
+    ///
+    /// # async fn example(graph: entrant::graph::GraphClient) -> entrant::Result<()> {
+    /// let requests = vec![
+    ///     graph.users().get("ada@contoso.com").select(["id"]).into_batch()?,
+    ///     graph.users().delete("bob@contoso.com").into_batch()?,
+    /// ];
+    /// let mut outcomes = graph.batch(requests);
+    /// while let Some((index, outcome)) = outcomes.next().await {
+    ///     println!("{index}: {:?}", outcome.map(|response| response.status));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// See [JSON batching](https://learn.microsoft.com/graph/json-batching).
+    pub fn batch(&self, requests: Vec<BatchRequest>) -> BoxStream<'static, (usize, Result<BatchResponse>)> {
+        let run = Run::new(self.clone(), requests);
+        Box::pin(stream::unfold(run, |mut run| async move {
+            let outcome = run.next().await?;
+            Some((outcome, run))
+        }))
+    }
+}
+
+/// One request until its outcome is given.
+struct Item {
+    index: usize,
+    method: Method,
+    path: String,
+    /// The request as JSON, without its id.
+    json: String,
+    attempts: Option<Attempts>,
+    /// An earlier attempt may have been carried out.
+    in_doubt: bool,
+}
+
+/// A request that waits for its next attempt.
+struct Delayed {
+    until: OffsetDateTime,
+    /// Graph said how long to wait.
+    was_told: bool,
+    item: Item,
+}
+
+enum Outcome {
+    Final(Result<BatchResponse>),
+    /// Repeated if that is safe and attempts are left.
+    Failed(Error),
+}
+
+struct Run {
+    client: GraphClient,
+    ready: VecDeque<Item>,
+    delayed: Vec<Delayed>,
+    in_flight: FuturesUnordered<BoxFuture<'static, Vec<(Item, Outcome)>>>,
+    out: VecDeque<(usize, Result<BatchResponse>)>,
+}
+
+impl Run {
+    fn new(client: GraphClient, requests: Vec<BatchRequest>) -> Self {
+        let mut ready = VecDeque::with_capacity(requests.len());
+        let mut out = VecDeque::new();
+        for (index, request) in requests.into_iter().enumerate() {
+            match Item::new(&client, index, request) {
+                Ok(item) => ready.push_back(item),
+                Err(error) => out.push_back((index, Err(error))),
+            }
+        }
+        Self {
+            client,
+            ready,
+            delayed: Vec::new(),
+            in_flight: FuturesUnordered::new(),
+            out,
+        }
+    }
+
+    async fn next(&mut self) -> Option<(usize, Result<BatchResponse>)> {
+        loop {
+            if let Some(outcome) = self.out.pop_front() {
+                return Some(outcome);
+            }
+            self.wake();
+            self.post();
+            let room = self.in_flight.len() < self.client.0.batches_in_flight;
+            let sleep = self.wait().filter(|_| room).map(|wait| {
+                let clock = self.client.0.clock.clone();
+                async move { clock.sleep(wait).await }
+            });
+            let answered = match (self.in_flight.is_empty(), sleep) {
+                (true, None) => return None,
+                (true, Some(sleep)) => {
+                    sleep.await;
+                    continue;
+                }
+                (false, None) => self.in_flight.next().await,
+                (false, Some(sleep)) => match future::select(self.in_flight.next(), std::pin::pin!(sleep)).await {
+                    Either::Left((answered, _)) => answered,
+                    Either::Right(_) => continue,
+                },
+            };
+            let before = self.delayed.len();
+            for (item, outcome) in answered.into_iter().flatten() {
+                self.settle(item, outcome);
+            }
+            self.gather(before);
+        }
+    }
+
+    /// Takes those whose time has come back into the queue.
+    fn wake(&mut self) {
+        let now = self.client.0.clock.now();
+        for delayed in self.delayed.extract_if(.., |delayed| delayed.until <= now) {
+            self.ready.push_back(delayed.item);
+        }
+    }
+
+    /// Lets those that failed together, and were not told when to come back, come back together: in one batch.
+    fn gather(&mut self, from: usize) {
+        let new = &mut self.delayed[from..];
+        let last = new
+            .iter()
+            .filter(|delayed| !delayed.was_told)
+            .map(|delayed| delayed.until)
+            .max();
+        if let Some(last) = last {
+            new.iter_mut()
+                .filter(|delayed| !delayed.was_told)
+                .for_each(|delayed| delayed.until = last);
+        }
+    }
+
+    /// How long until the next one's time comes.
+    fn wait(&self) -> Option<Duration> {
+        let now = self.client.0.clock.now();
+        let next = self.delayed.iter().map(|delayed| delayed.until).min()?;
+        Some(Duration::try_from(next - now).unwrap_or_default())
+    }
+
+    fn post(&mut self) {
+        let now = self.client.0.clock.now();
+        while !self.ready.is_empty() && self.in_flight.len() < self.client.0.batches_in_flight {
+            let mut items = Vec::with_capacity(MAX_REQUESTS);
+            let mut bytes = 0;
+            while let Some(mut item) = self.ready.pop_front() {
+                if items.len() == MAX_REQUESTS || (!items.is_empty() && bytes + item.json.len() > MAX_BYTES) {
+                    self.ready.push_front(item);
+                    break;
+                }
+                bytes += item.json.len();
+                item.attempts.get_or_insert_with(|| Attempts::begin(now));
+                items.push(item);
+            }
+            self.in_flight.push(Box::pin(exchange(self.client.clone(), items)));
+        }
+    }
+
+    fn settle(&mut self, mut item: Item, outcome: Outcome) {
+        let error = match outcome {
+            Outcome::Final(Ok(response)) => return self.out.push_back((item.index, Ok(response))),
+            Outcome::Final(Err(error)) => error,
+            Outcome::Failed(error) => {
+                item.in_doubt |= error.is_outcome_in_doubt();
+                let now = self.client.0.clock.now();
+                let delay = match &mut item.attempts {
+                    Some(attempts) if may_repeat(&item.method, &error) => {
+                        attempts.next(&self.client.0.retry, now, &error)
+                    }
+                    _ => None,
+                };
+                if let Some(delay) = delay {
+                    tracing::debug!(
+                        method = item.method.as_str(),
+                        path = item.path,
+                        delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
+                        "a request of a batch is sent again"
+                    );
+                    return self.delayed.push(Delayed {
+                        until: now + delay,
+                        was_told: matches!(error.retry(), Retry::After(_)),
+                        item,
+                    });
+                }
+                error
+            }
+        };
+        let error = error.with_context("request", format_args!("{} {}", item.method, item.path));
+        let error = if item.in_doubt {
+            error.with_outcome_in_doubt()
+        } else {
+            error
+        };
+        self.out.push_back((item.index, Err(error)));
+    }
+}
+
+impl Item {
+    fn new(client: &GraphClient, index: usize, request: BatchRequest) -> Result<Self> {
+        #[derive(Serialize)]
+        struct Written<'a> {
+            method: &'a str,
+            url: &'a str,
+            #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+            headers: &'a BTreeMap<String, String>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            body: Option<&'a Json>,
+        }
+        if !request.url.starts_with('/') || request.url.starts_with("//") {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "the address of a batch's request is relative, with a slash in front",
+            )
+            .with_context("path", path_for_people(&request.url)));
+        }
+        client.address(&request.url)?;
+        let mut headers = request.headers;
+        let has_type = headers.keys().any(|name| name.eq_ignore_ascii_case("content-type"));
+        if request.body.is_some() && !has_type {
+            headers.insert("Content-Type".to_owned(), "application/json".to_owned());
+        }
+        let json = serde_json::to_string(&Written {
+            method: request.method.as_str(),
+            url: &request.url,
+            headers: &headers,
+            body: request.body.as_ref(),
+        })
+        .map_err(|_| Error::new(ErrorKind::Invalid, "the body cannot be written as JSON"))?;
+        Ok(Self {
+            index,
+            path: path_for_people(&request.url).to_owned(),
+            method: request.method,
+            json,
+            attempts: None,
+            in_doubt: false,
+        })
+    }
+}
+
+/// Sends one batch and gives each of its items an outcome.
+async fn exchange(client: GraphClient, items: Vec<Item>) -> Vec<(Item, Outcome)> {
+    let now = client.0.clock.now();
+    let mut answers = match send(&client, &items).await {
+        Ok(answers) => answers,
+        Err(error) => return lost(items, error),
+    };
+    items
+        .into_iter()
+        .enumerate()
+        .map(|(number, item)| {
+            let outcome = match answers.remove(&number) {
+                Some(answer) => answer.outcome(&item.method, now),
+                None => Outcome::Failed(missing(&item.method, "the batch's answer has no entry for the request")),
+            };
+            (item, outcome)
+        })
+        .collect()
+}
+
+async fn send(client: &GraphClient, items: &[Item]) -> Result<HashMap<usize, Answer>> {
+    #[derive(Deserialize)]
+    struct Answers {
+        responses: Vec<Answer>,
+    }
+    let mut body = String::with_capacity(items.iter().map(|item| item.json.len() + 16).sum::<usize>() + 32);
+    body.push_str("{\"requests\":[");
+    for (number, item) in items.iter().enumerate() {
+        let comma = if number == 0 { "" } else { "," };
+        // The id goes in front of the members that were written before.
+        body.push_str(&format!("{comma}{{\"id\":\"{number}\",{}", &item.json[1..]));
+    }
+    body.push_str("]}");
+    let outgoing = Outgoing {
+        method: Method::POST,
+        url: client.address("$batch")?,
+        headers: HeaderMap::new(),
+        body: Some(body.into()),
+    };
+    let answer = client.send(&outgoing).await?;
+    let answers: Answers =
+        decode(answer.body()).map_err(|error| error.with_retry(Retry::Later).with_outcome_in_doubt())?;
+    let mut by_number = HashMap::with_capacity(items.len());
+    for answer in answers.responses {
+        if let Some(number) = answer.number() {
+            by_number.entry(number).or_insert(answer);
+        }
+    }
+    Ok(by_number)
+}
+
+/// The whole batch failed. If it was surely not carried out, it has been repeated enough.
+fn lost(items: Vec<Item>, error: Error) -> Vec<(Item, Outcome)> {
+    let in_doubt = error.is_outcome_in_doubt();
+    let error = Arc::new(error);
+    let outcome = |method: &Method| {
+        let mut own = Error::new(error.kind(), "the batch failed").with_retry(error.retry());
+        if let Some(graph) = error.graph() {
+            own = own.with_graph(graph.clone());
+        }
+        own = own.with_source(error.clone());
+        match (in_doubt, is_write(method)) {
+            (false, _) => Outcome::Final(Err(own)),
+            (true, true) => Outcome::Failed(own.with_outcome_in_doubt()),
+            (true, false) => Outcome::Failed(own),
+        }
+    };
+    items
+        .into_iter()
+        .map(|item| {
+            let outcome = outcome(&item.method);
+            (item, outcome)
+        })
+        .collect()
+}
+
+fn missing(method: &Method, message: &'static str) -> Error {
+    let error = Error::new(ErrorKind::Protocol, message).with_retry(Retry::Later);
+    if is_write(method) {
+        error.with_outcome_in_doubt()
+    } else {
+        error
+    }
+}
+
+/// One entry of a batch's answer, of whatever shape.
+#[derive(Deserialize)]
+#[serde(default)]
+struct Answer {
+    id: Json,
+    status: Json,
+    headers: Json,
+    body: Json,
+}
+
+impl Default for Answer {
+    fn default() -> Self {
+        Self {
+            id: Json::Null,
+            status: Json::Null,
+            headers: Json::Null,
+            body: Json::Null,
+        }
+    }
+}
+
+impl Answer {
+    fn number(&self) -> Option<usize> {
+        match &self.id {
+            Json::String(id) => id.parse().ok(),
+            Json::Number(id) => id.as_u64().and_then(|id| usize::try_from(id).ok()),
+            _ => None,
+        }
+    }
+
+    fn outcome(self, method: &Method, now: OffsetDateTime) -> Outcome {
+        let status = match &self.status {
+            Json::Number(status) => status.as_u64(),
+            Json::String(status) => status.parse().ok(),
+            _ => None,
+        };
+        let status = status.and_then(|status| u16::try_from(status).ok());
+        let Some(status) = status.and_then(|status| StatusCode::from_u16(status).ok()) else {
+            return Outcome::Failed(missing(method, "the batch's answer has no status for the request"));
+        };
+        if status.is_success() {
+            return Outcome::Final(Ok(BatchResponse {
+                status,
+                body: self.body,
+            }));
+        }
+        let retry_after = self
+            .header("retry-after")
+            .and_then(|text| parse_retry_after(&text, now));
+        let request_id = self.header("request-id");
+        let refused = Refused {
+            method,
+            status,
+            retry_after,
+            request_id: request_id.as_deref(),
+            client_request_id: None,
+        };
+        Outcome::Failed(refused.into_error(&self.body))
+    }
+
+    fn header(&self, name: &str) -> Option<String> {
+        let (_, value) = self
+            .headers
+            .as_object()?
+            .iter()
+            .find(|(own, _)| own.eq_ignore_ascii_case(name))?;
+        match value {
+            Json::String(text) => Some(text.clone()),
+            Json::Number(number) => Some(number.to_string()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The client: what all requests share.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::Method;
+use url::Url;
+
+use crate::auth::{TokenCache, TokenContext, TokenCredential};
+use crate::clock::{Clock, SystemClock};
+use crate::cloud::Cloud;
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::{Call, DeletedItems, Domain, List, Organization, Users, directory};
+use crate::http::address::checked_root;
+use crate::http::{RetryPolicy, Transport};
+
+/// A client for Microsoft Graph. Cheap to clone; clones share the token and the connections.
+///
+/// # Examples
+///
+/// ```no_run
+/// use entrant::auth::{ClientId, ClientSecret, TenantId};
+/// use entrant::graph::GraphClient;
+/// use futures::TryStreamExt;
+///
+/// # async fn example() -> entrant::Result<()> {
+/// let credential = ClientSecret::new(
+///     TenantId::new("contoso.onmicrosoft.com")?,
+///     ClientId::new("11111111-2222-3333-4444-555555555555")?,
+///     std::env::var("AZURE_CLIENT_SECRET").unwrap_or_default(),
+/// );
+/// let graph = GraphClient::builder(credential).build()?;
+/// let mut users = graph.users().list().select(["id", "displayName"]).items();
+/// while let Some(user) = users.try_next().await? {
+///     println!("{:?}", user.display_name);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct GraphClient(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    /// The root of version 1.0, with a slash at its end.
+    pub(super) root: Url,
+    pub(super) tokens: TokenCache,
+    pub(super) transport: Arc<dyn Transport>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) retry: RetryPolicy,
+    pub(super) batches_in_flight: usize,
+}
+
+/// Sets up a [`GraphClient`].
+#[derive(Debug)]
+#[must_use]
+pub struct GraphClientBuilder {
+    credential: Arc<dyn TokenCredential>,
+    cloud: Cloud,
+    transport: Option<Arc<dyn Transport>>,
+    clock: Arc<dyn Clock>,
+    retry: RetryPolicy,
+    batches_in_flight: usize,
+}
+
+impl GraphClient {
+    /// Starts a client that signs in by `credential`; the worldwide cloud, the default transport and policy.
+    pub fn builder(credential: impl TokenCredential) -> GraphClientBuilder {
+        GraphClientBuilder {
+            credential: Arc::new(credential),
+            cloud: Cloud::Global,
+            transport: None,
+            clock: Arc::new(SystemClock::new()),
+            retry: RetryPolicy::default(),
+            batches_in_flight: 4,
+        }
+    }
+
+    /// The root that paths are relative to, such as `https://graph.microsoft.com/v1.0/`.
+    #[must_use]
+    pub fn root(&self) -> &Url {
+        &self.0.root
+    }
+
+    /// The tokens that requests travel with.
+    #[must_use]
+    pub fn tokens(&self) -> &TokenCache {
+        &self.0.tokens
+    }
+
+    /// Users.
+    #[must_use]
+    pub fn users(&self) -> Users {
+        Users::new(self.clone())
+    }
+
+    /// The recycle bin, where deleted objects stay for 30 days.
+    #[must_use]
+    pub fn deleted_items(&self) -> DeletedItems {
+        DeletedItems::new(self.clone())
+    }
+
+    /// The tenant itself.
+    ///
+    /// # Permissions
+    ///
+    /// `Organization.Read.All` (application); with less, most properties are empty.
+    ///
+    /// See [list organization](https://learn.microsoft.com/graph/api/organization-list).
+    pub fn organization(&self) -> Call<Organization> {
+        directory::organization(self)
+    }
+
+    /// The tenant's domains.
+    ///
+    /// # Permissions
+    ///
+    /// `Domain.Read.All` (application).
+    ///
+    /// See [list domains](https://learn.microsoft.com/graph/api/domain-list).
+    pub fn domains(&self) -> List<Domain> {
+        directory::domains(self)
+    }
+
+    /// Any request, for what has no typed method: `path` is relative to the version's root, already encoded, and may
+    /// have a query. Authentication, repetition and errors are those of every request.
+    ///
+    /// # Errors
+    ///
+    /// When sent, [`ErrorKind::Invalid`] if the path leaves the root.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn example(graph: entrant::graph::GraphClient) -> entrant::Result<()> {
+    /// let me = graph
+    ///     .request(http::Method::GET, "/users/ada@contoso.com/manager")
+    ///     .decode::<serde_json::Value>()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn request(&self, method: Method, path: impl AsRef<str>) -> Call {
+        Call::new(self.clone(), method, Ok(path.as_ref().to_owned()))
+    }
+}
+
+impl fmt::Debug for GraphClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GraphClient")
+            .field("root", &self.0.root.as_str())
+            .field("tokens", &self.0.tokens)
+            .finish_non_exhaustive()
+    }
+}
+
+impl GraphClientBuilder {
+    /// Which cloud the tenant lives in; the default is the worldwide one.
+    pub fn cloud(mut self, cloud: Cloud) -> Self {
+        self.cloud = cloud;
+        self
+    }
+
+    /// The way to the network. The default is `ReqwestTransport::new()` (feature `reqwest`).
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// The clock; the default is the machine's.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// How often and how long a request is repeated.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// How many batches one call of [`GraphClient::batch`] has under way at once; the default is 4, 0 counts as 1.
+    pub fn max_batches_in_flight(mut self, batches: usize) -> Self {
+        self.batches_in_flight = batches.max(1);
+        self
+    }
+
+    /// Makes the client; nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`] if a host of the cloud is neither `https` nor this machine, or if there is no transport:
+    /// none given, and the feature `reqwest` is off.
+    pub fn build(self) -> Result<GraphClient> {
+        let transport = match self.transport {
+            Some(transport) => transport,
+            None => default_transport()?,
+        };
+        let root = checked_root(self.cloud.graph())?;
+        let root = root
+            .join("v1.0/")
+            .map_err(|source| Error::new(ErrorKind::Invalid, "the root of Graph is not valid").with_source(source))?;
+        let context = TokenContext::new(&self.cloud, transport.clone(), self.clock.clone())?;
+        Ok(GraphClient(Arc::new(Inner {
+            root,
+            tokens: TokenCache::new(self.credential, context),
+            transport,
+            clock: self.clock,
+            retry: self.retry,
+            batches_in_flight: self.batches_in_flight,
+        })))
+    }
+}
+
+#[cfg(feature = "reqwest")]
+fn default_transport() -> Result<Arc<dyn Transport>> {
+    Ok(Arc::new(crate::http::ReqwestTransport::new()?))
+}
+
+#[cfg(not(feature = "reqwest"))]
+fn default_transport() -> Result<Arc<dyn Transport>> {
+    Err(Error::new(
+        ErrorKind::Invalid,
+        "no transport: give the builder one, or turn the feature `reqwest` on",
+    ))
+}

@@ -1,0 +1,196 @@
+//! One request from first attempt to last: token, repetition, errors.
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use serde::de::DeserializeOwned;
+use url::Url;
+use uuid::Uuid;
+
+use crate::auth::AccessToken;
+use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::graph::GraphClient;
+use crate::graph::error::{Refused, is_write, may_repeat};
+use crate::http::redact::path_for_people;
+use crate::http::retry::{Attempts, retry_after};
+
+/// A request without its token.
+pub(super) struct Outgoing {
+    pub(super) method: Method,
+    /// Checked to be at the configured host.
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Option<Bytes>,
+}
+
+impl Outgoing {
+    /// What the request is called in errors.
+    pub(super) fn name(&self) -> String {
+        format!("{} {}", self.method, path_for_people(self.url.path()))
+    }
+}
+
+impl GraphClient {
+    /// Sends it, repeats it as far as that is safe, and gives the first answer that is a success.
+    pub(super) async fn send(&self, outgoing: &Outgoing) -> Result<Response<Bytes>> {
+        let inner = &*self.0;
+        let mut attempts = Attempts::begin(inner.clock.now());
+        let mut token_was_refused = false;
+        let mut in_doubt = false;
+        // What an earlier attempt may have done stays in doubt, whatever a later one says.
+        let finally = |error: Error, in_doubt: bool| {
+            let error = error.with_context("request", outgoing.name());
+            if in_doubt { error.with_outcome_in_doubt() } else { error }
+        };
+        loop {
+            let token = inner.tokens.token().await.map_err(|error| finally(error, in_doubt))?;
+            let error = match self.exchange(outgoing, &token, attempts.number()).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            in_doubt |= error.is_outcome_in_doubt();
+            if error.graph().is_some_and(|graph| graph.status == 401) && !token_was_refused {
+                token_was_refused = true;
+                inner.tokens.invalidate(&token);
+                let another = inner.tokens.token().await.map_err(|error| finally(error, in_doubt))?;
+                if another.secret != token.secret {
+                    continue;
+                }
+            }
+            if !may_repeat(&outgoing.method, &error) {
+                return Err(finally(error, in_doubt));
+            }
+            match attempts.next(&inner.retry, inner.clock.now(), &error) {
+                Some(delay) => inner.clock.sleep(delay).await,
+                None => return Err(finally(error, in_doubt)),
+            }
+        }
+    }
+
+    async fn exchange(&self, outgoing: &Outgoing, token: &AccessToken, attempt: u32) -> Result<Response<Bytes>> {
+        let inner = &*self.0;
+        let id = Uuid::new_v4().to_string();
+        let request = prepare(outgoing, token, &id)?;
+        let path = path_for_people(outgoing.url.path());
+        let method = outgoing.method.as_str();
+        let answer = match inner.transport.send(request).await {
+            Ok(answer) => answer,
+            Err(source) => {
+                tracing::debug!(method, path, attempt, client_request_id = id, error = %source, "no answer from Graph");
+                return Err(no_answer(outgoing, source, &id));
+            }
+        };
+        let status = answer.status();
+        let request_id = answer.headers().get("request-id").and_then(|id| id.to_str().ok());
+        tracing::debug!(
+            method,
+            path,
+            attempt,
+            status = status.as_u16(),
+            request_id,
+            client_request_id = id,
+            "Graph answered"
+        );
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let body = serde_json::from_slice(answer.body()).unwrap_or_default();
+        let refused = Refused {
+            method: &outgoing.method,
+            status,
+            retry_after: retry_after(answer.headers(), inner.clock.now()),
+            request_id,
+            client_request_id: Some(&id),
+        };
+        Err(refused.into_error(&body))
+    }
+
+    /// The address of a path under the root, with its query.
+    pub(super) fn address(&self, path: &str) -> Result<Url> {
+        let outside = || {
+            Error::new(ErrorKind::Invalid, "the path does not stay under the root of Graph")
+                .with_context("path", path_for_people(path))
+        };
+        let root = &self.0.root;
+        let url = Url::parse(&format!("{root}{}", path.trim_start_matches('/'))).map_err(|_| outside())?;
+        // A path with `..` in it, however encoded, has been resolved by now.
+        let stays = url.path().len() > root.path().len() && url.path().starts_with(root.path());
+        if stays && url.fragment().is_none() && same_host(&url, root) {
+            Ok(url)
+        } else {
+            Err(outside())
+        }
+    }
+
+    /// An absolute address that Graph gave, if the token may travel there.
+    pub(super) fn followed(&self, link: &str) -> Result<Url> {
+        let url = Url::parse(link)
+            .map_err(|_| Error::new(ErrorKind::Protocol, "the link to the next page is not a valid address"))?;
+        if same_host(&url, &self.0.root) {
+            Ok(url)
+        } else {
+            // A host is shown, nothing else: the link is foreign text.
+            Err(Error::new(
+                ErrorKind::Protocol,
+                "the link to the next page leaves the configured Graph host",
+            )
+            .with_context("host", url.host_str().unwrap_or_default()))
+        }
+    }
+}
+
+fn same_host(url: &Url, root: &Url) -> bool {
+    url.origin() == root.origin() && url.username().is_empty() && url.password().is_none()
+}
+
+fn prepare(outgoing: &Outgoing, token: &AccessToken, id: &str) -> Result<Request<Bytes>> {
+    let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.secret.expose()))
+        .map_err(|_| Error::new(ErrorKind::Unauthenticated, "the token has characters that no token has"))?;
+    bearer.set_sensitive(true);
+    let mut request = Request::builder()
+        .method(outgoing.method.clone())
+        .uri(outgoing.url.as_str())
+        .header("client-request-id", id)
+        .header(ACCEPT, "application/json")
+        .body(outgoing.body.clone().unwrap_or_default())
+        .map_err(|_| Error::new(ErrorKind::Invalid, "the address is too long or not valid"))?;
+    let headers = request.headers_mut();
+    if outgoing.body.is_some() {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    for (name, value) in &outgoing.headers {
+        headers.insert(name, value.clone());
+    }
+    headers.insert(AUTHORIZATION, bearer);
+    Ok(request)
+}
+
+fn no_answer(outgoing: &Outgoing, source: Error, id: &str) -> Error {
+    let retry = match source.kind() {
+        ErrorKind::Transport | ErrorKind::TimedOut => Retry::Later,
+        _ => Retry::Never,
+    };
+    let in_doubt = source.is_outcome_in_doubt() && is_write(&outgoing.method);
+    let error = Error::new(source.kind(), "no whole answer from Microsoft Graph")
+        .with_context("client-request-id", id)
+        .with_retry(retry)
+        .with_source(source);
+    if in_doubt { error.with_outcome_in_doubt() } else { error }
+}
+
+/// Reads an answer's body.
+pub(super) fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    serde_json::from_slice(body).map_err(|error| wrong_shape(&error))
+}
+
+/// Says where the parser stopped, not what it read there: that may be a person's data.
+pub(super) fn wrong_shape(error: &serde_json::Error) -> Error {
+    let message = match error.classify() {
+        serde_json::error::Category::Eof => "Microsoft Graph's answer ends too early",
+        serde_json::error::Category::Data => "Microsoft Graph's answer is not of the expected shape",
+        _ => "Microsoft Graph's answer is not JSON",
+    };
+    Error::new(ErrorKind::Protocol, message)
+        .with_context("line", error.line())
+        .with_context("column", error.column())
+}
