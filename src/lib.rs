@@ -26,5 +26,8 @@ pub mod testing;
 
 pub use cloud::Cloud;
 pub use error::{Error, ErrorKind, Result};
+pub use job::{Job, Report};
+pub use mapping::Mapping;
 pub use model::{Record, Value};
+pub use reconcile::{Plan, Policy, Preferences};
 pub use store::{Source, State, Target};

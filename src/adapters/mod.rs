@@ -1,1 +1,28 @@
 //! The stores that come with the crate.
+//!
+//! | store | what it is | feature |
+//! |---|---|---|
+//! | [`CsvSource`] | people from a CSV file | `csv` |
+//! | [`JsonlSource`] | people from a file of JSON Lines | |
+//! | [`RedbState`] | what jobs remember, in one crash-safe file | `redb` |
+//! | [`PasswordFile`] | initial passwords, in a file for one person's eyes | |
+
+mod blocking;
+#[cfg(feature = "csv")]
+mod csv;
+mod jsonl;
+mod lines;
+mod password_file;
+mod private_file;
+#[cfg(feature = "redb")]
+mod redb;
+mod rows;
+
+#[cfg(feature = "csv")]
+#[cfg_attr(docsrs, doc(cfg(feature = "csv")))]
+pub use csv::{CsvSource, CsvSourceBuilder};
+pub use jsonl::{JsonlSource, JsonlSourceBuilder};
+pub use password_file::PasswordFile;
+#[cfg(feature = "redb")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redb")))]
+pub use redb::RedbState;

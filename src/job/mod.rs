@@ -1,1 +1,24 @@
 //! The front door: plan, review, apply, again.
+//!
+//! A [`Job`] keeps the people of a [`Source`](crate::Source) in step in a [`Target`](crate::Target). It makes a
+//! [`Plan`](crate::reconcile::Plan), which writes nothing and can be read, kept and narrowed down; and applies it, in
+//! order, noting every write in the [`State`](crate::State) before it is sent, so that a run that was cut off is taken
+//! up where it stopped.
+
+mod apply;
+mod builder;
+mod job;
+mod ledger;
+mod observe;
+mod password;
+mod planning;
+mod recover;
+mod report;
+mod run;
+mod write;
+
+pub use builder::{JobBuilder, JobError, JobMapping};
+pub use job::Job;
+pub use observe::{Event, Observer};
+pub use report::{Buckets, EntryReport, Outcome, OutcomeCount, OutcomeKind, Report, RunStatus, SyncStatus};
+pub use run::{Apply, Run};

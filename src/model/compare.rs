@@ -77,6 +77,27 @@ pub fn fold(text: &str) -> Cow<'_, str> {
     )
 }
 
+/// The text under which a value is found by equality: two single values of an attribute are equal if, and only if,
+/// their keys are. `None` for a blank, which equals nothing.
+#[must_use]
+pub fn comparison_key(schema: &AttributeSchema, value: &Value) -> Option<String> {
+    if value.is_blank() {
+        return None;
+    }
+    match value {
+        Value::Text(text) if schema.kind == Kind::DateTime => match parse_moment(text) {
+            Some(moment) => Some(moment.unix_timestamp_nanos().to_string()),
+            None => Some(text.to_string()),
+        },
+        Value::DateTime(moment) => Some(moment.unix_timestamp_nanos().to_string()),
+        Value::Text(text) if schema.case == CaseRule::Ignore => Some(fold(text).into_owned()),
+        Value::Text(text) => Some(normalize(text).into_owned()),
+        Value::List(one) if one.len() == 1 => comparison_key(schema, &one[0]),
+        // Marked, so that a number is not found under the text of its digits.
+        other => Some(format!("\u{0}{other:?}")),
+    }
+}
+
 fn normalize(text: &str) -> Cow<'_, str> {
     ComposingNormalizer::new_nfc().normalize(text)
 }

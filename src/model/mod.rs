@@ -2,8 +2,10 @@
 //!
 //! Pure: no input or output, no clock, no randomness.
 
+mod anchor;
 mod change;
 mod compare;
+mod completeness;
 mod filter;
 mod id;
 mod name;
@@ -11,8 +13,10 @@ mod record;
 mod schema;
 mod value;
 
+pub use anchor::Anchor;
 pub use change::{Change, ChangeId, Operation, Written};
-pub use compare::{fold, values_equal};
+pub use compare::{comparison_key, fold, values_equal};
+pub use completeness::Completeness;
 pub use filter::{Filter, all, any, eq, is_in, ne, present, starts_with};
 pub use id::{Class, ObjectId};
 pub use name::Name;

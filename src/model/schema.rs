@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Class, Name};
+use super::{Class, Filter, Name};
 
 /// The attributes of a class, and which of them play a part that the planner must know.
 ///
@@ -18,6 +18,10 @@ pub struct Schema {
     pub status: Option<Name>,
     /// The attribute that holds when the store made the object.
     pub created_at: Option<Name>,
+    /// The attribute that people know an object by, for plans and reports.
+    pub label: Option<Name>,
+    /// Which objects of the class a mapping looks at unless it says otherwise, such as members but not guests.
+    pub default_scope: Option<Filter>,
 }
 
 impl Schema {
@@ -29,6 +33,8 @@ impl Schema {
             attributes: BTreeMap::new(),
             status: None,
             created_at: None,
+            label: None,
+            default_scope: None,
         }
     }
 
@@ -50,6 +56,20 @@ impl Schema {
     #[must_use]
     pub fn with_created_at(mut self, name: impl Into<Name>) -> Self {
         self.created_at = Some(name.into());
+        self
+    }
+
+    /// Names the attribute that people know an object by.
+    #[must_use]
+    pub fn with_label(mut self, name: impl Into<Name>) -> Self {
+        self.label = Some(name.into());
+        self
+    }
+
+    /// Says which objects of the class a mapping looks at unless it says otherwise.
+    #[must_use]
+    pub fn with_default_scope(mut self, scope: Filter) -> Self {
+        self.default_scope = Some(scope);
         self
     }
 

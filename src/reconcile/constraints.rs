@@ -10,6 +10,11 @@ pub trait Constraints: fmt::Debug + Send + Sync {
     /// What would fail if the draft were written.
     fn check(&self, draft: &Draft<'_>) -> Vec<Finding>;
 
+    /// The attributes of a current object that checks look at, beside what is mapped.
+    fn reads(&self) -> Vec<Name> {
+        Vec::new()
+    }
+
     /// Values for `%Name%` in expressions that the target knows, such as `Domain`.
     fn parameters(&self) -> Vec<(Name, Value)> {
         Vec::new()

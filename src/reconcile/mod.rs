@@ -2,6 +2,37 @@
 //!
 //! Pure: no input or output, no clock, no randomness. The same inputs give the same plan, byte for byte.
 
+mod assess;
 mod constraints;
+mod correlate;
+mod decide;
+mod entry;
+mod guard;
+mod inputs;
+mod link;
+mod order;
+mod plan;
+mod planner;
+mod policy;
+mod preferences;
+mod problem;
+mod render;
+mod situation;
+mod unique;
 
 pub use constraints::{Constraints, Draft, DraftStep, Finding, FindingKind, NoConstraints};
+pub use entry::{AttributeChange, Edge, EdgeKind, Entry, EntryKey, Evidence, KeyEnd, LinkNote, SecretChange};
+pub use guard::{Breach, Effects, Guard, Guards, breaches};
+pub use link::{Link, LinkEnd, LinkIndex, LinkOrigin, Linked};
+pub use plan::{Plan, SideRead};
+pub use policy::Policy;
+pub use preferences::{Enable, Leaver, Preferences, days};
+pub use problem::{Problem, Severity};
+pub use situation::{Action, Situation};
+
+pub(crate) use assess::{Extent, is_made_by};
+pub(crate) use decide::write_only_digest;
+pub(crate) use inputs::{Abilities, Answer, Answers, InDoubt, Inputs, Questions, Side};
+pub(crate) use order::{Part, waves};
+pub(crate) use plan::Header;
+pub(crate) use planner::{Planner, schema_drift};

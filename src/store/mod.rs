@@ -3,12 +3,18 @@
 //! [`Source`] is read, [`Target`] is read and written, [`State`] holds what a job remembers, [`PasswordSink`] takes
 //! initial passwords. Each sentence of their contracts has a case in the conformance suites (feature `testing`).
 
+mod memory;
+mod memory_state;
 mod passwords;
 mod source;
 mod state;
 mod target;
 
+pub use memory::{MemoryStore, WriteFault};
+pub use memory_state::MemoryState;
+#[cfg(feature = "redb")]
+pub(crate) use memory_state::{fences_used_up, lease_end, lease_lost};
 pub use passwords::{InitialPassword, PasswordSink};
-pub use source::{Access, Capabilities, Completeness, Cursor, GetSupport, Lookup, Query, Read, Source, SourceExt};
+pub use source::{Access, Capabilities, Cursor, GetSupport, Lookup, Query, Read, Source, SourceExt};
 pub use state::{Batch, Lease, State, StateOperation, Table};
-pub use target::{Anchor, Target};
+pub use target::Target;

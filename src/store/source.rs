@@ -10,7 +10,7 @@ use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Class, Filter, Name, ObjectId, Record};
+use crate::model::{Class, Completeness, Filter, Name, ObjectId, Record};
 
 /// A store that can be read.
 ///
@@ -223,28 +223,6 @@ impl Read {
             completeness: Completeness::Partial { reason: reason.into() },
             cursor: None,
         }
-    }
-}
-
-/// Whether a read yielded all there is. Complete by definition.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(clippy::exhaustive_enums, reason = "all was read or not all was")]
-pub enum Completeness {
-    /// All of it.
-    Complete,
-    /// Not all of it: what was not in it may well be there.
-    Partial {
-        /// Why, for people.
-        reason: String,
-    },
-}
-
-impl Completeness {
-    /// Whether all was read.
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        matches!(self, Self::Complete)
     }
 }
 

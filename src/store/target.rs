@@ -7,7 +7,7 @@ use futures::stream::BoxStream;
 
 use super::Source;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Change, ChangeId, Class, Name, ObjectId, Record, Schema, Value, Written};
+use crate::model::{Anchor, Change, ChangeId, Class, Name, Record, Schema, Value, Written};
 use crate::reconcile::{Constraints, NoConstraints};
 
 /// A store that can be written.
@@ -52,23 +52,6 @@ pub trait Target: Source {
         let _ = anchors;
         Err(Error::new(ErrorKind::Unsupported, "the store has no recycle bin").with_context("store", self.name()))
     }
-}
-
-/// What leads to a deleted object.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Anchor {
-    /// Its id.
-    Id(ObjectId),
-    /// The value of an attribute whose schema says [`anchor`](crate::model::AttributeSchema::anchor).
-    Attribute {
-        /// Of objects of this class.
-        class: Class,
-        /// This attribute.
-        name: Name,
-        /// Holds this value.
-        value: Value,
-    },
 }
 
 macro_rules! forward_target {

@@ -1,0 +1,426 @@
+//! Initial passwords in a file for one person's eyes.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufReader, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::blocking::blocking;
+use super::lines::{Line, read_line};
+use super::private_file;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Attributes, ObjectId};
+use crate::secret::Secret;
+use crate::store::{InitialPassword, PasswordSink};
+
+const VERSION: u32 = 1;
+
+/// A file of initial passwords, as a [`PasswordSink`].
+///
+/// JSON Lines, appended to, so that a person or a script can hand the passwords out. The first line names the format;
+/// then come two lines for each account: `prepared` before it is created, `created` once it exists. Take the `created`
+/// ones:
+///
+/// ```json
+/// {"entrant":"passwords","version":1}
+/// {"state":"prepared","userPrincipalName":"ada@contoso.com","displayName":"Ada","password":"…","key":"…"}
+/// {"state":"created","userPrincipalName":"ada@contoso.com","displayName":"Ada","password":"…","id":"…","key":"…"}
+/// ```
+///
+/// A `prepared` line without its `created` line is an account that may not exist: the next run that creates it uses
+/// the same password. The file is created readable by its owner only, and each call is on the disk when it returns.
+/// The file belongs to one process at a time. Clones share it.
+#[derive(Clone)]
+pub struct PasswordFile {
+    shared: Arc<Mutex<Shared>>,
+}
+
+struct Shared {
+    path: PathBuf,
+    file: File,
+    /// What was prepared and is not confirmed, by key.
+    prepared: HashMap<String, Prepared>,
+}
+
+#[derive(Clone)]
+struct Prepared {
+    user_principal_name: Option<String>,
+    display_name: Option<String>,
+    password: Secret,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    entrant: String,
+    version: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry<'a> {
+    state: EntryState,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user_principal_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    display_name: Option<String>,
+    password: SecretText<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    key: String,
+}
+
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum EntryState {
+    Prepared,
+    Created,
+}
+
+#[derive(PartialEq, Eq)]
+enum Ending {
+    Present,
+    Missing,
+}
+
+/// The one place where a secret is written as text.
+enum SecretText<'a> {
+    Borrowed(&'a Secret),
+    Owned(Secret),
+}
+
+impl PasswordFile {
+    /// Opens a file, or makes it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Store`] if it cannot be read or made; [`ErrorKind::Invalid`] if it is no file of passwords, a line of it is
+    /// broken (the last may be torn by a crash, and is dropped), or others than its owner may read it.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let shared = Shared::open(path).map_err(|error| error.with_context("file", path.display()))?;
+        Ok(Self {
+            shared: Arc::new(Mutex::new(shared)),
+        })
+    }
+
+    async fn with<T: Send + 'static>(&self, work: impl FnOnce(&mut Shared) -> Result<T> + Send + 'static) -> Result<T> {
+        let shared = Arc::clone(&self.shared);
+        blocking(move || work(&mut shared.lock().unwrap_or_else(PoisonError::into_inner))).await
+    }
+}
+
+impl fmt::Debug for PasswordFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        f.debug_struct("PasswordFile")
+            .field("path", &shared.path)
+            .field("prepared", &shared.prepared.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl PasswordSink for PasswordFile {
+    async fn prepare(&self, passwords: Vec<InitialPassword>) -> Result<Vec<Secret>> {
+        self.with(move |shared| shared.prepare(passwords)).await
+    }
+
+    async fn confirm(&self, created: Vec<(String, ObjectId)>) -> Result<()> {
+        self.with(move |shared| shared.confirm(created)).await
+    }
+}
+
+impl Shared {
+    fn open(path: &Path) -> Result<Self> {
+        let failed = |error| Error::new(ErrorKind::Store, "cannot open the file of passwords").with_source(error);
+        let file = match private_file::create(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                OpenOptions::new().read(true).write(true).open(path).map_err(failed)?
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        if private_file::is_open_to_others(&file).map_err(failed)? {
+            return Err(invalid(format!(
+                "others may read the file of passwords; run chmod 600 {}",
+                path.display()
+            )));
+        }
+        let mut shared = Self {
+            path: path.to_owned(),
+            file,
+            prepared: HashMap::new(),
+        };
+        let (end, ending) = shared.load()?;
+        shared.file.set_len(end).map_err(failed)?;
+        shared.file.seek(SeekFrom::Start(end)).map_err(failed)?;
+        if ending == Ending::Missing {
+            shared.file.write_all(b"\n").map_err(failed)?;
+        }
+        if end == 0 {
+            let header = Header {
+                entrant: "passwords".into(),
+                version: VERSION,
+            };
+            shared.append(&[header])?;
+        }
+        Ok(shared)
+    }
+
+    /// Reads what is there; answers where the last good line ends, and whether a line feed is there.
+    fn load(&mut self) -> Result<(u64, Ending)> {
+        let failed = |error| Error::new(ErrorKind::Store, "cannot read the file of passwords").with_source(error);
+        let mut input = BufReader::new(self.file.try_clone().map_err(failed)?);
+        let mut buffer = Zeroizing::new(Vec::new());
+        let mut number = 0_u64;
+        let mut end = 0;
+        loop {
+            let line = read_line(&mut input, &mut buffer).map_err(failed)?;
+            number += 1;
+            let parsed = match line {
+                Line::End => return Ok((end, Ending::Present)),
+                Line::Unended if number > 1 => {
+                    return Ok(match self.take(&buffer) {
+                        // Good but for the line feed, which an editor may have taken away.
+                        Some(()) => (end.saturating_add(buffer.len() as u64), Ending::Missing),
+                        // A crash tore it off: what it was to say was never answered for.
+                        None => (end, Ending::Present),
+                    });
+                }
+                Line::Unended | Line::Whole if number == 1 => is_header(&buffer),
+                Line::Unended | Line::Whole => self.take(&buffer),
+                Line::TooLong => None,
+            };
+            if parsed.is_none() {
+                let message = match number {
+                    1 => "the file holds something else than passwords, or is of another version",
+                    _ => "a line of the file of passwords is broken",
+                };
+                return Err(invalid(message).with_context("line", number));
+            }
+            if line == Line::Unended {
+                // Only the header came to be written, and not even that whole.
+                return Ok((0, Ending::Present));
+            }
+            end = input.stream_position().map_err(failed)?;
+        }
+    }
+
+    fn take(&mut self, line: &[u8]) -> Option<()> {
+        let entry: Entry<'static> = serde_json::from_slice(line).ok()?;
+        match entry.state {
+            EntryState::Prepared => {
+                let SecretText::Owned(password) = entry.password else {
+                    return None;
+                };
+                let prepared = Prepared {
+                    user_principal_name: entry.user_principal_name,
+                    display_name: entry.display_name,
+                    password,
+                };
+                self.prepared.insert(entry.key, prepared);
+            }
+            EntryState::Created => {
+                self.prepared.remove(&entry.key);
+            }
+        }
+        Some(())
+    }
+
+    fn prepare(&mut self, passwords: Vec<InitialPassword>) -> Result<Vec<Secret>> {
+        let mut answers = Vec::with_capacity(passwords.len());
+        let mut new: Vec<(String, Prepared)> = Vec::new();
+        for InitialPassword { key, account, password } in passwords {
+            let in_batch = || new.iter().find(|(own, _)| *own == key).map(|(_, prepared)| prepared);
+            if let Some(earlier) = self.prepared.get(&key).or_else(in_batch) {
+                answers.push(earlier.password.clone());
+                continue;
+            }
+            answers.push(password.clone());
+            let prepared = Prepared {
+                user_principal_name: text(&account, "userPrincipalName"),
+                display_name: text(&account, "displayName"),
+                password,
+            };
+            new.push((key, prepared));
+        }
+        let entries: Vec<_> = new
+            .iter()
+            .map(|(key, prepared)| prepared.entry(EntryState::Prepared, key, None))
+            .collect();
+        self.append(&entries)?;
+        drop(entries);
+        self.prepared.extend(new);
+        Ok(answers)
+    }
+
+    fn confirm(&mut self, created: Vec<(String, ObjectId)>) -> Result<()> {
+        let entries: Vec<_> = created
+            .iter()
+            .filter_map(|(key, id)| {
+                let prepared = self.prepared.get(key)?;
+                Some(prepared.entry(EntryState::Created, key, Some(id.id.to_string())))
+            })
+            .collect();
+        Self::write(&mut self.file, &self.path, &entries)?;
+        drop(entries);
+        for (key, _) in &created {
+            self.prepared.remove(key);
+        }
+        Ok(())
+    }
+
+    fn append<T: Serialize>(&mut self, lines: &[T]) -> Result<()> {
+        Self::write(&mut self.file, &self.path, lines)
+    }
+
+    fn write<T: Serialize>(file: &mut File, path: &Path, lines: &[T]) -> Result<()> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let failed = |error: io::Error| {
+            Error::new(ErrorKind::Store, "cannot write the file of passwords")
+                .with_context("file", path.display())
+                .with_source(error)
+        };
+        let mut text = Zeroizing::new(Vec::new());
+        for line in lines {
+            serde_json::to_writer(&mut *text, line).map_err(|error| failed(error.into()))?;
+            text.push(b'\n');
+        }
+        let end = file.stream_position().map_err(failed)?;
+        let written = file.write_all(&text).and_then(|()| file.sync_data());
+        if written.is_err() {
+            // Half a line must not stay, or what follows would make it a broken one.
+            let _ = file.set_len(end);
+            let _ = file.seek(SeekFrom::Start(end));
+        }
+        written.map_err(failed)
+    }
+}
+
+impl Prepared {
+    fn entry(&self, state: EntryState, key: &str, id: Option<String>) -> Entry<'_> {
+        Entry {
+            state,
+            user_principal_name: self.user_principal_name.clone(),
+            display_name: self.display_name.clone(),
+            password: SecretText::Borrowed(&self.password),
+            id,
+            key: key.to_owned(),
+        }
+    }
+}
+
+impl Serialize for SecretText<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        match self {
+            Self::Borrowed(secret) => serializer.serialize_str(secret.expose()),
+            Self::Owned(secret) => serializer.serialize_str(secret.expose()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretText<'_> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self::Owned(Secret::from(text)))
+    }
+}
+
+fn is_header(line: &[u8]) -> Option<()> {
+    let header: Header = serde_json::from_slice(line).ok()?;
+    (header.entrant == "passwords" && header.version == VERSION).then_some(())
+}
+
+fn text(account: &Attributes, name: &str) -> Option<String> {
+    account.get(name).and_then(|value| value.as_text()).map(str::to_owned)
+}
+
+fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::Invalid, message)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn prepare(file: &PasswordFile, key: &str, password: &str) -> String {
+        let account = [("userPrincipalName".into(), "ada@contoso.com".into())]
+            .into_iter()
+            .collect();
+        let passwords = vec![InitialPassword::new(key, account, password.into())];
+        let mut shared = file.shared.lock().unwrap();
+        shared.prepare(passwords).unwrap()[0].expose().to_owned()
+    }
+
+    #[test]
+    fn a_torn_last_line_is_dropped_and_a_broken_one_elsewhere_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("passwords");
+        let file = PasswordFile::open(&path).unwrap();
+        prepare(&file, "1", "one");
+        prepare(&file, "2", "two");
+        drop(file);
+        let whole = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(whole.lines().count(), 3, "{whole}");
+
+        for cut in 0..whole.len() {
+            std::fs::write(&path, &whole[..cut]).unwrap();
+            let opened = PasswordFile::open(&path);
+            let header = whole.find('\n').unwrap();
+            if (1..header).contains(&cut) {
+                opened.expect_err("half a header could be anything");
+                continue;
+            }
+            let file = opened.unwrap();
+            // The line counts as soon as nothing but its line feed is missing.
+            let known = cut >= whole.match_indices('\n').nth(1).unwrap().0;
+            assert_eq!(
+                prepare(&file, "1", "new"),
+                if known { "one" } else { "new" },
+                "cut at {cut}"
+            );
+            drop(file);
+            PasswordFile::open(&path).expect("it goes on where the last whole line ended");
+        }
+
+        std::fs::write(&path, whole.replacen("prepared", "perpared", 1)).unwrap();
+        let error = PasswordFile::open(&path).unwrap_err();
+        assert!(error.to_string().contains("line=2"), "{error}");
+        assert!(!error.to_chain().contains("one"), "{error}");
+    }
+
+    #[test]
+    fn a_file_of_something_else_is_not_written_to() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("people.csv");
+        drop(private_file::create(&path).unwrap());
+        for text in ["id,name\n1,Ada\n", "{\"entrant\":\"passwords\",\"version\":2}\n", "id"] {
+            std::fs::write(&path, text).unwrap();
+            PasswordFile::open(&path).expect_err(text);
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_may_read() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("passwords");
+        PasswordFile::open(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        let error = PasswordFile::open(&path).unwrap_err();
+        assert!(error.to_string().contains("chmod 600"), "{error}");
+    }
+}

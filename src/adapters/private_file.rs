@@ -1,0 +1,32 @@
+//! Files for one person's eyes.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::Path;
+
+/// Makes a file that only its owner can read and write; an error if it is there already.
+pub(super) fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    sync_directory(path);
+    Ok(file)
+}
+
+/// Whether others than its owner may read or write a file. Only Unix says.
+pub(super) fn is_open_to_others(file: &File) -> io::Result<bool> {
+    #[cfg(unix)]
+    return Ok(std::os::unix::fs::PermissionsExt::mode(&file.metadata()?.permissions()) & 0o077 != 0);
+    #[cfg(not(unix))]
+    return file.metadata().map(|_| false);
+}
+
+/// Makes the name of a new file last, where the system can do that; where not, nothing more can be done.
+pub(super) fn sync_directory(path: &Path) {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if let Ok(directory) = File::open(directory.unwrap_or(Path::new("."))) {
+        let _ = directory.sync_all();
+    }
+}

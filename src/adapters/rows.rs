@@ -1,0 +1,175 @@
+//! What sources that read a file row by row have in common.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fs::{File, Metadata};
+use std::io::{self, BufReader};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+
+use super::blocking::{blocking, blocking_stream};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Class, ObjectId, Record};
+use crate::store::{Lookup, Query, Read};
+
+/// The broken rows that a reason names one by one.
+const NAMED_ROWS: usize = 10;
+
+/// A file of rows, and what its rows are.
+#[derive(Debug, Clone)]
+pub(super) struct RowFile {
+    pub(super) path: PathBuf,
+    pub(super) name: Arc<str>,
+    pub(super) class: Class,
+}
+
+/// How rows are written down.
+pub(super) trait RowFormat: Clone + Send + 'static {
+    fn file(&self) -> &RowFile;
+    /// The rows of a file, from its first byte.
+    fn rows(&self, input: BufReader<File>) -> Result<impl Rows>;
+}
+
+/// Rows, one after the other.
+pub(super) trait Rows {
+    fn next(&mut self) -> Result<Option<Row>>;
+}
+
+/// One row of a file.
+#[derive(Debug, PartialEq)]
+pub(super) enum Row {
+    Record(Record),
+    /// One that nobody may act on.
+    Broken {
+        /// Its line, from 1.
+        row: u64,
+        why: Cow<'static, str>,
+    },
+}
+
+impl RowFile {
+    /// The file as people know it.
+    pub(super) fn place(&self) -> Arc<str> {
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str());
+        name.to_string_lossy().into()
+    }
+
+    pub(super) fn open(&self) -> Result<File> {
+        File::open(&self.path).map_err(|error| self.failed("cannot open the file", error))
+    }
+
+    pub(super) fn failed(&self, message: &'static str, cause: io::Error) -> Error {
+        Error::new(ErrorKind::Store, message)
+            .with_context("file", self.path.display())
+            .with_source(cause)
+    }
+
+    pub(super) fn invalid(&self, message: impl Into<Cow<'static, str>>) -> Error {
+        Error::new(ErrorKind::Invalid, message).with_context("file", self.path.display())
+    }
+}
+
+/// All records of the file, read when the stream is polled.
+pub(super) fn read<F: RowFormat>(format: &F, query: &Query) -> BoxStream<'static, Result<Read>> {
+    if query.class != format.file().class {
+        return stream::iter([Ok(Read::complete())]).boxed();
+    }
+    let format = format.clone();
+    blocking_stream(move |feed| {
+        let mut wanted = true;
+        let end = visit(&format, |record| {
+            wanted = feed.push(Read::Record(record)).is_continue();
+            wanted
+        })?;
+        if wanted {
+            let _ = feed.push(end.map_or_else(Read::complete, Read::partial));
+        }
+        Ok(())
+    })
+}
+
+/// Looks ids up by reading the whole file.
+///
+/// An id that is not found while a row could not be read may be that row's: an error, since its absence would be taken
+/// for a fact.
+pub(super) async fn get<F: RowFormat>(format: &F, ids: &[ObjectId]) -> Result<Vec<Lookup>> {
+    let format = format.clone();
+    let ids = ids.to_vec();
+    blocking(move || {
+        let mut found: HashMap<&ObjectId, Vec<Record>> = ids.iter().map(|id| (id, Vec::new())).collect();
+        let end = visit(&format, |record| {
+            if let Some(records) = found.get_mut(&record.id) {
+                records.push(record);
+            }
+            true
+        })?;
+        let own_class = |id: &ObjectId| id.class == format.file().class;
+        if let Some(reason) = end
+            && ids.iter().any(|id| own_class(id) && found[id].is_empty())
+        {
+            let message = format!("cannot say who is missing, for not all rows could be read: {reason}");
+            return Err(Error::new(ErrorKind::Store, message));
+        }
+        Ok(ids.iter().map(|id| Lookup::from_found(found[id].clone())).collect())
+    })
+    .await
+}
+
+/// Shows each record to `take` until that has enough; answers why that was not all.
+fn visit<F: RowFormat>(format: &F, mut take: impl FnMut(Record) -> bool) -> Result<Option<String>> {
+    let file = format.file();
+    let opened = file.open()?;
+    let stamp = |file: &File| file.metadata().map(|metadata| (metadata.len(), modified(&metadata)));
+    let before = stamp(&opened).map_err(|error| file.failed("cannot read the file", error))?;
+    let again = opened
+        .try_clone()
+        .map_err(|error| file.failed("cannot read the file", error))?;
+    let mut rows = format.rows(BufReader::new(opened))?;
+    let mut broken = BrokenRows::default();
+    while let Some(row) = rows.next()? {
+        match row {
+            Row::Record(record) => {
+                if !take(record) {
+                    return Ok(None);
+                }
+            }
+            Row::Broken { row, why } => broken.add(row, &why),
+        }
+    }
+    let after = stamp(&again).map_err(|error| file.failed("cannot read the file", error))?;
+    if before != after {
+        return Ok(Some(format!("{} changed while it was read", file.place())));
+    }
+    Ok(broken.reason(&file.place()))
+}
+
+fn modified(metadata: &Metadata) -> Option<std::time::SystemTime> {
+    metadata.modified().ok()
+}
+
+#[derive(Default)]
+struct BrokenRows {
+    named: String,
+    count: usize,
+}
+
+impl BrokenRows {
+    fn add(&mut self, row: u64, why: &str) {
+        if self.count < NAMED_ROWS {
+            let separator = if self.count == 0 { "" } else { "; " };
+            self.named.push_str(&format!("{separator}row {row} {why}"));
+        }
+        self.count = self.count.saturating_add(1);
+    }
+
+    fn reason(self, place: &str) -> Option<String> {
+        match self.count {
+            0 => None,
+            1..=NAMED_ROWS => Some(format!("{place}: {}", self.named)),
+            more => Some(format!("{place}: {}; and {} more rows", self.named, more - NAMED_ROWS)),
+        }
+    }
+}

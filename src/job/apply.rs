@@ -1,0 +1,246 @@
+//! Applying a plan: checked, leased, recovered, then wave by wave.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use super::builder::Ready;
+use super::{Apply, EntryReport, Event, Job, Outcome, OutcomeKind, Report, RunStatus};
+use crate::error::{Error, ErrorKind, Result};
+use crate::reconcile::{Action, Breach, Entry, EntryKey, Link, Part, Plan, breaches, waves};
+use crate::store::{Access, Batch, Lease, Source};
+
+/// How many entries are noted, written and settled together.
+const WINDOW: usize = 200;
+/// How often a lease that another holds is asked for.
+const LEASE_POLL: Duration = Duration::from_secs(1);
+
+/// A plan on its way.
+pub(super) struct Progress<'a> {
+    pub(super) job: &'a Job,
+    pub(super) plan: &'a Plan,
+    pub(super) lease: Lease,
+    /// The links by their source, as they are now.
+    pub(super) links: HashMap<crate::model::ObjectId, Link>,
+    outcomes: Vec<Option<Outcome>>,
+    pub(super) targets: HashMap<usize, crate::model::ObjectId>,
+}
+
+impl Job {
+    /// Applies a plan that this job made, and tells what became of it.
+    ///
+    /// What is written is noted in the state first; a run that was cut off is taken up by the next. One entry that
+    /// fails stops no other. Before an account is disabled or deleted, both sides are read again.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Stale`] if the plan is another job's, was changed, is too old, or was made with another mapping or
+    /// policy; [`ErrorKind::NotReady`] if the target lets no writes through; [`ErrorKind::Leased`] if another run is at
+    /// work; [`ErrorKind::Store`] if the state or the password sink fails: then nothing more is written. A guard that
+    /// stops the plan is no error but the report's status.
+    ///
+    /// # Cancellation
+    ///
+    /// What was sent may be carried out; it is noted, and the next run looks.
+    pub async fn apply(&self, plan: &Plan, apply: Apply) -> Result<Report> {
+        self.check(plan, &apply)?;
+        let tenant = self.tenant();
+        self.ledger.check_tenant(tenant.as_deref()).await?;
+        let lease = self.take_lease(apply.wait).await?;
+        let result = self.apply_leased(plan, &apply, lease.clone(), tenant.as_deref()).await;
+        // Whatever came of it, the next run need not wait. A lease that cannot be given back runs out by itself.
+        if let Err(error) = self.ledger.state().release(lease).await {
+            tracing::warn!(error = %error.to_chain(), "the lease could not be given back; it runs out by itself");
+        }
+        result
+    }
+
+    /// The guards that would stop this plan now, beside what the job did in the last 24 hours.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the state fails with.
+    pub async fn breaches(&self, plan: &Plan) -> Result<Vec<Breach>> {
+        let recent = self.ledger.effects_since(&self.name, self.clock.now() - time::Duration::DAY).await?;
+        Ok(breaches(plan, &self.guards, &recent))
+    }
+
+    /// The lease on the link set; while another holds it, waited for so long.
+    async fn take_lease(&self, wait: Duration) -> Result<Lease> {
+        let name = self.ledger.lease_name();
+        let deadline = self.clock.now() + wait;
+        loop {
+            if let Some(lease) = self.ledger.state().lease(&name, self.lease).await? {
+                return Ok(lease);
+            }
+            if self.clock.now() >= deadline {
+                return Err(Error::new(ErrorKind::Leased, "another run is at work on this link set; wait for it to end")
+                    .with_context("link set", &self.link_set));
+            }
+            self.clock.sleep(LEASE_POLL).await;
+        }
+    }
+
+    fn check(&self, plan: &Plan, apply: &Apply) -> Result<()> {
+        plan.verify()?;
+        let header = plan.header();
+        let stale = |message| Err(Error::new(ErrorKind::Stale, message).with_context("job", &self.name));
+        if header.job != self.name || header.link_set != self.link_set {
+            return Err(Error::new(ErrorKind::Stale, "the plan is of another job")
+                .with_context("plan of", format!("{} in {}", header.job, header.link_set))
+                .with_context("job", format!("{} in {}", self.name, self.link_set)));
+        }
+        if header.fingerprint != self.fingerprint() {
+            return stale("the mapping, policy or parameters changed since the plan was made; make a new one");
+        }
+        if header.tenant != self.tenant() {
+            return stale("the plan was made for another tenant; make a new one");
+        }
+        if self.clock.now() - header.as_of > apply.max_age {
+            return stale("the plan is too old; make a new one");
+        }
+        match self.target.capabilities().writes {
+            Access::Allowed => Ok(()),
+            Access::Refused(reason) => Err(Error::new(ErrorKind::NotReady, format!("nothing may be written: {reason}"))
+                .with_context("target", self.target.name())),
+        }
+    }
+
+    async fn apply_leased(&self, plan: &Plan, apply: &Apply, lease: Lease, tenant: Option<&str>) -> Result<Report> {
+        let started = self.clock.now();
+        let mut report = Report::new(plan, started);
+        let mut stopped = self.breaches(plan).await?;
+        stopped.retain(|breach| !apply.lifted.contains(&breach.guard));
+        if !stopped.is_empty() {
+            report.status = RunStatus::Stopped { breaches: stopped };
+            return Ok(self.finish(report));
+        }
+        let mut batch = Batch::new();
+        self.ledger.put_link_set(&mut batch, tenant);
+        self.ledger.forget_effects(&mut batch, &self.name, started - time::Duration::DAY).await?;
+        self.ledger.state().commit(&lease, batch).await?;
+        self.recover(&lease).await?;
+        let links = self.links_by_source().await?;
+        let outcomes = vec![None; plan.entries().len()];
+        let mut progress = Progress { job: self, plan, lease, links, outcomes, targets: HashMap::new() };
+        let waves = waves(plan.entries());
+        self.tell(&Event::Applying { entries: plan.entries().iter().filter(|entry| entry.runs()).count() as u64 });
+        for wave in waves {
+            for window in wave.entries.chunks(WINDOW) {
+                progress.renew().await?;
+                progress.window(window, wave.part).await?;
+            }
+        }
+        for (at, entry) in plan.entries().iter().enumerate() {
+            let outcome = progress.outcomes[at].take().unwrap_or_else(|| unrun(entry));
+            let target = progress.targets.remove(&at).or_else(|| entry.target.clone());
+            let told = EntryReport { key: entry.key.clone(), situation: entry.situation, action: entry.action, target, outcome };
+            if !entry.runs() {
+                self.tell(&Event::Entry(&told));
+            }
+            report.add(&told);
+        }
+        report.status = self.status(plan, &report);
+        Ok(self.finish(report))
+    }
+
+    fn status(&self, plan: &Plan, report: &Report) -> RunStatus {
+        let partial = plan.reads().iter().any(|read| read.completeness.as_ref().is_some_and(|end| !end.is_complete()));
+        let failed = [OutcomeKind::Failed, OutcomeKind::Blocked, OutcomeKind::Stale];
+        if partial || report.outcome(OutcomeKind::Pending) > 0 {
+            RunStatus::Incomplete
+        } else if plan.needs_attention() || failed.iter().any(|outcome| report.outcome(*outcome) > 0) {
+            RunStatus::NeedsAttention
+        } else {
+            RunStatus::Complete
+        }
+    }
+
+    fn finish(&self, mut report: Report) -> Report {
+        report.finished = self.clock.now();
+        self.tell(&Event::Finished(&report));
+        report
+    }
+
+    /// The links between the job's two stores, by their source; of a source's tombstone and its link, the link.
+    pub(super) async fn links_by_source(&self) -> Result<HashMap<crate::model::ObjectId, Link>> {
+        let mut links: HashMap<crate::model::ObjectId, Link> = HashMap::new();
+        for link in self.ledger.links().await? {
+            if let (Some(source), Some(_)) = (link.end(self.source.name()), link.end(self.target.name())) {
+                links.insert(source.object.clone(), link);
+            }
+        }
+        Ok(links)
+    }
+
+    pub(super) fn ready(&self, key: &EntryKey) -> Result<&Ready> {
+        self.mappings.iter().find(|ready| *ready.mapping.name() == key.mapping).ok_or_else(|| {
+            Error::new(ErrorKind::Stale, "the plan names a mapping that the job does not have").with_context("mapping", &key.mapping)
+        })
+    }
+}
+
+impl Progress<'_> {
+    /// Keeps the lease while it lasts; whoever lost it must not write.
+    pub(super) async fn renew(&mut self) -> Result<()> {
+        let left = self.lease.expires - self.job.clock.now();
+        if left > self.job.lease / 2 {
+            return Ok(());
+        }
+        let renewed = self.job.ledger.state().renew(&self.lease, self.job.lease).await?;
+        self.lease = renewed.ok_or_else(|| {
+            Error::new(ErrorKind::Leased, "another run took over; this one stops").with_context("link set", &self.job.link_set)
+        })?;
+        Ok(())
+    }
+
+    pub(super) fn now(&self) -> OffsetDateTime {
+        self.job.clock.now()
+    }
+
+    pub(super) fn entry(&self, at: usize) -> &Entry {
+        &self.plan.entries()[at]
+    }
+
+    /// Notes an outcome. Of the two parts of an entry the worse one counts.
+    pub(super) fn settle(&mut self, at: usize, outcome: Outcome) {
+        let kept = match self.outcomes[at].take() {
+            Some(before) if !before.is_done() => before,
+            Some(Outcome::Applied) if outcome.is_done() => Outcome::Applied,
+            _ => outcome,
+        };
+        let entry = self.entry(at);
+        let target = self.targets.get(&at).or(entry.target.as_ref()).cloned();
+        let report = EntryReport { key: entry.key.clone(), situation: entry.situation, action: entry.action, target, outcome: kept.clone() };
+        self.job.tell(&Event::Entry(&report));
+        self.outcomes[at] = Some(kept);
+    }
+
+    /// Why an entry must wait for another that was not carried out.
+    pub(super) fn held_up(&self, at: usize) -> Option<String> {
+        self.entry(at).after.iter().find_map(|edge| {
+            let before = self.plan.entries().iter().position(|entry| entry.key == edge.entry)?;
+            let done = self.outcomes[before].as_ref().is_some_and(Outcome::is_done);
+            (!done).then(|| format!("waits for {}, which was not carried out", edge.entry))
+        })
+    }
+
+    /// Whether the object's other attributes are already dealt with, so that only the status is left.
+    pub(super) fn is_part(part: Part, status: bool, alone: bool) -> bool {
+        alone || (part == Part::Status) == status
+    }
+}
+
+/// The outcome of an entry that was not to be carried out.
+fn unrun(entry: &Entry) -> Outcome {
+    let problem = entry.problems.iter().max_by_key(|problem| problem.severity).map(ToString::to_string);
+    match entry.action {
+        Action::Exception => Outcome::Blocked {
+            reason: entry.reason.clone().or(problem).unwrap_or_else(|| format!("{} needs a person", entry.situation)),
+        },
+        Action::Wait => Outcome::Waiting,
+        _ if entry.is_blocked() => Outcome::Blocked { reason: problem.unwrap_or_default() },
+        _ => Outcome::Unchanged,
+    }
+}

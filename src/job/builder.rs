@@ -1,0 +1,285 @@
+//! Building a job: whatever can be wrong is said here, all at once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Job, Observer};
+use crate::clock::{Clock, SystemClock};
+use crate::error::{Error, ErrorKind};
+use crate::mapping::{AbsentMeans, CompiledMapping, Mapping};
+use crate::model::{Name, Schema, Value};
+use crate::reconcile::{Guards, Policy};
+use crate::store::{PasswordSink, Source, State, Target};
+
+/// How long a new object may take to show in the target.
+const LAG: Duration = Duration::from_secs(15 * 60);
+/// How long to wait, in all, for an object to show before its write is given up.
+const SETTLE: Duration = Duration::from_secs(60);
+/// How long a lease lasts without being renewed.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// Builds a [`Job`].
+#[derive(Debug)]
+#[must_use]
+pub struct JobBuilder {
+    name: String,
+    source: Option<Arc<dyn Source>>,
+    target: Option<Arc<dyn Target>>,
+    state: Option<Arc<dyn State>>,
+    mappings: Vec<JobMapping>,
+    policy: Option<Policy>,
+    passwords: Option<Arc<dyn PasswordSink>>,
+    observer: Option<Arc<dyn Observer>>,
+    guards: Guards,
+    link_set: String,
+    parameters: BTreeMap<Name, Value>,
+    clock: Arc<dyn Clock>,
+    lag: Duration,
+    settle: Duration,
+}
+
+/// A mapping with a policy of its own, if it has one.
+#[derive(Debug, Clone)]
+pub struct JobMapping {
+    mapping: Mapping,
+    policy: Option<Policy>,
+}
+
+impl From<Mapping> for JobMapping {
+    fn from(mapping: Mapping) -> Self {
+        Self { mapping, policy: None }
+    }
+}
+
+impl Mapping {
+    /// Gives the mapping a policy of its own, in place of the job's.
+    #[must_use]
+    pub fn policy(self, policy: Policy) -> JobMapping {
+        JobMapping { mapping: self, policy: Some(policy) }
+    }
+}
+
+/// What is wrong with a job; all of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("job {name} cannot be built: {}", faults.join("; "))]
+#[non_exhaustive]
+pub struct JobError {
+    /// The job.
+    pub name: String,
+    /// Each fault, with what would be right.
+    pub faults: Vec<String>,
+}
+
+impl From<JobError> for Error {
+    fn from(error: JobError) -> Self {
+        Error::new(ErrorKind::Invalid, error.to_string())
+    }
+}
+
+/// A mapping that fits its target, with the policy that applies.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) mapping: CompiledMapping,
+    pub(super) policy: Policy,
+    pub(super) schema: Arc<Schema>,
+}
+
+impl JobBuilder {
+    pub(super) fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            source: None,
+            target: None,
+            state: None,
+            mappings: Vec::new(),
+            policy: None,
+            passwords: None,
+            observer: None,
+            guards: Guards::default(),
+            link_set: "default".to_owned(),
+            parameters: BTreeMap::new(),
+            clock: Arc::new(SystemClock::new()),
+            lag: LAG,
+            settle: SETTLE,
+        }
+    }
+
+    /// Where people come from. Required.
+    pub fn source(mut self, source: impl Source) -> Self {
+        self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// Where they go. Required.
+    pub fn target(mut self, target: impl Target) -> Self {
+        self.target = Some(Arc::new(target));
+        self
+    }
+
+    /// What the job remembers who is whom in. Required: without it nothing is known to be ours.
+    pub fn state(mut self, state: impl State) -> Self {
+        self.state = Some(Arc::new(state));
+        self
+    }
+
+    /// How a class maps to a class. At least one is required.
+    pub fn mapping(mut self, mapping: impl Into<JobMapping>) -> Self {
+        self.mappings.push(mapping.into());
+        self
+    }
+
+    /// What is done in which situation, for the mappings without a policy of their own. Required if there are any.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// Where initial passwords go. Required if a mapping generates them.
+    pub fn passwords(mut self, sink: impl PasswordSink) -> Self {
+        self.passwords = Some(Arc::new(sink));
+        self
+    }
+
+    /// Who is told what happens.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// How many removals a plan may have.
+    pub fn guards(mut self, guards: Guards) -> Self {
+        self.guards = guards;
+        self
+    }
+
+    /// The name of the links, shared by jobs that look at the same people; `default` if not given.
+    pub fn link_set(mut self, name: impl Into<String>) -> Self {
+        self.link_set = name.into();
+        self
+    }
+
+    /// A value for `%Name%` in expressions, in place of what the target knows.
+    pub fn parameter(mut self, name: impl Into<Name>, value: impl Into<Value>) -> Self {
+        self.parameters.insert(name.into(), value.into());
+        self
+    }
+
+    /// What time it is; the machine's clock if not given.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// How long a new object may take to show in the target: 15 minutes if not given. So long it is not taken for gone.
+    pub fn lag_deadline(mut self, lag: Duration) -> Self {
+        self.lag = lag;
+        self
+    }
+
+    /// How long a write waits for an object to show before it is given up: 60 seconds if not given.
+    pub fn settle_deadline(mut self, settle: Duration) -> Self {
+        self.settle = settle;
+        self
+    }
+
+    /// The job.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is missing or does not fit together.
+    pub fn build(self) -> Result<Job, JobError> {
+        let mut faults = Vec::new();
+        if self.name.trim().is_empty() {
+            faults.push("it has no name".to_owned());
+        }
+        if self.source.is_none() {
+            faults.push("it has no source; give it one with .source(…)".to_owned());
+        }
+        if self.state.is_none() {
+            faults.push("it has no state to remember links in; give it one with .state(…)".to_owned());
+        }
+        if self.mappings.is_empty() {
+            faults.push("it has no mapping; give it one with .mapping(…)".to_owned());
+        }
+        let mut ready: Vec<Ready> = Vec::new();
+        if let Some(target) = &self.target {
+            for mapping in &self.mappings {
+                match self.prepare(mapping, target) {
+                    Ok(mapping) => ready.push(mapping),
+                    Err(found) => faults.extend(found),
+                }
+            }
+        } else {
+            faults.push("it has no target; give it one with .target(…)".to_owned());
+        }
+        for (at, one) in ready.iter().enumerate() {
+            if ready[..at].iter().any(|other| other.mapping.name() == one.mapping.name()) {
+                faults.push(format!("two mappings are named {}; name one with .named(…)", one.mapping.name()));
+            }
+        }
+        match (self.source, self.target, self.state) {
+            (Some(source), Some(target), Some(state)) if faults.is_empty() && source.name() != target.name() => Ok(Job {
+                name: self.name,
+                source,
+                target,
+                ledger: super::ledger::Ledger::new(state, &self.link_set),
+                link_set: self.link_set,
+                mappings: ready,
+                passwords: self.passwords,
+                observer: self.observer,
+                guards: self.guards,
+                parameters: self.parameters,
+                clock: self.clock,
+                lag: self.lag,
+                settle: self.settle,
+                lease: LEASE,
+            }),
+            (source, target, _) => {
+                if let (Some(source), Some(target)) = (source, target)
+                    && source.name() == target.name()
+                {
+                    faults.push(format!("source and target are both named {}; links could not tell them apart", source.name()));
+                }
+                Err(JobError { name: self.name, faults })
+            }
+        }
+    }
+
+    fn prepare(&self, mapping: &JobMapping, target: &Arc<dyn Target>) -> Result<Ready, Vec<String>> {
+        let JobMapping { mapping, policy } = mapping;
+        let mut faults = Vec::new();
+        let schema = match target.schema(mapping.target_class()) {
+            Ok(schema) => schema,
+            Err(error) => return Err(vec![error.to_chain()]),
+        };
+        let policy = policy.clone().or_else(|| self.policy.clone());
+        match &policy {
+            None => faults.push("it has no policy; give it one with .policy(…)".to_owned()),
+            Some(policy) => faults.extend(policy.check().err().unwrap_or_default()),
+        }
+        let absent_is_empty = self.source.as_ref().is_some_and(|source| source.capabilities().absent_is_empty);
+        let absent_means = if absent_is_empty { AbsentMeans::Empty } else { AbsentMeans::Unknown };
+        match (mapping.compile(&schema, absent_means), policy) {
+            (Ok(mapping), Some(policy)) => {
+                if mapping.generates_password().is_some() && self.passwords.is_none() {
+                    faults.push("a mapping generates passwords, and there is nowhere to put them; say where with .passwords(…)".to_owned());
+                }
+                if policy.preferences().creates() {
+                    faults.extend(mapping.missing_required().iter().map(|name| {
+                        format!(
+                            "nothing is mapped to {name}, without which no {} can be created; map it, or switch create off",
+                            schema.class
+                        )
+                    }));
+                }
+                if faults.is_empty() { Ok(Ready { mapping, policy, schema }) } else { Err(faults) }
+            }
+            (Err(error), _) => {
+                faults.push(error.to_string());
+                Err(faults)
+            }
+            (Ok(_), None) => Err(faults),
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! What a job remembers, as typed tables over a [`State`].
+//!
+//! Keys are JSON arrays, so that no id can run into its neighbour; values are JSON objects. All of a link set lies
+//! under its name.
+
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Class, Name, ObjectId, Value};
+use crate::reconcile::{Action, Effects, EntryKey, Guard, InDoubt, Link, LinkEnd};
+use crate::store::{Batch, State, Table};
+
+/// The format of what is stored; another one is refused.
+const FORMAT: u32 = 1;
+/// Which of several targets of one source a link is for. There is one so far.
+const QUALIFIER: &str = "default";
+
+/// One link set's part of a [`State`].
+#[derive(Debug, Clone)]
+pub(super) struct Ledger {
+    state: Arc<dyn State>,
+    set: String,
+}
+
+/// What is known of a link set as a whole.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LinkSet {
+    format: u32,
+    tenant: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum StoredLink {
+    /// Under the first end.
+    Link(Link),
+    /// Under the second end: the key of the first.
+    At(String),
+}
+
+/// A write that was begun: noted before it is sent, gone when its outcome is known.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Intent {
+    pub(super) key: EntryKey,
+    pub(super) action: Action,
+    /// The plan that it belongs to.
+    pub(super) plan: String,
+    #[serde(with = "time::serde::rfc3339")]
+    pub(super) at: OffsetDateTime,
+    pub(super) class: Class,
+    pub(super) source: Option<ObjectId>,
+    pub(super) target: Option<ObjectId>,
+    /// Whether the account is switched off, or made switched off.
+    pub(super) disables: bool,
+    /// For a create: what can tell the object from others.
+    pub(super) anchors: Vec<(Name, Value)>,
+    /// Digests of the write-only values that are written.
+    pub(super) written: Vec<(Name, String)>,
+}
+
+impl Intent {
+    /// What planning needs to know of a create whose answer never came.
+    pub(super) fn in_doubt(&self) -> Option<InDoubt> {
+        (self.action == Action::Create).then_some(())?;
+        Some(InDoubt {
+            source: self.source.clone()?,
+            at: self.at,
+            anchors: self.anchors.clone(),
+            disabled: self.disables,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Removal {
+    class: Class,
+    guard: Guard,
+    count: u64,
+    #[serde(with = "time::serde::rfc3339")]
+    at: OffsetDateTime,
+}
+
+impl Ledger {
+    pub(super) fn new(state: Arc<dyn State>, set: &str) -> Self {
+        Self { state, set: set.to_owned() }
+    }
+
+    pub(super) fn state(&self) -> &Arc<dyn State> {
+        &self.state
+    }
+
+    /// What must be leased to write.
+    pub(super) fn lease_name(&self) -> String {
+        format!("link set {}", self.set)
+    }
+
+    // The link set as a whole.
+
+    /// Checks that the link set belongs to this tenant, or to none yet.
+    pub(super) async fn check_tenant(&self, tenant: Option<&str>) -> Result<()> {
+        let Some(stored) = self.link_set().await? else { return Ok(()) };
+        match (stored.tenant.as_deref(), tenant) {
+            (Some(own), Some(other)) if own != other => {
+                Err(Error::new(ErrorKind::TenantChanged, "the link set belongs to another tenant; use a link set for each")
+                    .with_context("link set", &self.set)
+                    .with_context("its tenant", own)
+                    .with_context("connected to", other))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn link_set(&self) -> Result<Option<LinkSet>> {
+        let Some(bytes) = self.state.get(Table::LinkSets, &self.key(&[])).await? else { return Ok(None) };
+        let set: LinkSet = decode(Table::LinkSets, &bytes)?;
+        if set.format != FORMAT {
+            return Err(Error::new(ErrorKind::Store, "the state was written by another version of this crate")
+                .with_context("format", set.format)
+                .with_context("expected", FORMAT));
+        }
+        Ok(Some(set))
+    }
+
+    /// Claims the link set for a tenant.
+    pub(super) fn put_link_set(&self, batch: &mut Batch, tenant: Option<&str>) {
+        let set = LinkSet { format: FORMAT, tenant: tenant.map(str::to_owned) };
+        batch.put(Table::LinkSets, self.key(&[]), encode(&set));
+    }
+
+    // Links.
+
+    pub(super) async fn links(&self) -> Result<Vec<Link>> {
+        let mut stored = self.state.scan(Table::Links, &self.prefix(&[QUALIFIER]));
+        let mut links = Vec::new();
+        while let Some((_, bytes)) = stored.try_next().await? {
+            if let StoredLink::Link(link) = decode(Table::Links, &bytes)? {
+                links.push(link);
+            }
+        }
+        Ok(links)
+    }
+
+    pub(super) fn put_link(&self, batch: &mut Batch, link: &Link) {
+        let [first, second] = &link.ends;
+        let at = String::from_utf8_lossy(&self.end_key(first)).into_owned();
+        batch.put(Table::Links, self.end_key(first), encode(&StoredLink::Link(link.clone())));
+        batch.put(Table::Links, self.end_key(second), encode(&StoredLink::At(at)));
+    }
+
+    pub(super) fn remove_link(&self, batch: &mut Batch, link: &Link) {
+        for end in &link.ends {
+            batch.remove(Table::Links, self.end_key(end));
+        }
+    }
+
+    fn end_key(&self, end: &LinkEnd) -> Vec<u8> {
+        self.key(&[QUALIFIER, &end.store, end.object.class.as_str(), &end.object.id])
+    }
+
+    // The journal: intents whose outcome is not known.
+
+    pub(super) async fn intents(&self, job: &str) -> Result<Vec<Intent>> {
+        let stored = self.state.scan(Table::Journal, &self.prefix(&[job]));
+        stored.and_then(|(_, bytes)| async move { decode(Table::Journal, &bytes) }).try_collect().await
+    }
+
+    pub(super) fn put_intent(&self, batch: &mut Batch, job: &str, intent: &Intent) {
+        batch.put(Table::Journal, self.intent_key(job, &intent.key), encode(intent));
+    }
+
+    pub(super) fn remove_intent(&self, batch: &mut Batch, job: &str, key: &EntryKey) {
+        batch.remove(Table::Journal, self.intent_key(job, key));
+    }
+
+    fn intent_key(&self, job: &str, key: &EntryKey) -> Vec<u8> {
+        let key = serde_json::to_string(key).expect("a key has only text");
+        self.key(&[job, &key])
+    }
+
+    // What was taken away, for the guards.
+
+    /// What the job did since.
+    pub(super) async fn effects_since(&self, job: &str, since: OffsetDateTime) -> Result<Effects> {
+        let mut effects = Effects::new();
+        let mut stored = self.state.scan(Table::Removals, &self.prefix(&[job]));
+        while let Some((_, bytes)) = stored.try_next().await? {
+            let removal: Removal = decode(Table::Removals, &bytes)?;
+            if removal.at > since {
+                *effects.entry((removal.class, removal.guard)).or_default() += removal.count;
+            }
+        }
+        Ok(effects)
+    }
+
+    /// Notes what an entry did. One row an entry and kind, so that noting it twice counts once.
+    pub(super) fn put_effects(&self, batch: &mut Batch, job: &str, entry: &EntryKey, plan: &str, effects: &Effects, at: OffsetDateTime) {
+        let entry = serde_json::to_string(entry).expect("a key has only text");
+        for ((class, guard), count) in effects {
+            let removal = Removal { class: class.clone(), guard: *guard, count: *count, at };
+            batch.put(Table::Removals, self.key(&[job, plan, guard.as_str(), &entry]), encode(&removal));
+        }
+    }
+
+    /// Forgets what is too old to count.
+    pub(super) async fn forget_effects(&self, batch: &mut Batch, job: &str, before: OffsetDateTime) -> Result<()> {
+        let mut stored = self.state.scan(Table::Removals, &self.prefix(&[job]));
+        while let Some((key, bytes)) = stored.try_next().await? {
+            let removal: Removal = decode(Table::Removals, &bytes)?;
+            if removal.at <= before {
+                batch.remove(Table::Removals, key);
+            }
+        }
+        Ok(())
+    }
+
+    // Keys.
+
+    fn key(&self, rest: &[&str]) -> Vec<u8> {
+        let parts: Vec<&str> = std::iter::once(self.set.as_str()).chain(rest.iter().copied()).collect();
+        serde_json::to_vec(&parts).expect("a list of text is JSON")
+    }
+
+    /// What the keys under these parts, and no others, begin with.
+    fn prefix(&self, rest: &[&str]) -> Vec<u8> {
+        let mut prefix = self.key(rest);
+        prefix.pop();
+        prefix.push(b',');
+        prefix
+    }
+}
+
+fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+    serde_json::to_vec(value).expect("stored values have only text keys and no values that could fail")
+}
+
+fn decode<T: for<'a> Deserialize<'a>>(table: Table, bytes: &[u8]) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        Error::new(ErrorKind::Store, "the state holds something that cannot be read: damaged, or of another version")
+            .with_context("table", table.as_str())
+            .with_source(error)
+    })
+}

@@ -1,0 +1,343 @@
+//! Making a plan: reading both sides, asking what planning asks, and nothing written.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use futures::StreamExt;
+use time::OffsetDateTime;
+
+use super::builder::Ready;
+use super::ledger::Intent;
+use super::run::Extent as RunExtent;
+use super::{Event, Job, Run};
+use crate::error::{Error, ErrorKind, Result};
+use crate::expr::Context;
+use crate::model::{Anchor, Class, Completeness, Name, ObjectId, Record, Value, comparison_key};
+use crate::reconcile::{
+    Abilities, Answer, Answers, Constraints, Extent, Header, InDoubt, Inputs, LinkIndex, Plan, Planner, Questions, Side,
+    SideRead, schema_drift,
+};
+use crate::store::{GetSupport, Lookup, Query, Read, Source};
+
+/// How many objects are looked up at once.
+const LOOKUP: usize = 1_000;
+/// How often planning may ask: twice for each kind of question is more than it ever does.
+const ROUNDS: usize = 8;
+/// How many objects are read between two words to the observer.
+const PROGRESS: u64 = 1_000;
+
+impl Job {
+    /// Makes a plan, and writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::EmptySource`] if the source read completely and empty; [`ErrorKind::TenantChanged`]; whatever the
+    /// state or the target's constraints fail with. A side that cannot be read to its end is no error: the plan says
+    /// so, and takes nothing for gone.
+    ///
+    /// # Cancellation
+    ///
+    /// Leaves nothing behind.
+    pub async fn plan(&self, run: Run) -> Result<Plan> {
+        let tenant = self.tenant();
+        self.ledger.check_tenant(tenant.as_deref()).await?;
+        let as_of = whole_second(self.clock.now());
+        let links = self.ledger.links().await?;
+        let index = LinkIndex::new(&links, self.source.name(), self.target.name());
+        let intents = self.ledger.intents(&self.name).await?;
+        let constraints = self.target.constraints().await?;
+        let context = self.context(as_of, &*constraints);
+        let mut header = Header::new(&self.name, &self.link_set, tenant, as_of);
+        header.run = run.describe();
+        header.fingerprint = self.fingerprint();
+        let mut entries = Vec::new();
+        for ready in &self.mappings {
+            let in_doubt = in_doubt(&intents, ready);
+            let inputs = Inputs {
+                mapping: &ready.mapping,
+                policy: &ready.policy,
+                schema: &ready.schema,
+                constraints: &*constraints,
+                context: &context,
+                links: &index,
+                in_doubt: &in_doubt,
+                job: &self.name,
+                abilities: self.abilities(),
+                lag: self.lag,
+            };
+            self.plan_mapping(&run, inputs, &mut header, &mut entries).await?;
+            let class = ready.mapping.target_class();
+            let linked = index.iter().filter(|link| {
+                link.target.object.class == *class && link.target.owner.as_deref() == Some(self.name.as_str())
+            });
+            header.linked.insert(class.clone(), linked.count() as u64);
+        }
+        Ok(Plan::new(header, entries))
+    }
+
+    async fn plan_mapping(
+        &self,
+        run: &Run,
+        inputs: Inputs<'_>,
+        header: &mut Header,
+        entries: &mut Vec<crate::reconcile::Entry>,
+    ) -> Result<()> {
+        let whole = run.extent == RunExtent::Full && run.filter.is_none();
+        let (mut source, target) =
+            futures::future::join(self.read_source(run, &inputs), self.read_target(whole, &inputs)).await;
+        if whole {
+            if source.is_complete() && source.records.is_empty() && !run.allow_empty {
+                return Err(Error::new(
+                    ErrorKind::EmptySource,
+                    "the source is complete and empty, which is more often a fault than the truth; allow it by name if it is true",
+                )
+                .with_context("source", self.source.name())
+                .with_context("class", inputs.mapping.source_class()));
+            }
+            header.problems.extend(schema_drift(&inputs, &mut source));
+        }
+        for (store, class, side) in [
+            (self.source.name(), inputs.mapping.source_class(), &source),
+            (self.target.name(), inputs.mapping.target_class(), &target),
+        ] {
+            header.reads.push(SideRead {
+                store: store.to_owned(),
+                class: class.clone(),
+                objects: side.records.len() as u64,
+                completeness: side.completeness.clone(),
+            });
+        }
+        let mut first = Answers::default();
+        if let RunExtent::One(id) = &run.extent
+            && inputs.abilities.source_get
+        {
+            let id = ObjectId::new(inputs.mapping.source_class().clone(), id.clone());
+            first = self.answer(&inputs, Questions { sources: BTreeSet::from([id]), ..Questions::default() }).await;
+        }
+        let extent = if whole { Extent::Whole } else { Extent::Only };
+        let mut planner = Planner::new(inputs, extent, source, target);
+        planner.answer(first);
+        for _ in 0..ROUNDS {
+            match planner.plan() {
+                Ok(plan) => {
+                    entries.extend(plan.entries);
+                    for (situation, count) in plan.situations {
+                        *header.situations.entry(situation).or_default() += count;
+                    }
+                    header.owned_elsewhere += plan.owned_elsewhere;
+                    return Ok(());
+                }
+                Err(questions) => planner.answer(self.answer(&inputs, questions).await),
+            }
+        }
+        Err(Error::new(ErrorKind::Protocol, "planning asks without end: a store gives answers that change from call to call"))
+    }
+
+    async fn read_source(&self, run: &Run, inputs: &Inputs<'_>) -> Side {
+        let class = inputs.mapping.source_class();
+        let mut query = Query::all(class.clone());
+        if let Some(select) = inputs.mapping.select() {
+            query = query.with_select(select);
+        }
+        let wanted: Option<ObjectId> = match &run.extent {
+            // Asked by id, see `plan_mapping`.
+            RunExtent::One(_) if inputs.abilities.source_get => return Side::default(),
+            RunExtent::One(id) => Some(ObjectId::new(class.clone(), id.clone())),
+            RunExtent::Full => None,
+        };
+        if let Some(filter) = &run.filter {
+            query = query.with_filter(filter.clone());
+        }
+        let mut side = self.read(&*self.source, &query).await;
+        side.records.retain(|record| {
+            wanted.as_ref().is_none_or(|id| record.id == *id)
+                && run.filter.as_ref().is_none_or(|filter| filter.matches(&record.attributes))
+        });
+        side
+    }
+
+    /// The whole target where all is looked at, or where it cannot be asked for single objects.
+    async fn read_target(&self, whole: bool, inputs: &Inputs<'_>) -> Side {
+        if !whole && inputs.abilities.target_get && inputs.abilities.target_find {
+            return Side::default();
+        }
+        let query = Query::all(inputs.mapping.target_class().clone()).with_select(select(inputs));
+        self.read(&*self.target, &query).await
+    }
+
+    async fn read<S: Source + ?Sized>(&self, store: &S, query: &Query) -> Side {
+        let mut records = Vec::new();
+        let mut completeness = None;
+        let mut stream = store.read(query);
+        while completeness.is_none() {
+            match stream.next().await {
+                Some(Ok(Read::Record(record))) => {
+                    records.push(record);
+                    if (records.len() as u64).is_multiple_of(PROGRESS) {
+                        self.tell_read(store.name(), &query.class, records.len());
+                    }
+                }
+                Some(Ok(Read::Deleted(_))) => {}
+                Some(Ok(Read::End { completeness: end, .. })) => completeness = Some(end),
+                Some(Err(error)) => completeness = Some(Completeness::Partial { reason: error.to_chain() }),
+                None => completeness = Some(Completeness::Partial { reason: "the read stopped without an end mark".to_owned() }),
+            }
+        }
+        self.tell_read(store.name(), &query.class, records.len());
+        Side { records, completeness }
+    }
+
+    fn tell_read(&self, store: &str, class: &Class, objects: usize) {
+        self.tell(&Event::Reading { store, class, objects: objects as u64 });
+    }
+
+    // Questions and answers.
+
+    pub(super) async fn answer(&self, inputs: &Inputs<'_>, questions: Questions) -> Answers {
+        let mut answers = Answers::default();
+        let ids: Vec<ObjectId> = questions.sources.into_iter().collect();
+        for ids in ids.chunks(LOOKUP) {
+            answers.sources.extend(lookup(&*self.source, ids).await);
+        }
+        let ids: Vec<ObjectId> = questions.targets.into_iter().collect();
+        for ids in ids.chunks(LOOKUP) {
+            answers.targets.extend(lookup(&*self.target, ids).await);
+        }
+        let anchors: Vec<Anchor> = questions.deleted.into_iter().collect();
+        for anchors in anchors.chunks(LOOKUP) {
+            answers.deleted.extend(self.seek_deleted(inputs, anchors).await);
+        }
+        let mut by_attribute: BTreeMap<Name, Vec<Value>> = BTreeMap::new();
+        for (name, value) in questions.find {
+            by_attribute.entry(name).or_default().push(value);
+        }
+        for (name, values) in by_attribute {
+            for values in values.chunks(LOOKUP) {
+                answers.find.extend(self.find(inputs, &name, values).await);
+            }
+        }
+        answers
+    }
+
+    async fn seek_deleted(&self, inputs: &Inputs<'_>, anchors: &[Anchor]) -> HashMap<Anchor, Answer> {
+        let found = self.target.deleted(anchors).await.map_err(|error| error.to_chain());
+        let leads_to = |anchor: &Anchor, record: &Record| match anchor {
+            Anchor::Id(id) => record.id == *id,
+            Anchor::Attribute { class, name, value } => record.id.class == *class && holds(inputs, record, name, value),
+        };
+        let answer = |anchor: &Anchor| {
+            found.as_ref().map_err(Clone::clone).map(|records| {
+                records.iter().filter(|record| leads_to(anchor, record)).cloned().collect::<Vec<_>>()
+            })
+        };
+        anchors.iter().map(|anchor| (anchor.clone(), answer(anchor))).collect()
+    }
+
+    async fn find(&self, inputs: &Inputs<'_>, name: &Name, values: &[Value]) -> HashMap<(Name, Value), Answer> {
+        let class = inputs.mapping.target_class();
+        let found = self.target.find(class, name, values).await.map_err(|error| error.to_chain());
+        let answer = |value: &Value| {
+            found.as_ref().map_err(Clone::clone).map(|records| {
+                records.iter().filter(|record| holds(inputs, record, name, value)).cloned().collect::<Vec<_>>()
+            })
+        };
+        values.iter().map(|value| ((name.clone(), value.clone()), answer(value))).collect()
+    }
+
+    // What planning goes by.
+
+    pub(super) fn tenant(&self) -> Option<String> {
+        let of = |capabilities: crate::store::Capabilities| capabilities.tenant.map(std::borrow::Cow::into_owned);
+        of(self.target.capabilities()).or_else(|| of(self.source.capabilities()))
+    }
+
+    pub(super) fn context(&self, as_of: OffsetDateTime, constraints: &dyn Constraints) -> Context {
+        let mut context = Context::new(as_of);
+        for (name, value) in constraints.parameters().into_iter().chain(self.parameters.clone()) {
+            context = context.with_parameter(name, value);
+        }
+        context
+    }
+
+    /// What the plan depends on beside the data: another mapping or policy makes another plan.
+    pub(super) fn fingerprint(&self) -> String {
+        let mut hash = hmac_sha256::Hash::new();
+        for ready in &self.mappings {
+            hash.update(ready.mapping.fingerprint());
+            hash.update([0]);
+            hash.update(serde_json::to_vec(&ready.policy).expect("a policy is plain data"));
+            hash.update([0]);
+        }
+        hash.update(serde_json::to_vec(&self.parameters).expect("parameters are plain data"));
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn abilities(&self) -> Abilities {
+        let (source, target) = (self.source.capabilities(), self.target.capabilities());
+        Abilities {
+            source_get: source.get != GetSupport::Unsupported,
+            source_get_is_authoritative: source.get == GetSupport::Authoritative,
+            target_get: target.get == GetSupport::Authoritative,
+            target_find: target.find,
+            target_bin: target.recycle_bin,
+        }
+    }
+}
+
+/// Looks objects up by id; each id has an answer, or the reason why there is none.
+pub(super) async fn lookup<S: Source + ?Sized>(store: &S, ids: &[ObjectId]) -> HashMap<ObjectId, Answer> {
+    let found = match store.get(ids).await {
+        Ok(found) if found.len() == ids.len() => Ok(found),
+        Ok(found) => Err(format!("{} answered {} of {} ids", store.name(), found.len(), ids.len())),
+        Err(error) => Err(error.to_chain()),
+    };
+    match found {
+        Err(reason) => ids.iter().map(|id| (id.clone(), Err(reason.clone()))).collect(),
+        Ok(found) => ids
+            .iter()
+            .zip(found)
+            .map(|(id, found)| {
+                let records = match found {
+                    Lookup::None => Vec::new(),
+                    Lookup::One(record) => vec![record],
+                    Lookup::Many(records) => records,
+                };
+                (id.clone(), Ok(records))
+            })
+            .collect(),
+    }
+}
+
+/// What must be known of a target object: what is mapped, and what its schema gives a part.
+pub(super) fn select(inputs: &Inputs<'_>) -> Vec<Name> {
+    let schema = inputs.schema;
+    let mut names: BTreeSet<Name> = inputs
+        .mapping
+        .target_attributes()
+        .filter(|name| schema.get(name).is_some_and(|attribute| attribute.is_readable()))
+        .cloned()
+        .collect();
+    names.extend([&schema.status, &schema.created_at, &schema.label].into_iter().flatten().cloned());
+    let scope = inputs.mapping.target_scope().or(schema.default_scope.as_ref());
+    names.extend(scope.into_iter().flat_map(|scope| scope.attributes().into_iter().cloned()));
+    names.extend(inputs.constraints.reads());
+    names.into_iter().collect()
+}
+
+fn holds(inputs: &Inputs<'_>, record: &Record, name: &Name, value: &Value) -> bool {
+    let (Some(schema), Some(own)) = (inputs.schema.get(name), record.get(name)) else { return false };
+    let key = comparison_key(schema, value);
+    key.is_some() && own.as_slice().iter().any(|own| comparison_key(schema, own) == key)
+}
+
+/// The creates of a mapping whose answer never came.
+fn in_doubt(intents: &[Intent], ready: &Ready) -> Vec<InDoubt> {
+    intents
+        .iter()
+        .filter(|intent| intent.key.mapping == *ready.mapping.name())
+        .filter_map(Intent::in_doubt)
+        .collect()
+}
+
+fn whole_second(moment: OffsetDateTime) -> OffsetDateTime {
+    moment.replace_nanosecond(0).unwrap_or(moment)
+}

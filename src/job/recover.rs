@@ -1,0 +1,285 @@
+//! What a run that was cut off left behind, and what changed since a plan was made: found out by looking.
+
+use std::collections::HashMap;
+
+use super::Job;
+use super::Outcome;
+use super::apply::Progress;
+use super::ledger::Intent;
+use super::planning::lookup;
+use super::write::password_key;
+use crate::error::Result;
+use crate::expr::Context;
+use crate::mapping::Mapped;
+use crate::model::{Name, ObjectId, Record, Value};
+use crate::reconcile::{Action, Answer, Entry, Evidence, Link, LinkEnd, LinkOrigin, Part, is_made_by};
+use crate::store::{Batch, GetSupport, Lease, Query, Source, SourceExt};
+
+/// How long a tombstone is kept: as long as the recycle bin keeps what it stands for.
+const TOMBSTONE: time::Duration = time::Duration::days(30);
+
+impl Job {
+    /// Settles the writes whose outcome is not known, by looking at the target.
+    pub(super) async fn recover(&self, lease: &Lease) -> Result<()> {
+        let now = self.clock.now();
+        let mut links = self.links_by_source().await?;
+        let mut batch = Batch::new();
+        let mut created = Vec::new();
+        let intents = self.ledger.intents(&self.name).await?;
+        let ids: Vec<ObjectId> = intents.iter().filter_map(|intent| intent.target.clone()).collect();
+        let can_get = self.target.capabilities().get != GetSupport::Unsupported;
+        let records = if ids.is_empty() || !can_get { HashMap::new() } else { lookup(&*self.target, &ids).await };
+        for intent in intents {
+            let settled = if intent.action == Action::Create {
+                self.recover_create(&intent, &mut links, &mut batch, &mut created).await?
+            } else {
+                self.recover_other(&intent, &records, &mut links, &mut batch)
+            };
+            if settled {
+                self.ledger.remove_intent(&mut batch, &self.name, &intent.key);
+            }
+        }
+        for link in links.values() {
+            let deleted = link.end(self.target.name()).and_then(|end| end.deleted_at);
+            if deleted.is_some_and(|deleted| now - deleted > TOMBSTONE) {
+                self.ledger.remove_link(&mut batch, link);
+            }
+        }
+        if !batch.is_empty() {
+            self.ledger.state().commit(lease, batch).await?;
+        }
+        if let Some(sink) = self.passwords.as_ref().filter(|_| !created.is_empty()) {
+            sink.confirm(created).await?;
+        }
+        Ok(())
+    }
+
+    /// Links what a create made although its answer was lost. Whether the intent is settled.
+    async fn recover_create(
+        &self,
+        intent: &Intent,
+        links: &mut HashMap<ObjectId, Link>,
+        batch: &mut Batch,
+        created: &mut Vec<(String, ObjectId)>,
+    ) -> Result<bool> {
+        let now = self.clock.now();
+        let Some(source) = &intent.source else { return Ok(true) };
+        if links.get(source).and_then(|link| link.end(self.target.name())).is_some_and(|end| end.deleted_at.is_none()) {
+            return Ok(true);
+        }
+        let Some(id) = self.find_created(intent).await? else {
+            // It may not show yet; a create that is repeated takes the intent's place.
+            return Ok(now - intent.at > self.lag);
+        };
+        if links.values().any(|link| link.end(self.target.name()).is_some_and(|end| end.object == id)) {
+            return Ok(true);
+        }
+        let mut end = LinkEnd::new(self.target.name(), id.clone(), LinkOrigin::Created, now).owned_by(&self.name);
+        end.disabled_by_us = intent.disables;
+        end.written = intent.written.iter().cloned().collect();
+        let link = Link::new(LinkEnd::new(self.source.name(), source.clone(), LinkOrigin::Adopted, now), end);
+        if let Some(tombstone) = links.remove(source) {
+            self.ledger.remove_link(batch, &tombstone);
+        }
+        self.ledger.put_link(batch, &link);
+        links.insert(source.clone(), link);
+        if self.ready(&intent.key).is_ok_and(|ready| ready.mapping.generates_password().is_some()) {
+            created.push((password_key(&self.name, &intent.key), id));
+        }
+        Ok(true)
+    }
+
+    /// Remembers a disable or delete that was carried out although its answer was lost. Whether the intent is settled.
+    fn recover_other(
+        &self,
+        intent: &Intent,
+        records: &HashMap<ObjectId, Answer>,
+        links: &mut HashMap<ObjectId, Link>,
+        batch: &mut Batch,
+    ) -> bool {
+        let Some(Ok(found)) = intent.target.as_ref().and_then(|id| records.get(id)) else {
+            // Nobody can say; the next plan reads what is there and goes by that.
+            return !records.values().any(|answer| answer.is_err());
+        };
+        let status = self.ready(&intent.key).ok().and_then(|ready| ready.schema.status.clone());
+        let is_off = |record: &Record| {
+            status.as_ref().and_then(|status| record.get(status)).and_then(Value::as_bool) == Some(false)
+        };
+        let Some(link) = intent.source.as_ref().and_then(|source| links.get_mut(source)) else { return true };
+        let Some(end) = link.end_mut(self.target.name()).filter(|end| Some(&end.object) == intent.target.as_ref()) else {
+            return true;
+        };
+        match found.first() {
+            Some(record) if intent.disables && is_off(record) => end.disabled_by_us = true,
+            Some(_) if intent.action == Action::Restore => {
+                end.deleted_at = None;
+                end.owner = Some(self.name.clone());
+            }
+            None if intent.action == Action::Delete => end.deleted_at = Some(intent.at),
+            _ => return true,
+        }
+        self.ledger.put_link(batch, link);
+        true
+    }
+
+    /// The object that a create in doubt made: the only one on which all anchors agree, and not older than the intent.
+    pub(super) async fn find_created(&self, intent: &Intent) -> Result<Option<ObjectId>> {
+        let ready = self.ready(&intent.key)?;
+        let capabilities = self.target.capabilities();
+        let unique = |name: &Name| ready.schema.get(name).is_some_and(|attribute| attribute.unique_in.is_some());
+        let sharpest = intent.anchors.iter().max_by_key(|(name, value)| (unique(name), !value.is_blank()));
+        let Some((name, value)) = sharpest else { return Ok(None) };
+        let class = ready.mapping.target_class();
+        let records = if capabilities.find {
+            self.target.find(class, name, std::slice::from_ref(value)).await?
+        } else {
+            let (records, completeness) = self.target.collect(&Query::all(class.clone())).await;
+            if !completeness.is_complete() {
+                return Ok(None);
+            }
+            records
+        };
+        let Some(doubt) = intent.in_doubt() else { return Ok(None) };
+        let mut made = records.iter().filter(|record| is_made_by(&ready.schema, record, &doubt));
+        match (made.next(), made.next()) {
+            (Some(record), None) => Ok(Some(record.id.clone())),
+            _ => Ok(None),
+        }
+    }
+}
+
+impl Progress<'_> {
+    /// Reads both sides again before anything is taken away; gives the entries for which nothing changed.
+    pub(super) async fn recheck(&mut self, open: Vec<usize>, part: Part) -> Result<Vec<usize>> {
+        let takes_away = |entry: &Entry| {
+            let alone = entry.changes.len() == 1;
+            entry.action == Action::Delete || (entry.disables() && (part == Part::Status || alone))
+        };
+        let risky: Vec<usize> = open.iter().copied().filter(|at| takes_away(self.entry(*at))).collect();
+        if risky.is_empty() {
+            return Ok(open);
+        }
+        let sources: Vec<ObjectId> = risky.iter().filter_map(|at| self.entry(*at).source.clone()).collect();
+        let sources = self.reread_source(&sources).await;
+        let can_get = self.job.target.capabilities().get != GetSupport::Unsupported;
+        let targets: Vec<ObjectId> = risky.iter().filter_map(|at| self.entry(*at).target.clone()).filter(|_| can_get).collect();
+        let targets = if targets.is_empty() { HashMap::new() } else { lookup(&*self.job.target, &targets).await };
+        let context = self.context().await?;
+        let mut kept = Vec::with_capacity(open.len());
+        for at in open {
+            let outcome = if risky.contains(&at) { self.changed_since(at, &sources, &targets, &context)? } else { None };
+            match outcome {
+                Some(outcome) => self.settle(at, outcome),
+                None => kept.push(at),
+            }
+        }
+        Ok(kept)
+    }
+
+    /// What changed since the plan was made, so that nothing may be taken away; `None` if nothing did.
+    fn changed_since(
+        &self,
+        at: usize,
+        sources: &HashMap<ObjectId, Answer>,
+        targets: &HashMap<ObjectId, Answer>,
+        context: &Context,
+    ) -> Result<Option<Outcome>> {
+        let entry = self.entry(at);
+        let stale = |reason: String| Ok(Some(Outcome::Stale { reason }));
+        if let Some(reason) = self.source_changed(entry, sources, context)? {
+            return stale(reason);
+        }
+        let Some(answer) = entry.target.as_ref().and_then(|id| targets.get(id)) else { return Ok(None) };
+        let records = match answer {
+            Ok(records) => records,
+            Err(reason) => return stale(format!("the target could not be read again: {reason}")),
+        };
+        let Some(record) = records.first() else {
+            // A young account may not show yet: the write itself will tell.
+            let young = entry.source.as_ref().and_then(|source| self.links.get(source)).and_then(|link| link.end(self.job.target.name()));
+            let young = young.is_some_and(|end| self.now() - end.since < self.job.lag);
+            return match entry.action {
+                Action::Delete | Action::Disable | Action::Update if young => Ok(None),
+                _ => stale("the account is gone from the target".to_owned()),
+            };
+        };
+        for change in entry.changes.iter().filter(|change| change.status) {
+            let now = record.get(&change.attribute).cloned().unwrap_or_default();
+            if now == change.new {
+                return Ok(Some(Outcome::Unchanged));
+            }
+            if change.old.as_ref() != Some(&now) {
+                return stale(format!("{} is now {now} in the target", change.attribute));
+            }
+        }
+        Ok(None)
+    }
+
+    fn source_changed(&self, entry: &Entry, sources: &HashMap<ObjectId, Answer>, context: &Context) -> Result<Option<String>> {
+        let (Some(evidence), Some(source)) = (&entry.evidence, &entry.source) else { return Ok(None) };
+        let records = match sources.get(source) {
+            Some(Ok(records)) => records,
+            Some(Err(reason)) => return Ok(Some(format!("the source could not be read again: {reason}"))),
+            None => return Ok(Some("the source could not be read again".to_owned())),
+        };
+        let mapping = &self.job.ready(&entry.key)?.mapping;
+        let changed = match (evidence, records.as_slice()) {
+            (Evidence::NotInCompleteRead { .. } | Evidence::NotFoundById, []) => None,
+            (Evidence::NotInCompleteRead { .. } | Evidence::NotFoundById, _) => Some("the source has it again"),
+            (_, []) => Some("the source no longer has it"),
+            (_, [_, _, ..]) => Some("the source now has several of this id"),
+            (Evidence::OutOfScope, [record]) => {
+                let in_scope = mapping.scope().is_none_or(|scope| scope.matches(&record.attributes));
+                in_scope.then_some("it is in scope again")
+            }
+            (Evidence::Inactive { .. }, [record]) => {
+                let status = self.job.ready(&entry.key)?.schema.status.clone();
+                let inactive = match mapping.evaluate(record, context) {
+                    Mapped::Flows(flows) => flows
+                        .iter()
+                        .find(|flow| Some(&flow.attribute) == status.as_ref())
+                        .and_then(|flow| mapping.on_update(flow))
+                        .is_some_and(|value| value == Value::Bool(false)),
+                    Mapped::Ignored => false,
+                };
+                (!inactive).then_some("the source no longer says inactive")
+            }
+        };
+        Ok(changed.map(str::to_owned))
+    }
+
+    /// Reads source objects again: by id, or the whole class where the source cannot be asked by id.
+    pub(super) async fn reread_source(&mut self, ids: &[ObjectId]) -> HashMap<ObjectId, Answer> {
+        let source = self.job.source.clone();
+        if source.capabilities().get != GetSupport::Unsupported {
+            return lookup(&*source, ids).await;
+        }
+        let mut answers: HashMap<ObjectId, Answer> = HashMap::new();
+        let mut classes: Vec<&crate::model::Class> = ids.iter().map(|id| &id.class).collect();
+        classes.sort();
+        classes.dedup();
+        for class in classes {
+            let (records, completeness) = source.collect(&Query::all(class.clone())).await;
+            let mut by_id: HashMap<ObjectId, Vec<Record>> = HashMap::new();
+            for record in records {
+                by_id.entry(record.id.clone()).or_default().push(record);
+            }
+            for id in ids.iter().filter(|id| id.class == *class) {
+                let found = by_id.remove(id).unwrap_or_default();
+                let answer = if found.is_empty() && !completeness.is_complete() {
+                    Err("not in a read that broke off".to_owned())
+                } else {
+                    Ok(found)
+                };
+                answers.insert(id.clone(), answer);
+            }
+        }
+        answers
+    }
+
+    /// What expressions are evaluated with: the plan's time, and the target's parameters.
+    pub(super) async fn context(&self) -> Result<Context> {
+        let constraints = self.job.target.constraints().await?;
+        Ok(self.job.context(self.plan.as_of(), &*constraints))
+    }
+}

@@ -1,0 +1,356 @@
+//! What became of a plan.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::error::ErrorKind;
+use crate::model::ObjectId;
+use crate::reconcile::{Action, Breach, EntryKey, Plan, Severity, Situation};
+
+/// How many entries that went wrong a report keeps; all of them go to the observer.
+const KEPT: usize = 10_000;
+
+/// What became of a plan, by situation, action and outcome.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Report {
+    /// The job.
+    pub job: String,
+    /// The digest of the plan.
+    pub plan: String,
+    /// When applying began.
+    #[serde(with = "time::serde::rfc3339")]
+    pub started: OffsetDateTime,
+    /// When it ended.
+    #[serde(with = "time::serde::rfc3339")]
+    pub finished: OffsetDateTime,
+    /// How it ended.
+    pub status: RunStatus,
+    /// How often each situation was found.
+    pub situations: BTreeMap<Situation, u64>,
+    /// How many entries with an action had which outcome.
+    pub outcomes: Vec<OutcomeCount>,
+    /// The entries that were not carried out and need to be known; the first 10,000.
+    pub troubles: Vec<EntryReport>,
+    /// How many more such entries there were.
+    pub troubles_left_out: u64,
+    /// How many entries left something optional out.
+    pub warnings: u64,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "status")]
+#[non_exhaustive]
+pub enum RunStatus {
+    /// All was done that was to be done.
+    Complete,
+    /// Some entries failed, are blocked, or need a person.
+    NeedsAttention,
+    /// Something was not read to its end, or is still in doubt: run again.
+    Incomplete,
+    /// Guards stopped it before the first write.
+    Stopped {
+        /// The guards that the plan exceeds.
+        breaches: Vec<Breach>,
+    },
+}
+
+/// How many entries had an outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct OutcomeCount {
+    /// In this situation.
+    pub situation: Situation,
+    /// With this action.
+    pub action: Action,
+    /// With this outcome.
+    pub outcome: OutcomeKind,
+    /// So many.
+    pub count: u64,
+}
+
+/// What became of one entry.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct EntryReport {
+    /// Which entry.
+    pub key: EntryKey,
+    /// Its situation.
+    pub situation: Situation,
+    /// Its action.
+    pub action: Action,
+    /// The target object, with the id that it got.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<ObjectId>,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What became of an entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Carried out.
+    Applied,
+    /// There was nothing to do, or it was done before.
+    Unchanged,
+    /// Something stands in its way, or it needs a person.
+    Blocked {
+        /// What.
+        reason: String,
+    },
+    /// It no longer fits what is there.
+    Stale {
+        /// What changed.
+        reason: String,
+    },
+    /// It was tried and failed.
+    Failed {
+        /// The class of the error.
+        class: ErrorKind,
+        /// The error, in one line.
+        message: String,
+    },
+    /// It may have been carried out, or cannot be yet: a later run looks again.
+    Pending {
+        /// Why.
+        reason: String,
+    },
+    /// It waits for a grace period to pass.
+    Waiting,
+}
+
+/// An [`Outcome`] without its details.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the words of Outcome")]
+pub enum OutcomeKind {
+    Applied,
+    Unchanged,
+    Blocked,
+    Stale,
+    Failed,
+    Pending,
+    Waiting,
+}
+
+impl Outcome {
+    /// The outcome without its details.
+    #[must_use]
+    pub fn kind(&self) -> OutcomeKind {
+        match self {
+            Self::Applied => OutcomeKind::Applied,
+            Self::Unchanged => OutcomeKind::Unchanged,
+            Self::Blocked { .. } => OutcomeKind::Blocked,
+            Self::Stale { .. } => OutcomeKind::Stale,
+            Self::Failed { .. } => OutcomeKind::Failed,
+            Self::Pending { .. } => OutcomeKind::Pending,
+            Self::Waiting => OutcomeKind::Waiting,
+        }
+    }
+
+    /// Whether the entry was carried out, now or before.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Applied | Self::Unchanged)
+    }
+
+    fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Blocked { reason } | Self::Stale { reason } | Self::Pending { reason } => Some(reason),
+            Self::Failed { message, .. } => Some(message),
+            Self::Applied | Self::Unchanged | Self::Waiting => None,
+        }
+    }
+}
+
+impl fmt::Display for OutcomeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Applied => "applied",
+            Self::Unchanged => "unchanged",
+            Self::Blocked => "blocked",
+            Self::Stale => "stale",
+            Self::Failed => "failed",
+            Self::Pending => "pending",
+            Self::Waiting => "waiting",
+        })
+    }
+}
+
+impl Report {
+    pub(super) fn new(plan: &Plan, started: OffsetDateTime) -> Self {
+        let warned = |entry: &&crate::reconcile::Entry| {
+            entry.problems.iter().any(|problem| problem.severity == Severity::Warning)
+        };
+        Self {
+            job: plan.job().to_owned(),
+            plan: plan.digest().to_owned(),
+            started,
+            finished: started,
+            status: RunStatus::Complete,
+            situations: plan.situations().clone(),
+            outcomes: Vec::new(),
+            troubles: Vec::new(),
+            troubles_left_out: 0,
+            warnings: plan.entries().iter().filter(warned).count() as u64,
+        }
+    }
+
+    pub(super) fn add(&mut self, entry: &EntryReport) {
+        let (situation, action, outcome) = (entry.situation, entry.action, entry.outcome.kind());
+        let same = |count: &&mut OutcomeCount| {
+            (count.situation, count.action, count.outcome) == (situation, action, outcome)
+        };
+        match self.outcomes.iter_mut().find(same) {
+            Some(count) => count.count += 1,
+            None => self.outcomes.push(OutcomeCount { situation, action, outcome, count: 1 }),
+        }
+        if entry.outcome.reason().is_none() {
+            return;
+        }
+        if self.troubles.len() < KEPT {
+            self.troubles.push(entry.clone());
+        } else {
+            self.troubles_left_out += 1;
+        }
+    }
+
+    /// How many entries with this action had this outcome.
+    #[must_use]
+    pub fn count(&self, action: Action, outcome: OutcomeKind) -> u64 {
+        self.sum(|count| count.action == action && count.outcome == outcome)
+    }
+
+    /// How many entries had this outcome.
+    #[must_use]
+    pub fn outcome(&self, outcome: OutcomeKind) -> u64 {
+        self.sum(|count| count.outcome == outcome)
+    }
+
+    fn sum(&self, wanted: impl Fn(&OutcomeCount) -> bool) -> u64 {
+        self.outcomes.iter().filter(|count| wanted(count)).map(|count| count.count).sum()
+    }
+
+    /// The situations as people roll them up: what was found, not what was done about it.
+    #[must_use]
+    pub fn buckets(&self) -> Buckets {
+        let count = |situations: &[Situation]| {
+            situations.iter().map(|situation| self.situations.get(situation).copied().unwrap_or(0)).sum()
+        };
+        use Situation as S;
+        Buckets {
+            one_to_one: count(&[S::Confirmed, S::Found]),
+            unresolved_source: count(&[S::Absent]),
+            unresolved_target: count(&[S::Unassigned]),
+            ambiguous: count(&[S::Ambiguous, S::FoundAlreadyLinked, S::Rekeyed, S::Duplicate]),
+            link_problems: count(&[S::Missing, S::SourceMissing, S::LinkOnly, S::RecycleBin, S::Pending]),
+            out_of_scope: count(&[S::Unqualified, S::SourceIgnored, S::TargetIgnored]),
+        }
+    }
+
+    /// The outcomes as a provisioning service's status page counts them.
+    #[must_use]
+    pub fn sync_status(&self) -> SyncStatus {
+        let failed = self.sum(|count| {
+            matches!(count.outcome, OutcomeKind::Failed | OutcomeKind::Blocked | OutcomeKind::Stale)
+        });
+        let success = self.outcome(OutcomeKind::Applied);
+        SyncStatus {
+            impacted: success + failed + self.outcome(OutcomeKind::Pending),
+            success,
+            unsynced: self.sum(|count| count.situation == Situation::Absent && count.action == Action::Report),
+            partially_synced: self.warnings,
+            failed,
+        }
+    }
+
+    /// The situations, one a line.
+    #[must_use]
+    pub fn by_situation(&self) -> impl fmt::Display + '_ {
+        Lines(self.situations.iter().map(|(situation, count)| format!("{count:>7} {situation}")).collect())
+    }
+}
+
+/// Situations rolled up, see [`Report::buckets`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Buckets {
+    /// Confirmed and found.
+    pub one_to_one: u64,
+    /// Sources without a counterpart.
+    pub unresolved_source: u64,
+    /// Targets without a source.
+    pub unresolved_target: u64,
+    /// More than one possible counterpart, or one that is taken.
+    pub ambiguous: u64,
+    /// Links with an end that is gone.
+    pub link_problems: u64,
+    /// Out of scope on either side.
+    pub out_of_scope: u64,
+}
+
+/// Outcomes rolled up, see [`Report::sync_status`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct SyncStatus {
+    /// Entries that were written or should have been.
+    pub impacted: u64,
+    /// Written.
+    pub success: u64,
+    /// Without an account, because creating is off.
+    pub unsynced: u64,
+    /// With an account that lacks something.
+    pub partially_synced: u64,
+    /// Not written.
+    pub failed: u64,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.status {
+            RunStatus::Complete => writeln!(f, "Complete.")?,
+            RunStatus::NeedsAttention => writeln!(f, "Applied; some entries need attention.")?,
+            RunStatus::Incomplete => writeln!(f, "Incomplete: run again.")?,
+            RunStatus::Stopped { breaches } => {
+                writeln!(f, "Stopped before the first write.")?;
+                breaches.iter().try_for_each(|breach| writeln!(f, "  {breach}"))?;
+            }
+        }
+        let mut counts = self.outcomes.clone();
+        counts.sort_by_key(|count| (count.action, count.outcome, count.situation));
+        for OutcomeCount { situation, action, outcome, count } in &counts {
+            writeln!(f, "  {count:>7} {action} {outcome} [{situation}]")?;
+        }
+        if self.warnings > 0 {
+            writeln!(f, "  {:>7} entries left something optional out (see the plan)", self.warnings)?;
+        }
+        let tried = |entry: &&EntryReport| !matches!(entry.outcome, Outcome::Blocked { .. });
+        for entry in self.troubles.iter().filter(tried) {
+            let reason = entry.outcome.reason().unwrap_or_default();
+            writeln!(f, "  {} {} {}: {reason}", entry.outcome.kind(), entry.action, entry.key)?;
+        }
+        Ok(())
+    }
+}
+
+struct Lines(Vec<String>);
+
+impl fmt::Display for Lines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().enumerate().try_for_each(|(index, line)| {
+            write!(f, "{}{line}", if index == 0 { "" } else { "\n" })
+        })
+    }
+}

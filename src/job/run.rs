@@ -1,0 +1,110 @@
+//! What a run looks at, and how a plan is applied.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::Filter;
+use crate::reconcile::{Guard, days};
+
+/// Which objects a run looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Run {
+    pub(super) extent: Extent,
+    pub(super) filter: Option<Filter>,
+    pub(super) allow_empty: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Extent {
+    Full,
+    One(Arc<str>),
+}
+
+impl Run {
+    /// All objects of both sides: the run that finds who is gone.
+    #[must_use]
+    pub fn full() -> Self {
+        Self { extent: Extent::Full, filter: None, allow_empty: false }
+    }
+
+    /// One source object, by its id.
+    #[must_use]
+    pub fn one(id: impl Into<Arc<str>>) -> Self {
+        Self { extent: Extent::One(id.into()), filter: None, allow_empty: false }
+    }
+
+    /// Only source objects for which this holds; all others are left untouched, also those that are gone.
+    ///
+    /// This narrows one run. Who belongs at all is the mapping's scope.
+    #[must_use]
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.filter = Some(filter);
+        self
+    }
+
+    /// Believes a source that is complete and empty.
+    #[must_use]
+    pub fn allow_empty_source(mut self) -> Self {
+        self.allow_empty = true;
+        self
+    }
+
+    /// The run in a word, for the plan.
+    pub(super) fn describe(&self) -> String {
+        let mut text = match &self.extent {
+            Extent::Full => "full".to_owned(),
+            Extent::One(id) => format!("one {id}"),
+        };
+        if let Some(filter) = &self.filter {
+            text.push_str(&format!(" where {filter:?}"));
+        }
+        text
+    }
+}
+
+/// How a plan is applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Apply {
+    pub(super) lifted: BTreeSet<Guard>,
+    pub(super) max_age: Duration,
+    pub(super) wait: Duration,
+}
+
+impl Default for Apply {
+    fn default() -> Self {
+        Self { lifted: BTreeSet::new(), max_age: days(7), wait: Duration::ZERO }
+    }
+}
+
+impl Apply {
+    /// All guards hold; a plan older than 7 days is refused.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lets this plan exceed a guard.
+    #[must_use]
+    pub fn lift(mut self, guard: Guard) -> Self {
+        self.lifted.insert(guard);
+        self
+    }
+
+    /// Waits so long for another run on the link set to end, or for the lease of one that died to run out (at most a
+    /// minute after it died). Not at all if not given.
+    #[must_use]
+    pub fn wait(mut self, longest: Duration) -> Self {
+        self.wait = longest;
+        self
+    }
+
+    /// Refuses plans that are older than this.
+    #[must_use]
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.max_age = age;
+        self
+    }
+}

@@ -1,0 +1,561 @@
+//! A window of entries: checked, noted, written, settled.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use futures::StreamExt;
+
+use super::apply::Progress;
+use super::ledger::Intent;
+use super::{Outcome, password};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{
+    Attributes, Change, ChangeId, Mutability, Name, ObjectId, Operation, Schema, Value, Written,
+};
+use crate::reconcile::{
+    Action, Effects, Entry, Guard, Link, LinkEnd, LinkNote, LinkOrigin, Part, write_only_digest,
+};
+use crate::secret::Secret;
+use crate::store::{Batch, InitialPassword, Source};
+
+/// How many answers are settled in one commit.
+const SETTLED_TOGETHER: usize = 20;
+/// The first and the longest wait for an object to show.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(16);
+
+/// An entry on its way to the target.
+#[derive(Debug, Clone)]
+struct Work {
+    at: usize,
+    part: Part,
+    operation: Option<Operation>,
+    intent: Intent,
+}
+
+impl Progress<'_> {
+    /// Carries out one part of some entries, which do not depend on each other.
+    pub(super) async fn window(&mut self, window: &[usize], part: Part) -> Result<()> {
+        let mut open = Vec::new();
+        for &at in window {
+            let refused = self.held_up(at).map(|reason| Outcome::Blocked { reason }).or_else(|| self.refused(at));
+            match refused {
+                Some(outcome) => self.settle(at, outcome),
+                None => open.push(at),
+            }
+        }
+        let open = self.recheck(open, part).await?;
+        let mut works = Vec::with_capacity(open.len());
+        for at in open {
+            works.push(self.work(at, part)?);
+        }
+        self.prepare_passwords(&mut works).await?;
+        let works = self.note(works).await?;
+        let results = self.write(&works).await?;
+        self.follow_up(works, results).await
+    }
+
+    /// Why an entry cannot be carried out, or need not be, given the links as they are now.
+    fn refused(&mut self, at: usize) -> Option<Outcome> {
+        let entry = self.entry(at);
+        let stale = |reason: &str| Some(Outcome::Stale { reason: reason.to_owned() });
+        let source = entry.source.as_ref()?;
+        let link = self.links.get(source);
+        let end = link.and_then(|link| link.end(self.job.target.name()));
+        let ours = |end: &&LinkEnd| Some(&end.object) == entry.target.as_ref() && end.deleted_at.is_none();
+        match entry.action {
+            Action::Create => {
+                let target = end.filter(|end| end.deleted_at.is_none() && Some(&end.object) != entry.target.as_ref())?.object.clone();
+                // Missing is recreated: the link then is to the account that is gone.
+                if entry.situation == crate::reconcile::Situation::Missing && self.plan_linked_to(at, &target) {
+                    return None;
+                }
+                self.targets.insert(at, target);
+                Some(Outcome::Unchanged)
+            }
+            Action::Link => {
+                let other = self.links.values().any(|link| {
+                    link.end(self.job.source.name()).is_none_or(|end| end.object != *source)
+                        && link.end(self.job.target.name()).is_some_and(|end| ours(&end))
+                });
+                match end {
+                    _ if other => stale("what was to be linked was linked to another source since"),
+                    Some(end) if end.deleted_at.is_none() && Some(&end.object) != entry.target.as_ref() => {
+                        stale("the source was linked to another object since")
+                    }
+                    _ => None,
+                }
+            }
+            Action::Update | Action::Disable | Action::Delete | Action::Wait => match end {
+                Some(end) if ours(&end) && end.owner.as_deref() == Some(self.job.name()) => None,
+                Some(end) if entry.action == Action::Delete && end.deleted_at.is_some() => Some(Outcome::Unchanged),
+                _ => stale("the link that the plan goes by has changed since"),
+            },
+            Action::Unlink if end.is_none() => Some(Outcome::Unchanged),
+            _ => None,
+        }
+    }
+
+    /// Whether the planned entry was linked to this target when the plan was made.
+    fn plan_linked_to(&self, at: usize, target: &ObjectId) -> bool {
+        self.entry(at).candidates.is_empty() && !self.targets.contains_key(&at) && !target.id.is_empty()
+    }
+
+    fn work(&self, at: usize, part: Part) -> Result<Work> {
+        let entry = self.entry(at);
+        let schema = &self.job.ready(&entry.key)?.schema;
+        let alone = entry.changes.len() == 1 || entry.action == Action::Create;
+        let changes = || entry.changes.iter().filter(|change| Self::is_part(part, change.status, alone));
+        let attributes: Attributes = changes().map(|change| (change.attribute.clone(), change.new.clone())).collect();
+        let id = || {
+            entry.target.clone().ok_or_else(|| {
+                Error::new(ErrorKind::Stale, "the plan has an entry without a target").with_context("entry", &entry.key)
+            })
+        };
+        let operation = match entry.action {
+            Action::Create => {
+                Some(Operation::Create { class: entry.class.clone(), attributes, secrets: BTreeMap::new() })
+            }
+            Action::Delete => Some(Operation::Delete { id: id()? }),
+            Action::Restore => Some(Operation::Restore { id: id()? }),
+            _ if attributes.is_empty() => None,
+            _ => Some(Operation::Update { id: id()?, attributes, secrets: BTreeMap::new() }),
+        };
+        let anchors = if entry.action == Action::Create { self.anchors(entry, schema)? } else { Vec::new() };
+        let source = entry.source.clone();
+        let written = changes()
+            .filter(|change| is_write_only(schema, &change.attribute))
+            .filter_map(|change| {
+                let digest = write_only_digest(source.as_ref()?, &change.attribute, &change.new);
+                Some((change.attribute.clone(), digest))
+            })
+            .collect();
+        let intent = Intent {
+            key: entry.key.clone(),
+            action: entry.action,
+            plan: self.plan.digest().to_owned(),
+            at: self.now(),
+            class: entry.class.clone(),
+            source: entry.source.clone(),
+            target: entry.target.clone(),
+            disables: changes().any(|change| change.status && change.new == Value::Bool(false)),
+            anchors,
+            written,
+        };
+        Ok(Work { at, part, operation, intent })
+    }
+
+    /// What tells the object that is made from all others: its matching and unique values.
+    fn anchors(&self, entry: &Entry, schema: &Schema) -> Result<Vec<(Name, Value)>> {
+        let matching = self.job.ready(&entry.key)?.mapping.matching();
+        let tells = |name: &Name| {
+            schema.get(name).is_some_and(|attribute| attribute.unique_in.is_some() && attribute.is_readable())
+                || matching.contains(name)
+        };
+        let pairs = entry.changes.iter().filter(|change| tells(&change.attribute));
+        Ok(pairs.map(|change| (change.attribute.clone(), change.new.clone())).collect())
+    }
+
+    // Passwords and other secrets.
+
+    /// Puts the secrets into the creates: generated ones by way of the sink, mapped ones from the source record.
+    async fn prepare_passwords(&mut self, works: &mut Vec<Work>) -> Result<()> {
+        self.map_secrets(works).await?;
+        let mut wanted = Vec::new();
+        let mut passwords = Vec::new();
+        for (position, work) in works.iter().enumerate() {
+            let Some(Operation::Create { attributes, .. }) = &work.operation else { continue };
+            let Some(attribute) = self.job.ready(&work.intent.key)?.mapping.generates_password() else { continue };
+            wanted.push((position, attribute.clone()));
+            passwords.push(InitialPassword::new(self.password_key(work.at), attributes.clone(), password::generate()?));
+        }
+        let Some(sink) = self.job.passwords.as_ref().filter(|_| !wanted.is_empty()) else { return Ok(()) };
+        let expected = passwords.len();
+        let prepared = sink.prepare(passwords).await?;
+        if prepared.len() != expected {
+            return Err(Error::new(ErrorKind::Store, "the password sink did not answer a password for each account")
+                .with_context("asked", expected)
+                .with_context("answered", prepared.len()));
+        }
+        for ((position, attribute), secret) in wanted.into_iter().zip(prepared) {
+            if let Some(Operation::Create { secrets, .. }) = &mut works[position].operation {
+                secrets.insert(attribute, secret);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the source records of creates with mapped secrets again: their values are in no plan.
+    async fn map_secrets(&mut self, works: &mut Vec<Work>) -> Result<()> {
+        let mut ids = Vec::new();
+        for work in works.iter() {
+            let mapped = self.entry(work.at).secrets.iter().any(|secret| {
+                self.job.ready(&work.intent.key).is_ok_and(|ready| {
+                    ready.mapping.generates_password() != Some(&secret.attribute)
+                })
+            });
+            if mapped && matches!(work.operation, Some(Operation::Create { .. })) {
+                ids.extend(work.intent.source.clone());
+            }
+        }
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let records = self.reread_source(&ids).await;
+        let context = self.context().await?;
+        let mut kept = Vec::with_capacity(works.len());
+        for mut work in works.drain(..) {
+            let Some(answer) = work.intent.source.as_ref().and_then(|id| records.get(id)) else {
+                kept.push(work);
+                continue;
+            };
+            match self.mapped_secrets(&work, answer, &context) {
+                Ok(found) => {
+                    if let Some(Operation::Create { secrets, .. }) = &mut work.operation {
+                        secrets.extend(found);
+                    }
+                    kept.push(work);
+                }
+                Err(reason) => self.settle(work.at, Outcome::Stale { reason }),
+            }
+        }
+        *works = kept;
+        Ok(())
+    }
+
+    fn mapped_secrets(
+        &self,
+        work: &Work,
+        answer: &crate::reconcile::Answer,
+        context: &crate::expr::Context,
+    ) -> Result<BTreeMap<Name, Secret>, String> {
+        let [record] = answer.as_ref().map_err(Clone::clone)?.as_slice() else {
+            return Err("the source record is gone or no longer the only one of its id".to_owned());
+        };
+        let mapping = &self.job.ready(&work.intent.key).map_err(|error| error.to_chain())?.mapping;
+        let crate::mapping::Mapped::Flows(flows) = mapping.evaluate(record, context) else {
+            return Err("the source record is now left out by its mapping".to_owned());
+        };
+        for change in &self.entry(work.at).changes {
+            let now = flows.iter().find(|flow| flow.attribute == change.attribute).and_then(|flow| mapping.on_create(flow));
+            if now.as_ref() != Some(&change.new) {
+                return Err(format!("{} changed in the source since the plan was made", change.attribute));
+            }
+        }
+        mapping.evaluate_secrets(record, context).map_err(|error| error.to_chain())
+    }
+
+    pub(super) fn password_key(&self, at: usize) -> String {
+        password_key(self.job.name(), &self.entry(at).key)
+    }
+
+    // Noting, writing, settling.
+
+    /// Notes what is about to be written, durably, and carries out what needs no write. Gives what is left to write.
+    async fn note(&mut self, works: Vec<Work>) -> Result<Vec<Work>> {
+        let mut batch = Batch::new();
+        let mut left = Vec::new();
+        let mut done = Vec::new();
+        for work in works {
+            let entry = self.entry(work.at);
+            if matches!(entry.action, Action::Link | Action::Relink | Action::Unlink) && work.part == Part::Main {
+                self.relink(&mut batch, work.at);
+            }
+            if work.operation.is_some() {
+                self.job.ledger.put_intent(&mut batch, self.job.name(), &work.intent);
+                left.push(work);
+            } else {
+                self.settled(&mut batch, &work, None);
+                done.push(work);
+            }
+        }
+        if !batch.is_empty() {
+            self.job.ledger.state().commit(&self.lease, batch).await?;
+        }
+        for work in done {
+            let waits = self.entry(work.at).action == Action::Wait;
+            self.settle(work.at, if waits { Outcome::Waiting } else { Outcome::Applied });
+        }
+        Ok(left)
+    }
+
+    /// Makes, moves or drops a link, which no request is needed for.
+    fn relink(&mut self, batch: &mut Batch, at: usize) {
+        let entry = self.entry(at);
+        let (Some(source), Some(target)) = (entry.source.clone(), entry.target.clone()) else { return };
+        let (here, there) = (self.job.source.name(), self.job.target.name());
+        if entry.action == Action::Unlink {
+            if let Some(link) = self.links.remove(&source) {
+                self.job.ledger.remove_link(batch, &link);
+            }
+            return;
+        }
+        let before = match entry.action {
+            Action::Relink => {
+                let old = self.links.iter().find(|(_, link)| link.end(there).is_some_and(|end| end.object == target));
+                old.map(|(source, _)| source.clone()).and_then(|source| self.links.remove(&source))
+            }
+            _ => self.links.remove(&source),
+        };
+        let now = self.now();
+        let origin = self.entry(at).link_origin.unwrap_or(LinkOrigin::Adopted);
+        let kept = before.as_ref().and_then(|link| link.end(there)).filter(|end| end.object == target).cloned();
+        let mut end = kept.unwrap_or_else(|| LinkEnd::new(there, target, origin, now));
+        end.owner = Some(self.job.name().to_owned());
+        end.deleted_at = None;
+        let link = Link::new(LinkEnd::new(here, source.clone(), LinkOrigin::Adopted, now), end);
+        if let Some(before) = before {
+            self.job.ledger.remove_link(batch, &before);
+        }
+        self.job.ledger.put_link(batch, &link);
+        self.links.insert(source, link);
+    }
+
+    /// Sends the changes, and settles each answer as it comes. Gives what is left: the errors, by entry.
+    async fn write(&mut self, works: &[Work]) -> Result<Vec<(usize, Error)>> {
+        let by_number: HashMap<ChangeId, usize> =
+            works.iter().enumerate().map(|(index, work)| (ChangeId::new(work.at as u64), index)).collect();
+        let changes: Vec<Change> = works
+            .iter()
+            .filter_map(|work| Some(Change::new(ChangeId::new(work.at as u64), work.operation.clone()?)))
+            .collect();
+        if changes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let target = self.job.target.clone();
+        let mut answers = target.write(changes).ready_chunks(SETTLED_TOGETHER);
+        let mut errors = Vec::new();
+        let mut missing: Vec<bool> = vec![true; works.len()];
+        while let Some(answers) = answers.next().await {
+            let mut written = Vec::new();
+            for (number, answer) in answers {
+                let Some(index) = by_number.get(&number).copied().filter(|index| missing[*index]) else { continue };
+                missing[index] = false;
+                match answer {
+                    Ok(answer) => written.push((works[index].clone(), answer)),
+                    Err(error) => errors.push((index, error)),
+                }
+            }
+            self.commit_written(written).await?;
+            self.renew().await?;
+        }
+        for index in (0..works.len()).filter(|index| missing[*index]) {
+            let error = Error::new(ErrorKind::Protocol, "the target did not answer").with_outcome_in_doubt();
+            errors.push((index, error));
+        }
+        Ok(errors)
+    }
+
+    /// Notes what was written, durably, before anything else happens.
+    async fn commit_written(&mut self, written: Vec<(Work, Written)>) -> Result<()> {
+        if written.is_empty() {
+            return Ok(());
+        }
+        let mut batch = Batch::new();
+        let mut created = Vec::new();
+        for (work, answer) in &written {
+            self.settled(&mut batch, work, Some(&answer.id));
+            if work.intent.action == Action::Create && self.job.ready(&work.intent.key)?.mapping.generates_password().is_some() {
+                created.push((self.password_key(work.at), answer.id.clone()));
+            }
+        }
+        self.job.ledger.state().commit(&self.lease, batch).await?;
+        if let Some(sink) = self.job.passwords.as_ref().filter(|_| !created.is_empty()) {
+            sink.confirm(created).await?;
+        }
+        for (work, answer) in written {
+            self.targets.insert(work.at, answer.id);
+            self.settle(work.at, Outcome::Applied);
+        }
+        Ok(())
+    }
+
+    /// What a write that succeeded changes in the state.
+    fn settled(&mut self, batch: &mut Batch, work: &Work, id: Option<&ObjectId>) {
+        let entry = self.entry(work.at).clone();
+        let now = self.now();
+        let as_of = self.plan.as_of();
+        let (here, there) = (self.job.source.name().to_owned(), self.job.target.name().to_owned());
+        let job = self.job.name().to_owned();
+        if let Some(source) = &entry.source {
+            if let (Action::Create | Action::Restore, Some(id)) = (entry.action, id) {
+                let before = self.links.remove(source);
+                let origin = before
+                    .as_ref()
+                    .and_then(|link| link.end(&there))
+                    .filter(|_| entry.action == Action::Restore)
+                    .map_or(LinkOrigin::Created, |end| end.origin);
+                if let Some(before) = before {
+                    self.job.ledger.remove_link(batch, &before);
+                }
+                let mut end = LinkEnd::new(there.as_str(), id.clone(), origin, now).owned_by(&job);
+                end.disabled_by_us = work.intent.disables;
+                let link = Link::new(LinkEnd::new(here.as_str(), source.clone(), LinkOrigin::Adopted, now), end);
+                self.links.insert(source.clone(), link);
+            }
+            if let Some(link) = self.links.get_mut(source) {
+                let before = link.clone();
+                if let Some(end) = link.end_mut(&there) {
+                    remember(end, &entry, work, as_of, now);
+                }
+                if *link != before || entry.action == Action::Create || entry.action == Action::Restore {
+                    self.job.ledger.put_link(batch, link);
+                }
+            }
+        }
+        self.job.ledger.remove_intent(batch, &job, &entry.key);
+        let effects: Effects = entry
+            .effects()
+            .into_iter()
+            .filter(|(guard, _)| !matches!(guard, Guard::Create | Guard::Update))
+            .filter(|(guard, _)| (*guard == Guard::Disable) == (work.intent.disables && entry.action != Action::Create) || *guard != Guard::Disable)
+            .map(|(guard, count)| ((entry.class.clone(), guard), count))
+            .collect();
+        self.job.ledger.put_effects(batch, &job, &entry.key, self.plan.digest(), &effects, now);
+    }
+
+    // What did not go through at once.
+
+    /// Deals with what failed: looks for what may have been done, waits for what may not show yet, notes the rest.
+    async fn follow_up(&mut self, works: Vec<Work>, errors: Vec<(usize, Error)>) -> Result<()> {
+        let mut open: Vec<(Work, Error)> = Vec::new();
+        for (index, error) in errors {
+            let work = works[index].clone();
+            if self.is_unsettled(&work, &error) {
+                open.push((work, error));
+            } else {
+                self.fail(&work, &error).await?;
+            }
+        }
+        let deadline = self.now() + self.job.settle;
+        let mut wait = FIRST_WAIT;
+        while !open.is_empty() {
+            open = self.look_for_created(open).await?;
+            if open.is_empty() {
+                break;
+            }
+            if self.now() >= deadline {
+                for (work, error) in open {
+                    // The intent stays: the next run looks again.
+                    self.settle(work.at, Outcome::Pending { reason: error.to_chain() });
+                }
+                return Ok(());
+            }
+            self.job.clock.sleep(wait).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
+            self.renew().await?;
+            open = self.again(open).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a failure may have been a success, or may become one by waiting.
+    fn is_unsettled(&self, work: &Work, error: &Error) -> bool {
+        match &work.operation {
+            Some(Operation::Create { .. }) => error.is_outcome_in_doubt(),
+            Some(Operation::Update { .. }) => error.kind() == ErrorKind::NotFound && self.is_young(work),
+            _ => false,
+        }
+    }
+
+    /// Whether the object was made so recently that it may not show yet.
+    fn is_young(&self, work: &Work) -> bool {
+        let link = work.intent.source.as_ref().and_then(|source| self.links.get(source));
+        let end = link.and_then(|link| link.end(self.job.target.name()));
+        end.is_some_and(|end| self.now() - end.since < self.job.lag)
+    }
+
+    /// Adopts the creates in doubt that turn out to have been done.
+    async fn look_for_created(&mut self, open: Vec<(Work, Error)>) -> Result<Vec<(Work, Error)>> {
+        let mut left = Vec::new();
+        for (work, error) in open {
+            if matches!(work.operation, Some(Operation::Create { .. }))
+                && let Some(id) = self.job.find_created(&work.intent).await?
+            {
+                self.commit_written(vec![(work, Written::new(id))]).await?;
+            } else {
+                left.push((work, error));
+            }
+        }
+        Ok(left)
+    }
+
+    /// Tries again what was looked for and not found: an update that may not show yet, and a create where a unique
+    /// value makes a second object impossible.
+    async fn again(&mut self, open: Vec<(Work, Error)>) -> Result<Vec<(Work, Error)>> {
+        let (repeated, mut left): (Vec<_>, Vec<_>) = open.into_iter().partition(|(work, error)| {
+            error.kind() != ErrorKind::Conflict && self.is_safe_to_repeat(work)
+        });
+        let works: Vec<Work> = repeated.into_iter().map(|(work, _)| work).collect();
+        let errors = self.write(&works).await?;
+        for (index, error) in errors {
+            let work = works[index].clone();
+            let create = matches!(work.operation, Some(Operation::Create { .. }));
+            // A conflict now means most likely that the first attempt was carried out: look until it shows.
+            if self.is_unsettled(&work, &error) || (create && error.kind() == ErrorKind::Conflict) {
+                left.push((work, error));
+            } else {
+                self.fail(&work, &error).await?;
+            }
+        }
+        Ok(left)
+    }
+
+    fn is_safe_to_repeat(&self, work: &Work) -> bool {
+        let Ok(ready) = self.job.ready(&work.intent.key) else { return false };
+        let unique = |name: &Name| ready.schema.get(name).is_some_and(|attribute| attribute.unique_in.is_some());
+        !matches!(work.operation, Some(Operation::Create { .. }))
+            || work.intent.anchors.iter().any(|(name, value)| unique(name) && !value.is_blank())
+    }
+
+    async fn fail(&mut self, work: &Work, error: &Error) -> Result<()> {
+        // What may have been done stays noted; what surely was not is forgotten.
+        if !error.is_outcome_in_doubt() {
+            let mut batch = Batch::new();
+            self.job.ledger.remove_intent(&mut batch, self.job.name(), &work.intent.key);
+            self.job.ledger.state().commit(&self.lease, batch).await?;
+        }
+        let outcome = if error.is_outcome_in_doubt() {
+            Outcome::Pending { reason: error.to_chain() }
+        } else {
+            let message = match error.graph() {
+                Some(graph) if !graph.message.is_empty() => format!("{}: {}", error.to_chain(), graph.message),
+                _ => error.to_chain(),
+            };
+            Outcome::Failed { class: error.kind(), message }
+        };
+        self.settle(work.at, outcome);
+        Ok(())
+    }
+}
+
+/// What the link remembers of a write.
+fn remember(end: &mut LinkEnd, entry: &Entry, work: &Work, as_of: time::OffsetDateTime, now: time::OffsetDateTime) {
+    for note in &entry.notes {
+        match note {
+            LinkNote::Leaving => end.leaving_since = Some(as_of),
+            LinkNote::Returned => end.leaving_since = None,
+            LinkNote::EnabledByOthers => end.disabled_by_us = false,
+        }
+    }
+    if entry.action == Action::Delete {
+        end.deleted_at = Some(now);
+    }
+    if work.intent.disables {
+        end.disabled_by_us = true;
+    } else if entry.enables() && (work.part == Part::Status || entry.changes.len() == 1) {
+        end.disabled_by_us = false;
+    }
+    for (name, digest) in &work.intent.written {
+        end.written.insert(name.clone(), digest.clone());
+    }
+}
+
+/// Under which key the password of an entry is kept.
+pub(super) fn password_key(job: &str, key: &crate::reconcile::EntryKey) -> String {
+    format!("{job}: {key}")
+}
+
+fn is_write_only(schema: &Schema, name: &Name) -> bool {
+    schema.get(name).is_some_and(|attribute| attribute.mutability == Mutability::WriteOnly && !attribute.secret)
+}

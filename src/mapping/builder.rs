@@ -1,0 +1,197 @@
+//! A mapping as its author writes it.
+
+use std::sync::Arc;
+
+use super::rule::{NamedClosure, OnNull, RuleSource};
+use crate::expr::{AttributePath, Expression, ExpressionError};
+use crate::model::{Class, Filter, Name, Record, Value};
+
+/// The target attribute that [`Mapping::generate_password`] fills.
+const PASSWORD: Name = Name::from_static("password");
+
+/// How records of one class become records of another.
+///
+/// Every method takes the target attribute first, then where it comes from. What can be wrong is said by
+/// [`compile`](Mapping::compile), all at once; only an [`expression`](Mapping::expression) is parsed where it is written.
+///
+/// # Examples
+///
+/// ```
+/// use entrant::mapping::{Mapping, OnNull};
+/// use entrant::model::present;
+///
+/// let mapping = Mapping::users()
+///     .attribute("displayName", "name")
+///     .attribute("employeeId", "id")
+///     .attribute("jobTitle", "title")
+///     .on_null("jobTitle", OnNull::Clear)
+///     .expression("userPrincipalName", r#"Join("@", ToLower([login]), %Domain%)"#)?
+///     .constant("usageLocation", "DE")
+///     .generate_password()
+///     .match_on("employeeId")
+///     .scope(present("login"));
+/// assert!(mapping.to_string().contains(r#"userPrincipalName  ← Join("@", ToLower([login]), %Domain%)"#));
+/// # Ok::<(), entrant::expr::ExpressionError>(())
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Mapping {
+    pub(super) name: Name,
+    pub(super) source: Class,
+    pub(super) target: Class,
+    pub(super) rules: Vec<(Name, RuleSource)>,
+    pub(super) reads: Vec<(Name, Vec<Name>)>,
+    pub(super) defaults: Vec<(Name, Value)>,
+    pub(super) on_null: Vec<(Name, OnNull)>,
+    pub(super) create_only: Vec<Name>,
+    pub(super) matching: Vec<Name>,
+    pub(super) scope: Option<Filter>,
+    pub(super) target_scope: Option<Filter>,
+}
+
+impl Mapping {
+    /// A mapping from people to people.
+    pub fn users() -> Self {
+        Self::new(Class::USER, Class::USER)
+    }
+
+    /// The class of the objects that it writes.
+    #[must_use]
+    pub fn target_class(&self) -> &Class {
+        &self.target
+    }
+
+    /// A mapping without rules, named after the target class.
+    pub fn new(source: Class, target: Class) -> Self {
+        Self {
+            name: target.as_str().into(),
+            source,
+            target,
+            rules: Vec::new(),
+            reads: Vec::new(),
+            defaults: Vec::new(),
+            on_null: Vec::new(),
+            create_only: Vec::new(),
+            matching: Vec::new(),
+            scope: None,
+            target_scope: None,
+        }
+    }
+
+    /// Names the mapping, for plans and messages; the default is the name of the target class.
+    pub fn named(mut self, name: impl Into<Name>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Takes a source attribute as it is.
+    ///
+    /// The source is a name, or a path as between the brackets of an expression: `name.givenName`,
+    /// `emails[type eq "work"].value`. An attribute of exactly that name comes first.
+    pub fn attribute(self, target: impl Into<Name>, source: impl Into<Name>) -> Self {
+        self.rule(target.into(), RuleSource::Attribute(AttributePath::new(source)))
+    }
+
+    /// Computes the value; see [`expr`](crate::expr) for the language.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the text of the expression.
+    pub fn expression(self, target: impl Into<Name>, expression: &str) -> Result<Self, ExpressionError> {
+        let expression = Expression::parse(expression)?;
+        Ok(self.rule(target.into(), RuleSource::Expression(expression)))
+    }
+
+    /// Gives every object the same value.
+    pub fn constant(self, target: impl Into<Name>, value: impl Into<Value>) -> Self {
+        self.rule(target.into(), RuleSource::Constant(value.into()))
+    }
+
+    /// Computes the value with a function of the host.
+    ///
+    /// The name and the version stand for the function in plans and in the mapping's fingerprint: raise the version
+    /// whenever it computes something else, so that plans made before are refused and the next run is a full one. The
+    /// function must depend on the record alone, and should not panic. It answers a value (null included), `None` if the
+    /// record says nothing about it (*absent*: nothing is changed), or an error in one line, which becomes a problem of
+    /// that object. Name what it reads with [`reads`](Mapping::reads).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use entrant::{Record, Value, mapping::Mapping};
+    ///
+    /// let mapping = Mapping::users()
+    ///     .closure("accountEnabled", "on-leave", 1, |record: &Record| match record.get("OnLeave") {
+    ///         None => Ok(None),
+    ///         Some(Value::Bool(on_leave)) => Ok(Some(Value::from(!on_leave))),
+    ///         Some(other) => Err(format!("OnLeave is {other}, which is neither true nor false")),
+    ///     })
+    ///     .reads("accountEnabled", ["OnLeave"]);
+    /// ```
+    pub fn closure<F>(self, target: impl Into<Name>, name: impl Into<Name>, version: u32, function: F) -> Self
+    where
+        F: Fn(&Record) -> Result<Option<Value>, String> + Send + Sync + 'static,
+    {
+        let closure = NamedClosure {
+            name: name.into(),
+            version,
+            function: Arc::new(function),
+        };
+        self.rule(target.into(), RuleSource::Closure(closure))
+    }
+
+    /// Says which source attributes the closure of a target attribute reads, so that they are asked for, and missed when
+    /// a source stops to deliver them.
+    pub fn reads<N: Into<Name>>(mut self, target: impl Into<Name>, attributes: impl IntoIterator<Item = N>) -> Self {
+        let attributes = attributes.into_iter().map(Into::into).collect();
+        self.reads.push((target.into(), attributes));
+        self
+    }
+
+    /// What is written on create when the source has no value; on update too with [`OnNull::Default`].
+    pub fn default_value(mut self, target: impl Into<Name>, value: impl Into<Value>) -> Self {
+        self.defaults.push((target.into(), value.into()));
+        self
+    }
+
+    /// What null means on update; [`OnNull::Skip`] unless said. Sets do not look at it: null empties them.
+    pub fn on_null(mut self, target: impl Into<Name>, on_null: OnNull) -> Self {
+        self.on_null.push((target.into(), on_null));
+        self
+    }
+
+    /// Writes the attribute on create and never again.
+    pub fn create_only(mut self, target: impl Into<Name>) -> Self {
+        self.create_only.push(target.into());
+        self
+    }
+
+    /// Gives everybody who is created a password of his own, in the target attribute `password`.
+    pub fn generate_password(self) -> Self {
+        self.rule(PASSWORD, RuleSource::Generated)
+    }
+
+    /// Looks for an existing object by this target attribute. Say it again for a second attribute: the first that finds
+    /// anybody ends the search.
+    pub fn match_on(mut self, target: impl Into<Name>) -> Self {
+        self.matching.push(target.into());
+        self
+    }
+
+    /// Says who of the source belongs; everybody unless said. Who leaves the scope is a leaver.
+    pub fn scope(mut self, scope: Filter) -> Self {
+        self.scope = Some(scope);
+        self
+    }
+
+    /// Says which objects of the target are looked at; all unless said here or by the target.
+    pub fn target_scope(mut self, scope: Filter) -> Self {
+        self.target_scope = Some(scope);
+        self
+    }
+
+    fn rule(mut self, target: Name, source: RuleSource) -> Self {
+        self.rules.push((target, source));
+        self
+    }
+}

@@ -1,0 +1,350 @@
+//! A mapping against its target's schema: everything that is wrong with it, at once.
+
+use std::fmt;
+
+use hmac_sha256::Hash;
+
+use super::builder::Mapping;
+use super::engine::{CompiledMapping, sorted};
+use super::fit::fit;
+use super::rule::{OnNull, Rule, RuleSource, Writes};
+use crate::error::{Error, ErrorKind};
+use crate::expr::closest;
+use crate::model::{AttributeSchema, Cardinality, Filter, Kind, Mutability, Name, Schema};
+
+/// What it means that a source did not deliver an attribute. Complete by definition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "what is not delivered is unknown or empty; there is no third"
+)]
+pub enum AbsentMeans {
+    /// Nobody knows: it never clears anything. So it is with most stores.
+    #[default]
+    Unknown,
+    /// There is no value, as in LDAP.
+    Empty,
+}
+
+/// Why a mapping cannot be used: all its faults.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the mapping {name} cannot be used: {}", list(.faults))]
+pub struct MappingError {
+    name: Name,
+    faults: Vec<MappingFault>,
+}
+
+impl MappingError {
+    /// The name of the mapping.
+    #[must_use]
+    pub fn mapping(&self) -> &Name {
+        &self.name
+    }
+
+    /// What is wrong, at least one.
+    #[must_use]
+    pub fn faults(&self) -> &[MappingFault] {
+        &self.faults
+    }
+}
+
+impl From<MappingError> for Error {
+    fn from(error: MappingError) -> Self {
+        Error::new(ErrorKind::Invalid, "the mapping does not fit its target")
+            .with_context("mapping", &error.name)
+            .with_source(error)
+    }
+}
+
+/// One thing that is wrong with a mapping.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MappingFault {
+    /// The attribute at fault; `None` if it is the mapping as a whole.
+    pub attribute: Option<Name>,
+    /// What is wrong and what would be right, in one line.
+    pub message: String,
+}
+
+impl fmt::Display for MappingFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.attribute {
+            Some(name) => write!(f, "{name}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+fn list(faults: &[MappingFault]) -> String {
+    let texts: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    texts.join("; ")
+}
+
+impl Mapping {
+    /// Checks the mapping against the schema of its target, and makes it ready for use.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong at once: an attribute that the target does not have or does not let be written, two rules for
+    /// one attribute, a constant or default of the wrong type or for a secret attribute, [`OnNull::Clear`] of what cannot
+    /// be cleared, [`OnNull::Default`] without a default value, something said of an attribute that has no rule, a
+    /// matching attribute that is not mapped or cannot be read back, a reference (not supported yet in this version).
+    pub fn compile(&self, schema: &Schema, absent_means: AbsentMeans) -> Result<CompiledMapping, MappingError> {
+        let mut check = Check {
+            mapping: self,
+            schema,
+            faults: Vec::new(),
+        };
+        let mut rules = check.rules(absent_means);
+        check.settings();
+        check.matching();
+        check.target_scope();
+        if self.target != schema.class {
+            check.fault(
+                None,
+                format!(
+                    "it writes {} objects and the schema is of {} objects",
+                    self.target, schema.class
+                ),
+            );
+        }
+        if !check.faults.is_empty() {
+            return Err(MappingError {
+                name: self.name.clone(),
+                faults: check.faults,
+            });
+        }
+        rules.sort_by(|left, right| left.target.cmp(&right.target));
+        let mapped = |name: &Name| rules.binary_search_by(|rule| rule.target.cmp(name)).is_ok();
+        let missing_required = schema
+            .attributes
+            .iter()
+            .filter(|(name, attribute)| attribute.required_on_create && !schema.is_status(name) && !mapped(name))
+            .map(|(name, _)| name.clone())
+            .collect();
+        Ok(CompiledMapping {
+            name: self.name.clone(),
+            source: self.source.clone(),
+            target: self.target.clone(),
+            matching: self.matching.clone(),
+            scope: self.scope.clone(),
+            target_scope: self.target_scope.clone(),
+            missing_required,
+            fingerprint: self.fingerprint(&rules, absent_means),
+            rules,
+        })
+    }
+
+    /// Hashes a text that says everything and is the same whatever the order of the builder's calls.
+    fn fingerprint(&self, rules: &[Rule], absent_means: AbsentMeans) -> String {
+        // Each part is escaped as Debug does it, so that no text can pretend to be two parts.
+        let mut lines = vec![
+            "entrant mapping 1".to_owned(),
+            format!("{:?} {:?} {:?}", self.name, self.source.as_str(), self.target.as_str()),
+            format!("absent {absent_means:?}"),
+            format!("matching {:?}", self.matching),
+        ];
+        for rule in rules {
+            let target = &rule.target;
+            lines.push(format!("{target:?} {:?} reads {:?}", rule.provenance(), rule.reads));
+            lines.push(format!("{target:?} {:?} {:?}", rule.writes, rule.on_null));
+            lines.extend(rule.default.iter().map(|value| format!("{target:?} default {value:?}")));
+        }
+        for (what, scope) in [("scope", &self.scope), ("target scope", &self.target_scope)] {
+            let text = |filter: &Filter| serde_json::to_string(filter).unwrap_or_else(|_| format!("{filter:?}"));
+            lines.extend(scope.iter().map(|filter| format!("{what} {}", text(filter))));
+        }
+        let digest = Hash::hash(lines.join("\n").as_bytes());
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+struct Check<'a> {
+    mapping: &'a Mapping,
+    schema: &'a Schema,
+    faults: Vec<MappingFault>,
+}
+
+impl Check<'_> {
+    fn fault(&mut self, attribute: Option<&Name>, message: impl Into<String>) {
+        self.faults.push(MappingFault {
+            attribute: attribute.cloned(),
+            message: message.into(),
+        });
+    }
+
+    fn rules(&mut self, absent_means: AbsentMeans) -> Vec<Rule> {
+        let mapping = self.mapping;
+        let mut rules: Vec<Rule> = Vec::with_capacity(mapping.rules.len());
+        for (target, source) in &mapping.rules {
+            if rules.iter().any(|rule| rule.target == *target) {
+                self.fault(Some(target), "has two rules; one is right");
+                continue;
+            }
+            let Some(schema) = self.known(target) else {
+                continue;
+            };
+            self.writable(target, source, &schema);
+            let source = match source {
+                RuleSource::Constant(value) if !schema.secret => match fit(&schema, value.clone()) {
+                    Ok(value) => RuleSource::Constant(value),
+                    Err(message) => {
+                        self.fault(Some(target), format!("the constant does not fit: {message}"));
+                        continue;
+                    }
+                },
+                other => other.clone(),
+            };
+            let said = mapping.reads.iter().filter(|(name, _)| name == target);
+            let reads = source
+                .names()
+                .into_iter()
+                .chain(said.flat_map(|(_, names)| names.clone()));
+            let create_only = mapping.create_only.contains(target) || schema.mutability == Mutability::CreateOnly;
+            rules.push(Rule {
+                target: target.clone(),
+                reads: sorted(reads.collect()),
+                default: self.default_value(target, &schema),
+                on_null: last(&mapping.on_null, target).copied().unwrap_or_default(),
+                writes: if create_only { Writes::OnCreate } else { Writes::Always },
+                source,
+                schema,
+                absent_means,
+            });
+        }
+        rules
+    }
+
+    fn writable(&mut self, target: &Name, source: &RuleSource, schema: &AttributeSchema) {
+        if schema.mutability == Mutability::ReadOnly {
+            self.fault(Some(target), "is set by the target and cannot be written");
+        }
+        if let Kind::Reference(_) = schema.kind {
+            self.fault(
+                Some(target),
+                "refers to another object, which is not supported yet in this version",
+            );
+        }
+        match source {
+            RuleSource::Constant(_) if schema.secret => {
+                self.fault(
+                    Some(target),
+                    "is secret and would be the same for everybody; take it from an attribute, an expression or a closure",
+                );
+            }
+            RuleSource::Generated if !schema.secret => {
+                self.fault(Some(target), "is not secret, so no password can be put there");
+            }
+            _ => {}
+        }
+    }
+
+    fn default_value(&mut self, target: &Name, schema: &AttributeSchema) -> Option<crate::model::Value> {
+        let value = last(&self.mapping.defaults, target)?;
+        if schema.secret {
+            self.fault(Some(target), "is secret and cannot have a default value");
+            return None;
+        }
+        match fit(schema, value.clone()) {
+            Ok(value) => Some(value),
+            Err(message) => {
+                self.fault(Some(target), format!("the default value does not fit: {message}"));
+                None
+            }
+        }
+    }
+
+    /// What is said of an attribute beside its rule.
+    fn settings(&mut self) {
+        let mapping = self.mapping;
+        let default_values = mapping.defaults.iter().map(|(name, _)| (name, "default value"));
+        let on_null = mapping.on_null.iter().map(|(name, _)| (name, "null rule"));
+        let create_only = mapping.create_only.iter().map(|name| (name, "create-only rule"));
+        for (name, what) in default_values.chain(on_null).chain(create_only) {
+            if !self.is_mapped(name) {
+                self.fault(Some(name), format!("has a {what} and is not mapped"));
+            }
+        }
+        for (name, _) in &mapping.reads {
+            let closure =
+                |(target, source): &(Name, RuleSource)| target == name && matches!(source, RuleSource::Closure(_));
+            if !mapping.rules.iter().any(closure) {
+                self.fault(Some(name), "is said to read source attributes and has no closure");
+            }
+        }
+        for (index, (name, on_null)) in mapping.on_null.iter().enumerate() {
+            if mapping.on_null[..index].iter().any(|(earlier, _)| earlier == name) {
+                self.fault(Some(name), "has two null rules; one is right");
+            }
+            match on_null {
+                OnNull::Clear => {
+                    let schema = self.schema.get(name);
+                    let single = schema.is_some_and(|schema| schema.cardinality == Cardinality::Single);
+                    if single && schema.is_some_and(|schema| !schema.nullable || schema.required_on_create) {
+                        self.fault(Some(name), "cannot be cleared; skip nulls or give a default value");
+                    }
+                }
+                OnNull::Default if last(&mapping.defaults, name).is_none() => {
+                    self.fault(Some(name), "is to get its default value for null and has none");
+                }
+                OnNull::Default | OnNull::Skip => {}
+            }
+        }
+        for (index, (name, _)) in mapping.defaults.iter().enumerate() {
+            if mapping.defaults[..index].iter().any(|(earlier, _)| earlier == name) {
+                self.fault(Some(name), "has two default values; one is right");
+            }
+        }
+    }
+
+    fn matching(&mut self) {
+        let mapping = self.mapping;
+        for (index, name) in mapping.matching.iter().enumerate() {
+            if mapping.matching[..index].contains(name) {
+                self.fault(Some(name), "is matched on twice");
+            }
+            if !self.is_mapped(name) {
+                let hint = self.suggestion(name);
+                self.fault(Some(name), format!("is matched on and is not mapped{hint}"));
+            } else if self.schema.get(name).is_some_and(|schema| !schema.is_readable()) {
+                self.fault(Some(name), "is matched on and cannot be read from the target");
+            }
+        }
+    }
+
+    fn target_scope(&mut self) {
+        for name in self.mapping.target_scope.iter().flat_map(Filter::attributes) {
+            if self.known(name).is_some_and(|schema| !schema.is_readable()) {
+                self.fault(Some(name), "is in the target scope and cannot be read from the target");
+            }
+        }
+    }
+
+    fn is_mapped(&self, name: &Name) -> bool {
+        self.mapping.rules.iter().any(|(target, _)| target == name)
+    }
+
+    fn known(&mut self, name: &Name) -> Option<AttributeSchema> {
+        let found = self.schema.get(name).cloned();
+        if found.is_none() {
+            let hint = self.suggestion(name);
+            self.fault(
+                Some(name),
+                format!("is no attribute of {} in the target{hint}", self.mapping.target),
+            );
+        }
+        found
+    }
+
+    fn suggestion(&self, name: &Name) -> String {
+        let names = self.schema.attributes.keys().map(Name::as_str);
+        match closest(name, names.filter(|other| *other != name.as_str())) {
+            Some(near) => format!("; did you mean {near}?"),
+            None => String::new(),
+        }
+    }
+}
+
+fn last<'a, T>(pairs: &'a [(Name, T)], name: &Name) -> Option<&'a T> {
+    pairs.iter().rev().find(|(own, _)| own == name).map(|(_, value)| value)
+}

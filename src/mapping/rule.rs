@@ -1,0 +1,249 @@
+//! Where the value of one target attribute comes from.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::compile::AbsentMeans;
+use super::engine::FlowOutcome;
+use super::fit::fit;
+use crate::expr::{AttributePath, Context, EvaluationError, Expression, Found, Outcome};
+use crate::model::{AttributeSchema, Cardinality, Name, Record, Value};
+
+/// What null in the source means on update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum OnNull {
+    /// The target stays as it is.
+    #[default]
+    Skip,
+    /// The target is cleared.
+    Clear,
+    /// The target gets the mapping's default value.
+    Default,
+}
+
+/// The rule for one target attribute of a [`CompiledMapping`](super::CompiledMapping).
+#[derive(Debug, Clone)]
+pub struct Rule {
+    pub(super) target: Name,
+    pub(super) source: RuleSource,
+    pub(super) reads: Vec<Name>,
+    pub(super) schema: AttributeSchema,
+    pub(super) default: Option<Value>,
+    pub(super) on_null: OnNull,
+    pub(super) writes: Writes,
+    pub(super) absent_means: AbsentMeans,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writes {
+    Always,
+    OnCreate,
+}
+
+#[derive(Clone)]
+pub(super) enum RuleSource {
+    Attribute(AttributePath),
+    Expression(Expression),
+    Constant(Value),
+    Closure(NamedClosure),
+    Generated,
+}
+
+#[derive(Clone)]
+pub(super) struct NamedClosure {
+    pub(super) name: Name,
+    pub(super) version: u32,
+    pub(super) function: Arc<Function>,
+}
+
+pub(super) type Function = dyn Fn(&Record) -> Result<Option<Value>, String> + Send + Sync;
+
+/// What a rule gives before it is fitted to the schema.
+pub(super) enum Raw {
+    Absent,
+    Value(Value),
+    IgnoreAttribute,
+    IgnoreObject,
+    /// The expression failed.
+    Expression(EvaluationError),
+    /// The closure refused.
+    Closure(String),
+}
+
+impl Rule {
+    /// The target attribute.
+    #[must_use]
+    pub fn target(&self) -> &Name {
+        &self.target
+    }
+
+    /// Where the value comes from, in one line: `[name]`, `ToLower([login])`, `constant "DE"`, `closure worker-status v1`,
+    /// `generated`.
+    #[must_use]
+    pub fn provenance(&self) -> String {
+        self.source.to_string()
+    }
+
+    /// The source attributes that it may read, each once, in order.
+    #[must_use]
+    pub fn source_attributes(&self) -> &[Name] {
+        &self.reads
+    }
+
+    /// What null means on update.
+    #[must_use]
+    pub fn on_null(&self) -> OnNull {
+        self.on_null
+    }
+
+    /// Whether it is written on create and never again.
+    #[must_use]
+    pub fn is_create_only(&self) -> bool {
+        self.writes == Writes::OnCreate
+    }
+
+    /// Whether the value is made when it is needed, and comes from no record.
+    #[must_use]
+    pub fn is_generated(&self) -> bool {
+        matches!(self.source, RuleSource::Generated)
+    }
+
+    /// Whether the value must never be shown.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        self.schema.secret
+    }
+
+    /// What to write on create; `None` for nothing.
+    #[must_use]
+    pub fn on_create(&self, outcome: &FlowOutcome) -> Option<Value> {
+        match outcome {
+            FlowOutcome::Value(value) if !is_nothing(value) => Some(value.clone()),
+            FlowOutcome::Value(_) | FlowOutcome::Absent => self.default.clone(),
+            FlowOutcome::Ignored | FlowOutcome::Failed(_) => None,
+        }
+    }
+
+    /// What to write on update; null clears, `None` leaves the target as it is.
+    #[must_use]
+    pub fn on_update(&self, outcome: &FlowOutcome) -> Option<Value> {
+        let FlowOutcome::Value(value) = outcome else {
+            return None;
+        };
+        if self.writes == Writes::OnCreate {
+            return None;
+        }
+        if self.schema.cardinality == Cardinality::Many {
+            return Some(if value.is_null() {
+                Value::list([])
+            } else {
+                value.clone()
+            });
+        }
+        if !value.is_null() {
+            return Some(value.clone());
+        }
+        match self.on_null {
+            OnNull::Skip => None,
+            OnNull::Clear => Some(Value::Null),
+            OnNull::Default => self.default.clone(),
+        }
+    }
+
+    /// What it gives for a record, fitted to the schema; `None` to leave the object out.
+    pub(super) fn flow(&self, record: &Record, context: &Context) -> Option<FlowOutcome> {
+        Some(match self.raw(record, context) {
+            Raw::Absent => FlowOutcome::Absent,
+            Raw::Value(value) => match fit(&self.schema, value) {
+                Ok(value) => FlowOutcome::Value(value),
+                Err(message) => FlowOutcome::Failed(message),
+            },
+            Raw::IgnoreAttribute => FlowOutcome::Ignored,
+            Raw::IgnoreObject => return None,
+            Raw::Expression(error) => FlowOutcome::Failed(error.to_string()),
+            Raw::Closure(message) => FlowOutcome::Failed(message),
+        })
+    }
+
+    pub(super) fn raw(&self, record: &Record, context: &Context) -> Raw {
+        match &self.source {
+            RuleSource::Attribute(path) => match path.find(&record.attributes) {
+                Found::Here(value) => Raw::Value(value.clone()),
+                Found::Collected(value) => Raw::Value(value),
+                Found::Absent => self.absent(),
+            },
+            RuleSource::Expression(expression) => match expression.evaluate(&record.attributes, context) {
+                Ok(Outcome::Value(value)) if is_nothing(&value) || value.as_text() == Some("") => {
+                    // Nothing made of something that was not delivered is no news.
+                    let missing = |path: &AttributePath| matches!(path.find(&record.attributes), Found::Absent);
+                    match self.absent_means == AbsentMeans::Unknown && expression.references().iter().any(missing) {
+                        true => Raw::Absent,
+                        false => Raw::Value(value),
+                    }
+                }
+                Ok(Outcome::Value(value)) => Raw::Value(value),
+                Ok(Outcome::IgnoreAttribute) => Raw::IgnoreAttribute,
+                Ok(Outcome::IgnoreObject) => Raw::IgnoreObject,
+                Err(error) => Raw::Expression(error),
+            },
+            RuleSource::Constant(value) => Raw::Value(value.clone()),
+            RuleSource::Closure(closure) => match (closure.function)(record) {
+                Ok(Some(value)) => Raw::Value(value),
+                Ok(None) => self.absent(),
+                Err(message) => Raw::Closure(message),
+            },
+            RuleSource::Generated => Raw::Absent,
+        }
+    }
+
+    fn absent(&self) -> Raw {
+        match self.absent_means {
+            AbsentMeans::Unknown => Raw::Absent,
+            AbsentMeans::Empty => Raw::Value(Value::Null),
+        }
+    }
+}
+
+impl RuleSource {
+    /// The attributes that it may read, apart from what a closure is said to read.
+    pub(super) fn names(&self) -> Vec<Name> {
+        match self {
+            Self::Attribute(path) => path.names().cloned().collect(),
+            Self::Expression(expression) => expression.attributes().to_vec(),
+            Self::Constant(_) | Self::Closure(_) | Self::Generated => Vec::new(),
+        }
+    }
+
+    /// The attributes as they are referred to.
+    pub(super) fn references(&self) -> &[AttributePath] {
+        match self {
+            Self::Attribute(path) => std::slice::from_ref(path),
+            Self::Expression(expression) => expression.references(),
+            Self::Constant(_) | Self::Closure(_) | Self::Generated => &[],
+        }
+    }
+}
+
+impl fmt::Display for RuleSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Attribute(path) => write!(f, "[{}]", path.text()),
+            Self::Expression(expression) => expression.fmt(f),
+            Self::Constant(value) => write!(f, "constant {value:?}"),
+            Self::Closure(closure) => write!(f, "closure {} v{}", closure.name, closure.version),
+            Self::Generated => f.write_str("generated"),
+        }
+    }
+}
+
+impl fmt::Debug for RuleSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Null or an empty list.
+fn is_nothing(value: &Value) -> bool {
+    value.as_slice().is_empty()
+}

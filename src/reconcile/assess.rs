@@ -1,0 +1,672 @@
+//! Which situation each object is in; and what must still be looked up to know.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::correlate::{Match, TargetIndex};
+use super::inputs::{Answers, InDoubt, Inputs, Questions, Side};
+use super::link::Linked;
+use super::{EntryKey, Evidence, Problem, Severity, Situation};
+use crate::mapping::{FlowOutcome, Mapped};
+use crate::model::{Anchor, Name, ObjectId, Record, Schema, Value, comparison_key, values_equal};
+
+/// How far the target's clock and ours may be apart.
+const CLOCK_TOLERANCE: time::Duration = time::Duration::minutes(5);
+
+/// A source record with what the mapping makes of it.
+#[derive(Debug)]
+pub(crate) struct Sourced {
+    pub(super) record: Record,
+    pub(super) in_scope: bool,
+    pub(super) mapped: Mapped,
+}
+
+impl Sourced {
+    pub(crate) fn new(inputs: &Inputs<'_>, record: Record) -> Self {
+        let in_scope = inputs.mapping.scope().is_none_or(|scope| scope.matches(&record.attributes));
+        let mapped = inputs.mapping.evaluate(&record, inputs.context);
+        Self { record, in_scope, mapped }
+    }
+
+    /// What the mapping would give a new object for an attribute.
+    pub(super) fn desired(&self, inputs: &Inputs<'_>, attribute: &Name) -> Option<Value> {
+        let Mapped::Flows(flows) = &self.mapped else { return None };
+        let flow = flows.iter().find(|flow| flow.attribute == *attribute)?;
+        inputs.mapping.on_create(flow)
+    }
+
+    fn is_ignored(&self) -> bool {
+        matches!(self.mapped, Mapped::Ignored)
+    }
+}
+
+/// One object in its situation.
+#[derive(Debug)]
+pub(super) struct Case<'a> {
+    pub(super) key: EntryKey,
+    pub(super) situation: Situation,
+    pub(super) source: Option<&'a Sourced>,
+    pub(super) source_id: Option<ObjectId>,
+    pub(super) target: Option<&'a Record>,
+    pub(super) target_id: Option<ObjectId>,
+    pub(super) link: Option<&'a Linked>,
+    pub(super) candidates: Vec<ObjectId>,
+    pub(super) evidence: Option<Evidence>,
+    pub(super) recovered: Option<&'a InDoubt>,
+    pub(super) problems: Vec<Problem>,
+}
+
+impl Case<'_> {
+    fn new(key: EntryKey, situation: Situation) -> Self {
+        Self {
+            key,
+            situation,
+            source: None,
+            source_id: None,
+            target: None,
+            target_id: None,
+            link: None,
+            candidates: Vec::new(),
+            evidence: None,
+            recovered: None,
+            problems: Vec::new(),
+        }
+    }
+
+    fn block(mut self, rule: &'static str, message: impl Into<String>) -> Self {
+        self.problems.push(Problem::new(Severity::Blocks, rule, message));
+        self
+    }
+}
+
+/// All objects of a mapping in their situations.
+pub(super) struct Assessment<'a> {
+    pub(super) cases: Vec<Case<'a>>,
+    pub(super) owned_elsewhere: u64,
+    /// Targets that some source may be, so that nobody else's leaving removes them.
+    pub(super) candidates: HashSet<ObjectId>,
+    pub(super) index: TargetIndex<'a>,
+}
+
+/// Whether the run looks at all objects, or only at those that it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All: what is not in the source is looked at too.
+    Whole,
+    /// Only these sources.
+    Only,
+}
+
+/// What is known of the read of the source as a whole.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SourceRead {
+    pub(super) objects: u64,
+    pub(super) complete: bool,
+}
+
+/// Assesses every object, or says what must be looked up first.
+pub(super) fn assess<'a>(
+    inputs: &Inputs<'a>,
+    extent: Extent,
+    sources: &'a [Sourced],
+    read: SourceRead,
+    target_side: &'a Side,
+    answers: &'a Answers,
+) -> Result<Assessment<'a>, Questions> {
+    let mut assessor = Assessor {
+        inputs: *inputs,
+        answers,
+        target_complete: target_side.is_complete(),
+        index: TargetIndex::new(inputs, target_side, answers),
+        questions: Questions::default(),
+        owned_elsewhere: 0,
+    };
+    let mut by_id: BTreeMap<&ObjectId, Vec<&Sourced>> = BTreeMap::new();
+    for sourced in sources {
+        by_id.entry(&sourced.record.id).or_default().push(sourced);
+    }
+    let mut cases: Vec<Case<'a>> = Vec::with_capacity(by_id.len());
+    for records in by_id.values() {
+        match records.as_slice() {
+            [one] => cases.extend(assessor.source_phase(one)),
+            several => cases.extend(assessor.duplicates(several)),
+        }
+    }
+    if extent == Extent::Whole {
+        for link in inputs.links.iter() {
+            if !by_id.contains_key(&link.source) {
+                cases.extend(assessor.link_without_source(link, read));
+            }
+        }
+    } else if inputs.abilities.source_get_is_authoritative {
+        for (id, answer) in &answers.sources {
+            if let (Ok(found), Some(link)) = (answer, inputs.links.of_source(id))
+                && found.is_empty()
+                && link.target.deleted_at.is_none()
+            {
+                cases.extend(assessor.source_gone(link, Evidence::NotFoundById));
+            }
+        }
+    }
+    if !assessor.questions.is_empty() {
+        return Err(assessor.questions);
+    }
+    contest(&mut cases);
+    rekey(&mut cases);
+    let candidates: HashSet<ObjectId> = cases.iter().flat_map(|case| case.candidates.iter().cloned()).collect();
+    if extent == Extent::Whole {
+        cases.extend(assessor.target_phase(&cases, &candidates));
+    }
+    Ok(Assessment { cases, owned_elsewhere: assessor.owned_elsewhere, candidates, index: assessor.index })
+}
+
+struct Assessor<'a> {
+    inputs: Inputs<'a>,
+    answers: &'a Answers,
+    target_complete: bool,
+    index: TargetIndex<'a>,
+    questions: Questions,
+    owned_elsewhere: u64,
+}
+
+/// What is known of a linked target that was not in the list.
+enum Whereabouts<'a> {
+    Here(&'a Record),
+    Deleted(&'a Record),
+    Gone,
+    Unknown(String),
+    Asked,
+}
+
+impl<'a> Assessor<'a> {
+    fn source_phase(&mut self, sourced: &'a Sourced) -> Option<Case<'a>> {
+        let id = &sourced.record.id;
+        let mut case = Case::new(EntryKey::of_source(self.key_name(), id), Situation::SourceIgnored);
+        case.source = Some(sourced);
+        case.source_id = Some(id.clone());
+        if sourced.is_ignored() {
+            return Some(case);
+        }
+        let link = self.inputs.links.of_source(id);
+        match link {
+            Some(link) if link.target.deleted_at.is_none() => {
+                if self.is_owned_elsewhere(link) {
+                    return None;
+                }
+                self.linked(case, sourced, link)
+            }
+            tombstone => self.unlinked(case, sourced, tombstone),
+        }
+    }
+
+    fn linked(&mut self, mut case: Case<'a>, sourced: &'a Sourced, link: &'a Linked) -> Option<Case<'a>> {
+        case.target_id = Some(link.target.object.clone());
+        case.link = Some(link);
+        match self.whereabouts(&link.target.object) {
+            Whereabouts::Asked => return None,
+            Whereabouts::Here(record) => {
+                case.target = Some(record);
+                case.situation = if !sourced.in_scope {
+                    case.evidence = Some(Evidence::OutOfScope);
+                    Situation::Unqualified
+                } else if link.target.owner.is_none() {
+                    // Linked by a job of the other direction: this one takes over its own end.
+                    Situation::Found
+                } else {
+                    Situation::Confirmed
+                };
+            }
+            Whereabouts::Deleted(record) => {
+                case.target = Some(record);
+                case.situation = Situation::RecycleBin;
+            }
+            Whereabouts::Gone if !sourced.in_scope => case.situation = Situation::LinkOnly,
+            Whereabouts::Gone => case.situation = self.missing_or_pending(link),
+            Whereabouts::Unknown(reason) => {
+                case.situation = Situation::Pending;
+                case = case.block("target-not-read", reason);
+            }
+        }
+        Some(case)
+    }
+
+    /// A target that is not to be found was deleted by someone, unless it is too young to be seen.
+    fn missing_or_pending(&self, link: &Linked) -> Situation {
+        if self.inputs.context.as_of() - link.target.since < self.inputs.lag {
+            Situation::Pending
+        } else {
+            Situation::Missing
+        }
+    }
+
+    fn unlinked(&mut self, mut case: Case<'a>, sourced: &'a Sourced, tombstone: Option<&'a Linked>) -> Option<Case<'a>> {
+        if sourced.in_scope
+            && let Some(case) = self.recovered(&mut case, sourced)
+        {
+            return case;
+        }
+        let keys: Vec<Option<String>> = self.matching_keys(sourced);
+        if sourced.in_scope && !self.target_complete && !self.ask_for_values(sourced) {
+            return None;
+        }
+        let unknown = self.unanswered(sourced);
+        let found = self.index.candidates(&keys);
+        if let Match::Candidates(found) = &found {
+            case.candidates = found.iter().map(|position| self.index.record(*position).id.clone()).collect();
+        }
+        if !sourced.in_scope {
+            case.situation =
+                if case.candidates.is_empty() { Situation::SourceIgnored } else { Situation::Unqualified };
+            return Some(case);
+        }
+        match found {
+            Match::Candidates(found) if found.len() == 1 => {
+                let record = self.index.record(found[0]);
+                case.target = Some(record);
+                case.target_id = Some(record.id.clone());
+                case.situation = match self.inputs.links.of_target(&record.id) {
+                    Some(link) if link.source != sourced.record.id => {
+                        if self.is_owned_elsewhere(link) {
+                            return None;
+                        }
+                        case.link = Some(link);
+                        Situation::FoundAlreadyLinked
+                    }
+                    _ => Situation::Found,
+                };
+                Some(case)
+            }
+            Match::Candidates(_) => {
+                case.situation = Situation::Ambiguous;
+                Some(case)
+            }
+            Match::Blank if !keys.is_empty() => {
+                case.situation = Situation::Absent;
+                let names = self.inputs.mapping.matching().iter().map(Name::as_str).collect::<Vec<_>>().join(", ");
+                Some(case.block("no-matching-value", format!("no matching value: {names} must not all be blank")))
+            }
+            Match::Blank | Match::None => {
+                case.situation = Situation::Absent;
+                if let Some(reason) = unknown {
+                    return Some(case.block("target-not-read", format!("target not read completely: {reason}")));
+                }
+                self.in_recycle_bin(case, sourced, tombstone)
+            }
+        }
+    }
+
+    /// Whether a create that was cut off made the object after all. `None` if none was; `Some(None)` if it must be
+    /// looked up first.
+    fn recovered(&mut self, case: &mut Case<'a>, sourced: &'a Sourced) -> Option<Option<Case<'a>>> {
+        let id = &sourced.record.id;
+        let doubt = self.inputs.in_doubt.iter().find(|doubt| doubt.source == *id)?;
+        let mut asked = false;
+        let mut found: Vec<&'a Record> = Vec::new();
+        for (name, value) in &doubt.anchors {
+            let Some(schema) = self.inputs.schema.get(name) else { continue };
+            if schema.unique_in.is_none() && !self.inputs.mapping.matching().contains(name) {
+                continue;
+            }
+            asked |= self.inputs.abilities.target_find && !self.ask_find(name, value);
+            let Some(key) = comparison_key(schema, value) else { continue };
+            let holders = schema.unique_in.as_ref().map_or(&[][..], |space| self.index.holders(space, &key));
+            let matches = self.index.candidates(&self.inputs.mapping.matching().iter().map(|own| (own == name).then(|| key.clone())).collect::<Vec<_>>());
+            let matches = if let Match::Candidates(found) = matches { found } else { Vec::new() };
+            for position in holders.iter().copied().chain(matches) {
+                let record = self.index.record(position);
+                if !found.iter().any(|known| known.id == record.id) {
+                    found.push(record);
+                }
+            }
+        }
+        if asked {
+            return Some(None);
+        }
+        let ours: Vec<&'a Record> = found.into_iter().filter(|record| is_made_by(self.inputs.schema, record, doubt)).collect();
+        let [record] = ours.as_slice() else { return None };
+        if self.inputs.links.of_target(&record.id).is_some() {
+            return None;
+        }
+        let mut case = std::mem::replace(case, Case::new(EntryKey::of_source(self.key_name(), id), Situation::Absent));
+        case.situation = Situation::Found;
+        case.target = Some(record);
+        case.target_id = Some(record.id.clone());
+        case.candidates = vec![record.id.clone()];
+        case.recovered = Some(doubt);
+        Some(Some(case))
+    }
+
+    fn in_recycle_bin(&mut self, mut case: Case<'a>, sourced: &'a Sourced, tombstone: Option<&'a Linked>) -> Option<Case<'a>> {
+        if !self.inputs.abilities.target_bin {
+            return Some(case);
+        }
+        let class = self.inputs.mapping.target_class();
+        let mut anchors: Vec<Anchor> = tombstone.map(|link| Anchor::Id(link.target.object.clone())).into_iter().collect();
+        for (name, schema) in self.inputs.schema.attributes.iter().filter(|(_, schema)| schema.anchor) {
+            let value = sourced.desired(&self.inputs, name).filter(|value| comparison_key(schema, value).is_some());
+            anchors.extend(value.map(|value| Anchor::Attribute { class: class.clone(), name: name.clone(), value }));
+        }
+        let mut deleted: BTreeMap<&'a ObjectId, &'a Record> = BTreeMap::new();
+        let mut asked = false;
+        for anchor in anchors {
+            match self.answers.deleted.get(&anchor) {
+                None => {
+                    self.questions.deleted.insert(anchor);
+                    asked = true;
+                }
+                Some(Err(reason)) => {
+                    return Some(case.block("recycle-bin-not-read", format!("the recycle bin could not be read: {reason}")));
+                }
+                Some(Ok(records)) => deleted.extend(records.iter().map(|record| (&record.id, record))),
+            }
+        }
+        if asked {
+            return None;
+        }
+        let mut deleted = deleted.into_values();
+        match (deleted.next(), deleted.next()) {
+            (None, _) => {}
+            (Some(record), None) => {
+                case.situation = Situation::RecycleBin;
+                case.target = Some(record);
+                case.target_id = Some(record.id.clone());
+                case.link = tombstone;
+            }
+            (Some(one), Some(two)) => {
+                case.situation = Situation::Ambiguous;
+                case.candidates = [one, two].into_iter().chain(deleted).map(|record| record.id.clone()).collect();
+            }
+        }
+        Some(case)
+    }
+
+    fn duplicates(&mut self, several: &[&'a Sourced]) -> Vec<Case<'a>> {
+        // In an order that does not depend on that of the read, where the records have no rows to go by.
+        let mut several = several.to_vec();
+        several.sort_by_cached_key(|sourced| (sourced.record.origin.clone(), format!("{:?}", sourced.record.attributes)));
+        (1..)
+            .zip(&several)
+            .map(|(number, sourced)| {
+                let id = &sourced.record.id;
+                let mut key = EntryKey::of_source(self.key_name(), id);
+                key.record = Some(sourced.record.origin.as_ref().and_then(|origin| origin.row).unwrap_or(number));
+                let mut case = Case::new(key, Situation::Duplicate);
+                case.source = Some(sourced);
+                case.source_id = Some(id.clone());
+                case.problems.push(Problem::new(
+                    Severity::Attention,
+                    "duplicate-id",
+                    format!("{} records share the id `{}`; an id must be one object's alone", several.len(), id.id),
+                ));
+                case
+            })
+            .collect()
+    }
+
+    /// A link whose source was not in what was read.
+    fn link_without_source(&mut self, link: &'a Linked, read: SourceRead) -> Option<Case<'a>> {
+        let mapping = self.inputs.mapping;
+        if link.source.class != *mapping.source_class() || link.target.object.class != *mapping.target_class() {
+            return None;
+        }
+        if link.target.owner.as_deref() != Some(self.inputs.job) {
+            // Counted where its source is met, or on the target's side.
+            return None;
+        }
+        if !read.complete {
+            return None;
+        }
+        let mut asked_again = false;
+        if self.inputs.abilities.source_get {
+            match self.answers.sources.get(&link.source) {
+                None => {
+                    self.questions.sources.insert(link.source.clone());
+                    return None;
+                }
+                // What was found is among the sources now.
+                Some(Ok(found)) if !found.is_empty() => return None,
+                Some(Ok(_)) => asked_again = true,
+                Some(Err(reason)) => {
+                    let case = Case::new(EntryKey::of_source(self.key_name(), &link.source), Situation::SourceMissing);
+                    let mut case = case.block("source-not-read", format!("the source could not be asked again: {reason}"));
+                    case.source_id = Some(link.source.clone());
+                    case.target_id = Some(link.target.object.clone());
+                    case.link = Some(link);
+                    return Some(case);
+                }
+            }
+        }
+        self.source_gone(link, Evidence::NotInCompleteRead { read: read.objects, asked_again })
+    }
+
+    fn source_gone(&mut self, link: &'a Linked, evidence: Evidence) -> Option<Case<'a>> {
+        if self.is_owned_elsewhere(link) {
+            return None;
+        }
+        let mut case = Case::new(EntryKey::of_source(self.key_name(), &link.source), Situation::SourceMissing);
+        case.source_id = Some(link.source.clone());
+        case.target_id = Some(link.target.object.clone());
+        case.link = Some(link);
+        match self.whereabouts(&link.target.object) {
+            Whereabouts::Asked => return None,
+            Whereabouts::Here(record) => {
+                case.target = Some(record);
+                case.evidence = Some(evidence);
+            }
+            Whereabouts::Unknown(reason) => case = case.block("target-not-read", reason),
+            Whereabouts::Deleted(_) | Whereabouts::Gone => {
+                case.situation = match self.missing_or_pending(link) {
+                    Situation::Pending => Situation::Pending,
+                    _ => Situation::LinkOnly,
+                };
+            }
+        }
+        Some(case)
+    }
+
+    /// Targets that no source accounts for.
+    fn target_phase(&mut self, cases: &[Case<'a>], candidates: &HashSet<ObjectId>) -> Vec<Case<'a>> {
+        let accounted: HashSet<&ObjectId> =
+            cases.iter().filter_map(|case| case.target_id.as_ref()).chain(candidates).collect();
+        let mut leftovers = Vec::new();
+        for record in self.index.iter().filter(|record| !accounted.contains(&record.id)) {
+            let link = self.inputs.links.of_target(&record.id);
+            if link.is_some_and(|link| self.is_owned_elsewhere_quietly(link)) {
+                continue;
+            }
+            // Linked, and its source not read this time: nothing is known of it.
+            if link.is_some_and(|link| link.target.owner.is_some()) {
+                continue;
+            }
+            let situation =
+                if self.index.in_scope(record) { Situation::Unassigned } else { Situation::TargetIgnored };
+            let mut case = Case::new(EntryKey::of_target(self.key_name(), &record.id), situation);
+            case.target = Some(record);
+            case.target_id = Some(record.id.clone());
+            leftovers.push(case);
+        }
+        leftovers
+    }
+
+    fn whereabouts(&mut self, id: &ObjectId) -> Whereabouts<'a> {
+        if let Some(position) = self.index.position(id) {
+            return Whereabouts::Here(self.index.record(position));
+        }
+        if self.inputs.abilities.target_get {
+            match self.answers.targets.get(id) {
+                None => {
+                    self.questions.targets.insert(id.clone());
+                    return Whereabouts::Asked;
+                }
+                Some(Err(reason)) => return Whereabouts::Unknown(format!("the target could not be asked: {reason}")),
+                // What was found is in the index.
+                Some(Ok(_)) => {}
+            }
+        } else if !self.target_complete {
+            return Whereabouts::Unknown("target not read completely".to_owned());
+        }
+        if !self.inputs.abilities.target_bin {
+            return Whereabouts::Gone;
+        }
+        let anchor = Anchor::Id(id.clone());
+        match self.answers.deleted.get(&anchor) {
+            None => {
+                self.questions.deleted.insert(anchor);
+                Whereabouts::Asked
+            }
+            Some(Err(reason)) => Whereabouts::Unknown(format!("the recycle bin could not be read: {reason}")),
+            Some(Ok(records)) => records.first().map_or(Whereabouts::Gone, Whereabouts::Deleted),
+        }
+    }
+
+    fn matching_keys(&self, sourced: &Sourced) -> Vec<Option<String>> {
+        let key = |name: &Name| comparison_key(self.inputs.schema.get(name)?, &sourced.desired(&self.inputs, name)?);
+        self.inputs.mapping.matching().iter().map(key).collect()
+    }
+
+    /// Asks for all matching and unique values of a source; whether all were asked before.
+    fn ask_for_values(&mut self, sourced: &Sourced) -> bool {
+        if !self.inputs.abilities.target_find {
+            return true;
+        }
+        let values = self.identifying_values(sourced);
+        // Not `all`: every missing question is to be asked in one go.
+        values.iter().fold(true, |known, (name, value)| self.ask_find(name, value) && known)
+    }
+
+    fn ask_find(&mut self, name: &Name, value: &Value) -> bool {
+        let question = (name.clone(), value.clone());
+        let known = self.answers.find.contains_key(&question);
+        if !known {
+            self.questions.find.insert(question);
+        }
+        known
+    }
+
+    /// Why the target is not known well enough to say that something is not there; `None` if it is.
+    fn unanswered(&self, sourced: &Sourced) -> Option<String> {
+        if self.target_complete {
+            return None;
+        }
+        if !self.inputs.abilities.target_find {
+            return Some("and it cannot be asked by value".to_owned());
+        }
+        self.identifying_values(sourced).into_iter().find_map(|question| match self.answers.find.get(&question) {
+            Some(Err(reason)) => Some(reason.clone()),
+            Some(Ok(_)) => None,
+            None => Some("not asked".to_owned()),
+        })
+    }
+
+    fn identifying_values(&self, sourced: &Sourced) -> Vec<(Name, Value)> {
+        let unique = self.inputs.schema.attributes.iter().filter(|(_, schema)| schema.unique_in.is_some());
+        let mut names: Vec<&Name> = self.inputs.mapping.matching().iter().chain(unique.map(|(name, _)| name)).collect();
+        names.sort();
+        names.dedup();
+        names
+            .into_iter()
+            .filter_map(|name| Some((name, sourced.desired(&self.inputs, name)?)))
+            .flat_map(|(name, value)| {
+                value.as_slice().iter().map(|value| (name.clone(), value.clone())).collect::<Vec<_>>()
+            })
+            .filter(|(name, value)| {
+                self.inputs.schema.get(name).is_some_and(|schema| comparison_key(schema, value).is_some())
+            })
+            .collect()
+    }
+
+    fn is_owned_elsewhere(&mut self, link: &Linked) -> bool {
+        let elsewhere = self.is_owned_elsewhere_quietly(link);
+        self.owned_elsewhere += u64::from(elsewhere);
+        elsewhere
+    }
+
+    fn is_owned_elsewhere_quietly(&self, link: &Linked) -> bool {
+        link.target.owner.as_deref().is_some_and(|owner| owner != self.inputs.job)
+    }
+
+    fn key_name(&self) -> &'a Name {
+        self.inputs.mapping.name()
+    }
+}
+
+/// Several sources that found the same target: it is nobody's until a person says whose.
+fn contest(cases: &mut [Case<'_>]) {
+    let mut claims: HashMap<ObjectId, Vec<usize>> = HashMap::new();
+    for (position, case) in cases.iter().enumerate() {
+        if case.situation == Situation::Found
+            && let Some(target) = &case.target_id
+        {
+            claims.entry(target.clone()).or_default().push(position);
+        }
+    }
+    for positions in claims.values().filter(|positions| positions.len() > 1) {
+        let ids: Vec<String> = positions.iter().filter_map(|at| cases[*at].source_id.as_ref()).map(ToString::to_string).collect();
+        for position in positions {
+            let case = &mut cases[*position];
+            case.situation = Situation::Ambiguous;
+            case.recovered = None;
+            case.problems.push(Problem::new(
+                Severity::Attention,
+                "contested",
+                format!("several sources match one object: {}", ids.join(", ")),
+            ));
+        }
+    }
+}
+
+/// A source that is gone and another that came for its account are one person with a new id.
+fn rekey(cases: &mut Vec<Case<'_>>) {
+    let gone: HashMap<ObjectId, usize> = cases
+        .iter()
+        .enumerate()
+        .filter(|(_, case)| case.situation == Situation::SourceMissing && case.problems.is_empty())
+        .filter_map(|(position, case)| Some((case.target_id.clone()?, position)))
+        .collect();
+    let mut arrivals: HashMap<usize, Vec<usize>> = HashMap::new();
+    for (position, case) in cases.iter().enumerate() {
+        if case.situation == Situation::FoundAlreadyLinked
+            && let Some(left) = case.target_id.as_ref().and_then(|target| gone.get(target))
+        {
+            arrivals.entry(*left).or_default().push(position);
+        }
+    }
+    let mut merged: HashSet<EntryKey> = HashSet::new();
+    for (left, arrived) in arrivals {
+        let [arrived] = arrived.as_slice() else { continue };
+        merged.insert(cases[left].key.clone());
+        cases[*arrived].situation = Situation::Rekeyed;
+        cases[*arrived].evidence = cases[left].evidence.clone();
+    }
+    cases.retain(|case| case.situation == Situation::Rekeyed || !merged.contains(&case.key));
+}
+
+/// Whether an object is what a create in doubt made: all anchors agree, and it is not older than the intent.
+pub(crate) fn is_made_by(schema: &Schema, record: &Record, doubt: &InDoubt) -> bool {
+    let agrees = |(name, value): &(Name, Value)| {
+        let (Some(schema), Some(own)) = (schema.get(name), record.get(name)) else { return false };
+        values_equal(schema, own, value)
+    };
+    let young = schema.created_at.as_ref().is_none_or(|name| {
+        record.get(name).and_then(moment).is_some_and(|created| created >= doubt.at - CLOCK_TOLERANCE)
+    });
+    young && !doubt.anchors.is_empty() && doubt.anchors.iter().all(agrees)
+}
+
+fn moment(value: &Value) -> Option<time::OffsetDateTime> {
+    match value {
+        Value::DateTime(moment) => Some(*moment),
+        Value::Text(text) => {
+            time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()
+        }
+        _ => None,
+    }
+}
+
+/// The messages of what the mapping could not make, by attribute.
+pub(super) fn failures(mapped: &Mapped) -> impl Iterator<Item = (&Name, &str)> {
+    let flows = if let Mapped::Flows(flows) = mapped { flows.as_slice() } else { &[] };
+    flows.iter().filter_map(|flow| match &flow.outcome {
+        FlowOutcome::Failed(message) => Some((&flow.attribute, message.as_str())),
+        _ => None,
+    })
+}

@@ -1,0 +1,116 @@
+//! Finding counterparts: target objects by id, by matching values and by unique values.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::inputs::{Answers, Inputs, Side};
+use crate::model::{Filter, Name, ObjectId, Record, comparison_key};
+
+/// The target objects that are known, found by id and by value. Positions are places in the arena of records.
+pub(super) struct TargetIndex<'a> {
+    records: Vec<&'a Record>,
+    by_id: HashMap<&'a ObjectId, usize>,
+    /// By matching attribute (in its order) and key; only objects in the target scope.
+    matching: Vec<HashMap<String, Vec<usize>>>,
+    /// By name space and key; every object, in scope or not.
+    unique: HashMap<(Name, String), Vec<usize>>,
+    scope: Option<&'a Filter>,
+}
+
+/// What matching yields for one source object.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Match {
+    /// No matching attribute has a value.
+    Blank,
+    /// Nothing matches.
+    None,
+    /// These match by the first attribute that yields any, at least one.
+    Candidates(Vec<usize>),
+}
+
+impl<'a> TargetIndex<'a> {
+    pub(super) fn new(inputs: &Inputs<'a>, side: &'a Side, answers: &'a Answers) -> Self {
+        let scope = inputs.mapping.target_scope().or(inputs.schema.default_scope.as_ref());
+        let mut index = Self {
+            records: Vec::with_capacity(side.records.len()),
+            by_id: HashMap::with_capacity(side.records.len()),
+            matching: vec![HashMap::new(); inputs.mapping.matching().len()],
+            unique: HashMap::new(),
+            scope,
+        };
+        // What was asked for is fresher than what was listed.
+        let answered = answers.targets.values().chain(answers.find.values()).flatten().flatten();
+        let mut answered: Vec<&Record> = answered.filter(|record| record.id.class == *inputs.mapping.target_class()).collect();
+        answered.sort_by(|left, right| left.id.cmp(&right.id));
+        for record in answered.into_iter().chain(&side.records) {
+            index.insert(inputs, record);
+        }
+        index
+    }
+
+    fn insert(&mut self, inputs: &Inputs<'a>, record: &'a Record) {
+        let position = self.records.len();
+        if self.by_id.contains_key(&record.id) {
+            return;
+        }
+        self.by_id.insert(&record.id, position);
+        self.records.push(record);
+        if self.in_scope(record) {
+            for (attribute, index) in inputs.mapping.matching().iter().zip(&mut self.matching) {
+                for key in keys(inputs, attribute, record) {
+                    index.entry(key).or_default().push(position);
+                }
+            }
+        }
+        for (attribute, schema) in &inputs.schema.attributes {
+            if let Some(space) = &schema.unique_in {
+                for key in keys(inputs, attribute, record) {
+                    let holders = self.unique.entry((space.clone(), key)).or_default();
+                    if !holders.contains(&position) {
+                        holders.push(position);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn in_scope(&self, record: &Record) -> bool {
+        self.scope.is_none_or(|scope| scope.matches(&record.attributes))
+    }
+
+    pub(super) fn position(&self, id: &ObjectId) -> Option<usize> {
+        self.by_id.get(id).copied()
+    }
+
+    pub(super) fn record(&self, position: usize) -> &'a Record {
+        self.records[position]
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &'a Record> {
+        self.records.iter().copied()
+    }
+
+    /// Candidates by the matching attributes in their order; the first that yields any ends the search.
+    pub(super) fn candidates(&self, keys: &[Option<String>]) -> Match {
+        if keys.iter().all(Option::is_none) {
+            return Match::Blank;
+        }
+        for (key, index) in keys.iter().zip(&self.matching) {
+            if let Some(found) = key.as_ref().and_then(|key| index.get(key)) {
+                return Match::Candidates(found.clone());
+            }
+        }
+        Match::None
+    }
+
+    /// Who holds a value in a name space.
+    pub(super) fn holders(&self, space: &Name, key: &str) -> &[usize] {
+        self.unique.get(&(space.clone(), key.to_owned())).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn keys(inputs: &Inputs<'_>, attribute: &Name, record: &Record) -> BTreeSet<String> {
+    let (Some(schema), Some(value)) = (inputs.schema.get(attribute), record.get(attribute)) else {
+        return BTreeSet::new();
+    };
+    value.as_slice().iter().filter_map(|value| comparison_key(schema, value)).collect()
+}

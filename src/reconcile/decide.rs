@@ -1,0 +1,457 @@
+//! From a situation to an entry: the policy's answer, what differs, and what stands in the way.
+
+use std::collections::HashSet;
+
+use super::assess::{Assessment, Case, failures};
+use super::inputs::Inputs;
+use super::policy::Decision;
+use super::preferences::LeaverStepKind;
+use super::{
+    Action, AttributeChange, Draft, DraftStep, Enable, Entry, Evidence, Finding, FindingKind, Leaver, LinkNote,
+    LinkOrigin, Problem, SecretChange, Severity, Situation,
+};
+use crate::mapping::Mapped;
+use crate::model::{Attributes, Mutability, Name, ObjectId, Record, Value, values_equal};
+
+/// How much of a rule a plan shows, in characters.
+const LONGEST_RULE: usize = 100;
+
+/// The entries for all cases, in the order of the cases; cases without anything to show have none.
+pub(super) fn decide(inputs: &Inputs<'_>, assessment: &Assessment<'_>) -> Vec<Entry> {
+    let decider = Decider { inputs, candidates: &assessment.candidates };
+    assessment.cases.iter().filter_map(|case| decider.entry(case)).collect()
+}
+
+struct Decider<'a> {
+    inputs: &'a Inputs<'a>,
+    candidates: &'a HashSet<ObjectId>,
+}
+
+impl Decider<'_> {
+    fn entry(&self, case: &Case<'_>) -> Option<Entry> {
+        let mut entry = self.blank(case);
+        match self.inputs.policy.decide(case.situation) {
+            Decision::Do(Action::Ignore) if case.problems.is_empty() => {}
+            Decision::Do(Action::Create) => self.create(case, &mut entry),
+            Decision::Do(Action::Update) => self.update(case, &mut entry),
+            Decision::Do(Action::Link) => self.link(case, &mut entry),
+            Decision::Do(action) => entry.action = action,
+            Decision::Report(reason) => entry.reason = Some(reason.to_owned()),
+            Decision::Leave(leaver) => self.leave(case, &leaver, &mut entry),
+        }
+        self.explain(case, &mut entry);
+        let shown = entry.action != Action::Ignore && (entry.action != Action::Update || entry.runs());
+        if shown || !entry.problems.is_empty() {
+            if entry.action == Action::Ignore || (entry.action == Action::Update && !entry.runs() && !entry.is_blocked()) {
+                entry.action = Action::Report;
+            }
+            return Some(entry);
+        }
+        None
+    }
+
+    fn blank(&self, case: &Case<'_>) -> Entry {
+        let ignored = matches!(self.inputs.policy.decide(case.situation), Decision::Do(Action::Ignore));
+        Entry {
+            key: case.key.clone(),
+            class: self.inputs.mapping.target_class().clone(),
+            situation: case.situation,
+            action: if ignored { Action::Ignore } else { Action::Report },
+            source: case.source_id.clone(),
+            origin: case.source.and_then(|sourced| sourced.record.origin.clone()),
+            target: case.target_id.clone(),
+            label: self.label(case),
+            changes: Vec::new(),
+            secrets: Vec::new(),
+            evidence: None,
+            reason: None,
+            until: None,
+            notes: Vec::new(),
+            link_origin: None,
+            candidates: if case.situation == Situation::Found { Vec::new() } else { case.candidates.clone() },
+            problems: case.problems.clone(),
+            after: Vec::new(),
+        }
+    }
+
+    fn label(&self, case: &Case<'_>) -> Option<String> {
+        let name = self.inputs.schema.label.as_ref()?;
+        let desired = case.source.and_then(|sourced| sourced.desired(self.inputs, name));
+        let value = desired.or_else(|| case.target?.get(name).cloned())?;
+        (!value.is_blank()).then(|| value.to_string())
+    }
+
+    /// Says in words what the situation alone does not.
+    fn explain(&self, case: &Case<'_>, entry: &mut Entry) {
+        if entry.reason.is_some() {
+            return;
+        }
+        let target = || case.target_id.as_ref().map_or_else(String::new, |id| id.id.to_string());
+        entry.reason = match case.situation {
+            Situation::Rekeyed => {
+                let before = case.link.map(|link| link.source.id.to_string()).unwrap_or_default();
+                Some(format!(
+                    "the account {} was linked to `{before}`, which is gone: one person with a new id? Relink moves the link",
+                    target()
+                ))
+            }
+            Situation::FoundAlreadyLinked => {
+                let other = case.link.map(|link| link.source.id.to_string()).unwrap_or_default();
+                Some(format!("what matches, {}, is linked to `{other}`", target()))
+            }
+            Situation::Ambiguous if case.problems.is_empty() => {
+                let ids = case.candidates.iter().map(|id| id.id.to_string()).collect::<Vec<_>>().join(", ");
+                Some(format!("{} objects match: {ids}", case.candidates.len()))
+            }
+            Situation::Missing => Some(format!("the linked account {} is gone, also from the recycle bin", target())),
+            Situation::RecycleBin => Some(format!("the account {} lies in the recycle bin", target())),
+            _ => None,
+        };
+    }
+
+    // What is made.
+
+    fn create(&self, case: &Case<'_>, entry: &mut Entry) {
+        let Some(sourced) = case.source else { return };
+        let Mapped::Flows(flows) = &sourced.mapped else { return };
+        entry.action = Action::Create;
+        entry.link_origin = Some(LinkOrigin::Created);
+        // The account that was linked is gone for good; the new one has an id of its own.
+        entry.target = None;
+        for flow in flows {
+            let Some(new) = self.inputs.mapping.on_create(flow).filter(|value| !value.is_null()) else { continue };
+            entry.changes.push(self.change(&flow.attribute, None, new));
+        }
+        let inactive = entry.changes.iter().any(|change| change.status && change.new == Value::Bool(false));
+        if inactive && !self.inputs.policy.preferences().create_inactive {
+            *entry = Entry { problems: entry.problems.clone(), ..self.blank(case) };
+            entry.reason = Some("inactive, and create_inactive is off".to_owned());
+            return;
+        }
+        for attribute in self.inputs.schema.attributes.iter().filter(|(_, schema)| schema.secret).map(|(name, _)| name) {
+            if let Some(rule) = self.inputs.mapping.rule(attribute) {
+                entry.secrets.push(SecretChange { attribute: attribute.clone(), rule: shorten(&rule.provenance()) });
+            }
+        }
+        self.add_failures(case, entry, DraftStep::Create);
+        self.check(None, entry, DraftStep::Create);
+        self.add_missing_required(entry);
+    }
+
+    fn add_missing_required(&self, entry: &mut Entry) {
+        for (name, schema) in self.inputs.schema.attributes.iter().filter(|(_, schema)| schema.required_on_create) {
+            let given = if schema.secret {
+                entry.secrets.iter().any(|secret| secret.attribute == *name)
+            } else {
+                entry.changes.iter().any(|change| change.attribute == *name && !change.new.is_blank())
+            };
+            let explained = entry.problems.iter().any(|problem| problem.attribute.as_ref() == Some(name));
+            if !given && !explained {
+                let message = match self.inputs.mapping.rule(name) {
+                    Some(rule) => format!("a value is required to create, and {} yields none", rule.provenance()),
+                    None => "a value is required to create, and nothing is mapped to it".to_owned(),
+                };
+                entry.problems.push(Problem::new(Severity::Blocks, "required", message).with_value(name.clone(), None));
+            }
+        }
+    }
+
+    // What is changed.
+
+    fn link(&self, case: &Case<'_>, entry: &mut Entry) {
+        self.update(case, entry);
+        entry.action = Action::Link;
+        let recovered = case.recovered.is_some();
+        // An end that another direction's job linked keeps its origin.
+        let before = case.link.map(|link| link.target.origin);
+        entry.link_origin = Some(before.unwrap_or(if recovered { LinkOrigin::Created } else { LinkOrigin::Adopted }));
+        if recovered {
+            entry.reason = Some("created before, and the answer was lost".to_owned());
+        }
+    }
+
+    fn update(&self, case: &Case<'_>, entry: &mut Entry) {
+        entry.action = Action::Update;
+        let (Some(sourced), Some(target)) = (case.source, case.target) else { return };
+        let Mapped::Flows(flows) = &sourced.mapped else { return };
+        let adopting = case.situation == Situation::Found && case.recovered.is_none();
+        let mut unwritten = 0_usize;
+        for flow in flows {
+            let Some(schema) = self.inputs.schema.get(&flow.attribute) else { continue };
+            let Some(new) = self.inputs.mapping.on_update(flow) else { continue };
+            let old = match schema.mutability {
+                Mutability::ReadOnly | Mutability::CreateOnly => continue,
+                Mutability::WriteOnly => {
+                    if self.write_only_changed(case, &flow.attribute, &new, adopting) {
+                        entry.changes.push(self.change(&flow.attribute, None, new));
+                    }
+                    continue;
+                }
+                Mutability::ReadWrite => target.get(&flow.attribute).cloned().unwrap_or_default(),
+            };
+            if self.inputs.schema.is_status(&flow.attribute) {
+                self.status(case, entry, &flow.attribute, &old, &new, adopting);
+                continue;
+            }
+            if values_equal(schema, &old, &new) {
+                continue;
+            }
+            if !self.inputs.policy.preferences().update {
+                unwritten += 1;
+                continue;
+            }
+            let change = self.change(&flow.attribute, Some(old), new);
+            if change.clears() && adopting {
+                entry.problems.push(after_adoption(&change, "the value would be cleared"));
+            } else {
+                entry.changes.push(change);
+            }
+        }
+        if unwritten > 0 {
+            entry.problems.push(Problem::new(
+                Severity::Warning,
+                "update-off",
+                format!("{unwritten} attributes differ, and update is off"),
+            ));
+        }
+        if case.link.is_some_and(|link| link.target.leaving_since.is_some()) {
+            entry.notes.push(LinkNote::Returned);
+        }
+        self.add_failures(case, entry, DraftStep::Update);
+        self.check(Some(target), entry, DraftStep::Update);
+        if entry.changes.len() == 1 && entry.disables() {
+            entry.action = Action::Disable;
+        }
+    }
+
+    fn status(&self, case: &Case<'_>, entry: &mut Entry, name: &Name, old: &Value, new: &Value, adopting: bool) {
+        let preferences = self.inputs.policy.preferences();
+        let ours = case.link.is_some_and(|link| link.target.disabled_by_us)
+            || case.recovered.is_some_and(|doubt| doubt.disabled);
+        match (old.as_bool(), new.as_bool()) {
+            (Some(true), Some(true)) if ours => entry.notes.push(LinkNote::EnabledByOthers),
+            (Some(true) | None, Some(false)) => {
+                let change = self.change(name, Some(old.clone()), new.clone());
+                if !preferences.disable {
+                    entry.problems.push(held(&change, "disable-off", "inactive in the source, and disable is off"));
+                } else if adopting {
+                    entry.problems.push(after_adoption(&change, "the account would be disabled"));
+                } else {
+                    entry.evidence = Some(Evidence::Inactive { rule: change.rule.clone() });
+                    entry.changes.push(change);
+                }
+            }
+            (Some(false) | None, Some(true)) => {
+                let change = self.change(name, Some(old.clone()), new.clone());
+                match preferences.enable {
+                    Enable::Always => entry.changes.push(change),
+                    Enable::Own if ours => entry.changes.push(change),
+                    Enable::Own => {
+                        entry.problems.push(held(&change, "disabled-by-others", "disabled by someone else, so it stays disabled"));
+                    }
+                    Enable::Never => entry.problems.push(held(&change, "enable-off", "active in the source, and enable is off")),
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A value that cannot be read back is written when it differs from what this job last wrote; a switch only when
+    /// it is turned on. What is adopted is taken as it is.
+    fn write_only_changed(&self, case: &Case<'_>, name: &Name, new: &Value, adopting: bool) -> bool {
+        let Some(link) = case.link.filter(|_| !adopting && self.inputs.policy.preferences().update) else { return false };
+        if matches!(new, Value::Bool(false) | Value::Null) {
+            return false;
+        }
+        link.target.written.get(name).is_none_or(|before| *before != write_only_digest(&link.source, name, new))
+    }
+
+    // What is taken away.
+
+    fn leave(&self, case: &Case<'_>, leaver: &Leaver, entry: &mut Entry) {
+        let (Some(link), Some(target)) = (case.link, case.target) else {
+            if !case.candidates.is_empty() {
+                entry.reason = Some("out of scope; what matches is not linked, so it is left alone".to_owned());
+            }
+            return;
+        };
+        if self.candidates.contains(&link.target.object) {
+            entry.reason = Some("left alone: another source of this run may be this account's".to_owned());
+            return;
+        }
+        let preferences = self.inputs.policy.preferences();
+        let as_of = self.inputs.context.as_of();
+        let since = link.target.leaving_since.unwrap_or(as_of);
+        let status = self.inputs.schema.status.as_ref();
+        let active = status.is_none_or(|name| target.get(name).and_then(Value::as_bool) != Some(false));
+        let mut due = None;
+        let mut next = None;
+        for step in leaver.steps.iter().filter(|step| step.kind == LeaverStepKind::Delete || active) {
+            let at = since + step.after;
+            if at <= as_of {
+                due = Some(step.kind);
+            } else {
+                next = next.or(Some(at));
+            }
+        }
+        entry.evidence = case.evidence.clone();
+        if link.target.leaving_since.is_none() {
+            entry.notes.push(LinkNote::Leaving);
+        }
+        let existed_before = link.target.origin == LinkOrigin::Adopted && !preferences.delete_adopted;
+        match (due, next) {
+            (Some(LeaverStepKind::Delete), _) if !existed_before => {
+                entry.action = Action::Delete;
+                self.check(Some(target), entry, DraftStep::Delete);
+            }
+            (Some(kind), _) => {
+                if kind == LeaverStepKind::Delete {
+                    entry.reason = Some("existed before us, so it is disabled and not deleted".to_owned());
+                }
+                self.disable(target, active, entry);
+            }
+            (None, Some(until)) => {
+                entry.action = Action::Wait;
+                entry.until = Some(until);
+            }
+            (None, None) if leaver.steps.is_empty() => entry.reason = Some("left; kept by preference".to_owned()),
+            // Whatever was to be done is done.
+            (None, None) => entry.action = Action::Ignore,
+        }
+        if !entry.runs() && entry.action != Action::Wait {
+            entry.notes.clear();
+        }
+    }
+
+    fn disable(&self, target: &Record, active: bool, entry: &mut Entry) {
+        let Some(status) = &self.inputs.schema.status else {
+            entry.reason = Some("objects of this class cannot be disabled".to_owned());
+            return;
+        };
+        if !active {
+            entry.action = Action::Ignore;
+            return;
+        }
+        if !self.inputs.policy.preferences().disable {
+            entry.reason = Some("left, and disable is off".to_owned());
+            return;
+        }
+        entry.action = Action::Disable;
+        entry.changes.push(AttributeChange {
+            attribute: status.clone(),
+            old: target.get(status).cloned(),
+            new: Value::Bool(false),
+            rule: format!("leaver: {}", entry.situation),
+            status: true,
+            renames: false,
+        });
+        self.check(Some(target), entry, DraftStep::Disable);
+    }
+
+    // What stands in the way.
+
+    fn change(&self, attribute: &Name, old: Option<Value>, new: Value) -> AttributeChange {
+        let schema = self.inputs.schema.get(attribute);
+        AttributeChange {
+            attribute: attribute.clone(),
+            old,
+            new,
+            rule: self.inputs.mapping.rule(attribute).map_or_else(String::new, |rule| shorten(&rule.provenance())),
+            status: self.inputs.schema.is_status(attribute),
+            renames: schema.is_some_and(|schema| schema.renames),
+        }
+    }
+
+    fn add_failures(&self, case: &Case<'_>, entry: &mut Entry, step: DraftStep) {
+        let Some(sourced) = case.source else { return };
+        for (name, message) in failures(&sourced.mapped) {
+            let problem = Problem::new(self.severity(name, step), "mapping", message).with_value(name.clone(), None);
+            entry.problems.push(problem);
+        }
+    }
+
+    /// How bad it is that an attribute cannot be written: what is required blocks a create, and needs a person later;
+    /// what is optional is left out. Whether an account is active is never guessed.
+    fn severity(&self, name: &Name, step: DraftStep) -> Severity {
+        let schema = self.inputs.schema.get(name);
+        let required = schema.is_some_and(|schema| schema.required_on_create) || self.inputs.schema.is_status(name);
+        match (required, step) {
+            (true, DraftStep::Create) => Severity::Blocks,
+            (true, _) => Severity::Attention,
+            (false, _) => Severity::Warning,
+        }
+    }
+
+    /// Leaves out what the schema or the target's constraints forbid, and says so.
+    fn check(&self, current: Option<&Record>, entry: &mut Entry, step: DraftStep) {
+        let mut findings = self.schema_findings(entry);
+        if step != DraftStep::Update || !entry.changes.is_empty() {
+            let attributes: Attributes = entry
+                .changes
+                .iter()
+                .filter(|change| !findings.iter().any(|finding| finding.attribute.as_ref() == Some(&change.attribute)))
+                .map(|change| (change.attribute.clone(), change.new.clone()))
+                .collect();
+            let draft = Draft::new(self.inputs.mapping.target_class(), step, current, &attributes);
+            findings.extend(self.inputs.constraints.check(&draft));
+        }
+        for finding in findings {
+            let severity = match (&finding.kind, &finding.attribute) {
+                (FindingKind::Unknown, _) => Severity::Warning,
+                (FindingKind::Violation, Some(attribute)) => self.severity(attribute, step),
+                (FindingKind::Violation, None) => Severity::Blocks,
+            };
+            let mut problem = Problem::new(severity, finding.rule, finding.message);
+            if let Some(attribute) = finding.attribute {
+                let at = entry.changes.iter().position(|change| change.attribute == attribute);
+                let value = at.map(|at| entry.changes[at].new.clone());
+                if let (Some(at), FindingKind::Violation) = (at, finding.kind) {
+                    entry.changes.remove(at);
+                }
+                problem = problem.with_value(attribute, value);
+            }
+            entry.problems.push(problem);
+        }
+    }
+
+    fn schema_findings(&self, entry: &Entry) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for change in &entry.changes {
+            let Some(schema) = self.inputs.schema.get(&change.attribute) else { continue };
+            if let Some(limit) = schema.max_length
+                && let Some(length) = change.new.as_slice().iter().filter_map(Value::as_text).map(|text| text.chars().count()).max()
+                && length > limit
+            {
+                let message = format!("{length} characters, and at most {limit} are allowed");
+                findings.push(Finding::attribute(change.attribute.clone(), "too-long", message));
+            }
+            if change.old.is_some() && !schema.nullable && change.new.as_slice().is_empty() {
+                findings.push(Finding::attribute(change.attribute.clone(), "not-nullable", "the value cannot be cleared"));
+            }
+        }
+        findings
+    }
+}
+
+/// A rule as a plan shows it: an expression may be 10,000 characters long, and is said once for each entry.
+fn shorten(rule: &str) -> String {
+    match rule.char_indices().nth(LONGEST_RULE) {
+        Some((end, _)) => format!("{}…", &rule[..end]),
+        None => rule.to_owned(),
+    }
+}
+
+fn held(change: &AttributeChange, rule: &'static str, message: &str) -> Problem {
+    Problem::new(Severity::Warning, rule, message).with_value(change.attribute.clone(), Some(change.new.clone()))
+}
+
+fn after_adoption(change: &AttributeChange, what: &str) -> Problem {
+    held(change, "after-adoption", &format!("{what}; the run that takes an account over removes nothing, the next one may"))
+}
+
+/// What is kept of a write-only value to tell whether it changed.
+#[must_use]
+pub(crate) fn write_only_digest(source: &ObjectId, attribute: &Name, value: &Value) -> String {
+    let mac = hmac_sha256::HMAC::mac(format!("{value:?}"), format!("{source}\u{0}{attribute}"));
+    mac.iter().map(|byte| format!("{byte:02x}")).collect()
+}

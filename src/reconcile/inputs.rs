@@ -1,0 +1,98 @@
+//! What planning one mapping starts from, what it may ask, and the answers.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::{Constraints, LinkIndex, Policy};
+use crate::expr::Context;
+use crate::mapping::CompiledMapping;
+use crate::model::{Anchor, Completeness, Name, ObjectId, Record, Schema, Value};
+
+/// Everything that planning one mapping starts from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Inputs<'a> {
+    pub(crate) mapping: &'a CompiledMapping,
+    pub(crate) policy: &'a Policy,
+    pub(crate) schema: &'a Schema,
+    pub(crate) constraints: &'a dyn Constraints,
+    pub(crate) context: &'a Context,
+    pub(crate) links: &'a LinkIndex,
+    pub(crate) in_doubt: &'a [InDoubt],
+    pub(crate) job: &'a str,
+    pub(crate) abilities: Abilities,
+    /// How long a new object may take to show.
+    pub(crate) lag: Duration,
+}
+
+/// Which questions the two stores can answer.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Abilities {
+    pub(crate) source_get: bool,
+    pub(crate) source_get_is_authoritative: bool,
+    pub(crate) target_get: bool,
+    pub(crate) target_find: bool,
+    pub(crate) target_bin: bool,
+}
+
+/// What was read of one side.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Side {
+    pub(crate) records: Vec<Record>,
+    /// Whether that was all; `None` if the side was not read as a whole.
+    pub(crate) completeness: Option<Completeness>,
+}
+
+impl Side {
+    pub(crate) fn is_complete(&self) -> bool {
+        self.completeness.as_ref().is_some_and(Completeness::is_complete)
+    }
+}
+
+/// A create whose answer never came: the object may be there or not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct InDoubt {
+    /// The source object that it was made for.
+    pub(crate) source: ObjectId,
+    /// When the intent was noted.
+    #[serde(with = "time::serde::rfc3339")]
+    pub(crate) at: OffsetDateTime,
+    /// What it was made with, of what can tell it from others: all must agree.
+    pub(crate) anchors: Vec<(Name, Value)>,
+    /// Whether it was made switched off.
+    pub(crate) disabled: bool,
+}
+
+/// What planning must look up before it can go on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Questions {
+    /// Source objects to look up by id.
+    pub(crate) sources: BTreeSet<ObjectId>,
+    /// Target objects to look up by id.
+    pub(crate) targets: BTreeSet<ObjectId>,
+    /// Deleted target objects to seek.
+    pub(crate) deleted: BTreeSet<Anchor>,
+    /// Values to find target objects by.
+    pub(crate) find: BTreeSet<(Name, Value)>,
+}
+
+impl Questions {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sources.is_empty() && self.targets.is_empty() && self.deleted.is_empty() && self.find.is_empty()
+    }
+}
+
+/// What was found out. A question that could not be answered says why.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Answers {
+    pub(crate) sources: HashMap<ObjectId, Answer>,
+    pub(crate) targets: HashMap<ObjectId, Answer>,
+    pub(crate) deleted: HashMap<Anchor, Answer>,
+    pub(crate) find: HashMap<(Name, Value), Answer>,
+}
+
+/// The objects that answer one question, or why there is no answer.
+pub(crate) type Answer = Result<Vec<Record>, String>;

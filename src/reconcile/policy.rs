@@ -1,0 +1,176 @@
+//! Which action each situation leads to.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Action, Leaver, Preferences, Situation};
+
+/// What to do in each situation: a preset with its preferences, and single rules that replace some of its answers.
+///
+/// # Examples
+///
+/// ```
+/// use entrant::reconcile::{Action, Policy, Preferences, Situation};
+///
+/// let policy = Policy::outbound(Preferences::default()).rule(Situation::Missing, Action::Unlink);
+/// assert!(policy.check().is_ok());
+/// let policy = Policy::outbound(Preferences::default()).rule(Situation::Unassigned, Action::Delete);
+/// assert!(policy.check().is_err(), "what nobody linked is never deleted");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Policy {
+    preferences: Preferences,
+    rules: Vec<(Situation, Action)>,
+}
+
+/// What a policy answers for a situation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// This action as it is.
+    Do(Action),
+    /// Nothing, for a reason that is shown.
+    Report(&'static str),
+    /// The steps for one who left.
+    Leave(Leaver),
+}
+
+impl Policy {
+    /// The source rules: people flow from the host's store into the target.
+    #[must_use]
+    pub fn outbound(preferences: Preferences) -> Self {
+        Self { preferences, rules: Vec::new() }
+    }
+
+    /// Replaces the answer for one situation. Of several for the same situation the first wins.
+    #[must_use]
+    pub fn rule(mut self, situation: Situation, action: Action) -> Self {
+        self.rules.push((situation, action));
+        self
+    }
+
+    /// The preferences that it was made with.
+    #[must_use]
+    pub fn preferences(&self) -> &Preferences {
+        &self.preferences
+    }
+
+    /// Whether it is legal as a whole.
+    ///
+    /// # Errors
+    ///
+    /// Every fault, with the names of the fields or the situation.
+    pub fn check(&self) -> Result<(), Vec<String>> {
+        let mut faults = self.preferences.check().err().unwrap_or_default();
+        for (situation, action) in &self.rules {
+            if !is_legal(*situation, *action) {
+                let accepted = Action::ALL.iter().filter(|action| is_legal(*situation, **action));
+                let accepted = accepted.map(|action| action.as_str()).collect::<Vec<_>>().join(", ");
+                faults.push(format!("a rule for {situation} cannot say {action}; it can say {accepted}"));
+            }
+        }
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
+    pub(super) fn decide(&self, situation: Situation) -> Decision {
+        if let Some((_, action)) = self.rules.iter().find(|(own, _)| *own == situation) {
+            return match action {
+                Action::Disable => Decision::Leave(Leaver::disable()),
+                Action::Delete => Decision::Leave(Leaver::delete()),
+                action => Decision::Do(*action),
+            };
+        }
+        let preferences = &self.preferences;
+        match situation {
+            Situation::Confirmed => Decision::Do(Action::Update),
+            Situation::Found if preferences.writes_anything() => Decision::Do(Action::Link),
+            Situation::Found => Decision::Report("nothing is switched on that would be written"),
+            Situation::Absent if preferences.create => Decision::Do(Action::Create),
+            Situation::Absent => Decision::Report("create is off"),
+            Situation::Missing if preferences.recreate_missing => Decision::Do(Action::Create),
+            Situation::RecycleBin if preferences.restore => Decision::Do(Action::Restore),
+            Situation::Unqualified => Decision::Leave(preferences.left_scope()),
+            Situation::SourceMissing => Decision::Leave(preferences.source_deleted()),
+            Situation::LinkOnly => Decision::Do(Action::Unlink),
+            Situation::Pending => Decision::Report("linked moments ago; the target may not show it yet"),
+            Situation::Ambiguous
+            | Situation::FoundAlreadyLinked
+            | Situation::Rekeyed
+            | Situation::Duplicate
+            | Situation::Missing
+            | Situation::RecycleBin => Decision::Do(Action::Exception),
+            Situation::Unassigned | Situation::SourceIgnored | Situation::TargetIgnored | Situation::AllGone => {
+                Decision::Do(Action::Ignore)
+            }
+        }
+    }
+}
+
+/// Whether a rule may answer a situation with an action.
+fn is_legal(situation: Situation, action: Action) -> bool {
+    use Action as A;
+    use Situation as S;
+    match action {
+        A::Report | A::Ignore | A::Exception => true,
+        A::Update => situation == S::Confirmed,
+        A::Link => situation == S::Found,
+        A::Create => matches!(situation, S::Absent | S::Missing),
+        A::Restore => situation == S::RecycleBin,
+        A::Relink => matches!(situation, S::Rekeyed | S::FoundAlreadyLinked),
+        A::Disable | A::Delete => matches!(situation, S::Unqualified | S::SourceMissing),
+        A::Unlink => matches!(situation, S::Missing | S::Unqualified | S::SourceMissing | S::LinkOnly),
+        A::Wait => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_outbound_preset_answers_as_the_table_says() {
+        let default = Preferences::default;
+        let off = || default().without_create().without_update().without_disable().with_enable(super::super::Enable::Never);
+        let disable = || Decision::Leave(Leaver::disable());
+        #[rustfmt::skip]
+        let table = [
+            (default(), Situation::Confirmed, Decision::Do(Action::Update)),
+            (default(), Situation::Found, Decision::Do(Action::Link)),
+            (off(), Situation::Found, Decision::Report("nothing is switched on that would be written")),
+            (default(), Situation::Absent, Decision::Do(Action::Create)),
+            (default().without_create(), Situation::Absent, Decision::Report("create is off")),
+            (default(), Situation::Ambiguous, Decision::Do(Action::Exception)),
+            (default(), Situation::FoundAlreadyLinked, Decision::Do(Action::Exception)),
+            (default(), Situation::Rekeyed, Decision::Do(Action::Exception)),
+            (default(), Situation::Duplicate, Decision::Do(Action::Exception)),
+            (default(), Situation::Missing, Decision::Do(Action::Exception)),
+            (default().with_recreate_missing(), Situation::Missing, Decision::Do(Action::Create)),
+            (default(), Situation::RecycleBin, Decision::Do(Action::Exception)),
+            (default().with_restore(), Situation::RecycleBin, Decision::Do(Action::Restore)),
+            (default(), Situation::Unqualified, disable()),
+            (default(), Situation::SourceMissing, disable()),
+            (default().with_source_deleted(Leaver::keep()), Situation::SourceMissing, Decision::Leave(Leaver::keep())),
+            (default(), Situation::Unassigned, Decision::Do(Action::Ignore)),
+            (default(), Situation::LinkOnly, Decision::Do(Action::Unlink)),
+            (default(), Situation::SourceIgnored, Decision::Do(Action::Ignore)),
+            (default(), Situation::TargetIgnored, Decision::Do(Action::Ignore)),
+            (default(), Situation::AllGone, Decision::Do(Action::Ignore)),
+        ];
+        for (preferences, situation, expected) in table {
+            assert_eq!(Policy::outbound(preferences.clone()).decide(situation), expected, "{situation} {preferences:?}");
+        }
+    }
+
+    #[test]
+    fn removals_need_a_link_whatever_a_rule_says() {
+        let outbound = || Policy::outbound(Preferences::default());
+        for situation in Situation::ALL {
+            for action in [Action::Disable, Action::Delete] {
+                let legal = matches!(situation, Situation::Unqualified | Situation::SourceMissing);
+                assert_eq!(outbound().rule(*situation, action).check().is_ok(), legal, "{situation} {action}");
+            }
+            assert!(outbound().rule(*situation, Action::Report).check().is_ok());
+            assert!(outbound().rule(*situation, Action::Wait).check().is_err());
+        }
+    }
+}

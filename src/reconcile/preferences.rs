@@ -1,0 +1,262 @@
+//! What a job may do, in the words of the people who run it.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What a job may do to the accounts of one class.
+///
+/// By default it creates, updates and disables; who left is disabled at once; an account is enabled again only if
+/// this job disabled it; nothing is deleted or restored.
+///
+/// # Examples
+///
+/// ```
+/// use entrant::reconcile::{Leaver, Preferences, days};
+///
+/// let preferences = Preferences::default().with_left_scope(Leaver::disable().after(days(7)).then_delete(days(90)));
+/// assert!(preferences.check().is_ok());
+/// assert!(preferences.without_disable().check().is_err(), "a leaver that disables, and disable is off");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Preferences {
+    pub(super) create: bool,
+    pub(super) update: bool,
+    pub(super) disable: bool,
+    pub(super) enable: Enable,
+    pub(super) create_inactive: bool,
+    pub(super) left_scope: Option<Leaver>,
+    pub(super) source_deleted: Option<Leaver>,
+    pub(super) restore: bool,
+    pub(super) recreate_missing: bool,
+    pub(super) delete_adopted: bool,
+}
+
+impl Default for Preferences {
+    fn default() -> Self {
+        Self {
+            create: true,
+            update: true,
+            disable: true,
+            enable: Enable::Own,
+            create_inactive: false,
+            left_scope: None,
+            source_deleted: None,
+            restore: false,
+            recreate_missing: false,
+            delete_adopted: false,
+        }
+    }
+}
+
+impl Preferences {
+    /// Creates no accounts.
+    #[must_use]
+    pub fn without_create(mut self) -> Self {
+        self.create = false;
+        self
+    }
+
+    /// Changes no attributes; the status has switches of its own.
+    #[must_use]
+    pub fn without_update(mut self) -> Self {
+        self.update = false;
+        self
+    }
+
+    /// Disables no accounts: whatever would have been disabled is reported.
+    #[must_use]
+    pub fn without_disable(mut self) -> Self {
+        self.disable = false;
+        self
+    }
+
+    /// Says when an account is switched on again.
+    #[must_use]
+    pub fn with_enable(mut self, enable: Enable) -> Self {
+        self.enable = enable;
+        self
+    }
+
+    /// Creates accounts for people who are inactive, switched off.
+    #[must_use]
+    pub fn with_create_inactive(mut self) -> Self {
+        self.create_inactive = true;
+        self
+    }
+
+    /// Says what becomes of the account of someone who is still in the source but no longer in scope.
+    #[must_use]
+    pub fn with_left_scope(mut self, leaver: Leaver) -> Self {
+        self.left_scope = Some(leaver);
+        self
+    }
+
+    /// Says what becomes of the account of someone who is gone from the source.
+    #[must_use]
+    pub fn with_source_deleted(mut self, leaver: Leaver) -> Self {
+        self.source_deleted = Some(leaver);
+        self
+    }
+
+    /// Brings accounts back from the recycle bin.
+    #[must_use]
+    pub fn with_restore(mut self) -> Self {
+        self.restore = true;
+        self
+    }
+
+    /// Makes an account anew that was deleted by someone else.
+    #[must_use]
+    pub fn with_recreate_missing(mut self) -> Self {
+        self.recreate_missing = true;
+        self
+    }
+
+    /// Lets accounts be deleted that existed before this job.
+    #[must_use]
+    pub fn with_delete_adopted(mut self) -> Self {
+        self.delete_adopted = true;
+        self
+    }
+
+    /// Whether the preferences fit together.
+    ///
+    /// # Errors
+    ///
+    /// Every combination that contradicts itself, with the fields' names.
+    pub fn check(&self) -> Result<(), Vec<String>> {
+        let mut faults = Vec::new();
+        for (field, leaver) in [("left_scope", &self.left_scope), ("source_deleted", &self.source_deleted)] {
+            let Some(leaver) = leaver else { continue };
+            if !self.disable && leaver.steps.iter().any(|step| step.kind == LeaverStepKind::Disable) {
+                faults.push(format!("{field} disables, but disable is off: switch disable on, or use Leaver::keep()"));
+            }
+            if leaver.steps.windows(2).any(|pair| pair[1].after < pair[0].after) {
+                faults.push(format!("{field}: a later step must not come before an earlier one ({leaver})"));
+            }
+        }
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
+    /// Whether accounts are created.
+    #[must_use]
+    pub fn creates(&self) -> bool {
+        self.create
+    }
+
+    pub(super) fn left_scope(&self) -> Leaver {
+        self.left_scope.clone().unwrap_or_else(Leaver::disable)
+    }
+
+    pub(super) fn source_deleted(&self) -> Leaver {
+        self.source_deleted.clone().unwrap_or_else(Leaver::disable)
+    }
+
+    /// Whether a counterpart that is found is worth linking: something could be written to it.
+    pub(super) fn writes_anything(&self) -> bool {
+        self.create || self.update || self.disable || self.enable != Enable::Never
+    }
+}
+
+/// When an account that is switched off is switched on for someone who is active.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Enable {
+    /// Only if this job switched it off, or made it switched off. The default: what security disabled stays disabled.
+    #[default]
+    Own,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What becomes, step by step, of the account of someone who left.
+///
+/// Each step comes some time after the leaving was first seen; a return before that cancels it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Leaver {
+    pub(super) steps: Vec<LeaverStep>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LeaverStep {
+    pub(super) kind: LeaverStepKind,
+    pub(super) after: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum LeaverStepKind {
+    Disable,
+    Delete,
+}
+
+impl Leaver {
+    /// Nothing: the account stays as it is, and the leaving is reported.
+    #[must_use]
+    pub fn keep() -> Self {
+        Self { steps: Vec::new() }
+    }
+
+    /// Disables the account at once.
+    #[must_use]
+    pub fn disable() -> Self {
+        Self::keep().then(LeaverStepKind::Disable, Duration::ZERO)
+    }
+
+    /// Deletes the account at once. It lies in the recycle bin for 30 days.
+    #[must_use]
+    pub fn delete() -> Self {
+        Self::keep().then(LeaverStepKind::Delete, Duration::ZERO)
+    }
+
+    /// Gives the last step a grace period, counted from the leaving.
+    #[must_use]
+    pub fn after(mut self, grace: Duration) -> Self {
+        if let Some(step) = self.steps.last_mut() {
+            step.after = grace;
+        }
+        self
+    }
+
+    /// Deletes the account later, counted from the leaving.
+    #[must_use]
+    pub fn then_delete(self, after: Duration) -> Self {
+        self.then(LeaverStepKind::Delete, after)
+    }
+
+    fn then(mut self, kind: LeaverStepKind, after: Duration) -> Self {
+        self.steps.push(LeaverStep { kind, after });
+        self
+    }
+}
+
+impl fmt::Display for Leaver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.steps.is_empty() {
+            return f.write_str("keep");
+        }
+        self.steps.iter().enumerate().try_for_each(|(index, step)| {
+            let kind = match step.kind {
+                LeaverStepKind::Disable => "disable",
+                LeaverStepKind::Delete => "delete",
+            };
+            write!(f, "{}{kind} after {} days", if index == 0 { "" } else { ", " }, step.after.as_secs() / 86_400)
+        })
+    }
+}
+
+/// A number of days of 24 hours.
+#[must_use]
+pub const fn days(days: u32) -> Duration {
+    Duration::from_secs(days as u64 * 86_400)
+}

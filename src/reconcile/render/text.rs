@@ -1,0 +1,198 @@
+//! A plan as plain text: summary first, problems next, then the entries.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write};
+
+use crate::model::{Completeness, Value};
+use crate::reconcile::{Action, AttributeChange, Entry, Plan, Problem, Severity};
+
+/// The longest value that is shown whole, in characters.
+const SHOWN: usize = 60;
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let header = self.header();
+        let set = if header.link_set == "default" { String::new() } else { format!(", link set {}", plain(&header.link_set)) };
+        writeln!(f, "Plan of job {}{set}, as of {}", plain(&header.job), minute(header.as_of))?;
+        for read in &header.reads {
+            let state = match &read.completeness {
+                Some(Completeness::Complete) => "complete".to_owned(),
+                Some(Completeness::Partial { reason }) => format!("PARTIAL: {}", plain(reason.as_str())),
+                None => "looked up one by one".to_owned(),
+            };
+            writeln!(f, "  read {}: {} {} objects, {state}", plain(&read.store), read.objects, read.class)?;
+        }
+        writeln!(f)?;
+        summary(f, self)?;
+        problems(f, self)?;
+        entries(f, self)?;
+        writeln!(f, "Digest {}", self.digest())
+    }
+}
+
+fn summary(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
+    if plan.is_converged() {
+        writeln!(f, "Nothing to change.")?;
+    }
+    for action in Action::ALL {
+        let (runs, held): (Vec<&Entry>, Vec<&Entry>) =
+            plan.entries().iter().filter(|entry| entry.action == *action).partition(|entry| entry.runs());
+        let shown = match action {
+            Action::Report | Action::Exception | Action::Ignore => held.len(),
+            _ => runs.len(),
+        };
+        let blocked = held.iter().filter(|entry| entry.is_blocked()).count();
+        let note = match action {
+            Action::Exception => " (need a person)".to_owned(),
+            Action::Report => " (nothing is changed)".to_owned(),
+            _ if blocked > 0 => format!(" ({blocked} more are blocked)"),
+            _ => String::new(),
+        };
+        if shown > 0 || (blocked > 0 && *action != Action::Report) {
+            writeln!(f, "  {:>7} {action}{note}", shown)?;
+        }
+    }
+    let found: Vec<String> =
+        plan.situations().iter().map(|(situation, count)| format!("{situation} {count}")).collect();
+    if !found.is_empty() {
+        writeln!(f, "  found: {}", found.join(", "))?;
+    }
+    if plan.owned_elsewhere() > 0 {
+        writeln!(f, "  {} belong to another job and are left alone", plan.owned_elsewhere())?;
+    }
+    writeln!(f)
+}
+
+/// Problems of the plan as a whole, then those of entries, each kind once with all that have it.
+fn problems(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
+    let mut kinds: BTreeMap<(std::cmp::Reverse<Severity>, String), Vec<&Entry>> = BTreeMap::new();
+    for entry in plan.entries() {
+        for problem in &entry.problems {
+            kinds.entry((std::cmp::Reverse(problem.severity), heading(problem))).or_default().push(entry);
+        }
+    }
+    if kinds.is_empty() && plan.problems().is_empty() {
+        return Ok(());
+    }
+    writeln!(f, "Problems")?;
+    for problem in plan.problems() {
+        writeln!(f, "  {} {}", mark(problem.severity), plain(&problem.to_string()))?;
+    }
+    for ((severity, heading), entries) in kinds {
+        match entries.as_slice() {
+            [entry] => writeln!(f, "  {} {heading}: {}", mark(severity.0), name(entry))?,
+            several => {
+                writeln!(f, "  {} {heading} ({} entries)", mark(severity.0), several.len())?;
+                several.iter().try_for_each(|entry| writeln!(f, "      {}", name(entry)))?;
+            }
+        }
+    }
+    writeln!(f)
+}
+
+/// What problems of the same kind have in common.
+fn heading(problem: &Problem) -> String {
+    let Problem { rule, message, .. } = problem;
+    // The values of unique attributes differ from entry to entry; what is wrong does not.
+    let at = match (&problem.attribute, &problem.value) {
+        (Some(attribute), Some(value)) => format!("{attribute} `{}`: ", shorten(value)),
+        (Some(attribute), None) => format!("{attribute}: "),
+        _ => String::new(),
+    };
+    format!("[{rule}] {at}{}", plain(message))
+}
+
+fn entries(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
+    let shown: Vec<&Entry> = plan.entries().iter().filter(|entry| entry.runs() || explains_itself(entry)).collect();
+    if shown.is_empty() {
+        return Ok(());
+    }
+    writeln!(f, "Entries")?;
+    for entry in shown {
+        let blocked = if entry.is_blocked() { " BLOCKED" } else { "" };
+        writeln!(f, "  {}{blocked} {} [{}]", entry.action, name(entry), entry.situation)?;
+        for change in &entry.changes {
+            writeln!(f, "      {}", describe(change))?;
+        }
+        for secret in &entry.secrets {
+            writeln!(f, "      {} = (secret)   ← {}", secret.attribute, plain(&secret.rule))?;
+        }
+        if let Some(until) = entry.until {
+            writeln!(f, "      waits until {}", minute(until))?;
+        }
+        if let Some(evidence) = &entry.evidence {
+            writeln!(f, "      because {evidence}")?;
+        }
+        if let Some(reason) = &entry.reason {
+            writeln!(f, "      {}", plain(reason))?;
+        }
+        for edge in &entry.after {
+            writeln!(f, "      after {}", plain(&edge.entry.to_string()))?;
+        }
+    }
+    writeln!(f)
+}
+
+/// Whether the entry says something that its problems, listed above, do not.
+fn explains_itself(entry: &Entry) -> bool {
+    entry.reason.is_some() || (!entry.changes.is_empty() && !entry.runs())
+}
+
+fn describe(change: &AttributeChange) -> String {
+    let mut text = format!("{} ", change.attribute);
+    match &change.old {
+        Some(old) => _ = write!(text, "{} → {}", quote(old), quote(&change.new)),
+        None => _ = write!(text, "= {}", quote(&change.new)),
+    }
+    _ = write!(text, "   ← {}", plain(&change.rule));
+    text
+}
+
+/// Which entry: what people call it, its id, and where it was read.
+fn name(entry: &Entry) -> String {
+    let mut text = plain(&entry.key.to_string());
+    if let Some(label) = &entry.label {
+        _ = write!(text, " {}", plain(label));
+    }
+    if let Some(origin) = &entry.origin {
+        _ = write!(text, ", {}", plain(&origin.to_string()));
+    }
+    text
+}
+
+fn quote(value: &Value) -> String {
+    match value {
+        Value::Text(_) => format!("\"{}\"", shorten(value)),
+        _ => shorten(value),
+    }
+}
+
+fn shorten(value: &Value) -> String {
+    let text = plain(&value.to_string());
+    if text.chars().count() <= SHOWN {
+        return text;
+    }
+    let start: String = text.chars().take(SHOWN).collect();
+    format!("{start}…")
+}
+
+/// Text from outside without control characters: a name must not rewrite the reader's terminal.
+fn plain(text: &str) -> String {
+    let hostile = |character: char| {
+        character.is_control() || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|character| if hostile(character) { '\u{fffd}' } else { character }).collect()
+}
+
+fn mark(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Blocks => "BLOCKED ",
+        Severity::Attention => "ATTENTION",
+        Severity::Warning => "warning ",
+    }
+}
+
+fn minute(moment: time::OffsetDateTime) -> String {
+    let format = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
+    moment.to_offset(time::UtcOffset::UTC).format(format).unwrap_or_else(|_| moment.to_string())
+}

@@ -1,0 +1,612 @@
+//! A store that is forgotten when the program ends.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+
+use super::{Access, Capabilities, GetSupport, Lookup, Query, Read, Source, Target};
+use crate::clock::{Clock, SystemClock};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{
+    Anchor, AttributeSchema, Attributes, Cardinality, Change, ChangeId, Class, Completeness, Kind, Mutability, Name, ObjectId, Operation,
+    Record, Schema, Value, Written, values_equal,
+};
+use crate::reconcile::{Constraints, NoConstraints};
+use crate::secret::Secret;
+
+/// A [`Source`] and [`Target`] in memory: the reference implementation, for tests and trials.
+///
+/// Records keep the order in which they came. A class can be written once it has a schema, and writes are held to it:
+/// unknown or read-only attributes, wrong types, missing required ones, values too long are
+/// [`ErrorKind::Invalid`], a unique value that is taken is [`ErrorKind::Conflict`]. What is deleted goes to a recycle
+/// bin. Reads apply filter and select. Clones share everything, the settings too.
+///
+/// # Examples
+///
+/// ```
+/// use entrant::{Record, model::{Class, ObjectId}, store::{MemoryStore, Query, SourceExt}};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let store = MemoryStore::new("hr").with_record(Record::new(ObjectId::user("7")).with("name", "Ada"));
+/// let (people, completeness) = store.collect(&Query::all(Class::USER)).await;
+/// assert_eq!(people[0].get("name").and_then(|name| name.as_text()), Some("Ada"));
+/// assert!(completeness.is_complete());
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct MemoryStore {
+    name: Arc<str>,
+    shared: Arc<Mutex<Shared>>,
+}
+
+/// How a write of a [`MemoryStore`] fails when it is told to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WriteFault {
+    /// The store refuses it, and nothing is written.
+    Refused,
+    /// It does not arrive; the caller cannot know that.
+    RequestLost,
+    /// It is carried out, and the answer does not arrive.
+    AnswerLost,
+}
+
+#[derive(Debug)]
+struct Shared {
+    clock: Arc<dyn Clock>,
+    capabilities: Capabilities,
+    constraints: Arc<dyn Constraints>,
+    schemas: BTreeMap<Class, Arc<Schema>>,
+    objects: Vec<Object>,
+    bin: Vec<Object>,
+    partial: Option<String>,
+    created: u64,
+    writes: u64,
+    faults: BTreeMap<u64, WriteFault>,
+}
+
+#[derive(Debug, Clone)]
+struct Object {
+    record: Record,
+    /// Write-only values.
+    hidden: BTreeMap<Name, Value>,
+    secrets: BTreeMap<Name, Secret>,
+}
+
+impl MemoryStore {
+    /// An empty store without a schema, which can be read, searched and asked by id, and has a recycle bin.
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        let shared = Shared {
+            clock: Arc::new(SystemClock::new()),
+            capabilities: Capabilities::default()
+                .with_get(GetSupport::Authoritative)
+                .with_find()
+                .with_recycle_bin(),
+            constraints: Arc::new(NoConstraints),
+            schemas: BTreeMap::new(),
+            objects: Vec::new(),
+            bin: Vec::new(),
+            partial: None,
+            created: 0,
+            writes: 0,
+            faults: BTreeMap::new(),
+        };
+        Self {
+            name: name.into(),
+            shared: Arc::new(Mutex::new(shared)),
+        }
+    }
+
+    /// Lets objects of the schema's class be written.
+    #[must_use]
+    pub fn with_schema(self, schema: Schema) -> Self {
+        self.lock().schemas.insert(schema.class.clone(), Arc::new(schema));
+        self
+    }
+
+    /// Adds a record, see [`push`](Self::push).
+    #[must_use]
+    pub fn with_record(self, record: Record) -> Self {
+        self.push(record);
+        self
+    }
+
+    /// Adds records, see [`push`](Self::push).
+    #[must_use]
+    pub fn with_records(self, records: impl IntoIterator<Item = Record>) -> Self {
+        records.into_iter().for_each(|record| self.push(record));
+        self
+    }
+
+    /// Dates new objects by another clock than the machine's.
+    #[must_use]
+    pub fn with_clock(self, clock: impl Clock) -> Self {
+        self.lock().clock = Arc::new(clock);
+        self
+    }
+
+    /// Says something else of what the store is and can do. It does not change what it really can.
+    #[must_use]
+    pub fn with_capabilities(self, capabilities: Capabilities) -> Self {
+        self.lock().capabilities = capabilities;
+        self
+    }
+
+    /// Forbids what these constraints find.
+    #[must_use]
+    pub fn with_constraints(self, constraints: Arc<dyn Constraints>) -> Self {
+        self.lock().constraints = constraints;
+        self
+    }
+
+    /// Makes every read end partial, for this reason.
+    #[must_use]
+    pub fn with_read_partial(self, reason: impl Into<String>) -> Self {
+        self.end_reads(Completeness::Partial { reason: reason.into() });
+        self
+    }
+
+    /// Says how reads end from now on.
+    pub fn end_reads(&self, completeness: Completeness) {
+        self.lock().partial = match completeness {
+            Completeness::Complete => None,
+            Completeness::Partial { reason } => Some(reason),
+        };
+    }
+
+    /// Says whether the store lets writes through from now on. Where not, each fails with [`ErrorKind::NotReady`].
+    pub fn set_writes(&self, access: Access) {
+        self.lock().capabilities.writes = access;
+    }
+
+    /// Makes the `nth` write from now fail; 1 is the next.
+    pub fn fail_write(&self, nth: u64, fault: WriteFault) {
+        let mut shared = self.lock();
+        let number = shared.writes.saturating_add(nth);
+        shared.faults.insert(number, fault);
+    }
+
+    /// Adds a record as it is, past the schema, even under an id that is there already.
+    pub fn push(&self, record: Record) {
+        self.lock().objects.push(Object::new(record));
+    }
+
+    /// Sets an attribute of an object past the schema, as someone else would. Answers whether the object is there.
+    pub fn set(&self, id: &ObjectId, attribute: impl Into<Name>, value: impl Into<Value>) -> bool {
+        let mut shared = self.lock();
+        match shared.objects.iter_mut().find(|object| object.record.id == *id) {
+            Some(object) => {
+                object.record.attributes.insert(attribute.into(), value.into());
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Takes all records of an id out, past the recycle bin.
+    pub fn remove(&self, id: &ObjectId) {
+        self.lock().objects.retain(|object| object.record.id != *id);
+    }
+
+    /// The records of all classes, in their order.
+    #[must_use]
+    pub fn records(&self) -> Vec<Record> {
+        self.lock().objects.iter().map(|object| object.record.clone()).collect()
+    }
+
+    /// The record of an id; the first, if there are several.
+    #[must_use]
+    pub fn record(&self, id: &ObjectId) -> Option<Record> {
+        self.lock().find(id).map(|object| object.record.clone())
+    }
+
+    /// What was last written to a write-only attribute.
+    #[must_use]
+    pub fn write_only(&self, id: &ObjectId, attribute: &str) -> Option<Value> {
+        self.lock()
+            .find(id)
+            .and_then(|object| object.hidden.get(attribute).cloned())
+    }
+
+    /// What was last written to a secret attribute.
+    #[must_use]
+    pub fn secret(&self, id: &ObjectId, attribute: &str) -> Option<Secret> {
+        self.lock()
+            .find(id)
+            .and_then(|object| object.secrets.get(attribute).cloned())
+    }
+
+    /// How many writes were asked for.
+    #[must_use]
+    pub fn writes(&self) -> u64 {
+        self.lock().writes
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn carry_out(&self, operation: Operation) -> Result<Written> {
+        let mut shared = self.lock();
+        let number = shared.writes.saturating_add(1);
+        shared.writes = number;
+        if let Access::Refused(reason) = &shared.capabilities.writes {
+            return Err(Error::new(ErrorKind::NotReady, reason.clone()).with_context("store", &self.name));
+        }
+        let lost = || Error::new(ErrorKind::Transport, "the connection broke").with_outcome_in_doubt();
+        match shared.faults.remove(&number) {
+            None => shared.write(operation),
+            Some(WriteFault::Refused) => Err(invalid("the store was told to refuse the write")),
+            Some(WriteFault::RequestLost) => Err(lost()),
+            Some(WriteFault::AnswerLost) => shared.write(operation).and_then(|_| Err(lost())),
+        }
+        .map_err(|error| error.with_context("store", &self.name))
+    }
+}
+
+#[async_trait]
+impl Source for MemoryStore {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.lock().capabilities.clone()
+    }
+
+    async fn get(&self, ids: &[ObjectId]) -> Result<Vec<Lookup>> {
+        let shared = self.lock();
+        let found = |id: &ObjectId| {
+            let records = shared.objects.iter().map(|object| &object.record);
+            Lookup::from_found(records.filter(|record| record.id == *id).cloned().collect())
+        };
+        Ok(ids.iter().map(found).collect())
+    }
+
+    fn read(&self, query: &Query) -> BoxStream<'_, Result<Read>> {
+        let shared = self.lock();
+        let wanted = |record: &&Record| {
+            record.id.class == query.class
+                && query
+                    .filter
+                    .as_ref()
+                    .is_none_or(|filter| filter.matches(&record.attributes))
+        };
+        let mut steps: Vec<_> = shared
+            .objects
+            .iter()
+            .map(|object| &object.record)
+            .filter(wanted)
+            .map(|record| Ok(Read::Record(select(record, query.select.as_deref()))))
+            .collect();
+        steps.push(Ok(shared.partial.as_ref().map_or_else(Read::complete, Read::partial)));
+        stream::iter(steps).boxed()
+    }
+}
+
+#[async_trait]
+impl Target for MemoryStore {
+    fn schema(&self, class: &Class) -> Result<Arc<Schema>> {
+        self.lock().schema(class)
+    }
+
+    async fn constraints(&self) -> Result<Arc<dyn Constraints>> {
+        Ok(Arc::clone(&self.lock().constraints))
+    }
+
+    fn write<'a>(&'a self, changes: Vec<Change>) -> BoxStream<'a, (ChangeId, Result<Written>)> {
+        stream::iter(changes)
+            .map(|change| (change.id, self.carry_out(change.operation)))
+            .boxed()
+    }
+
+    async fn find(&self, class: &Class, attribute: &Name, values: &[Value]) -> Result<Vec<Record>> {
+        let shared = self.lock();
+        let schema = shared.schema(class)?;
+        let attribute_schema = known(&schema, attribute)?;
+        let holds = |record: &Record| {
+            record.id.class == *class
+                && record
+                    .get(attribute)
+                    .is_some_and(|own| holds_any(attribute_schema, own, values))
+        };
+        let records = shared.objects.iter().map(|object| &object.record);
+        Ok(records.filter(|record| holds(record)).cloned().collect())
+    }
+
+    async fn deleted(&self, anchors: &[Anchor]) -> Result<Vec<Record>> {
+        let shared = self.lock();
+        let leads_to = |anchor: &Anchor, record: &Record| match anchor {
+            Anchor::Id(id) => record.id == *id,
+            Anchor::Attribute { class, name, value } => {
+                record.id.class == *class
+                    && shared
+                        .schemas
+                        .get(class)
+                        .and_then(|schema| schema.get(name))
+                        .zip(record.get(name))
+                        .is_some_and(|(schema, own)| holds_any(schema, own, std::slice::from_ref(value)))
+            }
+        };
+        let records = shared.bin.iter().map(|object| &object.record);
+        Ok(records
+            .filter(|record| anchors.iter().any(|anchor| leads_to(anchor, record)))
+            .cloned()
+            .collect())
+    }
+}
+
+impl Object {
+    fn new(record: Record) -> Self {
+        Self {
+            record,
+            hidden: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+        }
+    }
+
+    fn set(&mut self, schema: &Schema, attributes: Attributes, secrets: BTreeMap<Name, Secret>) {
+        for (name, value) in attributes.iter() {
+            if schema.get(name).is_some_and(|attribute| !attribute.is_readable()) {
+                self.hidden.insert(name.clone(), value.clone());
+            } else {
+                self.record.attributes.insert(name.clone(), value.clone());
+            }
+        }
+        self.secrets.extend(secrets);
+    }
+}
+
+impl Shared {
+    fn schema(&self, class: &Class) -> Result<Arc<Schema>> {
+        self.schemas.get(class).cloned().ok_or_else(|| {
+            Error::new(ErrorKind::Unsupported, "the store has no such class to write").with_context("class", class)
+        })
+    }
+
+    fn find(&self, id: &ObjectId) -> Option<&Object> {
+        self.objects.iter().find(|object| object.record.id == *id)
+    }
+
+    /// Where the one object of an id is.
+    fn position(&self, id: &ObjectId) -> Result<Option<usize>> {
+        let mut places = self.objects.iter().enumerate();
+        let mut next = || places.find(|(_, object)| object.record.id == *id);
+        match (next(), next()) {
+            (Some(_), Some(_)) => {
+                Err(Error::new(ErrorKind::Conflict, "several objects have this id").with_context("object", id))
+            }
+            (first, _) => Ok(first.map(|(index, _)| index)),
+        }
+    }
+
+    fn write(&mut self, operation: Operation) -> Result<Written> {
+        match operation {
+            Operation::Create {
+                class,
+                attributes,
+                secrets,
+            } => self.create(class, attributes, secrets),
+            Operation::Update {
+                id,
+                attributes,
+                secrets,
+            } => self.update(id, attributes, secrets),
+            Operation::Delete { id } => self.delete(id),
+            Operation::Restore { id } => self.restore(id),
+        }
+    }
+
+    fn create(&mut self, class: Class, attributes: Attributes, secrets: BTreeMap<Name, Secret>) -> Result<Written> {
+        let schema = self.schema(&class)?;
+        for (name, attribute) in &schema.attributes {
+            let given = attributes.get(name).is_some_and(|value| !value.is_null()) || secrets.contains_key(name);
+            if attribute.required_on_create && !given {
+                return Err(invalid("a required attribute is missing").with_context("attribute", name));
+            }
+        }
+        check(&schema, &attributes, &secrets, Step::Create)?;
+        self.check_unique(&schema, &attributes, None)?;
+
+        let id = self.free_id(&class)?;
+        let mut object = Object::new(Record::new(id.clone()));
+        for (name, attribute) in &schema.attributes {
+            if attribute.is_readable() {
+                object.record.attributes.insert(name.clone(), Value::Null);
+            }
+        }
+        if let Some(status) = &schema.status {
+            object.record.attributes.insert(status.clone(), Value::Bool(true));
+        }
+        if let Some(created_at) = &schema.created_at {
+            object
+                .record
+                .attributes
+                .insert(created_at.clone(), Value::DateTime(self.clock.now()));
+        }
+        object.set(&schema, attributes, secrets);
+        self.objects.push(object);
+        Ok(Written::new(id))
+    }
+
+    fn update(&mut self, id: ObjectId, attributes: Attributes, secrets: BTreeMap<Name, Secret>) -> Result<Written> {
+        let schema = self.schema(&id.class)?;
+        let position = self.position(&id)?.ok_or_else(|| missing(&id))?;
+        check(&schema, &attributes, &secrets, Step::Update)?;
+        self.check_unique(&schema, &attributes, Some(&id))?;
+        self.objects[position].set(&schema, attributes, secrets);
+        Ok(Written::new(id))
+    }
+
+    fn delete(&mut self, id: ObjectId) -> Result<Written> {
+        self.schema(&id.class)?;
+        if let Some(position) = self.position(&id)? {
+            let object = self.objects.remove(position);
+            self.bin.push(object);
+        }
+        Ok(Written::new(id))
+    }
+
+    fn restore(&mut self, id: ObjectId) -> Result<Written> {
+        let schema = self.schema(&id.class)?;
+        if self.position(&id)?.is_some() {
+            return Ok(Written::new(id));
+        }
+        let position = self
+            .bin
+            .iter()
+            .position(|object| object.record.id == id)
+            .ok_or_else(|| missing(&id))?;
+        self.check_unique(&schema, &self.bin[position].record.attributes, Some(&id))?;
+        let object = self.bin.remove(position);
+        self.objects.push(object);
+        Ok(Written::new(id))
+    }
+
+    fn free_id(&mut self, class: &Class) -> Result<ObjectId> {
+        loop {
+            self.created = self
+                .created
+                .checked_add(1)
+                .ok_or_else(|| invalid("no id is left for a new object"))?;
+            let id = ObjectId::new(class.clone(), format!("{class}-{}", self.created));
+            let taken = |objects: &[Object]| objects.iter().any(|object| object.record.id == id);
+            if !taken(&self.objects) && !taken(&self.bin) {
+                return Ok(id);
+            }
+        }
+    }
+
+    fn check_unique(&self, schema: &Schema, attributes: &Attributes, own: Option<&ObjectId>) -> Result<()> {
+        for (name, value) in attributes.iter() {
+            let Some(attribute) = schema.get(name) else { continue };
+            let Some(space) = &attribute.unique_in else { continue };
+            let values = value.as_slice();
+            let taken = self.objects.iter().any(|object| {
+                Some(&object.record.id) != own
+                    && self
+                        .in_space(object, space)
+                        .any(|other| holds_any(attribute, other, values))
+            });
+            if taken {
+                return Err(
+                    Error::new(ErrorKind::Conflict, "another object has this value").with_context("attribute", name)
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// The values that an object holds in a name space.
+    fn in_space<'a>(&'a self, object: &'a Object, space: &'a Name) -> impl Iterator<Item = &'a Value> {
+        let schema = self.schemas.get(&object.record.id.class);
+        object.record.attributes.iter().filter_map(move |(name, value)| {
+            let attribute = schema?.get(name)?;
+            (attribute.unique_in.as_ref() == Some(space)).then_some(value)
+        })
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Create,
+    Update,
+}
+
+fn check(schema: &Schema, attributes: &Attributes, secrets: &BTreeMap<Name, Secret>, step: Step) -> Result<()> {
+    for (name, value) in attributes.iter() {
+        let attribute = known(schema, name)?;
+        let wrong = |message: &'static str| Err(invalid(message).with_context("attribute", name));
+        if attribute.secret {
+            return wrong("a secret was given among the attributes that are shown");
+        }
+        check_mutability(attribute, name, step)?;
+        if value.is_null() && !attribute.nullable {
+            return wrong("the attribute cannot be cleared");
+        }
+        if attribute.cardinality == Cardinality::Single && matches!(value, Value::List(_)) {
+            return wrong("the attribute holds one value, not several");
+        }
+        for one in value.as_slice() {
+            if !fits(&attribute.kind, one) {
+                return wrong("the value is not of the attribute's type");
+            }
+            let length = one.as_text().map_or(0, |text| text.chars().count());
+            if attribute.max_length.is_some_and(|max| length > max) {
+                return wrong("the value is too long");
+            }
+        }
+    }
+    for name in secrets.keys() {
+        let attribute = known(schema, name)?;
+        check_mutability(attribute, name, step)?;
+        if !attribute.secret {
+            return Err(invalid("the attribute is not a secret").with_context("attribute", name));
+        }
+    }
+    Ok(())
+}
+
+fn check_mutability(attribute: &AttributeSchema, name: &Name, step: Step) -> Result<()> {
+    let may = match attribute.mutability {
+        Mutability::ReadOnly => false,
+        Mutability::CreateOnly => step == Step::Create,
+        Mutability::ReadWrite | Mutability::WriteOnly => true,
+    };
+    if may {
+        Ok(())
+    } else {
+        Err(invalid("the attribute cannot be written").with_context("attribute", name))
+    }
+}
+
+fn fits(kind: &Kind, value: &Value) -> bool {
+    match kind {
+        Kind::Text | Kind::Reference(_) => matches!(value, Value::Text(_)),
+        Kind::Boolean => matches!(value, Value::Bool(_)),
+        Kind::Integer => matches!(value, Value::Integer(_)),
+        // In JSON both are strings; see `Value`.
+        Kind::DateTime => matches!(value, Value::DateTime(_) | Value::Text(_)),
+        Kind::Binary => matches!(value, Value::Binary(_) | Value::Text(_)),
+        Kind::Complex => matches!(value, Value::Object(_)),
+    }
+}
+
+fn holds_any(schema: &AttributeSchema, own: &Value, values: &[Value]) -> bool {
+    let own = own.as_slice();
+    values
+        .iter()
+        .flat_map(Value::as_slice)
+        .any(|value| own.iter().any(|own| values_equal(schema, own, value)))
+}
+
+fn select(record: &Record, names: Option<&[Name]>) -> Record {
+    let Some(names) = names else { return record.clone() };
+    let mut selected = Record::new(record.id.clone());
+    selected.origin.clone_from(&record.origin);
+    for name in names {
+        if let Some(value) = record.get(name) {
+            selected.attributes.insert(name.clone(), value.clone());
+        }
+    }
+    selected
+}
+
+fn known<'a>(schema: &'a Schema, name: &Name) -> Result<&'a AttributeSchema> {
+    schema
+        .get(name)
+        .ok_or_else(|| invalid("the class has no such attribute").with_context("attribute", name))
+}
+
+fn missing(id: &ObjectId) -> Error {
+    Error::new(ErrorKind::NotFound, "the object is not there").with_context("object", id)
+}
+
+fn invalid(message: impl Into<Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::Invalid, message)
+}

@@ -1,0 +1,390 @@
+//! The crate's own stores keep the contracts, and the suites notice one that does not.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use entrant::adapters::{CsvSource, JsonlSource, PasswordFile, RedbState};
+use entrant::clock::{Clock, ManualClock};
+use entrant::model::{Anchor, AttributeSchema, Change, ChangeId, Class, Mutability, Name, ObjectId, Schema, Value, Written};
+use entrant::secret::Secret;
+use entrant::store::{
+    Batch, Capabilities, InitialPassword, Lease, Lookup, MemoryState, MemoryStore, PasswordSink, Query, Read,
+    Source, State, Table, Target,
+};
+use entrant::testing::{Sample, password_sink_suite, source_suite, state_suite, target_suite};
+use entrant::{Record, Result};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use std::time::Duration;
+
+fn clock() -> ManualClock {
+    ManualClock::at(time::macros::datetime!(2026-01-01 0:00 UTC))
+}
+
+/// A new path for each call, so that what one source reads is not what the next one writes.
+fn paths(directory: &Path) -> impl Fn() -> std::path::PathBuf {
+    let count = AtomicU32::new(0);
+    move || directory.join(count.fetch_add(1, Ordering::Relaxed).to_string())
+}
+
+#[tokio::test]
+async fn memory_store_is_a_source() {
+    source_suite(async |records| MemoryStore::new("memory").with_records(records))
+        .await
+        .expect("it keeps the contract");
+}
+
+#[tokio::test]
+async fn csv_is_a_source() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = paths(directory.path());
+    let cell = |value: &str| format!("\"{}\"", value.replace('"', "\"\""));
+    source_suite(async |records| {
+        let mut text = String::from("id,name,note\r\n");
+        for record in records {
+            let value = |name| record.get(name).and_then(Value::as_text).unwrap_or_default();
+            text += &format!(
+                "{},{},{}\r\n",
+                cell(&record.id.id),
+                cell(value("name")),
+                cell(value("note"))
+            );
+        }
+        let path = path();
+        std::fs::write(&path, text).expect("written");
+        CsvSource::open(path).expect("a good file")
+    })
+    .await
+    .expect("it keeps the contract");
+}
+
+#[tokio::test]
+async fn jsonl_is_a_source() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = paths(directory.path());
+    source_suite(async |records| {
+        let mut text = String::new();
+        for record in records {
+            let mut line = serde_json::to_value(&record.attributes).expect("JSON");
+            line["id"] = (*record.id.id).into();
+            text += &format!("{line}\n");
+        }
+        let path = path();
+        std::fs::write(&path, text).expect("written");
+        JsonlSource::open(path).expect("a good file")
+    })
+    .await
+    .expect("it keeps the contract");
+}
+
+fn memory_target() -> MemoryStore {
+    let schema = Schema::new(Class::USER)
+        .with(
+            "login",
+            AttributeSchema::text().ignore_case().required().unique_in("login"),
+        )
+        .with("badge", AttributeSchema::text().unique_in("badge").anchor())
+        .with("title", AttributeSchema::text())
+        .with("active", AttributeSchema::boolean().not_nullable())
+        .with(
+            "password",
+            AttributeSchema::text().secret().with_mutability(Mutability::CreateOnly),
+        )
+        .with_status("active");
+    MemoryStore::new("memory").with_schema(schema)
+}
+
+fn sample() -> Sample {
+    Sample::new(Class::USER, "title", |number| {
+        let attributes = [
+            (Name::from("login"), Value::text(format!("o'neil{number}"))),
+            (Name::from("badge"), Value::text(format!("badge {number}"))),
+        ];
+        let secrets = [(Name::from("password"), Secret::new(format!("geheim-{number}")))];
+        (attributes.into_iter().collect(), BTreeMap::from(secrets))
+    })
+}
+
+#[tokio::test]
+async fn memory_store_is_a_target() {
+    target_suite(&memory_target(), &sample())
+        .await
+        .expect("it keeps the contract");
+}
+
+#[tokio::test]
+async fn memory_state_is_a_state() {
+    let clock = clock();
+    let state = MemoryState::new().with_clock(clock.clone());
+    state_suite(async || state.clone(), async |time| clock.advance(time))
+        .await
+        .expect("it keeps the contract");
+}
+
+#[tokio::test]
+async fn redb_is_a_state() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("state.redb");
+    let clock = clock();
+    state_suite(
+        async || RedbState::open(&path).expect("a good file").with_clock(clock.clone()),
+        async |time| clock.advance(time),
+    )
+    .await
+    .expect("it keeps the contract");
+}
+
+#[tokio::test]
+async fn a_file_is_a_sink_for_passwords() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("passwords");
+    password_sink_suite(async || PasswordFile::open(&path).expect("a good file"))
+        .await
+        .expect("it keeps the contract");
+}
+
+/// What a deliberately wrong store does wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wrong {
+    NoEnd,
+    EndTwice,
+    AlwaysPartial,
+    DropsOne,
+    GetOutOfOrder,
+    MissingIsError,
+    AnswersTwice,
+    StopsAtFailure,
+    FindsNothing,
+    ForgetsDeleted,
+    IgnoresFence,
+    SharesLease,
+    Unsorted,
+    HalfBatch,
+}
+
+#[derive(Debug)]
+struct WrongStore(MemoryStore, Wrong);
+
+#[async_trait]
+impl Source for WrongStore {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
+    async fn get(&self, ids: &[ObjectId]) -> Result<Vec<Lookup>> {
+        let mut answers = self.0.get(ids).await?;
+        match self.1 {
+            Wrong::GetOutOfOrder => answers.reverse(),
+            Wrong::MissingIsError if answers.contains(&Lookup::None) => {
+                return Err(entrant::Error::new(entrant::ErrorKind::NotFound, "not there"));
+            }
+            _ => {}
+        }
+        Ok(answers)
+    }
+
+    fn read(&self, query: &Query) -> BoxStream<'_, Result<Read>> {
+        let steps = self.0.read(query);
+        let is_end = |step: &Result<Read>| matches!(step, Ok(Read::End { .. }));
+        match self.1 {
+            Wrong::NoEnd => steps.filter(move |step| std::future::ready(!is_end(step))).boxed(),
+            Wrong::EndTwice => steps.chain(futures::stream::iter([Ok(Read::complete())])).boxed(),
+            Wrong::AlwaysPartial => steps
+                .map(move |step| {
+                    if is_end(&step) {
+                        Ok(Read::partial("a whim"))
+                    } else {
+                        step
+                    }
+                })
+                .boxed(),
+            Wrong::DropsOne => steps.skip(1).boxed(),
+            _ => steps,
+        }
+    }
+}
+
+#[async_trait]
+impl Target for WrongStore {
+    fn schema(&self, class: &Class) -> Result<Arc<Schema>> {
+        self.0.schema(class)
+    }
+
+    fn write<'a>(&'a self, changes: Vec<Change>) -> BoxStream<'a, (ChangeId, Result<Written>)> {
+        let repeated = changes.first().map(|change| change.id);
+        let answers = self.0.write(changes);
+        match self.1 {
+            Wrong::AnswersTwice => answers
+                .chain(futures::stream::iter(
+                    repeated.map(|id| (id, Ok(Written::new(ObjectId::user("1"))))),
+                ))
+                .boxed(),
+            Wrong::StopsAtFailure => {
+                let mut failed = false;
+                answers
+                    .map(move |(id, answer)| {
+                        failed |= answer.is_err();
+                        let stopped = || entrant::Error::new(entrant::ErrorKind::Conflict, "stopped");
+                        (id, if failed { Err(stopped()) } else { answer })
+                    })
+                    .boxed()
+            }
+            _ => answers,
+        }
+    }
+
+    async fn find(&self, class: &Class, attribute: &Name, values: &[Value]) -> Result<Vec<Record>> {
+        match self.1 {
+            Wrong::FindsNothing => Ok(Vec::new()),
+            _ => self.0.find(class, attribute, values).await,
+        }
+    }
+
+    async fn deleted(&self, anchors: &[Anchor]) -> Result<Vec<Record>> {
+        match self.1 {
+            Wrong::ForgetsDeleted => Ok(Vec::new()),
+            _ => self.0.deleted(anchors).await,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_source_is_caught() {
+    for (wrong, sentence) in [
+        (Wrong::NoEnd, "ends with an end"),
+        (Wrong::EndTwice, "last step"),
+        (Wrong::AlwaysPartial, "says that it was all"),
+        (Wrong::DropsOne, "what the store holds"),
+        (Wrong::GetOutOfOrder, "is not there is an answer"),
+        (Wrong::MissingIsError, "one answer for each id"),
+    ] {
+        let violation =
+            source_suite(async |records| WrongStore(MemoryStore::new("wrong").with_records(records), wrong))
+                .await
+                .expect_err("it breaks the contract");
+        assert!(violation.sentence.contains(sentence), "{wrong:?}: {violation}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_target_is_caught() {
+    for (wrong, sentence) in [
+        (Wrong::AnswersTwice, "exactly once"),
+        (Wrong::StopsAtFailure, "stops no other"),
+        (Wrong::FindsNothing, "find yields"),
+        (Wrong::ForgetsDeleted, "recycle bin"),
+        (Wrong::GetOutOfOrder, "none"),
+    ] {
+        let verdict = target_suite(&WrongStore(memory_target(), wrong), &sample()).await;
+        match verdict {
+            Err(violation) => assert!(violation.sentence.contains(sentence), "{wrong:?}: {violation}"),
+            Ok(()) => assert_eq!(sentence, "none", "{wrong:?} was not caught"),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct WrongState(MemoryState, ManualClock, Wrong);
+
+#[async_trait]
+impl State for WrongState {
+    async fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.0.get(table, key).await
+    }
+
+    fn scan(&self, table: Table, prefix: &[u8]) -> BoxStream<'_, Result<(Vec<u8>, Vec<u8>)>> {
+        match self.2 {
+            Wrong::Unsorted => {
+                let rows = self.0.scan(table, prefix);
+                futures::stream::once(async move {
+                    let mut rows: Vec<_> = rows.collect().await;
+                    rows.reverse();
+                    futures::stream::iter(rows)
+                })
+                .flatten()
+                .boxed()
+            }
+            _ => self.0.scan(table, prefix),
+        }
+    }
+
+    async fn commit(&self, lease: &Lease, mut batch: Batch) -> Result<()> {
+        match self.2 {
+            Wrong::IgnoresFence => {
+                let any = self
+                    .0
+                    .lease("any", Duration::from_secs(1))
+                    .await?
+                    .expect("it is given back at once");
+                self.0.commit(&any, batch).await?;
+                self.0.release(any).await
+            }
+            Wrong::HalfBatch => {
+                batch.operations.truncate(batch.operations.len().div_ceil(2));
+                self.0.commit(lease, batch).await
+            }
+            _ => self.0.commit(lease, batch).await,
+        }
+    }
+
+    async fn lease(&self, name: &str, ttl: Duration) -> Result<Option<Lease>> {
+        match self.2 {
+            Wrong::SharesLease => Ok(Some(Lease::new(name, 1, self.1.now() + ttl))),
+            _ => self.0.lease(name, ttl).await,
+        }
+    }
+
+    async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<Option<Lease>> {
+        self.0.renew(lease, ttl).await
+    }
+
+    async fn release(&self, lease: Lease) -> Result<()> {
+        self.0.release(lease).await
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_state_is_caught() {
+    for (wrong, sentence) in [
+        (Wrong::IgnoresFence, "writes nothing"),
+        (Wrong::HalfBatch, "in their order"),
+        (Wrong::Unsorted, "order of their bytes"),
+        (Wrong::SharesLease, "whole or not at all"),
+    ] {
+        let clock = clock();
+        let state = MemoryState::new().with_clock(clock.clone());
+        let open = async || WrongState(state.clone(), clock.clone(), wrong);
+        let violation = state_suite(open, async |time| clock.advance(time))
+            .await
+            .expect_err("it breaks the contract");
+        assert!(violation.sentence.contains(sentence), "{wrong:?}: {violation}");
+    }
+}
+
+/// A sink that keeps nothing.
+#[derive(Debug)]
+struct Forgetful;
+
+#[async_trait]
+impl PasswordSink for Forgetful {
+    async fn prepare(&self, passwords: Vec<InitialPassword>) -> Result<Vec<Secret>> {
+        Ok(passwords.into_iter().map(|one| one.password).collect())
+    }
+
+    async fn confirm(&self, _: Vec<(String, ObjectId)>) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_forgetful_sink_is_caught() {
+    let violation = password_sink_suite(async || Forgetful).await.expect_err("it forgets");
+    assert!(violation.sentence.contains("wins"), "{violation}");
+}

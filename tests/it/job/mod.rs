@@ -1,0 +1,9 @@
+//! Plan and apply, between stores in memory.
+
+mod apply;
+mod crash;
+mod leavers;
+mod matching;
+mod random;
+mod reads;
+mod world;
