@@ -61,7 +61,10 @@ struct Shared {
     state: Mutex<State>,
     clock: Arc<dyn Clock>,
     latency: Duration,
-    #[cfg_attr(not(feature = "sim-server"), expect(dead_code, reason = "only the server has a proxy before it"))]
+    #[cfg_attr(
+        not(feature = "sim-server"),
+        expect(dead_code, reason = "only the server has a proxy before it")
+    )]
     forwarded: Forwarded,
 }
 

@@ -12,15 +12,30 @@ const SHOWN: usize = 60;
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let header = self.header();
-        let set = if header.link_set == "default" { String::new() } else { format!(", link set {}", plain(&header.link_set)) };
-        writeln!(f, "Plan of job {}{set}, as of {}", plain(&header.job), minute(header.as_of))?;
+        let set = if header.link_set == "default" {
+            String::new()
+        } else {
+            format!(", link set {}", plain(&header.link_set))
+        };
+        writeln!(
+            f,
+            "Plan of job {}{set}, as of {}",
+            plain(&header.job),
+            minute(header.as_of)
+        )?;
         for read in &header.reads {
             let state = match &read.completeness {
                 Some(Completeness::Complete) => "complete".to_owned(),
                 Some(Completeness::Partial { reason }) => format!("PARTIAL: {}", plain(reason.as_str())),
                 None => "looked up one by one".to_owned(),
             };
-            writeln!(f, "  read {}: {} {} objects, {state}", plain(&read.store), read.objects, read.class)?;
+            writeln!(
+                f,
+                "  read {}: {} {} objects, {state}",
+                plain(&read.store),
+                read.objects,
+                read.class
+            )?;
         }
         writeln!(f)?;
         summary(f, self)?;
@@ -35,8 +50,11 @@ fn summary(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
         writeln!(f, "Nothing to change.")?;
     }
     for action in Action::ALL {
-        let (runs, held): (Vec<&Entry>, Vec<&Entry>) =
-            plan.entries().iter().filter(|entry| entry.action == *action).partition(|entry| entry.runs());
+        let (runs, held): (Vec<&Entry>, Vec<&Entry>) = plan
+            .entries()
+            .iter()
+            .filter(|entry| entry.action == *action)
+            .partition(|entry| entry.runs());
         let shown = match action {
             Action::Report | Action::Exception | Action::Ignore => held.len(),
             _ => runs.len(),
@@ -52,13 +70,20 @@ fn summary(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
             writeln!(f, "  {:>7} {action}{note}", shown)?;
         }
     }
-    let found: Vec<String> =
-        plan.situations().iter().map(|(situation, count)| format!("{situation} {count}")).collect();
+    let found: Vec<String> = plan
+        .situations()
+        .iter()
+        .map(|(situation, count)| format!("{situation} {count}"))
+        .collect();
     if !found.is_empty() {
         writeln!(f, "  found: {}", found.join(", "))?;
     }
     if plan.owned_elsewhere() > 0 {
-        writeln!(f, "  {} belong to another job and are left alone", plan.owned_elsewhere())?;
+        writeln!(
+            f,
+            "  {} belong to another job and are left alone",
+            plan.owned_elsewhere()
+        )?;
     }
     writeln!(f)
 }
@@ -68,7 +93,10 @@ fn problems(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
     let mut kinds: BTreeMap<(std::cmp::Reverse<Severity>, String), Vec<&Entry>> = BTreeMap::new();
     for entry in plan.entries() {
         for problem in &entry.problems {
-            kinds.entry((std::cmp::Reverse(problem.severity), heading(problem))).or_default().push(entry);
+            kinds
+                .entry((std::cmp::Reverse(problem.severity), heading(problem)))
+                .or_default()
+                .push(entry);
         }
     }
     if kinds.is_empty() && plan.problems().is_empty() {
@@ -83,7 +111,9 @@ fn problems(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
             [entry] => writeln!(f, "  {} {heading}: {}", mark(severity.0), name(entry))?,
             several => {
                 writeln!(f, "  {} {heading} ({} entries)", mark(severity.0), several.len())?;
-                several.iter().try_for_each(|entry| writeln!(f, "      {}", name(entry)))?;
+                several
+                    .iter()
+                    .try_for_each(|entry| writeln!(f, "      {}", name(entry)))?;
             }
         }
     }
@@ -103,7 +133,11 @@ fn heading(problem: &Problem) -> String {
 }
 
 fn entries(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
-    let shown: Vec<&Entry> = plan.entries().iter().filter(|entry| entry.runs() || explains_itself(entry)).collect();
+    let shown: Vec<&Entry> = plan
+        .entries()
+        .iter()
+        .filter(|entry| entry.runs() || explains_itself(entry))
+        .collect();
     if shown.is_empty() {
         return Ok(());
     }
@@ -179,9 +213,12 @@ fn shorten(value: &Value) -> String {
 /// Text from outside without control characters: a name must not rewrite the reader's terminal.
 fn plain(text: &str) -> String {
     let hostile = |character: char| {
-        character.is_control() || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        character.is_control()
+            || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
-    text.chars().map(|character| if hostile(character) { '\u{fffd}' } else { character }).collect()
+    text.chars()
+        .map(|character| if hostile(character) { '\u{fffd}' } else { character })
+        .collect()
 }
 
 fn mark(severity: Severity) -> &'static str {
@@ -194,5 +231,8 @@ fn mark(severity: Severity) -> &'static str {
 
 fn minute(moment: time::OffsetDateTime) -> String {
     let format = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
-    moment.to_offset(time::UtcOffset::UTC).format(format).unwrap_or_else(|_| moment.to_string())
+    moment
+        .to_offset(time::UtcOffset::UTC)
+        .format(format)
+        .unwrap_or_else(|_| moment.to_string())
 }
