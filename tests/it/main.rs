@@ -3,5 +3,6 @@
 mod expr;
 mod job;
 mod mapping;
+mod sim;
 mod stores;
 mod wire;
