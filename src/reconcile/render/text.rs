@@ -11,50 +11,53 @@ const SHOWN: usize = 60;
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let header = self.header();
-        let set = if header.link_set == "default" {
-            String::new()
-        } else {
-            format!(", link set {}", plain(&header.link_set))
-        };
-        writeln!(
-            f,
-            "Plan of job {}{set}, as of {}",
-            plain(&header.job),
-            minute(header.as_of)
-        )?;
+        write!(f, "{}", self.summary())?;
+        let shown = || self.entries().iter().filter(|entry| entry.runs() || explains_itself(entry));
+        if shown().next().is_some() {
+            writeln!(f, "Entries")?;
+            shown().try_for_each(|entry| write!(f, "{entry}"))?;
+            writeln!(f)?;
+        }
+        writeln!(f, "Digest {}", self.digest())
+    }
+}
+
+impl Plan {
+    /// What the plan does, how often, and what is in the way; without the entries one by one.
+    #[must_use]
+    pub fn summary(&self) -> impl fmt::Display + '_ {
+        Summary(self)
+    }
+}
+
+struct Summary<'a>(&'a Plan);
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let header = self.0.header();
+        let set = if header.link_set == "default" { String::new() } else { format!(", link set {}", plain(&header.link_set)) };
+        writeln!(f, "Plan of job {}{set}, as of {}", plain(&header.job), minute(header.as_of))?;
         for read in &header.reads {
             let state = match &read.completeness {
                 Some(Completeness::Complete) => "complete".to_owned(),
                 Some(Completeness::Partial { reason }) => format!("PARTIAL: {}", plain(reason.as_str())),
                 None => "looked up one by one".to_owned(),
             };
-            writeln!(
-                f,
-                "  read {}: {} {} objects, {state}",
-                plain(&read.store),
-                read.objects,
-                read.class
-            )?;
+            writeln!(f, "  read {}: {} {} objects, {state}", plain(&read.store), read.objects, read.class)?;
         }
         writeln!(f)?;
-        summary(f, self)?;
-        problems(f, self)?;
-        entries(f, self)?;
-        writeln!(f, "Digest {}", self.digest())
+        counts(f, self.0)?;
+        problems(f, self.0)
     }
 }
 
-fn summary(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
+fn counts(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
     if plan.is_converged() {
         writeln!(f, "Nothing to change.")?;
     }
     for action in Action::ALL {
-        let (runs, held): (Vec<&Entry>, Vec<&Entry>) = plan
-            .entries()
-            .iter()
-            .filter(|entry| entry.action == *action)
-            .partition(|entry| entry.runs());
+        let (runs, held): (Vec<&Entry>, Vec<&Entry>) =
+            plan.entries().iter().filter(|entry| entry.action == *action).partition(|entry| entry.runs());
         let shown = match action {
             Action::Report | Action::Exception | Action::Ignore => held.len(),
             _ => runs.len(),
@@ -70,20 +73,13 @@ fn summary(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
             writeln!(f, "  {:>7} {action}{note}", shown)?;
         }
     }
-    let found: Vec<String> = plan
-        .situations()
-        .iter()
-        .map(|(situation, count)| format!("{situation} {count}"))
-        .collect();
+    let found: Vec<String> =
+        plan.situations().iter().map(|(situation, count)| format!("{situation} {count}")).collect();
     if !found.is_empty() {
         writeln!(f, "  found: {}", found.join(", "))?;
     }
     if plan.owned_elsewhere() > 0 {
-        writeln!(
-            f,
-            "  {} belong to another job and are left alone",
-            plan.owned_elsewhere()
-        )?;
+        writeln!(f, "  {} belong to another job and are left alone", plan.owned_elsewhere())?;
     }
     writeln!(f)
 }
@@ -93,10 +89,7 @@ fn problems(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
     let mut kinds: BTreeMap<(std::cmp::Reverse<Severity>, String), Vec<&Entry>> = BTreeMap::new();
     for entry in plan.entries() {
         for problem in &entry.problems {
-            kinds
-                .entry((std::cmp::Reverse(problem.severity), heading(problem)))
-                .or_default()
-                .push(entry);
+            kinds.entry((std::cmp::Reverse(problem.severity), heading(problem))).or_default().push(entry);
         }
     }
     if kinds.is_empty() && plan.problems().is_empty() {
@@ -111,9 +104,7 @@ fn problems(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
             [entry] => writeln!(f, "  {} {heading}: {}", mark(severity.0), name(entry))?,
             several => {
                 writeln!(f, "  {} {heading} ({} entries)", mark(severity.0), several.len())?;
-                several
-                    .iter()
-                    .try_for_each(|entry| writeln!(f, "      {}", name(entry)))?;
+                several.iter().try_for_each(|entry| writeln!(f, "      {}", name(entry)))?;
             }
         }
     }
@@ -132,39 +123,27 @@ fn heading(problem: &Problem) -> String {
     format!("[{rule}] {at}{}", plain(message))
 }
 
-fn entries(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
-    let shown: Vec<&Entry> = plan
-        .entries()
-        .iter()
-        .filter(|entry| entry.runs() || explains_itself(entry))
-        .collect();
-    if shown.is_empty() {
-        return Ok(());
-    }
-    writeln!(f, "Entries")?;
-    for entry in shown {
-        let blocked = if entry.is_blocked() { " BLOCKED" } else { "" };
-        writeln!(f, "  {}{blocked} {} [{}]", entry.action, name(entry), entry.situation)?;
-        for change in &entry.changes {
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let blocked = if self.is_blocked() { " BLOCKED" } else { "" };
+        writeln!(f, "  {}{blocked} {} [{}]", self.action, name(self), self.situation)?;
+        for change in &self.changes {
             writeln!(f, "      {}", describe(change))?;
         }
-        for secret in &entry.secrets {
+        for secret in &self.secrets {
             writeln!(f, "      {} = (secret)   ← {}", secret.attribute, plain(&secret.rule))?;
         }
-        if let Some(until) = entry.until {
+        if let Some(until) = self.until {
             writeln!(f, "      waits until {}", minute(until))?;
         }
-        if let Some(evidence) = &entry.evidence {
-            writeln!(f, "      because {evidence}")?;
+        if let Some(evidence) = &self.evidence {
+            writeln!(f, "      because {}", plain(&evidence.to_string()))?;
         }
-        if let Some(reason) = &entry.reason {
+        if let Some(reason) = &self.reason {
             writeln!(f, "      {}", plain(reason))?;
         }
-        for edge in &entry.after {
-            writeln!(f, "      after {}", plain(&edge.entry.to_string()))?;
-        }
+        self.after.iter().try_for_each(|edge| writeln!(f, "      after {}", plain(&edge.entry.to_string())))
     }
-    writeln!(f)
 }
 
 /// Whether the entry says something that its problems, listed above, do not.
@@ -213,12 +192,9 @@ fn shorten(value: &Value) -> String {
 /// Text from outside without control characters: a name must not rewrite the reader's terminal.
 fn plain(text: &str) -> String {
     let hostile = |character: char| {
-        character.is_control()
-            || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        character.is_control() || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
-    text.chars()
-        .map(|character| if hostile(character) { '\u{fffd}' } else { character })
-        .collect()
+    text.chars().map(|character| if hostile(character) { '\u{fffd}' } else { character }).collect()
 }
 
 fn mark(severity: Severity) -> &'static str {
@@ -231,8 +207,5 @@ fn mark(severity: Severity) -> &'static str {
 
 fn minute(moment: time::OffsetDateTime) -> String {
     let format = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
-    moment
-        .to_offset(time::UtcOffset::UTC)
-        .format(format)
-        .unwrap_or_else(|_| moment.to_string())
+    moment.to_offset(time::UtcOffset::UTC).format(format).unwrap_or_else(|_| moment.to_string())
 }
