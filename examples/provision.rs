@@ -128,21 +128,14 @@ async fn provision(flags: Flags) -> Result<ExitCode> {
             eprintln!("note: column {header} is not recognised and left out");
         }
     }
-    let entra = Entra::builder(flags.connection.connection()?)
-        .transport(flags.connection.transport()?)
-        .connect()
-        .await?;
+    let entra = Entra::builder(flags.connection.connection()?).transport(flags.connection.transport()?).connect().await?;
     let job = finish(&flags, job, mapping.mapping, entra)?;
     let plan = match &flags.apply {
         Some(file) => Plan::from_json(&read(file)?)?,
         None => job.plan(run(&flags)).await?,
     };
-    let guards: Vec<Breach> = job
-        .breaches(&plan)
-        .await?
-        .into_iter()
-        .filter(|breach| !flags.lift.contains(&breach.guard))
-        .collect();
+    let guards: Vec<Breach> =
+        job.breaches(&plan).await?.into_iter().filter(|breach| !flags.lift.contains(&breach.guard)).collect();
     if let Some(file) = &flags.out {
         write_private(file, &plan.to_json())?;
     }
@@ -157,10 +150,7 @@ async fn provision(flags: Flags) -> Result<ExitCode> {
     if !guards.is_empty() {
         print_json(&flags, &plan, &guards, None);
         if !flags.json {
-            println!(
-                "Nothing was changed. Review the plan, and pass --lift {} if it is right.",
-                lifts(&guards)
-            );
+            println!("Nothing was changed. Review the plan, and pass --lift {} if it is right.", lifts(&guards));
         }
         return Ok(ExitCode::from(3));
     }
@@ -168,12 +158,7 @@ async fn provision(flags: Flags) -> Result<ExitCode> {
         println!("Nothing was changed.");
         return Ok(ExitCode::SUCCESS);
     }
-    let apply = flags
-        .lift
-        .iter()
-        .fold(Apply::new().wait(Duration::from_secs(90)), |apply, guard| {
-            apply.lift(*guard)
-        });
+    let apply = flags.lift.iter().fold(Apply::new().wait(Duration::from_secs(90)), |apply, guard| apply.lift(*guard));
     let report = job.apply(&plan, apply).await?;
     if let Some(file) = &flags.report {
         write_private(file, &to_json(&report))?;
@@ -195,10 +180,7 @@ fn source(flags: &Flags) -> Result<(HeaderMapping, JobBuilder)> {
     const NAME: &str = "people";
     let job = Job::builder("provision");
     if flags.users.extension().is_some_and(|extension| extension == "jsonl") {
-        let key = flags
-            .key
-            .clone()
-            .ok_or_else(|| Error::new(ErrorKind::Invalid, "JSON Lines need --key"))?;
+        let key = flags.key.clone().ok_or_else(|| Error::new(ErrorKind::Invalid, "JSON Lines need --key"))?;
         let source = JsonlSource::builder(&flags.users).key(key).name(NAME).build()?;
         return Ok((Mapping::from_headers(&first_members(&flags.users)?), job.source(source)));
     }
@@ -211,32 +193,19 @@ fn source(flags: &Flags) -> Result<(HeaderMapping, JobBuilder)> {
 }
 
 fn finish(flags: &Flags, mut job: JobBuilder, mapping: Mapping, entra: Entra) -> Result<Job> {
-    job = job
-        .target(entra)
-        .mapping(mapping)
-        .policy(Policy::outbound(preferences(flags)))
-        .observer(Progress::new(flags));
+    job = job.target(entra).mapping(mapping).policy(Policy::outbound(preferences(flags))).observer(Progress::new(flags));
     if let Some(domain) = &flags.domain {
         job = job.parameter("Domain", domain.as_str());
     }
     job = match &flags.passwords {
         Some(file) => job.passwords(PasswordFile::open(file)?),
         None if flags.no_create || flags.plan => job.passwords(NoPasswords),
-        None => {
-            return Err(Error::new(
-                ErrorKind::Invalid,
-                "say where initial passwords go with --passwords FILE, or pass --no-create",
-            ));
-        }
+        None => return Err(Error::new(ErrorKind::Invalid, "say where initial passwords go with --passwords FILE, or pass --no-create")),
     };
     // A look at the plan leaves nothing behind.
-    if flags.plan && !flags.state.exists() {
-        job.state(MemoryState::new())
-    } else {
-        job.state(RedbState::open(&flags.state)?)
-    }
-    .build()
-    .map_err(Error::from)
+    if flags.plan && !flags.state.exists() { job.state(MemoryState::new()) } else { job.state(RedbState::open(&flags.state)?) }
+        .build()
+        .map_err(Error::from)
 }
 
 fn preferences(flags: &Flags) -> Preferences {
@@ -272,11 +241,7 @@ fn preferences(flags: &Flags) -> Preferences {
 
 fn run(flags: &Flags) -> Run {
     let run = flags.only.as_ref().map_or_else(Run::full, |key| Run::one(key.as_str()));
-    if flags.allow.contains(&Allow::EmptySource) {
-        run.allow_empty_source()
-    } else {
-        run
-    }
+    if flags.allow.contains(&Allow::EmptySource) { run.allow_empty_source() } else { run }
 }
 
 /// Asks on a terminal; elsewhere --yes must have been given.
@@ -285,45 +250,29 @@ fn confirmed(flags: &Flags) -> Result<bool> {
         return Ok(true);
     }
     if !std::io::stdin().is_terminal() {
-        return Err(Error::new(
-            ErrorKind::Invalid,
-            "nobody to ask: pass --yes to apply, or --plan to look",
-        ));
+        return Err(Error::new(ErrorKind::Invalid, "nobody to ask: pass --yes to apply, or --plan to look"));
     }
     print!("Apply? [y/N] ");
-    std::io::stdout()
-        .flush()
-        .map_err(|error| file_error("cannot write to the terminal", Path::new("stdout"), error))?;
+    std::io::stdout().flush().map_err(|error| file_error("cannot write to the terminal", Path::new("stdout"), error))?;
     let mut answer = String::new();
-    std::io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .map_err(|error| file_error("cannot read the answer", Path::new("stdin"), error))?;
+    std::io::stdin().lock().read_line(&mut answer).map_err(|error| file_error("cannot read the answer", Path::new("stdin"), error))?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 fn planned(plan: &Plan) -> ExitCode {
-    ExitCode::from(
-        match (plan.is_converged(), plan.needs_attention() || is_partial(plan)) {
-            (false, _) => 2,
-            (true, true) => 4,
-            (true, false) => 0,
-        },
-    )
+    ExitCode::from(match (plan.is_converged(), plan.needs_attention() || is_partial(plan)) {
+        (false, _) => 2,
+        (true, true) => 4,
+        (true, false) => 0,
+    })
 }
 
 fn is_partial(plan: &Plan) -> bool {
-    plan.reads()
-        .iter()
-        .any(|read| read.completeness.as_ref().is_some_and(|end| !end.is_complete()))
+    plan.reads().iter().any(|read| read.completeness.as_ref().is_some_and(|end| !end.is_complete()))
 }
 
 fn lifts(guards: &[Breach]) -> String {
-    guards
-        .iter()
-        .map(|breach| breach.guard.as_str())
-        .collect::<Vec<_>>()
-        .join(",")
+    guards.iter().map(|breach| breach.guard.as_str()).collect::<Vec<_>>().join(",")
 }
 
 fn print_mapping(mapping: &HeaderMapping) {
@@ -354,9 +303,7 @@ fn first_members(file: &Path) -> Result<Vec<String>> {
         .lines()
         .next()
         .and_then(|line| serde_json::from_str(line).ok())
-        .ok_or_else(|| {
-            Error::new(ErrorKind::Invalid, "the first line is no JSON object").with_context("file", file.display())
-        })?;
+        .ok_or_else(|| Error::new(ErrorKind::Invalid, "the first line is no JSON object").with_context("file", file.display()))?;
     Ok(members.into_iter().map(|(name, _)| name).collect())
 }
 
@@ -375,9 +322,7 @@ fn write_private(file: &Path, text: &str) -> Result<()> {
 }
 
 fn file_error(message: &'static str, file: &Path, error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Invalid, message)
-        .with_context("file", file.display())
-        .with_source(error)
+    Error::new(ErrorKind::Invalid, message).with_context("file", file.display()).with_source(error)
 }
 
 /// Stands in where nobody is created.
@@ -387,10 +332,7 @@ struct NoPasswords;
 #[async_trait::async_trait]
 impl entrant::store::PasswordSink for NoPasswords {
     async fn prepare(&self, _: Vec<entrant::store::InitialPassword>) -> Result<Vec<entrant::secret::Secret>> {
-        Err(Error::new(
-            ErrorKind::Invalid,
-            "say where initial passwords go with --passwords FILE",
-        ))
+        Err(Error::new(ErrorKind::Invalid, "say where initial passwords go with --passwords FILE"))
     }
 
     async fn confirm(&self, _: Vec<(String, entrant::model::ObjectId)>) -> Result<()> {
@@ -405,11 +347,7 @@ struct Progress(ProgressBar);
 impl Progress {
     fn new(flags: &Flags) -> Self {
         let shown = !flags.json && std::io::stderr().is_terminal();
-        let bar = if shown {
-            ProgressBar::new(0)
-        } else {
-            ProgressBar::hidden()
-        };
+        let bar = if shown { ProgressBar::new(0) } else { ProgressBar::hidden() };
         let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}").expect("a template without faults");
         Self(bar.with_style(style))
     }

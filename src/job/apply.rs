@@ -62,10 +62,7 @@ impl Job {
     ///
     /// Whatever the state fails with.
     pub async fn breaches(&self, plan: &Plan) -> Result<Vec<Breach>> {
-        let recent = self
-            .ledger
-            .effects_since(&self.name, self.clock.now() - time::Duration::DAY)
-            .await?;
+        let recent = self.ledger.effects_since(&self.name, self.clock.now() - time::Duration::DAY).await?;
         Ok(breaches(plan, &self.guards, &recent))
     }
 
@@ -78,11 +75,8 @@ impl Job {
                 return Ok(lease);
             }
             if self.clock.now() >= deadline {
-                return Err(Error::new(
-                    ErrorKind::Leased,
-                    "another run is at work on this link set; wait for it to end",
-                )
-                .with_context("link set", &self.link_set));
+                return Err(Error::new(ErrorKind::Leased, "another run is at work on this link set; wait for it to end")
+                    .with_context("link set", &self.link_set));
             }
             self.clock.sleep(LEASE_POLL).await;
         }
@@ -108,11 +102,8 @@ impl Job {
         }
         match self.target.capabilities().writes {
             Access::Allowed => Ok(()),
-            Access::Refused(reason) => Err(Error::new(
-                ErrorKind::NotReady,
-                format!("nothing may be written: {reason}"),
-            )
-            .with_context("target", self.target.name())),
+            Access::Refused(reason) => Err(Error::new(ErrorKind::NotReady, format!("nothing may be written: {reason}"))
+                .with_context("target", self.target.name())),
         }
     }
 
@@ -127,25 +118,14 @@ impl Job {
         }
         let mut batch = Batch::new();
         self.ledger.put_link_set(&mut batch, tenant);
-        self.ledger
-            .forget_effects(&mut batch, &self.name, started - time::Duration::DAY)
-            .await?;
+        self.ledger.forget_effects(&mut batch, &self.name, started - time::Duration::DAY).await?;
         self.ledger.state().commit(&lease, batch).await?;
         self.recover(&lease).await?;
         let links = self.links_by_source().await?;
         let outcomes = vec![None; plan.entries().len()];
-        let mut progress = Progress {
-            job: self,
-            plan,
-            lease,
-            links,
-            outcomes,
-            targets: HashMap::new(),
-        };
+        let mut progress = Progress { job: self, plan, lease, links, outcomes, targets: HashMap::new() };
         let waves = waves(plan.entries());
-        self.tell(&Event::Applying {
-            entries: plan.entries().iter().filter(|entry| entry.runs()).count() as u64,
-        });
+        self.tell(&Event::Applying { entries: plan.entries().iter().filter(|entry| entry.runs()).count() as u64 });
         for wave in waves {
             for window in wave.entries.chunks(WINDOW) {
                 progress.renew().await?;
@@ -155,13 +135,7 @@ impl Job {
         for (at, entry) in plan.entries().iter().enumerate() {
             let outcome = progress.outcomes[at].take().unwrap_or_else(|| unrun(entry));
             let target = progress.targets.remove(&at).or_else(|| entry.target.clone());
-            let told = EntryReport {
-                key: entry.key.clone(),
-                situation: entry.situation,
-                action: entry.action,
-                target,
-                outcome,
-            };
+            let told = EntryReport { key: entry.key.clone(), situation: entry.situation, action: entry.action, target, outcome };
             if !entry.runs() {
                 self.tell(&Event::Entry(&told));
             }
@@ -172,10 +146,7 @@ impl Job {
     }
 
     fn status(&self, plan: &Plan, report: &Report) -> RunStatus {
-        let partial = plan
-            .reads()
-            .iter()
-            .any(|read| read.completeness.as_ref().is_some_and(|end| !end.is_complete()));
+        let partial = plan.reads().iter().any(|read| read.completeness.as_ref().is_some_and(|end| !end.is_complete()));
         let failed = [OutcomeKind::Failed, OutcomeKind::Blocked, OutcomeKind::Stale];
         if partial || report.outcome(OutcomeKind::Pending) > 0 {
             RunStatus::Incomplete
@@ -204,13 +175,9 @@ impl Job {
     }
 
     pub(super) fn ready(&self, key: &EntryKey) -> Result<&Ready> {
-        self.mappings
-            .iter()
-            .find(|ready| *ready.mapping.name() == key.mapping)
-            .ok_or_else(|| {
-                Error::new(ErrorKind::Stale, "the plan names a mapping that the job does not have")
-                    .with_context("mapping", &key.mapping)
-            })
+        self.mappings.iter().find(|ready| *ready.mapping.name() == key.mapping).ok_or_else(|| {
+            Error::new(ErrorKind::Stale, "the plan names a mapping that the job does not have").with_context("mapping", &key.mapping)
+        })
     }
 }
 
@@ -223,8 +190,7 @@ impl Progress<'_> {
         }
         let renewed = self.job.ledger.state().renew(&self.lease, self.job.lease).await?;
         self.lease = renewed.ok_or_else(|| {
-            Error::new(ErrorKind::Leased, "another run took over; this one stops")
-                .with_context("link set", &self.job.link_set)
+            Error::new(ErrorKind::Leased, "another run took over; this one stops").with_context("link set", &self.job.link_set)
         })?;
         Ok(())
     }
@@ -246,13 +212,7 @@ impl Progress<'_> {
         };
         let entry = self.entry(at);
         let target = self.targets.get(&at).or(entry.target.as_ref()).cloned();
-        let report = EntryReport {
-            key: entry.key.clone(),
-            situation: entry.situation,
-            action: entry.action,
-            target,
-            outcome: kept.clone(),
-        };
+        let report = EntryReport { key: entry.key.clone(), situation: entry.situation, action: entry.action, target, outcome: kept.clone() };
         self.job.tell(&Event::Entry(&report));
         self.outcomes[at] = Some(kept);
     }
@@ -274,23 +234,13 @@ impl Progress<'_> {
 
 /// The outcome of an entry that was not to be carried out.
 fn unrun(entry: &Entry) -> Outcome {
-    let problem = entry
-        .problems
-        .iter()
-        .max_by_key(|problem| problem.severity)
-        .map(ToString::to_string);
+    let problem = entry.problems.iter().max_by_key(|problem| problem.severity).map(ToString::to_string);
     match entry.action {
         Action::Exception => Outcome::Blocked {
-            reason: entry
-                .reason
-                .clone()
-                .or(problem)
-                .unwrap_or_else(|| format!("{} needs a person", entry.situation)),
+            reason: entry.reason.clone().or(problem).unwrap_or_else(|| format!("{} needs a person", entry.situation)),
         },
         Action::Wait => Outcome::Waiting,
-        _ if entry.is_blocked() => Outcome::Blocked {
-            reason: problem.unwrap_or_default(),
-        },
+        _ if entry.is_blocked() => Outcome::Blocked { reason: problem.unwrap_or_default() },
         _ => Outcome::Unchanged,
     }
 }

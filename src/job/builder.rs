@@ -56,10 +56,7 @@ impl Mapping {
     /// Gives the mapping a policy of its own, in place of the job's.
     #[must_use]
     pub fn policy(self, policy: Policy) -> JobMapping {
-        JobMapping {
-            mapping: self,
-            policy: Some(policy),
-        }
+        JobMapping { mapping: self, policy: Some(policy) }
     }
 }
 
@@ -217,48 +214,34 @@ impl JobBuilder {
             faults.push("it has no target; give it one with .target(…)".to_owned());
         }
         for (at, one) in ready.iter().enumerate() {
-            if ready[..at]
-                .iter()
-                .any(|other| other.mapping.name() == one.mapping.name())
-            {
-                faults.push(format!(
-                    "two mappings are named {}; name one with .named(…)",
-                    one.mapping.name()
-                ));
+            if ready[..at].iter().any(|other| other.mapping.name() == one.mapping.name()) {
+                faults.push(format!("two mappings are named {}; name one with .named(…)", one.mapping.name()));
             }
         }
         match (self.source, self.target, self.state) {
-            (Some(source), Some(target), Some(state)) if faults.is_empty() && source.name() != target.name() => {
-                Ok(Job {
-                    name: self.name,
-                    source,
-                    target,
-                    ledger: super::ledger::Ledger::new(state, &self.link_set),
-                    link_set: self.link_set,
-                    mappings: ready,
-                    passwords: self.passwords,
-                    observer: self.observer,
-                    guards: self.guards,
-                    parameters: self.parameters,
-                    clock: self.clock,
-                    lag: self.lag,
-                    settle: self.settle,
-                    lease: LEASE,
-                })
-            }
+            (Some(source), Some(target), Some(state)) if faults.is_empty() && source.name() != target.name() => Ok(Job {
+                name: self.name,
+                source,
+                target,
+                ledger: super::ledger::Ledger::new(state, &self.link_set),
+                link_set: self.link_set,
+                mappings: ready,
+                passwords: self.passwords,
+                observer: self.observer,
+                guards: self.guards,
+                parameters: self.parameters,
+                clock: self.clock,
+                lag: self.lag,
+                settle: self.settle,
+                lease: LEASE,
+            }),
             (source, target, _) => {
                 if let (Some(source), Some(target)) = (source, target)
                     && source.name() == target.name()
                 {
-                    faults.push(format!(
-                        "source and target are both named {}; links could not tell them apart",
-                        source.name()
-                    ));
+                    faults.push(format!("source and target are both named {}; links could not tell them apart", source.name()));
                 }
-                Err(JobError {
-                    name: self.name,
-                    faults,
-                })
+                Err(JobError { name: self.name, faults })
             }
         }
     }
@@ -275,22 +258,12 @@ impl JobBuilder {
             None => faults.push("it has no policy; give it one with .policy(…)".to_owned()),
             Some(policy) => faults.extend(policy.check().err().unwrap_or_default()),
         }
-        let absent_is_empty = self
-            .source
-            .as_ref()
-            .is_some_and(|source| source.capabilities().absent_is_empty);
-        let absent_means = if absent_is_empty {
-            AbsentMeans::Empty
-        } else {
-            AbsentMeans::Unknown
-        };
+        let absent_is_empty = self.source.as_ref().is_some_and(|source| source.capabilities().absent_is_empty);
+        let absent_means = if absent_is_empty { AbsentMeans::Empty } else { AbsentMeans::Unknown };
         match (mapping.compile(&schema, absent_means), policy) {
             (Ok(mapping), Some(policy)) => {
                 if mapping.generates_password().is_some() && self.passwords.is_none() {
-                    faults.push(
-                        "a mapping generates passwords, and there is nowhere to put them; say where with .passwords(…)"
-                            .to_owned(),
-                    );
+                    faults.push("a mapping generates passwords, and there is nowhere to put them; say where with .passwords(…)".to_owned());
                 }
                 if policy.preferences().creates() {
                     faults.extend(mapping.missing_required().iter().map(|name| {
@@ -300,15 +273,7 @@ impl JobBuilder {
                         )
                     }));
                 }
-                if faults.is_empty() {
-                    Ok(Ready {
-                        mapping,
-                        policy,
-                        schema,
-                    })
-                } else {
-                    Err(faults)
-                }
+                if faults.is_empty() { Ok(Ready { mapping, policy, schema }) } else { Err(faults) }
             }
             (Err(error), _) => {
                 faults.push(error.to_string());

@@ -89,10 +89,7 @@ struct Removal {
 
 impl Ledger {
     pub(super) fn new(state: Arc<dyn State>, set: &str) -> Self {
-        Self {
-            state,
-            set: set.to_owned(),
-        }
+        Self { state, set: set.to_owned() }
     }
 
     pub(super) fn state(&self) -> &Arc<dyn State> {
@@ -108,43 +105,32 @@ impl Ledger {
 
     /// Checks that the link set belongs to this tenant, or to none yet.
     pub(super) async fn check_tenant(&self, tenant: Option<&str>) -> Result<()> {
-        let Some(stored) = self.link_set().await? else {
-            return Ok(());
-        };
+        let Some(stored) = self.link_set().await? else { return Ok(()) };
         match (stored.tenant.as_deref(), tenant) {
-            (Some(own), Some(other)) if own != other => Err(Error::new(
-                ErrorKind::TenantChanged,
-                "the link set belongs to another tenant; use a link set for each",
-            )
-            .with_context("link set", &self.set)
-            .with_context("its tenant", own)
-            .with_context("connected to", other)),
+            (Some(own), Some(other)) if own != other => {
+                Err(Error::new(ErrorKind::TenantChanged, "the link set belongs to another tenant; use a link set for each")
+                    .with_context("link set", &self.set)
+                    .with_context("its tenant", own)
+                    .with_context("connected to", other))
+            }
             _ => Ok(()),
         }
     }
 
     async fn link_set(&self) -> Result<Option<LinkSet>> {
-        let Some(bytes) = self.state.get(Table::LinkSets, &self.key(&[])).await? else {
-            return Ok(None);
-        };
+        let Some(bytes) = self.state.get(Table::LinkSets, &self.key(&[])).await? else { return Ok(None) };
         let set: LinkSet = decode(Table::LinkSets, &bytes)?;
         if set.format != FORMAT {
-            return Err(Error::new(
-                ErrorKind::Store,
-                "the state was written by another version of this crate",
-            )
-            .with_context("format", set.format)
-            .with_context("expected", FORMAT));
+            return Err(Error::new(ErrorKind::Store, "the state was written by another version of this crate")
+                .with_context("format", set.format)
+                .with_context("expected", FORMAT));
         }
         Ok(Some(set))
     }
 
     /// Claims the link set for a tenant.
     pub(super) fn put_link_set(&self, batch: &mut Batch, tenant: Option<&str>) {
-        let set = LinkSet {
-            format: FORMAT,
-            tenant: tenant.map(str::to_owned),
-        };
+        let set = LinkSet { format: FORMAT, tenant: tenant.map(str::to_owned) };
         batch.put(Table::LinkSets, self.key(&[]), encode(&set));
     }
 
@@ -164,11 +150,7 @@ impl Ledger {
     pub(super) fn put_link(&self, batch: &mut Batch, link: &Link) {
         let [first, second] = &link.ends;
         let at = String::from_utf8_lossy(&self.end_key(first)).into_owned();
-        batch.put(
-            Table::Links,
-            self.end_key(first),
-            encode(&StoredLink::Link(link.clone())),
-        );
+        batch.put(Table::Links, self.end_key(first), encode(&StoredLink::Link(link.clone())));
         batch.put(Table::Links, self.end_key(second), encode(&StoredLink::At(at)));
     }
 
@@ -186,10 +168,7 @@ impl Ledger {
 
     pub(super) async fn intents(&self, job: &str) -> Result<Vec<Intent>> {
         let stored = self.state.scan(Table::Journal, &self.prefix(&[job]));
-        stored
-            .and_then(|(_, bytes)| async move { decode(Table::Journal, &bytes) })
-            .try_collect()
-            .await
+        stored.and_then(|(_, bytes)| async move { decode(Table::Journal, &bytes) }).try_collect().await
     }
 
     pub(super) fn put_intent(&self, batch: &mut Batch, job: &str, intent: &Intent) {
@@ -221,28 +200,11 @@ impl Ledger {
     }
 
     /// Notes what an entry did. One row an entry and kind, so that noting it twice counts once.
-    pub(super) fn put_effects(
-        &self,
-        batch: &mut Batch,
-        job: &str,
-        entry: &EntryKey,
-        plan: &str,
-        effects: &Effects,
-        at: OffsetDateTime,
-    ) {
+    pub(super) fn put_effects(&self, batch: &mut Batch, job: &str, entry: &EntryKey, plan: &str, effects: &Effects, at: OffsetDateTime) {
         let entry = serde_json::to_string(entry).expect("a key has only text");
         for ((class, guard), count) in effects {
-            let removal = Removal {
-                class: class.clone(),
-                guard: *guard,
-                count: *count,
-                at,
-            };
-            batch.put(
-                Table::Removals,
-                self.key(&[job, plan, guard.as_str(), &entry]),
-                encode(&removal),
-            );
+            let removal = Removal { class: class.clone(), guard: *guard, count: *count, at };
+            batch.put(Table::Removals, self.key(&[job, plan, guard.as_str(), &entry]), encode(&removal));
         }
     }
 
@@ -280,11 +242,8 @@ fn encode<T: Serialize>(value: &T) -> Vec<u8> {
 
 fn decode<T: for<'a> Deserialize<'a>>(table: Table, bytes: &[u8]) -> Result<T> {
     serde_json::from_slice(bytes).map_err(|error| {
-        Error::new(
-            ErrorKind::Store,
-            "the state holds something that cannot be read: damaged, or of another version",
-        )
-        .with_context("table", table.as_str())
-        .with_source(error)
+        Error::new(ErrorKind::Store, "the state holds something that cannot be read: damaged, or of another version")
+            .with_context("table", table.as_str())
+            .with_source(error)
     })
 }

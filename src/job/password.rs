@@ -6,12 +6,7 @@ use crate::secret::Secret;
 /// How many characters a generated password has.
 const LENGTH: usize = 20;
 /// Without those that look alike in print.
-const CLASSES: [&[u8]; 4] = [
-    b"ABCDEFGHJKLMNPQRSTUVWXYZ",
-    b"abcdefghijkmnopqrstuvwxyz",
-    b"23456789",
-    b"!#%*+-=?@_",
-];
+const CLASSES: [&[u8]; 4] = [b"ABCDEFGHJKLMNPQRSTUVWXYZ", b"abcdefghijkmnopqrstuvwxyz", b"23456789", b"!#%*+-=?@_"];
 
 /// A password of 20 characters with all four classes, from the operating system's random source (about 118 bits).
 pub(super) fn generate() -> Result<Secret> {
@@ -23,10 +18,7 @@ pub(super) fn generate() -> Result<Secret> {
             password.push(char::from(all[below(all.len())?]));
         }
         let password = Secret::new(password);
-        if CLASSES
-            .iter()
-            .all(|class| password.expose().bytes().any(|byte| class.contains(&byte)))
-        {
+        if CLASSES.iter().all(|class| password.expose().bytes().any(|byte| class.contains(&byte))) {
             return Ok(password);
         }
     }
@@ -38,11 +30,7 @@ fn below(limit: usize) -> Result<usize> {
     let fair = 256 / limit * limit;
     loop {
         getrandom::fill(&mut byte).map_err(|error| {
-            Error::new(
-                ErrorKind::Store,
-                "the operating system gives no random numbers for passwords",
-            )
-            .with_source(error)
+            Error::new(ErrorKind::Store, "the operating system gives no random numbers for passwords").with_source(error)
         })?;
         if usize::from(byte[0]) < fair {
             return Ok(usize::from(byte[0]) % limit);

@@ -13,8 +13,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Context;
 use crate::model::{Anchor, Class, Completeness, Name, ObjectId, Record, Value, comparison_key};
 use crate::reconcile::{
-    Abilities, Answer, Answers, Constraints, Extent, Header, InDoubt, Inputs, LinkIndex, Plan, Planner, Questions,
-    Side, SideRead, schema_drift,
+    Abilities, Answer, Answers, Constraints, Extent, Header, InDoubt, Inputs, LinkIndex, Plan, Planner, Questions, Side,
+    SideRead, schema_drift,
 };
 use crate::store::{GetSupport, Lookup, Query, Read, Source};
 
@@ -111,15 +111,7 @@ impl Job {
             && inputs.abilities.source_get
         {
             let id = ObjectId::new(inputs.mapping.source_class().clone(), id.clone());
-            first = self
-                .answer(
-                    &inputs,
-                    Questions {
-                        sources: BTreeSet::from([id]),
-                        ..Questions::default()
-                    },
-                )
-                .await;
+            first = self.answer(&inputs, Questions { sources: BTreeSet::from([id]), ..Questions::default() }).await;
         }
         let extent = if whole { Extent::Whole } else { Extent::Only };
         let mut planner = Planner::new(inputs, extent, source, target);
@@ -137,10 +129,7 @@ impl Job {
                 Err(questions) => planner.answer(self.answer(&inputs, questions).await),
             }
         }
-        Err(Error::new(
-            ErrorKind::Protocol,
-            "planning asks without end: a store gives answers that change from call to call",
-        ))
+        Err(Error::new(ErrorKind::Protocol, "planning asks without end: a store gives answers that change from call to call"))
     }
 
     async fn read_source(&self, run: &Run, inputs: &Inputs<'_>) -> Side {
@@ -161,10 +150,7 @@ impl Job {
         let mut side = self.read(&*self.source, &query).await;
         side.records.retain(|record| {
             wanted.as_ref().is_none_or(|id| record.id == *id)
-                && run
-                    .filter
-                    .as_ref()
-                    .is_none_or(|filter| filter.matches(&record.attributes))
+                && run.filter.as_ref().is_none_or(|filter| filter.matches(&record.attributes))
         });
         side
     }
@@ -192,16 +178,8 @@ impl Job {
                 }
                 Some(Ok(Read::Deleted(_))) => {}
                 Some(Ok(Read::End { completeness: end, .. })) => completeness = Some(end),
-                Some(Err(error)) => {
-                    completeness = Some(Completeness::Partial {
-                        reason: error.to_chain(),
-                    })
-                }
-                None => {
-                    completeness = Some(Completeness::Partial {
-                        reason: "the read stopped without an end mark".to_owned(),
-                    })
-                }
+                Some(Err(error)) => completeness = Some(Completeness::Partial { reason: error.to_chain() }),
+                None => completeness = Some(Completeness::Partial { reason: "the read stopped without an end mark".to_owned() }),
             }
         }
         self.tell_read(store.name(), &query.class, records.len());
@@ -209,11 +187,7 @@ impl Job {
     }
 
     fn tell_read(&self, store: &str, class: &Class, objects: usize) {
-        self.tell(&Event::Reading {
-            store,
-            class,
-            objects: objects as u64,
-        });
+        self.tell(&Event::Reading { store, class, objects: objects as u64 });
     }
 
     // Questions and answers.
@@ -252,11 +226,7 @@ impl Job {
         };
         let answer = |anchor: &Anchor| {
             found.as_ref().map_err(Clone::clone).map(|records| {
-                records
-                    .iter()
-                    .filter(|record| leads_to(anchor, record))
-                    .cloned()
-                    .collect::<Vec<_>>()
+                records.iter().filter(|record| leads_to(anchor, record)).cloned().collect::<Vec<_>>()
             })
         };
         anchors.iter().map(|anchor| (anchor.clone(), answer(anchor))).collect()
@@ -264,24 +234,13 @@ impl Job {
 
     async fn find(&self, inputs: &Inputs<'_>, name: &Name, values: &[Value]) -> HashMap<(Name, Value), Answer> {
         let class = inputs.mapping.target_class();
-        let found = self
-            .target
-            .find(class, name, values)
-            .await
-            .map_err(|error| error.to_chain());
+        let found = self.target.find(class, name, values).await.map_err(|error| error.to_chain());
         let answer = |value: &Value| {
             found.as_ref().map_err(Clone::clone).map(|records| {
-                records
-                    .iter()
-                    .filter(|record| holds(inputs, record, name, value))
-                    .cloned()
-                    .collect::<Vec<_>>()
+                records.iter().filter(|record| holds(inputs, record, name, value)).cloned().collect::<Vec<_>>()
             })
         };
-        values
-            .iter()
-            .map(|value| ((name.clone(), value.clone()), answer(value)))
-            .collect()
+        values.iter().map(|value| ((name.clone(), value.clone()), answer(value))).collect()
     }
 
     // What planning goes by.
@@ -328,12 +287,7 @@ impl Job {
 pub(super) async fn lookup<S: Source + ?Sized>(store: &S, ids: &[ObjectId]) -> HashMap<ObjectId, Answer> {
     let found = match store.get(ids).await {
         Ok(found) if found.len() == ids.len() => Ok(found),
-        Ok(found) => Err(format!(
-            "{} answered {} of {} ids",
-            store.name(),
-            found.len(),
-            ids.len()
-        )),
+        Ok(found) => Err(format!("{} answered {} of {} ids", store.name(), found.len(), ids.len())),
         Err(error) => Err(error.to_chain()),
     };
     match found {
@@ -362,26 +316,15 @@ pub(super) fn select(inputs: &Inputs<'_>) -> Vec<Name> {
         .filter(|name| schema.get(name).is_some_and(|attribute| attribute.is_readable()))
         .cloned()
         .collect();
-    names.extend(
-        [&schema.status, &schema.created_at, &schema.label]
-            .into_iter()
-            .flatten()
-            .cloned(),
-    );
+    names.extend([&schema.status, &schema.created_at, &schema.label].into_iter().flatten().cloned());
     let scope = inputs.mapping.target_scope().or(schema.default_scope.as_ref());
-    names.extend(
-        scope
-            .into_iter()
-            .flat_map(|scope| scope.attributes().into_iter().cloned()),
-    );
+    names.extend(scope.into_iter().flat_map(|scope| scope.attributes().into_iter().cloned()));
     names.extend(inputs.constraints.reads());
     names.into_iter().collect()
 }
 
 fn holds(inputs: &Inputs<'_>, record: &Record, name: &Name, value: &Value) -> bool {
-    let (Some(schema), Some(own)) = (inputs.schema.get(name), record.get(name)) else {
-        return false;
-    };
+    let (Some(schema), Some(own)) = (inputs.schema.get(name), record.get(name)) else { return false };
     let key = comparison_key(schema, value);
     key.is_some() && own.as_slice().iter().any(|own| comparison_key(schema, own) == key)
 }

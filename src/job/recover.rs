@@ -28,15 +28,10 @@ impl Job {
         let intents = self.ledger.intents(&self.name).await?;
         let ids: Vec<ObjectId> = intents.iter().filter_map(|intent| intent.target.clone()).collect();
         let can_get = self.target.capabilities().get != GetSupport::Unsupported;
-        let records = if ids.is_empty() || !can_get {
-            HashMap::new()
-        } else {
-            lookup(&*self.target, &ids).await
-        };
+        let records = if ids.is_empty() || !can_get { HashMap::new() } else { lookup(&*self.target, &ids).await };
         for intent in intents {
             let settled = if intent.action == Action::Create {
-                self.recover_create(&intent, &mut links, &mut batch, &mut created)
-                    .await?
+                self.recover_create(&intent, &mut links, &mut batch, &mut created).await?
             } else {
                 self.recover_other(&intent, &records, &mut links, &mut batch)
             };
@@ -69,39 +64,26 @@ impl Job {
     ) -> Result<bool> {
         let now = self.clock.now();
         let Some(source) = &intent.source else { return Ok(true) };
-        if links
-            .get(source)
-            .and_then(|link| link.end(self.target.name()))
-            .is_some_and(|end| end.deleted_at.is_none())
-        {
+        if links.get(source).and_then(|link| link.end(self.target.name())).is_some_and(|end| end.deleted_at.is_none()) {
             return Ok(true);
         }
         let Some(id) = self.find_created(intent).await? else {
             // It may not show yet; a create that is repeated takes the intent's place.
             return Ok(now - intent.at > self.lag);
         };
-        if links
-            .values()
-            .any(|link| link.end(self.target.name()).is_some_and(|end| end.object == id))
-        {
+        if links.values().any(|link| link.end(self.target.name()).is_some_and(|end| end.object == id)) {
             return Ok(true);
         }
         let mut end = LinkEnd::new(self.target.name(), id.clone(), LinkOrigin::Created, now).owned_by(&self.name);
         end.disabled_by_us = intent.disables;
         end.written = intent.written.iter().cloned().collect();
-        let link = Link::new(
-            LinkEnd::new(self.source.name(), source.clone(), LinkOrigin::Adopted, now),
-            end,
-        );
+        let link = Link::new(LinkEnd::new(self.source.name(), source.clone(), LinkOrigin::Adopted, now), end);
         if let Some(tombstone) = links.remove(source) {
             self.ledger.remove_link(batch, &tombstone);
         }
         self.ledger.put_link(batch, &link);
         links.insert(source.clone(), link);
-        if self
-            .ready(&intent.key)
-            .is_ok_and(|ready| ready.mapping.generates_password().is_some())
-        {
+        if self.ready(&intent.key).is_ok_and(|ready| ready.mapping.generates_password().is_some()) {
             created.push((password_key(&self.name, &intent.key), id));
         }
         Ok(true)
@@ -119,24 +101,12 @@ impl Job {
             // Nobody can say; the next plan reads what is there and goes by that.
             return !records.values().any(|answer| answer.is_err());
         };
-        let status = self
-            .ready(&intent.key)
-            .ok()
-            .and_then(|ready| ready.schema.status.clone());
+        let status = self.ready(&intent.key).ok().and_then(|ready| ready.schema.status.clone());
         let is_off = |record: &Record| {
-            status
-                .as_ref()
-                .and_then(|status| record.get(status))
-                .and_then(Value::as_bool)
-                == Some(false)
+            status.as_ref().and_then(|status| record.get(status)).and_then(Value::as_bool) == Some(false)
         };
-        let Some(link) = intent.source.as_ref().and_then(|source| links.get_mut(source)) else {
-            return true;
-        };
-        let Some(end) = link
-            .end_mut(self.target.name())
-            .filter(|end| Some(&end.object) == intent.target.as_ref())
-        else {
+        let Some(link) = intent.source.as_ref().and_then(|source| links.get_mut(source)) else { return true };
+        let Some(end) = link.end_mut(self.target.name()).filter(|end| Some(&end.object) == intent.target.as_ref()) else {
             return true;
         };
         match found.first() {
@@ -156,16 +126,8 @@ impl Job {
     pub(super) async fn find_created(&self, intent: &Intent) -> Result<Option<ObjectId>> {
         let ready = self.ready(&intent.key)?;
         let capabilities = self.target.capabilities();
-        let unique = |name: &Name| {
-            ready
-                .schema
-                .get(name)
-                .is_some_and(|attribute| attribute.unique_in.is_some())
-        };
-        let sharpest = intent
-            .anchors
-            .iter()
-            .max_by_key(|(name, value)| (unique(name), !value.is_blank()));
+        let unique = |name: &Name| ready.schema.get(name).is_some_and(|attribute| attribute.unique_in.is_some());
+        let sharpest = intent.anchors.iter().max_by_key(|(name, value)| (unique(name), !value.is_blank()));
         let Some((name, value)) = sharpest else { return Ok(None) };
         let class = ready.mapping.target_class();
         let records = if capabilities.find {
@@ -177,12 +139,8 @@ impl Job {
             }
             records
         };
-        let Some(doubt) = intent.in_doubt() else {
-            return Ok(None);
-        };
-        let mut made = records
-            .iter()
-            .filter(|record| is_made_by(&ready.schema, record, &doubt));
+        let Some(doubt) = intent.in_doubt() else { return Ok(None) };
+        let mut made = records.iter().filter(|record| is_made_by(&ready.schema, record, &doubt));
         match (made.next(), made.next()) {
             (Some(record), None) => Ok(Some(record.id.clone())),
             _ => Ok(None),
@@ -204,24 +162,12 @@ impl Progress<'_> {
         let sources: Vec<ObjectId> = risky.iter().filter_map(|at| self.entry(*at).source.clone()).collect();
         let sources = self.reread_source(&sources).await;
         let can_get = self.job.target.capabilities().get != GetSupport::Unsupported;
-        let targets: Vec<ObjectId> = risky
-            .iter()
-            .filter_map(|at| self.entry(*at).target.clone())
-            .filter(|_| can_get)
-            .collect();
-        let targets = if targets.is_empty() {
-            HashMap::new()
-        } else {
-            lookup(&*self.job.target, &targets).await
-        };
+        let targets: Vec<ObjectId> = risky.iter().filter_map(|at| self.entry(*at).target.clone()).filter(|_| can_get).collect();
+        let targets = if targets.is_empty() { HashMap::new() } else { lookup(&*self.job.target, &targets).await };
         let context = self.context().await?;
         let mut kept = Vec::with_capacity(open.len());
         for at in open {
-            let outcome = if risky.contains(&at) {
-                self.changed_since(at, &sources, &targets, &context)?
-            } else {
-                None
-            };
+            let outcome = if risky.contains(&at) { self.changed_since(at, &sources, &targets, &context)? } else { None };
             match outcome {
                 Some(outcome) => self.settle(at, outcome),
                 None => kept.push(at),
@@ -243,20 +189,14 @@ impl Progress<'_> {
         if let Some(reason) = self.source_changed(entry, sources, context)? {
             return stale(reason);
         }
-        let Some(answer) = entry.target.as_ref().and_then(|id| targets.get(id)) else {
-            return Ok(None);
-        };
+        let Some(answer) = entry.target.as_ref().and_then(|id| targets.get(id)) else { return Ok(None) };
         let records = match answer {
             Ok(records) => records,
             Err(reason) => return stale(format!("the target could not be read again: {reason}")),
         };
         let Some(record) = records.first() else {
             // A young account may not show yet: the write itself will tell.
-            let young = entry
-                .source
-                .as_ref()
-                .and_then(|source| self.links.get(source))
-                .and_then(|link| link.end(self.job.target.name()));
+            let young = entry.source.as_ref().and_then(|source| self.links.get(source)).and_then(|link| link.end(self.job.target.name()));
             let young = young.is_some_and(|end| self.now() - end.since < self.job.lag);
             return match entry.action {
                 Action::Delete | Action::Disable | Action::Update if young => Ok(None),
@@ -275,15 +215,8 @@ impl Progress<'_> {
         Ok(None)
     }
 
-    fn source_changed(
-        &self,
-        entry: &Entry,
-        sources: &HashMap<ObjectId, Answer>,
-        context: &Context,
-    ) -> Result<Option<String>> {
-        let (Some(evidence), Some(source)) = (&entry.evidence, &entry.source) else {
-            return Ok(None);
-        };
+    fn source_changed(&self, entry: &Entry, sources: &HashMap<ObjectId, Answer>, context: &Context) -> Result<Option<String>> {
+        let (Some(evidence), Some(source)) = (&entry.evidence, &entry.source) else { return Ok(None) };
         let records = match sources.get(source) {
             Some(Ok(records)) => records,
             Some(Err(reason)) => return Ok(Some(format!("the source could not be read again: {reason}"))),

@@ -190,10 +190,7 @@ impl fmt::Display for OutcomeKind {
 impl Report {
     pub(super) fn new(plan: &Plan, started: OffsetDateTime) -> Self {
         let warned = |entry: &&crate::reconcile::Entry| {
-            entry
-                .problems
-                .iter()
-                .any(|problem| problem.severity == Severity::Warning)
+            entry.problems.iter().any(|problem| problem.severity == Severity::Warning)
         };
         Self {
             job: plan.job().to_owned(),
@@ -211,16 +208,12 @@ impl Report {
 
     pub(super) fn add(&mut self, entry: &EntryReport) {
         let (situation, action, outcome) = (entry.situation, entry.action, entry.outcome.kind());
-        let same =
-            |count: &&mut OutcomeCount| (count.situation, count.action, count.outcome) == (situation, action, outcome);
+        let same = |count: &&mut OutcomeCount| {
+            (count.situation, count.action, count.outcome) == (situation, action, outcome)
+        };
         match self.outcomes.iter_mut().find(same) {
             Some(count) => count.count += 1,
-            None => self.outcomes.push(OutcomeCount {
-                situation,
-                action,
-                outcome,
-                count: 1,
-            }),
+            None => self.outcomes.push(OutcomeCount { situation, action, outcome, count: 1 }),
         }
         if entry.outcome.reason().is_none() {
             return;
@@ -245,21 +238,14 @@ impl Report {
     }
 
     fn sum(&self, wanted: impl Fn(&OutcomeCount) -> bool) -> u64 {
-        self.outcomes
-            .iter()
-            .filter(|count| wanted(count))
-            .map(|count| count.count)
-            .sum()
+        self.outcomes.iter().filter(|count| wanted(count)).map(|count| count.count).sum()
     }
 
     /// The situations as people roll them up: what was found, not what was done about it.
     #[must_use]
     pub fn buckets(&self) -> Buckets {
         let count = |situations: &[Situation]| {
-            situations
-                .iter()
-                .map(|situation| self.situations.get(situation).copied().unwrap_or(0))
-                .sum()
+            situations.iter().map(|situation| self.situations.get(situation).copied().unwrap_or(0)).sum()
         };
         use Situation as S;
         Buckets {
@@ -276,10 +262,7 @@ impl Report {
     #[must_use]
     pub fn sync_status(&self) -> SyncStatus {
         let failed = self.sum(|count| {
-            matches!(
-                count.outcome,
-                OutcomeKind::Failed | OutcomeKind::Blocked | OutcomeKind::Stale
-            )
+            matches!(count.outcome, OutcomeKind::Failed | OutcomeKind::Blocked | OutcomeKind::Stale)
         });
         let success = self.outcome(OutcomeKind::Applied);
         SyncStatus {
@@ -294,12 +277,7 @@ impl Report {
     /// The situations, one a line.
     #[must_use]
     pub fn by_situation(&self) -> impl fmt::Display + '_ {
-        Lines(
-            self.situations
-                .iter()
-                .map(|(situation, count)| format!("{count:>7} {situation}"))
-                .collect(),
-        )
+        Lines(self.situations.iter().map(|(situation, count)| format!("{count:>7} {situation}")).collect())
     }
 }
 
@@ -352,21 +330,11 @@ impl fmt::Display for Report {
         }
         let mut counts = self.outcomes.clone();
         counts.sort_by_key(|count| (count.action, count.outcome, count.situation));
-        for OutcomeCount {
-            situation,
-            action,
-            outcome,
-            count,
-        } in &counts
-        {
+        for OutcomeCount { situation, action, outcome, count } in &counts {
             writeln!(f, "  {count:>7} {action} {outcome} [{situation}]")?;
         }
         if self.warnings > 0 {
-            writeln!(
-                f,
-                "  {:>7} entries left something optional out (see the plan)",
-                self.warnings
-            )?;
+            writeln!(f, "  {:>7} entries left something optional out (see the plan)", self.warnings)?;
         }
         let tried = |entry: &&EntryReport| !matches!(entry.outcome, Outcome::Blocked { .. });
         for entry in self.troubles.iter().filter(tried) {
@@ -381,9 +349,8 @@ struct Lines(Vec<String>);
 
 impl fmt::Display for Lines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .iter()
-            .enumerate()
-            .try_for_each(|(index, line)| write!(f, "{}{line}", if index == 0 { "" } else { "\n" }))
+        self.0.iter().enumerate().try_for_each(|(index, line)| {
+            write!(f, "{}{line}", if index == 0 { "" } else { "\n" })
+        })
     }
 }

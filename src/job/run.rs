@@ -26,21 +26,13 @@ impl Run {
     /// All objects of both sides: the run that finds who is gone.
     #[must_use]
     pub fn full() -> Self {
-        Self {
-            extent: Extent::Full,
-            filter: None,
-            allow_empty: false,
-        }
+        Self { extent: Extent::Full, filter: None, allow_empty: false }
     }
 
     /// One source object, by its id.
     #[must_use]
     pub fn one(id: impl Into<Arc<str>>) -> Self {
-        Self {
-            extent: Extent::One(id.into()),
-            filter: None,
-            allow_empty: false,
-        }
+        Self { extent: Extent::One(id.into()), filter: None, allow_empty: false }
     }
 
     /// Only source objects for which this holds; all others are left untouched, also those that are gone.
@@ -83,11 +75,7 @@ pub struct Apply {
 
 impl Default for Apply {
     fn default() -> Self {
-        Self {
-            lifted: BTreeSet::new(),
-            max_age: days(7),
-            wait: Duration::ZERO,
-        }
+        Self { lifted: BTreeSet::new(), max_age: days(7), wait: Duration::ZERO }
     }
 }
 

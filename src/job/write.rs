@@ -9,8 +9,12 @@ use super::apply::Progress;
 use super::ledger::Intent;
 use super::{Outcome, password};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Attributes, Change, ChangeId, Mutability, Name, ObjectId, Operation, Schema, Value, Written};
-use crate::reconcile::{Action, Effects, Entry, Guard, Link, LinkEnd, LinkNote, LinkOrigin, Part, write_only_digest};
+use crate::model::{
+    Attributes, Change, ChangeId, Mutability, Name, ObjectId, Operation, Schema, Value, Written,
+};
+use crate::reconcile::{
+    Action, Effects, Entry, Guard, Link, LinkEnd, LinkNote, LinkOrigin, Part, write_only_digest,
+};
 use crate::secret::Secret;
 use crate::store::{Batch, InitialPassword, Source};
 
@@ -34,10 +38,7 @@ impl Progress<'_> {
     pub(super) async fn window(&mut self, window: &[usize], part: Part) -> Result<()> {
         let mut open = Vec::new();
         for &at in window {
-            let refused = self
-                .held_up(at)
-                .map(|reason| Outcome::Blocked { reason })
-                .or_else(|| self.refused(at));
+            let refused = self.held_up(at).map(|reason| Outcome::Blocked { reason }).or_else(|| self.refused(at));
             match refused {
                 Some(outcome) => self.settle(at, outcome),
                 None => open.push(at),
@@ -57,21 +58,14 @@ impl Progress<'_> {
     /// Why an entry cannot be carried out, or need not be, given the links as they are now.
     fn refused(&mut self, at: usize) -> Option<Outcome> {
         let entry = self.entry(at);
-        let stale = |reason: &str| {
-            Some(Outcome::Stale {
-                reason: reason.to_owned(),
-            })
-        };
+        let stale = |reason: &str| Some(Outcome::Stale { reason: reason.to_owned() });
         let source = entry.source.as_ref()?;
         let link = self.links.get(source);
         let end = link.and_then(|link| link.end(self.job.target.name()));
         let ours = |end: &&LinkEnd| Some(&end.object) == entry.target.as_ref() && end.deleted_at.is_none();
         match entry.action {
             Action::Create => {
-                let target = end
-                    .filter(|end| end.deleted_at.is_none() && Some(&end.object) != entry.target.as_ref())?
-                    .object
-                    .clone();
+                let target = end.filter(|end| end.deleted_at.is_none() && Some(&end.object) != entry.target.as_ref())?.object.clone();
                 // Missing is recreated: the link then is to the account that is gone.
                 if entry.situation == crate::reconcile::Situation::Missing && self.plan_linked_to(at, &target) {
                     return None;
@@ -111,40 +105,23 @@ impl Progress<'_> {
         let entry = self.entry(at);
         let schema = &self.job.ready(&entry.key)?.schema;
         let alone = entry.changes.len() == 1 || entry.action == Action::Create;
-        let changes = || {
-            entry
-                .changes
-                .iter()
-                .filter(|change| Self::is_part(part, change.status, alone))
-        };
-        let attributes: Attributes = changes()
-            .map(|change| (change.attribute.clone(), change.new.clone()))
-            .collect();
+        let changes = || entry.changes.iter().filter(|change| Self::is_part(part, change.status, alone));
+        let attributes: Attributes = changes().map(|change| (change.attribute.clone(), change.new.clone())).collect();
         let id = || {
             entry.target.clone().ok_or_else(|| {
                 Error::new(ErrorKind::Stale, "the plan has an entry without a target").with_context("entry", &entry.key)
             })
         };
         let operation = match entry.action {
-            Action::Create => Some(Operation::Create {
-                class: entry.class.clone(),
-                attributes,
-                secrets: BTreeMap::new(),
-            }),
+            Action::Create => {
+                Some(Operation::Create { class: entry.class.clone(), attributes, secrets: BTreeMap::new() })
+            }
             Action::Delete => Some(Operation::Delete { id: id()? }),
             Action::Restore => Some(Operation::Restore { id: id()? }),
             _ if attributes.is_empty() => None,
-            _ => Some(Operation::Update {
-                id: id()?,
-                attributes,
-                secrets: BTreeMap::new(),
-            }),
+            _ => Some(Operation::Update { id: id()?, attributes, secrets: BTreeMap::new() }),
         };
-        let anchors = if entry.action == Action::Create {
-            self.anchors(entry, schema)?
-        } else {
-            Vec::new()
-        };
+        let anchors = if entry.action == Action::Create { self.anchors(entry, schema)? } else { Vec::new() };
         let source = entry.source.clone();
         let written = changes()
             .filter(|change| is_write_only(schema, &change.attribute))
@@ -165,27 +142,18 @@ impl Progress<'_> {
             anchors,
             written,
         };
-        Ok(Work {
-            at,
-            part,
-            operation,
-            intent,
-        })
+        Ok(Work { at, part, operation, intent })
     }
 
     /// What tells the object that is made from all others: its matching and unique values.
     fn anchors(&self, entry: &Entry, schema: &Schema) -> Result<Vec<(Name, Value)>> {
         let matching = self.job.ready(&entry.key)?.mapping.matching();
         let tells = |name: &Name| {
-            schema
-                .get(name)
-                .is_some_and(|attribute| attribute.unique_in.is_some() && attribute.is_readable())
+            schema.get(name).is_some_and(|attribute| attribute.unique_in.is_some() && attribute.is_readable())
                 || matching.contains(name)
         };
         let pairs = entry.changes.iter().filter(|change| tells(&change.attribute));
-        Ok(pairs
-            .map(|change| (change.attribute.clone(), change.new.clone()))
-            .collect())
+        Ok(pairs.map(|change| (change.attribute.clone(), change.new.clone())).collect())
     }
 
     // Passwords and other secrets.
@@ -196,31 +164,18 @@ impl Progress<'_> {
         let mut wanted = Vec::new();
         let mut passwords = Vec::new();
         for (position, work) in works.iter().enumerate() {
-            let Some(Operation::Create { attributes, .. }) = &work.operation else {
-                continue;
-            };
-            let Some(attribute) = self.job.ready(&work.intent.key)?.mapping.generates_password() else {
-                continue;
-            };
+            let Some(Operation::Create { attributes, .. }) = &work.operation else { continue };
+            let Some(attribute) = self.job.ready(&work.intent.key)?.mapping.generates_password() else { continue };
             wanted.push((position, attribute.clone()));
-            passwords.push(InitialPassword::new(
-                self.password_key(work.at),
-                attributes.clone(),
-                password::generate()?,
-            ));
+            passwords.push(InitialPassword::new(self.password_key(work.at), attributes.clone(), password::generate()?));
         }
-        let Some(sink) = self.job.passwords.as_ref().filter(|_| !wanted.is_empty()) else {
-            return Ok(());
-        };
+        let Some(sink) = self.job.passwords.as_ref().filter(|_| !wanted.is_empty()) else { return Ok(()) };
         let expected = passwords.len();
         let prepared = sink.prepare(passwords).await?;
         if prepared.len() != expected {
-            return Err(Error::new(
-                ErrorKind::Store,
-                "the password sink did not answer a password for each account",
-            )
-            .with_context("asked", expected)
-            .with_context("answered", prepared.len()));
+            return Err(Error::new(ErrorKind::Store, "the password sink did not answer a password for each account")
+                .with_context("asked", expected)
+                .with_context("answered", prepared.len()));
         }
         for ((position, attribute), secret) in wanted.into_iter().zip(prepared) {
             if let Some(Operation::Create { secrets, .. }) = &mut works[position].operation {
@@ -235,9 +190,9 @@ impl Progress<'_> {
         let mut ids = Vec::new();
         for work in works.iter() {
             let mapped = self.entry(work.at).secrets.iter().any(|secret| {
-                self.job
-                    .ready(&work.intent.key)
-                    .is_ok_and(|ready| ready.mapping.generates_password() != Some(&secret.attribute))
+                self.job.ready(&work.intent.key).is_ok_and(|ready| {
+                    ready.mapping.generates_password() != Some(&secret.attribute)
+                })
             });
             if mapped && matches!(work.operation, Some(Operation::Create { .. })) {
                 ids.extend(work.intent.source.clone());
@@ -277,29 +232,17 @@ impl Progress<'_> {
         let [record] = answer.as_ref().map_err(Clone::clone)?.as_slice() else {
             return Err("the source record is gone or no longer the only one of its id".to_owned());
         };
-        let mapping = &self
-            .job
-            .ready(&work.intent.key)
-            .map_err(|error| error.to_chain())?
-            .mapping;
+        let mapping = &self.job.ready(&work.intent.key).map_err(|error| error.to_chain())?.mapping;
         let crate::mapping::Mapped::Flows(flows) = mapping.evaluate(record, context) else {
             return Err("the source record is now left out by its mapping".to_owned());
         };
         for change in &self.entry(work.at).changes {
-            let now = flows
-                .iter()
-                .find(|flow| flow.attribute == change.attribute)
-                .and_then(|flow| mapping.on_create(flow));
+            let now = flows.iter().find(|flow| flow.attribute == change.attribute).and_then(|flow| mapping.on_create(flow));
             if now.as_ref() != Some(&change.new) {
-                return Err(format!(
-                    "{} changed in the source since the plan was made",
-                    change.attribute
-                ));
+                return Err(format!("{} changed in the source since the plan was made", change.attribute));
             }
         }
-        mapping
-            .evaluate_secrets(record, context)
-            .map_err(|error| error.to_chain())
+        mapping.evaluate_secrets(record, context).map_err(|error| error.to_chain())
     }
 
     pub(super) fn password_key(&self, at: usize) -> String {
@@ -339,9 +282,7 @@ impl Progress<'_> {
     /// Makes, moves or drops a link, which no request is needed for.
     fn relink(&mut self, batch: &mut Batch, at: usize) {
         let entry = self.entry(at);
-        let (Some(source), Some(target)) = (entry.source.clone(), entry.target.clone()) else {
-            return;
-        };
+        let (Some(source), Some(target)) = (entry.source.clone(), entry.target.clone()) else { return };
         let (here, there) = (self.job.source.name(), self.job.target.name());
         if entry.action == Action::Unlink {
             if let Some(link) = self.links.remove(&source) {
@@ -351,22 +292,14 @@ impl Progress<'_> {
         }
         let before = match entry.action {
             Action::Relink => {
-                let old = self
-                    .links
-                    .iter()
-                    .find(|(_, link)| link.end(there).is_some_and(|end| end.object == target));
-                old.map(|(source, _)| source.clone())
-                    .and_then(|source| self.links.remove(&source))
+                let old = self.links.iter().find(|(_, link)| link.end(there).is_some_and(|end| end.object == target));
+                old.map(|(source, _)| source.clone()).and_then(|source| self.links.remove(&source))
             }
             _ => self.links.remove(&source),
         };
         let now = self.now();
         let origin = self.entry(at).link_origin.unwrap_or(LinkOrigin::Adopted);
-        let kept = before
-            .as_ref()
-            .and_then(|link| link.end(there))
-            .filter(|end| end.object == target)
-            .cloned();
+        let kept = before.as_ref().and_then(|link| link.end(there)).filter(|end| end.object == target).cloned();
         let mut end = kept.unwrap_or_else(|| LinkEnd::new(there, target, origin, now));
         end.owner = Some(self.job.name().to_owned());
         end.deleted_at = None;
@@ -380,11 +313,8 @@ impl Progress<'_> {
 
     /// Sends the changes, and settles each answer as it comes. Gives what is left: the errors, by entry.
     async fn write(&mut self, works: &[Work]) -> Result<Vec<(usize, Error)>> {
-        let by_number: HashMap<ChangeId, usize> = works
-            .iter()
-            .enumerate()
-            .map(|(index, work)| (ChangeId::new(work.at as u64), index))
-            .collect();
+        let by_number: HashMap<ChangeId, usize> =
+            works.iter().enumerate().map(|(index, work)| (ChangeId::new(work.at as u64), index)).collect();
         let changes: Vec<Change> = works
             .iter()
             .filter_map(|work| Some(Change::new(ChangeId::new(work.at as u64), work.operation.clone()?)))
@@ -399,9 +329,7 @@ impl Progress<'_> {
         while let Some(answers) = answers.next().await {
             let mut written = Vec::new();
             for (number, answer) in answers {
-                let Some(index) = by_number.get(&number).copied().filter(|index| missing[*index]) else {
-                    continue;
-                };
+                let Some(index) = by_number.get(&number).copied().filter(|index| missing[*index]) else { continue };
                 missing[index] = false;
                 match answer {
                     Ok(answer) => written.push((works[index].clone(), answer)),
@@ -427,9 +355,7 @@ impl Progress<'_> {
         let mut created = Vec::new();
         for (work, answer) in &written {
             self.settled(&mut batch, work, Some(&answer.id));
-            if work.intent.action == Action::Create
-                && self.job.ready(&work.intent.key)?.mapping.generates_password().is_some()
-            {
+            if work.intent.action == Action::Create && self.job.ready(&work.intent.key)?.mapping.generates_password().is_some() {
                 created.push((self.password_key(work.at), answer.id.clone()));
             }
         }
@@ -464,10 +390,7 @@ impl Progress<'_> {
                 }
                 let mut end = LinkEnd::new(there.as_str(), id.clone(), origin, now).owned_by(&job);
                 end.disabled_by_us = work.intent.disables;
-                let link = Link::new(
-                    LinkEnd::new(here.as_str(), source.clone(), LinkOrigin::Adopted, now),
-                    end,
-                );
+                let link = Link::new(LinkEnd::new(here.as_str(), source.clone(), LinkOrigin::Adopted, now), end);
                 self.links.insert(source.clone(), link);
             }
             if let Some(link) = self.links.get_mut(source) {
@@ -485,15 +408,10 @@ impl Progress<'_> {
             .effects()
             .into_iter()
             .filter(|(guard, _)| !matches!(guard, Guard::Create | Guard::Update))
-            .filter(|(guard, _)| {
-                (*guard == Guard::Disable) == (work.intent.disables && entry.action != Action::Create)
-                    || *guard != Guard::Disable
-            })
+            .filter(|(guard, _)| (*guard == Guard::Disable) == (work.intent.disables && entry.action != Action::Create) || *guard != Guard::Disable)
             .map(|(guard, count)| ((entry.class.clone(), guard), count))
             .collect();
-        self.job
-            .ledger
-            .put_effects(batch, &job, &entry.key, self.plan.digest(), &effects, now);
+        self.job.ledger.put_effects(batch, &job, &entry.key, self.plan.digest(), &effects, now);
     }
 
     // What did not go through at once.
@@ -519,12 +437,7 @@ impl Progress<'_> {
             if self.now() >= deadline {
                 for (work, error) in open {
                     // The intent stays: the next run looks again.
-                    self.settle(
-                        work.at,
-                        Outcome::Pending {
-                            reason: error.to_chain(),
-                        },
-                    );
+                    self.settle(work.at, Outcome::Pending { reason: error.to_chain() });
                 }
                 return Ok(());
             }
@@ -570,9 +483,9 @@ impl Progress<'_> {
     /// Tries again what was looked for and not found: an update that may not show yet, and a create where a unique
     /// value makes a second object impossible.
     async fn again(&mut self, open: Vec<(Work, Error)>) -> Result<Vec<(Work, Error)>> {
-        let (repeated, mut left): (Vec<_>, Vec<_>) = open
-            .into_iter()
-            .partition(|(work, error)| error.kind() != ErrorKind::Conflict && self.is_safe_to_repeat(work));
+        let (repeated, mut left): (Vec<_>, Vec<_>) = open.into_iter().partition(|(work, error)| {
+            error.kind() != ErrorKind::Conflict && self.is_safe_to_repeat(work)
+        });
         let works: Vec<Work> = repeated.into_iter().map(|(work, _)| work).collect();
         let errors = self.write(&works).await?;
         for (index, error) in errors {
@@ -589,45 +502,27 @@ impl Progress<'_> {
     }
 
     fn is_safe_to_repeat(&self, work: &Work) -> bool {
-        let Ok(ready) = self.job.ready(&work.intent.key) else {
-            return false;
-        };
-        let unique = |name: &Name| {
-            ready
-                .schema
-                .get(name)
-                .is_some_and(|attribute| attribute.unique_in.is_some())
-        };
+        let Ok(ready) = self.job.ready(&work.intent.key) else { return false };
+        let unique = |name: &Name| ready.schema.get(name).is_some_and(|attribute| attribute.unique_in.is_some());
         !matches!(work.operation, Some(Operation::Create { .. }))
-            || work
-                .intent
-                .anchors
-                .iter()
-                .any(|(name, value)| unique(name) && !value.is_blank())
+            || work.intent.anchors.iter().any(|(name, value)| unique(name) && !value.is_blank())
     }
 
     async fn fail(&mut self, work: &Work, error: &Error) -> Result<()> {
         // What may have been done stays noted; what surely was not is forgotten.
         if !error.is_outcome_in_doubt() {
             let mut batch = Batch::new();
-            self.job
-                .ledger
-                .remove_intent(&mut batch, self.job.name(), &work.intent.key);
+            self.job.ledger.remove_intent(&mut batch, self.job.name(), &work.intent.key);
             self.job.ledger.state().commit(&self.lease, batch).await?;
         }
         let outcome = if error.is_outcome_in_doubt() {
-            Outcome::Pending {
-                reason: error.to_chain(),
-            }
+            Outcome::Pending { reason: error.to_chain() }
         } else {
             let message = match error.graph() {
                 Some(graph) if !graph.message.is_empty() => format!("{}: {}", error.to_chain(), graph.message),
                 _ => error.to_chain(),
             };
-            Outcome::Failed {
-                class: error.kind(),
-                message,
-            }
+            Outcome::Failed { class: error.kind(), message }
         };
         self.settle(work.at, outcome);
         Ok(())
@@ -662,7 +557,5 @@ pub(super) fn password_key(job: &str, key: &crate::reconcile::EntryKey) -> Strin
 }
 
 fn is_write_only(schema: &Schema, name: &Name) -> bool {
-    schema
-        .get(name)
-        .is_some_and(|attribute| attribute.mutability == Mutability::WriteOnly && !attribute.secret)
+    schema.get(name).is_some_and(|attribute| attribute.mutability == Mutability::WriteOnly && !attribute.secret)
 }

@@ -22,23 +22,14 @@ pub(crate) struct Sourced {
 
 impl Sourced {
     pub(crate) fn new(inputs: &Inputs<'_>, record: Record) -> Self {
-        let in_scope = inputs
-            .mapping
-            .scope()
-            .is_none_or(|scope| scope.matches(&record.attributes));
+        let in_scope = inputs.mapping.scope().is_none_or(|scope| scope.matches(&record.attributes));
         let mapped = inputs.mapping.evaluate(&record, inputs.context);
-        Self {
-            record,
-            in_scope,
-            mapped,
-        }
+        Self { record, in_scope, mapped }
     }
 
     /// What the mapping would give a new object for an attribute.
     pub(super) fn desired(&self, inputs: &Inputs<'_>, attribute: &Name) -> Option<Value> {
-        let Mapped::Flows(flows) = &self.mapped else {
-            return None;
-        };
+        let Mapped::Flows(flows) = &self.mapped else { return None };
         let flow = flows.iter().find(|flow| flow.attribute == *attribute)?;
         inputs.mapping.on_create(flow)
     }
@@ -165,12 +156,7 @@ pub(super) fn assess<'a>(
     if extent == Extent::Whole {
         cases.extend(assessor.target_phase(&cases, &candidates));
     }
-    Ok(Assessment {
-        cases,
-        owned_elsewhere: assessor.owned_elsewhere,
-        candidates,
-        index: assessor.index,
-    })
+    Ok(Assessment { cases, owned_elsewhere: assessor.owned_elsewhere, candidates, index: assessor.index })
 }
 
 struct Assessor<'a> {
@@ -252,12 +238,7 @@ impl<'a> Assessor<'a> {
         }
     }
 
-    fn unlinked(
-        &mut self,
-        mut case: Case<'a>,
-        sourced: &'a Sourced,
-        tombstone: Option<&'a Linked>,
-    ) -> Option<Case<'a>> {
+    fn unlinked(&mut self, mut case: Case<'a>, sourced: &'a Sourced, tombstone: Option<&'a Linked>) -> Option<Case<'a>> {
         if sourced.in_scope
             && let Some(case) = self.recovered(&mut case, sourced)
         {
@@ -270,17 +251,11 @@ impl<'a> Assessor<'a> {
         let unknown = self.unanswered(sourced);
         let found = self.index.candidates(&keys);
         if let Match::Candidates(found) = &found {
-            case.candidates = found
-                .iter()
-                .map(|position| self.index.record(*position).id.clone())
-                .collect();
+            case.candidates = found.iter().map(|position| self.index.record(*position).id.clone()).collect();
         }
         if !sourced.in_scope {
-            case.situation = if case.candidates.is_empty() {
-                Situation::SourceIgnored
-            } else {
-                Situation::Unqualified
-            };
+            case.situation =
+                if case.candidates.is_empty() { Situation::SourceIgnored } else { Situation::Unqualified };
             return Some(case);
         }
         match found {
@@ -306,18 +281,8 @@ impl<'a> Assessor<'a> {
             }
             Match::Blank if !keys.is_empty() => {
                 case.situation = Situation::Absent;
-                let names = self
-                    .inputs
-                    .mapping
-                    .matching()
-                    .iter()
-                    .map(Name::as_str)
-                    .collect::<Vec<_>>()
-                    .join(", ");
-                Some(case.block(
-                    "no-matching-value",
-                    format!("no matching value: {names} must not all be blank"),
-                ))
+                let names = self.inputs.mapping.matching().iter().map(Name::as_str).collect::<Vec<_>>().join(", ");
+                Some(case.block("no-matching-value", format!("no matching value: {names} must not all be blank")))
             }
             Match::Blank | Match::None => {
                 case.situation = Situation::Absent;
@@ -337,34 +302,15 @@ impl<'a> Assessor<'a> {
         let mut asked = false;
         let mut found: Vec<&'a Record> = Vec::new();
         for (name, value) in &doubt.anchors {
-            let Some(schema) = self.inputs.schema.get(name) else {
-                continue;
-            };
+            let Some(schema) = self.inputs.schema.get(name) else { continue };
             if schema.unique_in.is_none() && !self.inputs.mapping.matching().contains(name) {
                 continue;
             }
             asked |= self.inputs.abilities.target_find && !self.ask_find(name, value);
-            let Some(key) = comparison_key(schema, value) else {
-                continue;
-            };
-            let holders = schema
-                .unique_in
-                .as_ref()
-                .map_or(&[][..], |space| self.index.holders(space, &key));
-            let matches = self.index.candidates(
-                &self
-                    .inputs
-                    .mapping
-                    .matching()
-                    .iter()
-                    .map(|own| (own == name).then(|| key.clone()))
-                    .collect::<Vec<_>>(),
-            );
-            let matches = if let Match::Candidates(found) = matches {
-                found
-            } else {
-                Vec::new()
-            };
+            let Some(key) = comparison_key(schema, value) else { continue };
+            let holders = schema.unique_in.as_ref().map_or(&[][..], |space| self.index.holders(space, &key));
+            let matches = self.index.candidates(&self.inputs.mapping.matching().iter().map(|own| (own == name).then(|| key.clone())).collect::<Vec<_>>());
+            let matches = if let Match::Candidates(found) = matches { found } else { Vec::new() };
             for position in holders.iter().copied().chain(matches) {
                 let record = self.index.record(position);
                 if !found.iter().any(|known| known.id == record.id) {
@@ -375,18 +321,12 @@ impl<'a> Assessor<'a> {
         if asked {
             return Some(None);
         }
-        let ours: Vec<&'a Record> = found
-            .into_iter()
-            .filter(|record| is_made_by(self.inputs.schema, record, doubt))
-            .collect();
+        let ours: Vec<&'a Record> = found.into_iter().filter(|record| is_made_by(self.inputs.schema, record, doubt)).collect();
         let [record] = ours.as_slice() else { return None };
         if self.inputs.links.of_target(&record.id).is_some() {
             return None;
         }
-        let mut case = std::mem::replace(
-            case,
-            Case::new(EntryKey::of_source(self.key_name(), id), Situation::Absent),
-        );
+        let mut case = std::mem::replace(case, Case::new(EntryKey::of_source(self.key_name(), id), Situation::Absent));
         case.situation = Situation::Found;
         case.target = Some(record);
         case.target_id = Some(record.id.clone());
@@ -395,29 +335,15 @@ impl<'a> Assessor<'a> {
         Some(Some(case))
     }
 
-    fn in_recycle_bin(
-        &mut self,
-        mut case: Case<'a>,
-        sourced: &'a Sourced,
-        tombstone: Option<&'a Linked>,
-    ) -> Option<Case<'a>> {
+    fn in_recycle_bin(&mut self, mut case: Case<'a>, sourced: &'a Sourced, tombstone: Option<&'a Linked>) -> Option<Case<'a>> {
         if !self.inputs.abilities.target_bin {
             return Some(case);
         }
         let class = self.inputs.mapping.target_class();
-        let mut anchors: Vec<Anchor> = tombstone
-            .map(|link| Anchor::Id(link.target.object.clone()))
-            .into_iter()
-            .collect();
+        let mut anchors: Vec<Anchor> = tombstone.map(|link| Anchor::Id(link.target.object.clone())).into_iter().collect();
         for (name, schema) in self.inputs.schema.attributes.iter().filter(|(_, schema)| schema.anchor) {
-            let value = sourced
-                .desired(&self.inputs, name)
-                .filter(|value| comparison_key(schema, value).is_some());
-            anchors.extend(value.map(|value| Anchor::Attribute {
-                class: class.clone(),
-                name: name.clone(),
-                value,
-            }));
+            let value = sourced.desired(&self.inputs, name).filter(|value| comparison_key(schema, value).is_some());
+            anchors.extend(value.map(|value| Anchor::Attribute { class: class.clone(), name: name.clone(), value }));
         }
         let mut deleted: BTreeMap<&'a ObjectId, &'a Record> = BTreeMap::new();
         let mut asked = false;
@@ -428,10 +354,7 @@ impl<'a> Assessor<'a> {
                     asked = true;
                 }
                 Some(Err(reason)) => {
-                    return Some(case.block(
-                        "recycle-bin-not-read",
-                        format!("the recycle bin could not be read: {reason}"),
-                    ));
+                    return Some(case.block("recycle-bin-not-read", format!("the recycle bin could not be read: {reason}")));
                 }
                 Some(Ok(records)) => deleted.extend(records.iter().map(|record| (&record.id, record))),
             }
@@ -450,11 +373,7 @@ impl<'a> Assessor<'a> {
             }
             (Some(one), Some(two)) => {
                 case.situation = Situation::Ambiguous;
-                case.candidates = [one, two]
-                    .into_iter()
-                    .chain(deleted)
-                    .map(|record| record.id.clone())
-                    .collect();
+                case.candidates = [one, two].into_iter().chain(deleted).map(|record| record.id.clone()).collect();
             }
         }
         Some(case)
@@ -463,36 +382,20 @@ impl<'a> Assessor<'a> {
     fn duplicates(&mut self, several: &[&'a Sourced]) -> Vec<Case<'a>> {
         // In an order that does not depend on that of the read, where the records have no rows to go by.
         let mut several = several.to_vec();
-        several.sort_by_cached_key(|sourced| {
-            (
-                sourced.record.origin.clone(),
-                format!("{:?}", sourced.record.attributes),
-            )
-        });
+        several.sort_by_cached_key(|sourced| (sourced.record.origin.clone(), format!("{:?}", sourced.record.attributes)));
         (1..)
             .zip(&several)
             .map(|(number, sourced)| {
                 let id = &sourced.record.id;
                 let mut key = EntryKey::of_source(self.key_name(), id);
-                key.record = Some(
-                    sourced
-                        .record
-                        .origin
-                        .as_ref()
-                        .and_then(|origin| origin.row)
-                        .unwrap_or(number),
-                );
+                key.record = Some(sourced.record.origin.as_ref().and_then(|origin| origin.row).unwrap_or(number));
                 let mut case = Case::new(key, Situation::Duplicate);
                 case.source = Some(sourced);
                 case.source_id = Some(id.clone());
                 case.problems.push(Problem::new(
                     Severity::Attention,
                     "duplicate-id",
-                    format!(
-                        "{} records share the id `{}`; an id must be one object's alone",
-                        several.len(),
-                        id.id
-                    ),
+                    format!("{} records share the id `{}`; an id must be one object's alone", several.len(), id.id),
                 ));
                 case
             })
@@ -523,14 +426,8 @@ impl<'a> Assessor<'a> {
                 Some(Ok(found)) if !found.is_empty() => return None,
                 Some(Ok(_)) => asked_again = true,
                 Some(Err(reason)) => {
-                    let case = Case::new(
-                        EntryKey::of_source(self.key_name(), &link.source),
-                        Situation::SourceMissing,
-                    );
-                    let mut case = case.block(
-                        "source-not-read",
-                        format!("the source could not be asked again: {reason}"),
-                    );
+                    let case = Case::new(EntryKey::of_source(self.key_name(), &link.source), Situation::SourceMissing);
+                    let mut case = case.block("source-not-read", format!("the source could not be asked again: {reason}"));
                     case.source_id = Some(link.source.clone());
                     case.target_id = Some(link.target.object.clone());
                     case.link = Some(link);
@@ -538,23 +435,14 @@ impl<'a> Assessor<'a> {
                 }
             }
         }
-        self.source_gone(
-            link,
-            Evidence::NotInCompleteRead {
-                read: read.objects,
-                asked_again,
-            },
-        )
+        self.source_gone(link, Evidence::NotInCompleteRead { read: read.objects, asked_again })
     }
 
     fn source_gone(&mut self, link: &'a Linked, evidence: Evidence) -> Option<Case<'a>> {
         if self.is_owned_elsewhere(link) {
             return None;
         }
-        let mut case = Case::new(
-            EntryKey::of_source(self.key_name(), &link.source),
-            Situation::SourceMissing,
-        );
+        let mut case = Case::new(EntryKey::of_source(self.key_name(), &link.source), Situation::SourceMissing);
         case.source_id = Some(link.source.clone());
         case.target_id = Some(link.target.object.clone());
         case.link = Some(link);
@@ -577,11 +465,8 @@ impl<'a> Assessor<'a> {
 
     /// Targets that no source accounts for.
     fn target_phase(&mut self, cases: &[Case<'a>], candidates: &HashSet<ObjectId>) -> Vec<Case<'a>> {
-        let accounted: HashSet<&ObjectId> = cases
-            .iter()
-            .filter_map(|case| case.target_id.as_ref())
-            .chain(candidates)
-            .collect();
+        let accounted: HashSet<&ObjectId> =
+            cases.iter().filter_map(|case| case.target_id.as_ref()).chain(candidates).collect();
         let mut leftovers = Vec::new();
         for record in self.index.iter().filter(|record| !accounted.contains(&record.id)) {
             let link = self.inputs.links.of_target(&record.id);
@@ -592,11 +477,8 @@ impl<'a> Assessor<'a> {
             if link.is_some_and(|link| link.target.owner.is_some()) {
                 continue;
             }
-            let situation = if self.index.in_scope(record) {
-                Situation::Unassigned
-            } else {
-                Situation::TargetIgnored
-            };
+            let situation =
+                if self.index.in_scope(record) { Situation::Unassigned } else { Situation::TargetIgnored };
             let mut case = Case::new(EntryKey::of_target(self.key_name(), &record.id), situation);
             case.target = Some(record);
             case.target_id = Some(record.id.clone());
@@ -648,9 +530,7 @@ impl<'a> Assessor<'a> {
         }
         let values = self.identifying_values(sourced);
         // Not `all`: every missing question is to be asked in one go.
-        values
-            .iter()
-            .fold(true, |known, (name, value)| self.ask_find(name, value) && known)
+        values.iter().fold(true, |known, (name, value)| self.ask_find(name, value) && known)
     }
 
     fn ask_find(&mut self, name: &Name, value: &Value) -> bool {
@@ -670,46 +550,26 @@ impl<'a> Assessor<'a> {
         if !self.inputs.abilities.target_find {
             return Some("and it cannot be asked by value".to_owned());
         }
-        self.identifying_values(sourced)
-            .into_iter()
-            .find_map(|question| match self.answers.find.get(&question) {
-                Some(Err(reason)) => Some(reason.clone()),
-                Some(Ok(_)) => None,
-                None => Some("not asked".to_owned()),
-            })
+        self.identifying_values(sourced).into_iter().find_map(|question| match self.answers.find.get(&question) {
+            Some(Err(reason)) => Some(reason.clone()),
+            Some(Ok(_)) => None,
+            None => Some("not asked".to_owned()),
+        })
     }
 
     fn identifying_values(&self, sourced: &Sourced) -> Vec<(Name, Value)> {
-        let unique = self
-            .inputs
-            .schema
-            .attributes
-            .iter()
-            .filter(|(_, schema)| schema.unique_in.is_some());
-        let mut names: Vec<&Name> = self
-            .inputs
-            .mapping
-            .matching()
-            .iter()
-            .chain(unique.map(|(name, _)| name))
-            .collect();
+        let unique = self.inputs.schema.attributes.iter().filter(|(_, schema)| schema.unique_in.is_some());
+        let mut names: Vec<&Name> = self.inputs.mapping.matching().iter().chain(unique.map(|(name, _)| name)).collect();
         names.sort();
         names.dedup();
         names
             .into_iter()
             .filter_map(|name| Some((name, sourced.desired(&self.inputs, name)?)))
             .flat_map(|(name, value)| {
-                value
-                    .as_slice()
-                    .iter()
-                    .map(|value| (name.clone(), value.clone()))
-                    .collect::<Vec<_>>()
+                value.as_slice().iter().map(|value| (name.clone(), value.clone())).collect::<Vec<_>>()
             })
             .filter(|(name, value)| {
-                self.inputs
-                    .schema
-                    .get(name)
-                    .is_some_and(|schema| comparison_key(schema, value).is_some())
+                self.inputs.schema.get(name).is_some_and(|schema| comparison_key(schema, value).is_some())
             })
             .collect()
     }
@@ -721,10 +581,7 @@ impl<'a> Assessor<'a> {
     }
 
     fn is_owned_elsewhere_quietly(&self, link: &Linked) -> bool {
-        link.target
-            .owner
-            .as_deref()
-            .is_some_and(|owner| owner != self.inputs.job)
+        link.target.owner.as_deref().is_some_and(|owner| owner != self.inputs.job)
     }
 
     fn key_name(&self) -> &'a Name {
@@ -743,11 +600,7 @@ fn contest(cases: &mut [Case<'_>]) {
         }
     }
     for positions in claims.values().filter(|positions| positions.len() > 1) {
-        let ids: Vec<String> = positions
-            .iter()
-            .filter_map(|at| cases[*at].source_id.as_ref())
-            .map(ToString::to_string)
-            .collect();
+        let ids: Vec<String> = positions.iter().filter_map(|at| cases[*at].source_id.as_ref()).map(ToString::to_string).collect();
         for position in positions {
             let case = &mut cases[*position];
             case.situation = Situation::Ambiguous;
@@ -790,16 +643,11 @@ fn rekey(cases: &mut Vec<Case<'_>>) {
 /// Whether an object is what a create in doubt made: all anchors agree, and it is not older than the intent.
 pub(crate) fn is_made_by(schema: &Schema, record: &Record, doubt: &InDoubt) -> bool {
     let agrees = |(name, value): &(Name, Value)| {
-        let (Some(schema), Some(own)) = (schema.get(name), record.get(name)) else {
-            return false;
-        };
+        let (Some(schema), Some(own)) = (schema.get(name), record.get(name)) else { return false };
         values_equal(schema, own, value)
     };
     let young = schema.created_at.as_ref().is_none_or(|name| {
-        record
-            .get(name)
-            .and_then(moment)
-            .is_some_and(|created| created >= doubt.at - CLOCK_TOLERANCE)
+        record.get(name).and_then(moment).is_some_and(|created| created >= doubt.at - CLOCK_TOLERANCE)
     });
     young && !doubt.anchors.is_empty() && doubt.anchors.iter().all(agrees)
 }
@@ -807,18 +655,16 @@ pub(crate) fn is_made_by(schema: &Schema, record: &Record, doubt: &InDoubt) -> b
 fn moment(value: &Value) -> Option<time::OffsetDateTime> {
     match value {
         Value::DateTime(moment) => Some(*moment),
-        Value::Text(text) => time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok(),
+        Value::Text(text) => {
+            time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()
+        }
         _ => None,
     }
 }
 
 /// The messages of what the mapping could not make, by attribute.
 pub(super) fn failures(mapped: &Mapped) -> impl Iterator<Item = (&Name, &str)> {
-    let flows = if let Mapped::Flows(flows) = mapped {
-        flows.as_slice()
-    } else {
-        &[]
-    };
+    let flows = if let Mapped::Flows(flows) = mapped { flows.as_slice() } else { &[] };
     flows.iter().filter_map(|flow| match &flow.outcome {
         FlowOutcome::Failed(message) => Some((&flow.attribute, message.as_str())),
         _ => None,

@@ -38,15 +38,8 @@ impl<'a> TargetIndex<'a> {
             scope,
         };
         // What was asked for is fresher than what was listed.
-        let answered = answers
-            .targets
-            .values()
-            .chain(answers.find.values())
-            .flatten()
-            .flatten();
-        let mut answered: Vec<&Record> = answered
-            .filter(|record| record.id.class == *inputs.mapping.target_class())
-            .collect();
+        let answered = answers.targets.values().chain(answers.find.values()).flatten().flatten();
+        let mut answered: Vec<&Record> = answered.filter(|record| record.id.class == *inputs.mapping.target_class()).collect();
         answered.sort_by(|left, right| left.id.cmp(&right.id));
         for record in answered.into_iter().chain(&side.records) {
             index.insert(inputs, record);
@@ -111,9 +104,7 @@ impl<'a> TargetIndex<'a> {
 
     /// Who holds a value in a name space.
     pub(super) fn holders(&self, space: &Name, key: &str) -> &[usize] {
-        self.unique
-            .get(&(space.clone(), key.to_owned()))
-            .map_or(&[], Vec::as_slice)
+        self.unique.get(&(space.clone(), key.to_owned())).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -121,9 +112,5 @@ fn keys(inputs: &Inputs<'_>, attribute: &Name, record: &Record) -> BTreeSet<Stri
     let (Some(schema), Some(value)) = (inputs.schema.get(attribute), record.get(attribute)) else {
         return BTreeSet::new();
     };
-    value
-        .as_slice()
-        .iter()
-        .filter_map(|value| comparison_key(schema, value))
-        .collect()
+    value.as_slice().iter().filter_map(|value| comparison_key(schema, value)).collect()
 }

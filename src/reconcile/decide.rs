@@ -18,10 +18,7 @@ const LONGEST_RULE: usize = 100;
 
 /// The entries for all cases, in the order of the cases; cases without anything to show have none.
 pub(super) fn decide(inputs: &Inputs<'_>, assessment: &Assessment<'_>) -> Vec<Entry> {
-    let decider = Decider {
-        inputs,
-        candidates: &assessment.candidates,
-    };
+    let decider = Decider { inputs, candidates: &assessment.candidates };
     assessment.cases.iter().filter_map(|case| decider.entry(case)).collect()
 }
 
@@ -45,9 +42,7 @@ impl Decider<'_> {
         self.explain(case, &mut entry);
         let shown = entry.action != Action::Ignore && (entry.action != Action::Update || entry.runs());
         if shown || !entry.problems.is_empty() {
-            if entry.action == Action::Ignore
-                || (entry.action == Action::Update && !entry.runs() && !entry.is_blocked())
-            {
+            if entry.action == Action::Ignore || (entry.action == Action::Update && !entry.runs() && !entry.is_blocked()) {
                 entry.action = Action::Report;
             }
             return Some(entry);
@@ -73,11 +68,7 @@ impl Decider<'_> {
             until: None,
             notes: Vec::new(),
             link_origin: None,
-            candidates: if case.situation == Situation::Found {
-                Vec::new()
-            } else {
-                case.candidates.clone()
-            },
+            candidates: if case.situation == Situation::Found { Vec::new() } else { case.candidates.clone() },
             problems: case.problems.clone(),
             after: Vec::new(),
         }
@@ -109,18 +100,10 @@ impl Decider<'_> {
                 Some(format!("what matches, {}, is linked to `{other}`", target()))
             }
             Situation::Ambiguous if case.problems.is_empty() => {
-                let ids = case
-                    .candidates
-                    .iter()
-                    .map(|id| id.id.to_string())
-                    .collect::<Vec<_>>()
-                    .join(", ");
+                let ids = case.candidates.iter().map(|id| id.id.to_string()).collect::<Vec<_>>().join(", ");
                 Some(format!("{} objects match: {ids}", case.candidates.len()))
             }
-            Situation::Missing => Some(format!(
-                "the linked account {} is gone, also from the recycle bin",
-                target()
-            )),
+            Situation::Missing => Some(format!("the linked account {} is gone, also from the recycle bin", target())),
             Situation::RecycleBin => Some(format!("the account {} lies in the recycle bin", target())),
             _ => None,
         };
@@ -136,36 +119,18 @@ impl Decider<'_> {
         // The account that was linked is gone for good; the new one has an id of its own.
         entry.target = None;
         for flow in flows {
-            let Some(new) = self.inputs.mapping.on_create(flow).filter(|value| !value.is_null()) else {
-                continue;
-            };
+            let Some(new) = self.inputs.mapping.on_create(flow).filter(|value| !value.is_null()) else { continue };
             entry.changes.push(self.change(&flow.attribute, None, new));
         }
-        let inactive = entry
-            .changes
-            .iter()
-            .any(|change| change.status && change.new == Value::Bool(false));
+        let inactive = entry.changes.iter().any(|change| change.status && change.new == Value::Bool(false));
         if inactive && !self.inputs.policy.preferences().create_inactive {
-            *entry = Entry {
-                problems: entry.problems.clone(),
-                ..self.blank(case)
-            };
+            *entry = Entry { problems: entry.problems.clone(), ..self.blank(case) };
             entry.reason = Some("inactive, and create_inactive is off".to_owned());
             return;
         }
-        for attribute in self
-            .inputs
-            .schema
-            .attributes
-            .iter()
-            .filter(|(_, schema)| schema.secret)
-            .map(|(name, _)| name)
-        {
+        for attribute in self.inputs.schema.attributes.iter().filter(|(_, schema)| schema.secret).map(|(name, _)| name) {
             if let Some(rule) = self.inputs.mapping.rule(attribute) {
-                entry.secrets.push(SecretChange {
-                    attribute: attribute.clone(),
-                    rule: shorten(&rule.provenance()),
-                });
+                entry.secrets.push(SecretChange { attribute: attribute.clone(), rule: shorten(&rule.provenance()) });
             }
         }
         self.add_failures(case, entry, DraftStep::Create);
@@ -174,33 +139,19 @@ impl Decider<'_> {
     }
 
     fn add_missing_required(&self, entry: &mut Entry) {
-        for (name, schema) in self
-            .inputs
-            .schema
-            .attributes
-            .iter()
-            .filter(|(_, schema)| schema.required_on_create)
-        {
+        for (name, schema) in self.inputs.schema.attributes.iter().filter(|(_, schema)| schema.required_on_create) {
             let given = if schema.secret {
                 entry.secrets.iter().any(|secret| secret.attribute == *name)
             } else {
-                entry
-                    .changes
-                    .iter()
-                    .any(|change| change.attribute == *name && !change.new.is_blank())
+                entry.changes.iter().any(|change| change.attribute == *name && !change.new.is_blank())
             };
-            let explained = entry
-                .problems
-                .iter()
-                .any(|problem| problem.attribute.as_ref() == Some(name));
+            let explained = entry.problems.iter().any(|problem| problem.attribute.as_ref() == Some(name));
             if !given && !explained {
                 let message = match self.inputs.mapping.rule(name) {
                     Some(rule) => format!("a value is required to create, and {} yields none", rule.provenance()),
                     None => "a value is required to create, and nothing is mapped to it".to_owned(),
                 };
-                entry
-                    .problems
-                    .push(Problem::new(Severity::Blocks, "required", message).with_value(name.clone(), None));
+                entry.problems.push(Problem::new(Severity::Blocks, "required", message).with_value(name.clone(), None));
             }
         }
     }
@@ -213,11 +164,7 @@ impl Decider<'_> {
         let recovered = case.recovered.is_some();
         // An end that another direction's job linked keeps its origin.
         let before = case.link.map(|link| link.target.origin);
-        entry.link_origin = Some(before.unwrap_or(if recovered {
-            LinkOrigin::Created
-        } else {
-            LinkOrigin::Adopted
-        }));
+        entry.link_origin = Some(before.unwrap_or(if recovered { LinkOrigin::Created } else { LinkOrigin::Adopted }));
         if recovered {
             entry.reason = Some("created before, and the answer was lost".to_owned());
         }
@@ -225,19 +172,13 @@ impl Decider<'_> {
 
     fn update(&self, case: &Case<'_>, entry: &mut Entry) {
         entry.action = Action::Update;
-        let (Some(sourced), Some(target)) = (case.source, case.target) else {
-            return;
-        };
+        let (Some(sourced), Some(target)) = (case.source, case.target) else { return };
         let Mapped::Flows(flows) = &sourced.mapped else { return };
         let adopting = case.situation == Situation::Found && case.recovered.is_none();
         let mut unwritten = 0_usize;
         for flow in flows {
-            let Some(schema) = self.inputs.schema.get(&flow.attribute) else {
-                continue;
-            };
-            let Some(new) = self.inputs.mapping.on_update(flow) else {
-                continue;
-            };
+            let Some(schema) = self.inputs.schema.get(&flow.attribute) else { continue };
+            let Some(new) = self.inputs.mapping.on_update(flow) else { continue };
             let old = match schema.mutability {
                 Mutability::ReadOnly | Mutability::CreateOnly => continue,
                 Mutability::WriteOnly => {
@@ -261,9 +202,7 @@ impl Decider<'_> {
             }
             let change = self.change(&flow.attribute, Some(old), new);
             if change.clears() && adopting {
-                entry
-                    .problems
-                    .push(after_adoption(&change, "the value would be cleared"));
+                entry.problems.push(after_adoption(&change, "the value would be cleared"));
             } else {
                 entry.changes.push(change);
             }
@@ -294,19 +233,11 @@ impl Decider<'_> {
             (Some(true) | None, Some(false)) => {
                 let change = self.change(name, Some(old.clone()), new.clone());
                 if !preferences.disable {
-                    entry.problems.push(held(
-                        &change,
-                        "disable-off",
-                        "inactive in the source, and disable is off",
-                    ));
+                    entry.problems.push(held(&change, "disable-off", "inactive in the source, and disable is off"));
                 } else if adopting {
-                    entry
-                        .problems
-                        .push(after_adoption(&change, "the account would be disabled"));
+                    entry.problems.push(after_adoption(&change, "the account would be disabled"));
                 } else {
-                    entry.evidence = Some(Evidence::Inactive {
-                        rule: change.rule.clone(),
-                    });
+                    entry.evidence = Some(Evidence::Inactive { rule: change.rule.clone() });
                     entry.changes.push(change);
                 }
             }
@@ -316,17 +247,9 @@ impl Decider<'_> {
                     Enable::Always => entry.changes.push(change),
                     Enable::Own if ours => entry.changes.push(change),
                     Enable::Own => {
-                        entry.problems.push(held(
-                            &change,
-                            "disabled-by-others",
-                            "disabled by someone else, so it stays disabled",
-                        ));
+                        entry.problems.push(held(&change, "disabled-by-others", "disabled by someone else, so it stays disabled"));
                     }
-                    Enable::Never => {
-                        entry
-                            .problems
-                            .push(held(&change, "enable-off", "active in the source, and enable is off"))
-                    }
+                    Enable::Never => entry.problems.push(held(&change, "enable-off", "active in the source, and enable is off")),
                 }
             }
             _ => {}
@@ -336,19 +259,11 @@ impl Decider<'_> {
     /// A value that cannot be read back is written when it differs from what this job last wrote; a switch only when
     /// it is turned on. What is adopted is taken as it is.
     fn write_only_changed(&self, case: &Case<'_>, name: &Name, new: &Value, adopting: bool) -> bool {
-        let Some(link) = case
-            .link
-            .filter(|_| !adopting && self.inputs.policy.preferences().update)
-        else {
-            return false;
-        };
+        let Some(link) = case.link.filter(|_| !adopting && self.inputs.policy.preferences().update) else { return false };
         if matches!(new, Value::Bool(false) | Value::Null) {
             return false;
         }
-        link.target
-            .written
-            .get(name)
-            .is_none_or(|before| *before != write_only_digest(&link.source, name, new))
+        link.target.written.get(name).is_none_or(|before| *before != write_only_digest(&link.source, name, new))
     }
 
     // What is taken away.
@@ -371,11 +286,7 @@ impl Decider<'_> {
         let active = status.is_none_or(|name| target.get(name).and_then(Value::as_bool) != Some(false));
         let mut due = None;
         let mut next = None;
-        for step in leaver
-            .steps
-            .iter()
-            .filter(|step| step.kind == LeaverStepKind::Delete || active)
-        {
+        for step in leaver.steps.iter().filter(|step| step.kind == LeaverStepKind::Delete || active) {
             let at = since + step.after;
             if at <= as_of {
                 due = Some(step.kind);
@@ -445,11 +356,7 @@ impl Decider<'_> {
             attribute: attribute.clone(),
             old,
             new,
-            rule: self
-                .inputs
-                .mapping
-                .rule(attribute)
-                .map_or_else(String::new, |rule| shorten(&rule.provenance())),
+            rule: self.inputs.mapping.rule(attribute).map_or_else(String::new, |rule| shorten(&rule.provenance())),
             status: self.inputs.schema.is_status(attribute),
             renames: schema.is_some_and(|schema| schema.renames),
         }
@@ -482,11 +389,7 @@ impl Decider<'_> {
             let attributes: Attributes = entry
                 .changes
                 .iter()
-                .filter(|change| {
-                    !findings
-                        .iter()
-                        .any(|finding| finding.attribute.as_ref() == Some(&change.attribute))
-                })
+                .filter(|change| !findings.iter().any(|finding| finding.attribute.as_ref() == Some(&change.attribute)))
                 .map(|change| (change.attribute.clone(), change.new.clone()))
                 .collect();
             let draft = Draft::new(self.inputs.mapping.target_class(), step, current, &attributes);
@@ -514,28 +417,16 @@ impl Decider<'_> {
     fn schema_findings(&self, entry: &Entry) -> Vec<Finding> {
         let mut findings = Vec::new();
         for change in &entry.changes {
-            let Some(schema) = self.inputs.schema.get(&change.attribute) else {
-                continue;
-            };
+            let Some(schema) = self.inputs.schema.get(&change.attribute) else { continue };
             if let Some(limit) = schema.max_length
-                && let Some(length) = change
-                    .new
-                    .as_slice()
-                    .iter()
-                    .filter_map(Value::as_text)
-                    .map(|text| text.chars().count())
-                    .max()
+                && let Some(length) = change.new.as_slice().iter().filter_map(Value::as_text).map(|text| text.chars().count()).max()
                 && length > limit
             {
                 let message = format!("{length} characters, and at most {limit} are allowed");
                 findings.push(Finding::attribute(change.attribute.clone(), "too-long", message));
             }
             if change.old.is_some() && !schema.nullable && change.new.as_slice().is_empty() {
-                findings.push(Finding::attribute(
-                    change.attribute.clone(),
-                    "not-nullable",
-                    "the value cannot be cleared",
-                ));
+                findings.push(Finding::attribute(change.attribute.clone(), "not-nullable", "the value cannot be cleared"));
             }
         }
         findings
@@ -555,11 +446,7 @@ fn held(change: &AttributeChange, rule: &'static str, message: &str) -> Problem 
 }
 
 fn after_adoption(change: &AttributeChange, what: &str) -> Problem {
-    held(
-        change,
-        "after-adoption",
-        &format!("{what}; the run that takes an account over removes nothing, the next one may"),
-    )
+    held(change, "after-adoption", &format!("{what}; the run that takes an account over removes nothing, the next one may"))
 }
 
 /// What is kept of a write-only value to tell whether it changed.

@@ -47,11 +47,7 @@ pub struct Entry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// When a waiting entry is due.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        with = "time::serde::rfc3339::option"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
     pub until: Option<OffsetDateTime>,
     /// What changes in the link beside what the action says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -90,23 +86,13 @@ impl EntryKey {
     /// The entry of a source object.
     #[must_use]
     pub fn of_source(mapping: &Name, id: &ObjectId) -> Self {
-        Self {
-            mapping: mapping.clone(),
-            end: KeyEnd::Source,
-            id: id.id.clone(),
-            record: None,
-        }
+        Self { mapping: mapping.clone(), end: KeyEnd::Source, id: id.id.clone(), record: None }
     }
 
     /// The entry of a target object that has no source.
     #[must_use]
     pub fn of_target(mapping: &Name, id: &ObjectId) -> Self {
-        Self {
-            mapping: mapping.clone(),
-            end: KeyEnd::Target,
-            id: id.id.clone(),
-            record: None,
-        }
+        Self { mapping: mapping.clone(), end: KeyEnd::Target, id: id.id.clone(), record: None }
     }
 }
 
@@ -204,14 +190,8 @@ impl fmt::Display for Evidence {
         match self {
             Self::Inactive { rule } => write!(f, "the source says inactive, by {rule}"),
             Self::OutOfScope => f.write_str("the source record is out of scope"),
-            Self::NotInCompleteRead {
-                read,
-                asked_again: true,
-            } => {
-                write!(
-                    f,
-                    "not among the {read} records of a complete read, and not found when asked again by id"
-                )
+            Self::NotInCompleteRead { read, asked_again: true } => {
+                write!(f, "not among the {read} records of a complete read, and not found when asked again by id")
             }
             Self::NotInCompleteRead { read, .. } => write!(f, "not among the {read} records of a complete read"),
             Self::NotFoundById => f.write_str("not found when asked by id"),
@@ -258,9 +238,7 @@ impl Entry {
     pub fn runs(&self) -> bool {
         let acts = match self.action {
             Action::Report | Action::Ignore | Action::Exception => false,
-            Action::Update | Action::Wait => {
-                !self.changes.is_empty() || !self.secrets.is_empty() || !self.notes.is_empty()
-            }
+            Action::Update | Action::Wait => !self.changes.is_empty() || !self.secrets.is_empty() || !self.notes.is_empty(),
             Action::Create
             | Action::Link
             | Action::Relink
@@ -287,31 +265,19 @@ impl Entry {
     /// Whether a person must look: an exception, or a problem beyond a warning.
     #[must_use]
     pub fn needs_attention(&self) -> bool {
-        self.action == Action::Exception
-            || self
-                .problems
-                .iter()
-                .any(|problem| problem.severity != Severity::Warning)
+        self.action == Action::Exception || self.problems.iter().any(|problem| problem.severity != Severity::Warning)
     }
 
     /// Whether it switches the account off.
     #[must_use]
     pub fn disables(&self) -> bool {
-        self.action != Action::Create
-            && self
-                .changes
-                .iter()
-                .any(|change| change.status && change.new == Value::Bool(false))
+        self.action != Action::Create && self.changes.iter().any(|change| change.status && change.new == Value::Bool(false))
     }
 
     /// Whether it switches the account on.
     #[must_use]
     pub fn enables(&self) -> bool {
-        self.action != Action::Create
-            && self
-                .changes
-                .iter()
-                .any(|change| change.status && change.new == Value::Bool(true))
+        self.action != Action::Create && self.changes.iter().any(|change| change.status && change.new == Value::Bool(true))
     }
 
     /// Whether it takes something away that cannot simply be written back.

@@ -80,14 +80,7 @@ pub struct Breach {
 
 impl fmt::Display for Breach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            guard,
-            class,
-            planned,
-            recent,
-            allowed,
-            linked,
-        } = self;
+        let Self { guard, class, planned, recent, allowed, linked } = self;
         write!(f, "guard {guard}: the plan has {planned} for {class}")?;
         if *recent > 0 {
             write!(f, " beside {recent} in the last 24 hours")?;
@@ -125,10 +118,7 @@ impl Entry {
             effects.push((Guard::Disable, u64::from(self.disables())));
             effects.push((Guard::Clear, count(|change| change.clears())));
             effects.push((Guard::Rename, u64::from(count(|change| change.renames) > 0)));
-            effects.push((
-                Guard::Update,
-                u64::from(self.changes.iter().any(|change| !change.status)),
-            ));
+            effects.push((Guard::Update, u64::from(self.changes.iter().any(|change| !change.status))));
         }
         effects.retain(|(_, count)| *count > 0);
         effects
@@ -145,14 +135,7 @@ pub fn breaches(plan: &Plan, guards: &Guards, recent: &Effects) -> Vec<Breach> {
             let linked = plan.linked(&class);
             let recent = recent.get(&(class.clone(), guard)).copied().unwrap_or(0);
             let allowed = guards.limit(guard, linked)?;
-            (planned + recent > allowed).then_some(Breach {
-                guard,
-                class,
-                planned,
-                recent,
-                allowed,
-                linked,
-            })
+            (planned + recent > allowed).then_some(Breach { guard, class, planned, recent, allowed, linked })
         })
         .collect()
 }

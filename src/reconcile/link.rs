@@ -39,18 +39,10 @@ pub struct LinkEnd {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disabled_by_us: bool,
     /// When it was first seen that the other end left.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        with = "time::serde::rfc3339::option"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
     pub leaving_since: Option<OffsetDateTime>,
     /// When the owner deleted the object: the link is a tombstone, kept so that a return can be restored.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        with = "time::serde::rfc3339::option"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
     pub deleted_at: Option<OffsetDateTime>,
     /// Salted digests of the write-only values last written, by attribute.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -101,13 +93,7 @@ impl Link {
     /// Joins two ends.
     #[must_use]
     pub fn new(one: LinkEnd, other: LinkEnd) -> Self {
-        Self {
-            ends: if one.key() <= other.key() {
-                [one, other]
-            } else {
-                [other, one]
-            },
-        }
+        Self { ends: if one.key() <= other.key() { [one, other] } else { [other, one] } }
     }
 
     /// The end in a store.
@@ -152,14 +138,9 @@ impl LinkIndex {
     pub fn new<'a>(links: impl IntoIterator<Item = &'a Link>, source: &str, target: &str) -> Self {
         let mut index = Self::default();
         for link in links {
-            let (Some(from), Some(to)) = (link.end(source), link.end(target)) else {
-                continue;
-            };
+            let (Some(from), Some(to)) = (link.end(source), link.end(target)) else { continue };
             let position = index.links.len();
-            index.links.push(Linked {
-                source: from.object.clone(),
-                target: to.clone(),
-            });
+            index.links.push(Linked { source: from.object.clone(), target: to.clone() });
             // A tombstone is found from its source only: its target is gone, and the id is not used again.
             index.by_source.insert(from.object.clone(), position);
             if to.deleted_at.is_none() {

@@ -42,11 +42,8 @@ pub(crate) fn waves(entries: &[Entry]) -> Vec<Wave> {
     let graph = Graph::new(entries);
     let mut stages: Vec<Stage> = entries.iter().map(stage).collect();
     // What must come before an earlier stage moves there.
-    while let Some((before, after)) = graph
-        .edges
-        .iter()
-        .copied()
-        .find(|(before, after)| stages[*before] > stages[*after])
+    while let Some((before, after)) =
+        graph.edges.iter().copied().find(|(before, after)| stages[*before] > stages[*after])
     {
         stages[before] = stages[after];
     }
@@ -62,20 +59,10 @@ pub(crate) fn waves(entries: &[Entry]) -> Vec<Wave> {
     places.sort_unstable();
     let mut waves: Vec<((Stage, usize), Wave)> = Vec::new();
     for (place, at) in places {
-        let part = if place.0 == Stage::Statuses {
-            Part::Status
-        } else {
-            Part::Main
-        };
+        let part = if place.0 == Stage::Statuses { Part::Status } else { Part::Main };
         match waves.last_mut() {
             Some((last, wave)) if *last == place => wave.entries.push(at),
-            _ => waves.push((
-                place,
-                Wave {
-                    part,
-                    entries: vec![at],
-                },
-            )),
+            _ => waves.push((place, Wave { part, entries: vec![at] })),
         }
     }
     waves.into_iter().map(|(_, wave)| wave).collect()
@@ -85,30 +72,19 @@ pub(crate) fn waves(entries: &[Entry]) -> Vec<Wave> {
 pub(super) fn block_cycles(entries: &mut [Entry]) {
     let graph = Graph::new(entries);
     let depths = graph.depths();
-    let stuck: HashSet<usize> = (0..entries.len())
-        .filter(|at| depths[*at].is_none() && graph.is_on_cycle(*at))
-        .collect();
+    let stuck: HashSet<usize> = (0..entries.len()).filter(|at| depths[*at].is_none() && graph.is_on_cycle(*at)).collect();
     for at in &stuck {
-        let circle = graph
-            .circle(*at)
-            .iter()
-            .map(|at| entries[*at].key.to_string())
-            .collect::<Vec<_>>()
-            .join(" → ");
+        let circle = graph.circle(*at).iter().map(|at| entries[*at].key.to_string()).collect::<Vec<_>>().join(" → ");
         entries[*at].problems.push(Problem::new(
             Severity::Blocks,
             "cycle",
             format!("each waits for a value that the next one gives up: {circle}; change one of them by hand first"),
         ));
     }
-    let blocked: Vec<usize> = (0..entries.len())
-        .filter(|at| depths[*at].is_none() && !stuck.contains(at))
-        .collect();
+    let blocked: Vec<usize> = (0..entries.len()).filter(|at| depths[*at].is_none() && !stuck.contains(at)).collect();
     for at in blocked {
         let message = "waits for a value that entries in a circle hold".to_owned();
-        entries[at]
-            .problems
-            .push(Problem::new(Severity::Blocks, "cycle", message));
+        entries[at].problems.push(Problem::new(Severity::Blocks, "cycle", message));
     }
 }
 
@@ -120,8 +96,7 @@ struct Graph {
 
 impl Graph {
     fn new(entries: &[Entry]) -> Self {
-        let places: HashMap<&EntryKey, usize> =
-            entries.iter().enumerate().map(|(at, entry)| (&entry.key, at)).collect();
+        let places: HashMap<&EntryKey, usize> = entries.iter().enumerate().map(|(at, entry)| (&entry.key, at)).collect();
         let mut edges = Vec::new();
         let mut befores = vec![Vec::new(); entries.len()];
         for (at, entry) in entries.iter().enumerate() {
@@ -137,9 +112,7 @@ impl Graph {
     fn depths(&self) -> Vec<Option<usize>> {
         let mut waiting: Vec<usize> = self.befores.iter().map(Vec::len).collect();
         let mut afters = vec![Vec::new(); self.befores.len()];
-        self.edges
-            .iter()
-            .for_each(|(before, after)| afters[*before].push(*after));
+        self.edges.iter().for_each(|(before, after)| afters[*before].push(*after));
         let mut depths: Vec<Option<usize>> = waiting.iter().map(|count| (*count == 0).then_some(0)).collect();
         let mut ready: Vec<usize> = (0..waiting.len()).filter(|at| waiting[*at] == 0).collect();
         let mut deepest = vec![0; waiting.len()];
@@ -169,11 +142,7 @@ impl Graph {
             for before in &self.befores[at] {
                 if *before == start {
                     let mut way = vec![start, at];
-                    while let Some(next) = way
-                        .last()
-                        .filter(|last| **last != start)
-                        .and_then(|last| came_from.get(last))
-                    {
+                    while let Some(next) = way.last().filter(|last| **last != start).and_then(|last| came_from.get(last)) {
                         way.push(*next);
                     }
                     way.dedup();

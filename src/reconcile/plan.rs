@@ -81,11 +81,7 @@ impl Plan {
     pub(crate) fn new(header: Header, mut entries: Vec<Entry>) -> Self {
         entries.sort_by(|left, right| left.key.cmp(&right.key));
         let digest = digest(&header, &entries);
-        Self {
-            header,
-            entries,
-            digest,
-        }
+        Self { header, entries, digest }
     }
 
     /// Reads a plan that was written with [`Plan::to_json`].
@@ -95,8 +91,8 @@ impl Plan {
     /// [`ErrorKind::Invalid`] if it is no plan, was written by another version, or was changed since.
     pub fn from_json(text: &str) -> Result<Self> {
         let invalid = |message| Error::new(ErrorKind::Invalid, message);
-        let plan: Self = serde_json::from_str(text)
-            .map_err(|error| invalid("this is no plan, or a damaged one").with_source(error))?;
+        let plan: Self =
+            serde_json::from_str(text).map_err(|error| invalid("this is no plan, or a damaged one").with_source(error))?;
         if plan.header.format != FORMAT {
             return Err(invalid("the plan was written by another version; make a new one")
                 .with_context("format", plan.header.format)
@@ -116,11 +112,8 @@ impl Plan {
         if digest(&self.header, &self.entries) == self.digest {
             return Ok(());
         }
-        Err(Error::new(
-            ErrorKind::Stale,
-            "the plan was changed after it was made: its digest does not fit",
-        )
-        .with_context("digest", &self.digest))
+        Err(Error::new(ErrorKind::Stale, "the plan was changed after it was made: its digest does not fit")
+            .with_context("digest", &self.digest))
     }
 
     pub(crate) fn header(&self) -> &Header {
@@ -190,10 +183,7 @@ impl Plan {
     /// Whether a person must look at something: an exception, a blocked entry, a read that broke off.
     #[must_use]
     pub fn needs_attention(&self) -> bool {
-        self.header
-            .problems
-            .iter()
-            .any(|problem| problem.severity != Severity::Warning)
+        self.header.problems.iter().any(|problem| problem.severity != Severity::Warning)
             || self.entries.iter().any(Entry::needs_attention)
     }
 
@@ -212,10 +202,7 @@ impl Plan {
     /// How many entries have an action and run.
     #[must_use]
     pub fn count(&self, action: Action) -> usize {
-        self.entries
-            .iter()
-            .filter(|entry| entry.action == action && entry.runs())
-            .count()
+        self.entries.iter().filter(|entry| entry.action == action && entry.runs()).count()
     }
 
     /// The plan with only those entries, and what they depend on. It has a digest of its own.
@@ -229,12 +216,7 @@ impl Plan {
                 open.extend(entry.after.iter().filter_map(|edge| by_key.get(&edge.entry).copied()));
             }
         }
-        let entries = self
-            .entries
-            .iter()
-            .filter(|entry| kept.contains(&entry.key))
-            .cloned()
-            .collect();
+        let entries = self.entries.iter().filter(|entry| kept.contains(&entry.key)).cloned().collect();
         Self::new(self.header.clone(), entries)
     }
 }

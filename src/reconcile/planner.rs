@@ -28,23 +28,9 @@ pub(crate) struct Planner<'a> {
 
 impl<'a> Planner<'a> {
     pub(crate) fn new(inputs: Inputs<'a>, extent: Extent, source: Side, target: Side) -> Self {
-        let read = SourceRead {
-            objects: source.records.len() as u64,
-            complete: source.is_complete(),
-        };
-        let sources = source
-            .records
-            .into_iter()
-            .map(|record| Sourced::new(&inputs, record))
-            .collect();
-        Self {
-            inputs,
-            extent,
-            sources,
-            read,
-            target,
-            answers: Answers::default(),
-        }
+        let read = SourceRead { objects: source.records.len() as u64, complete: source.is_complete() };
+        let sources = source.records.into_iter().map(|record| Sourced::new(&inputs, record)).collect();
+        Self { inputs, extent, sources, read, target, answers: Answers::default() }
     }
 
     /// Takes answers in. Sources that were looked up again are planned as if they had been read.
@@ -62,14 +48,7 @@ impl<'a> Planner<'a> {
 
     /// The plan, or what must be looked up first.
     pub(crate) fn plan(&self) -> Result<MappingPlan, Questions> {
-        let assessment = assess(
-            &self.inputs,
-            self.extent,
-            &self.sources,
-            self.read,
-            &self.target,
-            &self.answers,
-        )?;
+        let assessment = assess(&self.inputs, self.extent, &self.sources, self.read, &self.target, &self.answers)?;
         let mut situations: BTreeMap<Situation, u64> = BTreeMap::new();
         for case in &assessment.cases {
             *situations.entry(case.situation).or_default() += 1;
@@ -78,11 +57,7 @@ impl<'a> Planner<'a> {
         entries.sort_by(|left, right| left.key.cmp(&right.key));
         unique::settle(&self.inputs, &assessment.index, &mut entries);
         order::block_cycles(&mut entries);
-        Ok(MappingPlan {
-            entries,
-            situations,
-            owned_elsewhere: assessment.owned_elsewhere,
-        })
+        Ok(MappingPlan { entries, situations, owned_elsewhere: assessment.owned_elsewhere })
     }
 }
 
@@ -102,8 +77,6 @@ pub(crate) fn schema_drift(inputs: &Inputs<'_>, source: &mut Side) -> Option<Pro
     }
     let names = missing.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
     let message = format!("no record has {names}: renamed in the source? The read counts as partial");
-    source.completeness = source.completeness.take().map(|_| Completeness::Partial {
-        reason: message.clone(),
-    });
+    source.completeness = source.completeness.take().map(|_| Completeness::Partial { reason: message.clone() });
     Some(Problem::new(Severity::Attention, "schema-drift", message))
 }

@@ -39,10 +39,7 @@ impl Policy {
     /// The source rules: people flow from the host's store into the target.
     #[must_use]
     pub fn outbound(preferences: Preferences) -> Self {
-        Self {
-            preferences,
-            rules: Vec::new(),
-        }
+        Self { preferences, rules: Vec::new() }
     }
 
     /// Replaces the answer for one situation. Of several for the same situation the first wins.
@@ -69,9 +66,7 @@ impl Policy {
             if !is_legal(*situation, *action) {
                 let accepted = Action::ALL.iter().filter(|action| is_legal(*situation, **action));
                 let accepted = accepted.map(|action| action.as_str()).collect::<Vec<_>>().join(", ");
-                faults.push(format!(
-                    "a rule for {situation} cannot say {action}; it can say {accepted}"
-                ));
+                faults.push(format!("a rule for {situation} cannot say {action}; it can say {accepted}"));
             }
         }
         if faults.is_empty() { Ok(()) } else { Err(faults) }
@@ -135,13 +130,7 @@ mod tests {
     #[test]
     fn the_outbound_preset_answers_as_the_table_says() {
         let default = Preferences::default;
-        let off = || {
-            default()
-                .without_create()
-                .without_update()
-                .without_disable()
-                .with_enable(super::super::Enable::Never)
-        };
+        let off = || default().without_create().without_update().without_disable().with_enable(super::super::Enable::Never);
         let disable = || Decision::Leave(Leaver::disable());
         #[rustfmt::skip]
         let table = [
@@ -168,11 +157,7 @@ mod tests {
             (default(), Situation::AllGone, Decision::Do(Action::Ignore)),
         ];
         for (preferences, situation, expected) in table {
-            assert_eq!(
-                Policy::outbound(preferences.clone()).decide(situation),
-                expected,
-                "{situation} {preferences:?}"
-            );
+            assert_eq!(Policy::outbound(preferences.clone()).decide(situation), expected, "{situation} {preferences:?}");
         }
     }
 
@@ -182,11 +167,7 @@ mod tests {
         for situation in Situation::ALL {
             for action in [Action::Disable, Action::Delete] {
                 let legal = matches!(situation, Situation::Unqualified | Situation::SourceMissing);
-                assert_eq!(
-                    outbound().rule(*situation, action).check().is_ok(),
-                    legal,
-                    "{situation} {action}"
-                );
+                assert_eq!(outbound().rule(*situation, action).check().is_ok(), legal, "{situation} {action}");
             }
             assert!(outbound().rule(*situation, Action::Report).check().is_ok());
             assert!(outbound().rule(*situation, Action::Wait).check().is_err());

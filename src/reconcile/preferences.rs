@@ -130,20 +130,13 @@ impl Preferences {
     /// Every combination that contradicts itself, with the fields' names.
     pub fn check(&self) -> Result<(), Vec<String>> {
         let mut faults = Vec::new();
-        for (field, leaver) in [
-            ("left_scope", &self.left_scope),
-            ("source_deleted", &self.source_deleted),
-        ] {
+        for (field, leaver) in [("left_scope", &self.left_scope), ("source_deleted", &self.source_deleted)] {
             let Some(leaver) = leaver else { continue };
             if !self.disable && leaver.steps.iter().any(|step| step.kind == LeaverStepKind::Disable) {
-                faults.push(format!(
-                    "{field} disables, but disable is off: switch disable on, or use Leaver::keep()"
-                ));
+                faults.push(format!("{field} disables, but disable is off: switch disable on, or use Leaver::keep()"));
             }
             if leaver.steps.windows(2).any(|pair| pair[1].after < pair[0].after) {
-                faults.push(format!(
-                    "{field}: a later step must not come before an earlier one ({leaver})"
-                ));
+                faults.push(format!("{field}: a later step must not come before an earlier one ({leaver})"));
             }
         }
         if faults.is_empty() { Ok(()) } else { Err(faults) }
@@ -257,12 +250,7 @@ impl fmt::Display for Leaver {
                 LeaverStepKind::Disable => "disable",
                 LeaverStepKind::Delete => "delete",
             };
-            write!(
-                f,
-                "{}{kind} after {} days",
-                if index == 0 { "" } else { ", " },
-                step.after.as_secs() / 86_400
-            )
+            write!(f, "{}{kind} after {} days", if index == 0 { "" } else { ", " }, step.after.as_secs() / 86_400)
         })
     }
 }

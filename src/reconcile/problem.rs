@@ -42,13 +42,7 @@ pub struct Problem {
 impl Problem {
     /// A problem by its rule.
     pub fn new(severity: Severity, rule: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
-        Self {
-            severity,
-            rule: rule.into(),
-            attribute: None,
-            value: None,
-            message: message.into(),
-        }
+        Self { severity, rule: rule.into(), attribute: None, value: None, message: message.into() }
     }
 
     /// Names the attribute and its value.

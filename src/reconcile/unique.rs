@@ -13,35 +13,20 @@ type Key = (Name, String);
 /// Lets every unique value have one holder: who has it keeps it, unless this plan takes it from them; then one
 /// newcomer gets it, after them. All other newcomers are exceptions.
 pub(super) fn settle(inputs: &Inputs<'_>, index: &TargetIndex<'_>, entries: &mut [Entry]) {
-    let by_target: HashMap<ObjectId, usize> = entries
-        .iter()
-        .enumerate()
-        .filter_map(|(at, entry)| Some((entry.target.clone()?, at)))
-        .collect();
+    let by_target: HashMap<ObjectId, usize> =
+        entries.iter().enumerate().filter_map(|(at, entry)| Some((entry.target.clone()?, at))).collect();
     let mut edges;
     loop {
         edges = Vec::new();
         let mut refusals: Vec<(usize, Name, String)> = Vec::new();
         for ((space, key), claims) in claims(inputs, index, entries) {
             if let [_, _, ..] = claims.as_slice() {
-                let keys = claims
-                    .iter()
-                    .map(|(at, _)| entries[*at].key.to_string())
-                    .collect::<Vec<_>>()
-                    .join(", ");
-                refusals.extend(
-                    claims
-                        .into_iter()
-                        .map(|(at, name)| (at, name, format!("several want this value: {keys}"))),
-                );
+                let keys = claims.iter().map(|(at, _)| entries[*at].key.to_string()).collect::<Vec<_>>().join(", ");
+                refusals.extend(claims.into_iter().map(|(at, name)| (at, name, format!("several want this value: {keys}"))));
                 continue;
             }
             for (at, name) in claims {
-                for holder in index
-                    .holders(&space, &key)
-                    .iter()
-                    .map(|position| &index.record(*position).id)
-                {
+                for holder in index.holders(&space, &key).iter().map(|position| &index.record(*position).id) {
                     let giver = by_target.get(holder).copied().filter(|giver| *giver != at);
                     match giver.filter(|giver| gives_up(inputs, &entries[*giver], &space, &key)) {
                         Some(giver) => edges.push((at, giver)),
@@ -59,10 +44,7 @@ pub(super) fn settle(inputs: &Inputs<'_>, index: &TargetIndex<'_>, entries: &mut
         }
     }
     for (at, giver) in edges {
-        let edge = Edge {
-            entry: entries[giver].key.clone(),
-            kind: EdgeKind::Frees,
-        };
+        let edge = Edge { entry: entries[giver].key.clone(), kind: EdgeKind::Frees };
         if !entries[at].after.contains(&edge) {
             entries[at].after.push(edge);
         }
@@ -93,27 +75,16 @@ fn gives_up(inputs: &Inputs<'_>, entry: &Entry, space: &Name, key: &str) -> bool
     if !entry.runs() {
         return false;
     }
-    let has = |attribute: &Name, value: &Value| {
-        keys(inputs, attribute, value)
-            .iter()
-            .any(|(s, k)| s == space && k == key)
-    };
+    let has = |attribute: &Name, value: &Value| keys(inputs, attribute, value).iter().any(|(s, k)| s == space && k == key);
     let changed = |value: fn(&super::AttributeChange) -> Option<&Value>| {
-        entry
-            .changes
-            .iter()
-            .any(|change| value(change).is_some_and(|value| has(&change.attribute, value)))
+        entry.changes.iter().any(|change| value(change).is_some_and(|value| has(&change.attribute, value)))
     };
     entry.action == Action::Delete || (changed(|change| change.old.as_ref()) && !changed(|change| Some(&change.new)))
 }
 
 fn keys(inputs: &Inputs<'_>, attribute: &Name, value: &Value) -> Vec<Key> {
-    let Some(schema) = inputs.schema.get(attribute) else {
-        return Vec::new();
-    };
-    let Some(space) = &schema.unique_in else {
-        return Vec::new();
-    };
+    let Some(schema) = inputs.schema.get(attribute) else { return Vec::new() };
+    let Some(space) = &schema.unique_in else { return Vec::new() };
     let key = |value| Some((space.clone(), comparison_key(schema, value)?));
     value.as_slice().iter().filter_map(key).collect()
 }
@@ -121,16 +92,11 @@ fn keys(inputs: &Inputs<'_>, attribute: &Name, value: &Value) -> Vec<Key> {
 fn refuse(inputs: &Inputs<'_>, entry: &mut Entry, attribute: &Name, message: String) {
     let at = entry.changes.iter().position(|change| change.attribute == *attribute);
     let value = at.map(|at| entry.changes[at].new.clone());
-    let required = inputs
-        .schema
-        .get(attribute)
-        .is_some_and(|schema| schema.required_on_create);
+    let required = inputs.schema.get(attribute).is_some_and(|schema| schema.required_on_create);
     let blocks = entry.action == Action::Create && required;
     if let (Some(at), false) = (at, blocks) {
         entry.changes.remove(at);
     }
     let severity = if blocks { Severity::Blocks } else { Severity::Attention };
-    entry
-        .problems
-        .push(Problem::new(severity, "unique", message).with_value(attribute.clone(), value));
+    entry.problems.push(Problem::new(severity, "unique", message).with_value(attribute.clone(), value));
 }

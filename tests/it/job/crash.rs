@@ -84,10 +84,7 @@ impl Target for Dying {
 fn dying_job(world: &World, armed: &Arc<AtomicBool>) -> Job {
     Job::builder("staff")
         .source(world.hr.clone())
-        .target(Dying {
-            inner: world.directory.clone(),
-            armed: armed.clone(),
-        })
+        .target(Dying { inner: world.directory.clone(), armed: armed.clone() })
         .mapping(mapping())
         .policy(Policy::outbound(Preferences::default()))
         .passwords(world.sink.clone())
@@ -115,11 +112,7 @@ async fn a_run_that_died_between_create_and_answer_is_taken_up() {
     armed.store(false, Ordering::Relaxed);
     // The plan shows what it will do: take over what the dead run made, which is no adoption.
     let plan = job.plan(Run::full()).await.expect("a plan");
-    assert_eq!(
-        (entry(&plan, "1").situation, entry(&plan, "1").action),
-        (Situation::Found, Action::Link),
-        "{plan}"
-    );
+    assert_eq!((entry(&plan, "1").situation, entry(&plan, "1").action), (Situation::Found, Action::Link), "{plan}");
     world.clock.advance(Duration::from_secs(600)); // the dead run's lease runs out
     let report = job.apply(&plan, Apply::new()).await.expect("a report");
     assert_eq!(report.status, RunStatus::Complete, "{report}");

@@ -17,22 +17,10 @@ async fn who_is_gone_from_the_source_is_disabled_with_evidence() {
     world.hr.set(&ObjectId::user("2"), "active", false);
     let plan = world.plan().await;
     let gone = entry(&plan, "1");
-    assert_eq!(
-        (gone.situation, gone.action),
-        (Situation::SourceMissing, Action::Disable)
-    );
-    assert_eq!(
-        gone.evidence,
-        Some(Evidence::NotInCompleteRead {
-            read: 3,
-            asked_again: true
-        })
-    );
+    assert_eq!((gone.situation, gone.action), (Situation::SourceMissing, Action::Disable));
+    assert_eq!(gone.evidence, Some(Evidence::NotInCompleteRead { read: 3, asked_again: true }));
     let inactive = entry(&plan, "2");
-    assert_eq!(
-        (inactive.situation, inactive.action),
-        (Situation::Confirmed, Action::Disable)
-    );
+    assert_eq!((inactive.situation, inactive.action), (Situation::Confirmed, Action::Disable));
     assert!(matches!(inactive.evidence, Some(Evidence::Inactive { .. })));
     assert_eq!(plan.count(Action::Disable), 2);
     world.run().await;
@@ -55,9 +43,7 @@ async fn what_nobody_linked_is_never_taken_away() {
         .source(world.hr.clone())
         .target(world.directory.clone())
         .mapping(mapping().scope(ne("title", "Clerk")))
-        .policy(entrant::Policy::outbound(
-            Preferences::default().with_left_scope(Leaver::delete()),
-        ))
+        .policy(entrant::Policy::outbound(Preferences::default().with_left_scope(Leaver::delete())))
         .passwords(world.sink.clone())
         .state(world.state.clone())
         .clock(world.clock.clone())
@@ -89,20 +75,14 @@ async fn who_leaves_the_scope_is_a_leaver_and_who_is_filtered_out_is_not() {
     world.hr.set(&ObjectId::user("1"), "title", "Gone");
     world.hr.set(&ObjectId::user("2"), "name", "Renamed");
     // A filter narrows the run; it takes nobody away (R46).
-    let filtered = builder()
-        .plan(Run::full().filter(entrant::model::eq("id", "2")))
-        .await
-        .expect("a plan");
+    let filtered = builder().plan(Run::full().filter(entrant::model::eq("id", "2"))).await.expect("a plan");
     assert_eq!(filtered.entries().len(), 1, "{filtered}");
     assert_eq!(filtered.entries()[0].key.id.as_ref(), "2");
     let plan = builder().plan(Run::full()).await.expect("a plan");
     let left = entry(&plan, "1");
     assert_eq!((left.situation, left.action), (Situation::Unqualified, Action::Disable));
     assert_eq!(left.evidence, Some(Evidence::OutOfScope));
-    assert!(
-        left.changes.iter().all(|change| change.status),
-        "who left is not updated"
-    );
+    assert!(left.changes.iter().all(|change| change.status), "who left is not updated");
 }
 
 #[tokio::test]
@@ -129,11 +109,7 @@ async fn a_grace_period_waits_and_a_return_cancels_it() {
     assert!(world.is_active("1") && !world.is_active("2"));
     world.hr.remove(&ObjectId::user("1"));
     let plan = job.plan(Run::full()).await.expect("a plan");
-    assert_eq!(
-        entry(&plan, "1").until,
-        Some(plan.as_of() + days(7)),
-        "the return began the grace period anew"
-    );
+    assert_eq!(entry(&plan, "1").until, Some(plan.as_of() + days(7)), "the return began the grace period anew");
     world.clock.advance(days(83));
     let report = job.run(Run::full(), Apply::new()).await.expect("a report");
     assert_eq!(report.count(Action::Delete, OutcomeKind::Applied), 1, "{report}");
@@ -145,9 +121,7 @@ async fn what_existed_before_is_disabled_and_not_deleted() {
     let world = World::new([person("1"), person("2")]);
     world.directory.push(account("a", Some("1")));
     let job = world.job_with(Preferences::default().with_source_deleted(Leaver::delete()));
-    job.run(Run::full(), Apply::new().lift(Guard::Adopt))
-        .await
-        .expect("a report");
+    job.run(Run::full(), Apply::new().lift(Guard::Adopt)).await.expect("a report");
     world.clock.advance(Duration::from_secs(3600));
     world.hr.remove(&ObjectId::user("1"));
     world.hr.remove(&ObjectId::user("2"));
@@ -157,11 +131,7 @@ async fn what_existed_before_is_disabled_and_not_deleted() {
     assert_eq!(report.count(Action::Disable, OutcomeKind::Applied), 1, "{report}");
     assert!(!world.is_active("1"));
     // By name it is deleted too.
-    let job = world.job_with(
-        Preferences::default()
-            .with_source_deleted(Leaver::delete())
-            .with_delete_adopted(),
-    );
+    let job = world.job_with(Preferences::default().with_source_deleted(Leaver::delete()).with_delete_adopted());
     let report = job.run(Run::full(), Apply::new()).await.expect("a report");
     assert_eq!(report.count(Action::Delete, OutcomeKind::Applied), 1, "{report}");
 }
@@ -169,9 +139,7 @@ async fn what_existed_before_is_disabled_and_not_deleted() {
 #[tokio::test]
 async fn a_deleted_account_is_restored_for_who_returns() {
     let world = World::new([person("1"), person("2")]);
-    let preferences = Preferences::default()
-        .with_source_deleted(Leaver::delete())
-        .with_restore();
+    let preferences = Preferences::default().with_source_deleted(Leaver::delete()).with_restore();
     let job = world.job_with(preferences);
     job.run(Run::full(), Apply::new()).await.expect("a report");
     world.clock.advance(Duration::from_secs(3600));
@@ -181,10 +149,7 @@ async fn a_deleted_account_is_restored_for_who_returns() {
     assert_eq!(world.directory.records().len(), 1);
     world.hr.push(person("1"));
     let plan = job.plan(Run::full()).await.expect("a plan");
-    assert_eq!(
-        (entry(&plan, "1").situation, entry(&plan, "1").action),
-        (Situation::RecycleBin, Action::Restore)
-    );
+    assert_eq!((entry(&plan, "1").situation, entry(&plan, "1").action), (Situation::RecycleBin, Action::Restore));
     job.apply(&plan, Apply::new()).await.expect("a report");
     assert_eq!(world.account_of("1").id, id, "the same account");
     assert!(job.plan(Run::full()).await.expect("a plan").is_converged());
@@ -225,10 +190,7 @@ async fn one_person_is_looked_at_alone() {
     // Asked by id, and authoritatively not there.
     let plan = job.plan(Run::one("3")).await.expect("a plan");
     assert_eq!(entry(&plan, "3").evidence, Some(Evidence::NotFoundById));
-    assert_eq!(
-        job.apply(&plan, Apply::new()).await.expect("a report").status,
-        RunStatus::Complete
-    );
+    assert_eq!(job.apply(&plan, Apply::new()).await.expect("a report").status, RunStatus::Complete);
     assert!(!world.is_active("3"));
     // A joiner is created alone, too.
     world.hr.push(person("4"));

@@ -13,16 +13,14 @@ use super::world::World;
 
 /// Few values for many people, so that they get in each other's way.
 fn person() -> impl Strategy<Value = Record> {
-    (0..9_u8, 0..9_u8, 0..9_u8, prop::option::of(0..2_u8), any::<bool>()).prop_map(
-        |(id, number, login, title, active)| {
-            Record::new(ObjectId::user(id.to_string()))
-                .with("id", number.to_string())
-                .with("login", format!("p{login}@contoso.com"))
-                .with("name", format!("Person {id}"))
-                .with("title", title.map(|title| title.to_string()))
-                .with("active", active)
-        },
-    )
+    (0..9_u8, 0..9_u8, 0..9_u8, prop::option::of(0..2_u8), any::<bool>()).prop_map(|(id, number, login, title, active)| {
+        Record::new(ObjectId::user(id.to_string()))
+            .with("id", number.to_string())
+            .with("login", format!("p{login}@contoso.com"))
+            .with("name", format!("Person {id}"))
+            .with("title", title.map(|title| title.to_string()))
+            .with("active", active)
+    })
 }
 
 fn account() -> impl Strategy<Value = Record> {
@@ -40,14 +38,9 @@ fn account() -> impl Strategy<Value = Record> {
 /// A directory holds a name once.
 fn accounts() -> impl Strategy<Value = Vec<Record>> {
     prop::collection::vec(account(), 0..6).prop_map(|accounts| {
-        let by_name: BTreeMap<Value, Record> = accounts
-            .into_iter()
-            .map(|account| (account.get("userPrincipalName").cloned().unwrap_or_default(), account))
-            .collect();
-        let by_id: BTreeMap<ObjectId, Record> = by_name
-            .into_values()
-            .map(|account| (account.id.clone(), account))
-            .collect();
+        let by_name: BTreeMap<Value, Record> =
+            accounts.into_iter().map(|account| (account.get("userPrincipalName").cloned().unwrap_or_default(), account)).collect();
+        let by_id: BTreeMap<ObjectId, Record> = by_name.into_values().map(|account| (account.id.clone(), account)).collect();
         by_id.into_values().collect()
     })
 }
@@ -74,14 +67,8 @@ fn preferences() -> impl Strategy<Value = Preferences> {
 
 fn job(world: &World, preferences: &Preferences) -> Job {
     let guards = [Guard::Adopt, Guard::Disable, Guard::Delete, Guard::Clear, Guard::Rename];
-    let guards = guards
-        .into_iter()
-        .fold(Guards::default(), |guards, guard| guards.with_limit(guard, 1_000));
-    world
-        .builder(preferences.clone())
-        .guards(guards)
-        .build()
-        .expect("a job")
+    let guards = guards.into_iter().fold(Guards::default(), |guards, guard| guards.with_limit(guard, 1_000));
+    world.builder(preferences.clone()).guards(guards).build().expect("a job")
 }
 
 async fn plan(job: &Job) -> Plan {
@@ -96,13 +83,7 @@ async fn settle(world: &World, job: &Job) -> Result<(), TestCaseError> {
             return Ok(());
         }
         let report = job.apply(&plan, Apply::new()).await.expect("a report");
-        prop_assert_eq!(
-            report.outcome(entrant::job::OutcomeKind::Failed),
-            0,
-            "{}{}",
-            plan,
-            report
-        );
+        prop_assert_eq!(report.outcome(entrant::job::OutcomeKind::Failed), 0, "{}{}", plan, report);
         world.clock.advance(Duration::from_secs(3600));
     }
     let last = plan(job).await;
@@ -120,11 +101,7 @@ fn check_entries(plan: &Plan, before: &[Record]) -> Result<(), TestCaseError> {
             prop_assert!(!existed, "an account that existed before would be deleted: {}", plan);
         }
         if entry.action == Action::Link {
-            prop_assert!(
-                !entry.disables() && entry.changes.iter().all(|change| !change.clears()),
-                "{}",
-                plan
-            );
+            prop_assert!(!entry.disables() && entry.changes.iter().all(|change| !change.clears()), "{}", plan);
         }
     }
     Ok(())

@@ -23,34 +23,15 @@ pub(crate) struct World {
 
 pub(crate) fn schema() -> Schema {
     Schema::new(Class::USER)
-        .with(
-            "userPrincipalName",
-            AttributeSchema::text()
-                .ignore_case()
-                .required()
-                .renames()
-                .unique_in("userPrincipalName"),
-        )
+        .with("userPrincipalName", AttributeSchema::text().ignore_case().required().renames().unique_in("userPrincipalName"))
         .with("employeeId", AttributeSchema::text())
         .with("displayName", AttributeSchema::text().required().with_max_length(20))
         .with("jobTitle", AttributeSchema::text())
         .with("immutableId", AttributeSchema::text().anchor())
         .with("active", AttributeSchema::boolean().not_nullable())
-        .with(
-            "reset",
-            AttributeSchema::boolean().with_mutability(Mutability::WriteOnly),
-        )
-        .with(
-            "password",
-            AttributeSchema::text()
-                .secret()
-                .required()
-                .with_mutability(Mutability::CreateOnly),
-        )
-        .with(
-            "created",
-            AttributeSchema::new(entrant::model::Kind::DateTime).with_mutability(Mutability::ReadOnly),
-        )
+        .with("reset", AttributeSchema::boolean().with_mutability(Mutability::WriteOnly))
+        .with("password", AttributeSchema::text().secret().required().with_mutability(Mutability::CreateOnly))
+        .with("created", AttributeSchema::new(entrant::model::Kind::DateTime).with_mutability(Mutability::ReadOnly))
         .with_status("active")
         .with_created_at("created")
         .with_label("displayName")
@@ -94,9 +75,7 @@ impl World {
         let clock = ManualClock::at(time::macros::datetime!(2026-01-05 08:00 UTC));
         Self {
             hr: MemoryStore::new("hr").with_records(people),
-            directory: MemoryStore::new("directory")
-                .with_schema(schema())
-                .with_clock(clock.clone()),
+            directory: MemoryStore::new("directory").with_schema(schema()).with_clock(clock.clone()),
             state: MemoryState::new().with_clock(clock.clone()),
             sink: Sink::default(),
             clock,
@@ -139,23 +118,17 @@ impl World {
 
     pub(crate) fn account_of(&self, employee: &str) -> Record {
         let is_theirs = |record: &Record| record.get("employeeId") == Some(&Value::text(employee));
-        self.directory
-            .records()
-            .into_iter()
-            .find(is_theirs)
-            .expect("the person has an account")
+        self.directory.records().into_iter().find(is_theirs).expect("the person has an account")
     }
 
     pub(crate) fn is_active(&self, employee: &str) -> bool {
         self.account_of(employee).get("active") == Some(&Value::Bool(true))
     }
+
 }
 
 pub(crate) fn entry<'a>(plan: &'a Plan, id: &str) -> &'a Entry {
-    plan.entries()
-        .iter()
-        .find(|entry| &*entry.key.id == id)
-        .unwrap_or_else(|| panic!("no entry for {id} in\n{plan}"))
+    plan.entries().iter().find(|entry| &*entry.key.id == id).unwrap_or_else(|| panic!("no entry for {id} in\n{plan}"))
 }
 
 /// Whether a problem of an entry goes by this rule.
@@ -183,10 +156,7 @@ impl Sink {
 impl PasswordSink for Sink {
     async fn prepare(&self, passwords: Vec<InitialPassword>) -> entrant::Result<Vec<Secret>> {
         let mut kept = self.0.lock().expect("no test panics with the lock");
-        Ok(passwords
-            .into_iter()
-            .map(|one| kept.open.entry(one.key).or_insert(one.password).clone())
-            .collect())
+        Ok(passwords.into_iter().map(|one| kept.open.entry(one.key).or_insert(one.password).clone()).collect())
     }
 
     async fn confirm(&self, created: Vec<(String, ObjectId)>) -> entrant::Result<()> {
