@@ -8,11 +8,11 @@ use futures::StreamExt;
 use super::violation::{Verdict, fails, holds, same, works};
 use crate::error::{ErrorKind, Result};
 use crate::model::{
-    AttributeSchema, Attributes, Change, ChangeId, Class, Name, ObjectId, Operation, Record, Schema, Value, Written,
+    Anchor, AttributeSchema, Attributes, Change, ChangeId, Class, Name, ObjectId, Operation, Record, Schema, Value, Written,
     values_equal,
 };
 use crate::secret::Secret;
-use crate::store::{Anchor, GetSupport, Lookup, Target};
+use crate::store::{GetSupport, Lookup, Target};
 
 const ANSWERED: &str = "each change is answered exactly once";
 const CREATED: &str = "what was created is there with what was given";
