@@ -190,7 +190,7 @@ fn share(error: Arc<Error>) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::{Clock, ManualClock};
+    use crate::clock::ManualClock;
     use crate::cloud::Cloud;
     use crate::error::ErrorKind;
     use crate::http::Transport;

@@ -140,12 +140,12 @@ fn parse_token(body: &[u8], sent_at: OffsetDateTime) -> Result<AccessToken> {
 
 /// A positive number of seconds, as a number or as text, cut to what is believed.
 fn seconds(json: &serde_json::Value) -> Option<Duration> {
-    let seconds = match json {
+    let seconds: f64 = match json {
         serde_json::Value::Number(number) => number.as_f64()?,
         serde_json::Value::String(text) => text.trim().parse().ok()?,
         _ => return None,
     };
-    if !(seconds > 0.0) {
+    if seconds.is_nan() || seconds <= 0.0 {
         return None;
     }
     Some(Duration::try_from_secs_f64(seconds).unwrap_or(MAX_LIFE).min(MAX_LIFE))

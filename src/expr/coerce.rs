@@ -74,10 +74,10 @@ pub(super) fn compare(left: &Value, operator: Comparison, right: &Value) -> bool
     if !equality && (left.is_null() || right.is_null()) {
         return false;
     }
-    if !equality || is_integer(left) || is_integer(right) {
-        if let Some((left, right)) = integers() {
-            return operator.holds(left.cmp(&right));
-        }
+    if (!equality || is_integer(left) || is_integer(right))
+        && let Some((left, right)) = integers()
+    {
+        return operator.holds(left.cmp(&right));
     }
     let ordering = if equality && (is_bool(left) || is_bool(right)) {
         match text(left).eq_ignore_ascii_case(&text(right)) {

@@ -77,10 +77,10 @@ impl<'a> Parser<'a> {
     }
 
     fn primary(&mut self, (operand, span): (Operand<'a>, Range<usize>)) -> Result<Node, Box<ExpressionError>> {
-        if let Operand::Name(name) = operand {
-            if let Some(open) = self.lexer.open() {
-                return self.call(name, span, open);
-            }
+        if let Operand::Name(name) = operand
+            && let Some(open) = self.lexer.open()
+        {
+            return self.call(name, span, open);
         }
         self.leaf(operand, span)
     }

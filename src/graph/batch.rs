@@ -153,6 +153,14 @@ struct Item {
     in_doubt: bool,
 }
 
+/// A request that waits for its next attempt.
+struct Delayed {
+    until: OffsetDateTime,
+    /// Graph said how long to wait.
+    was_told: bool,
+    item: Item,
+}
+
 enum Outcome {
     Final(Result<BatchResponse>),
     /// Repeated if that is safe and attempts are left.
@@ -162,7 +170,7 @@ enum Outcome {
 struct Run {
     client: GraphClient,
     ready: VecDeque<Item>,
-    delayed: Vec<(OffsetDateTime, Item)>,
+    delayed: Vec<Delayed>,
     in_flight: FuturesUnordered<BoxFuture<'static, Vec<(Item, Outcome)>>>,
     out: VecDeque<(usize, Result<BatchResponse>)>,
 }
@@ -210,24 +218,41 @@ impl Run {
                     Either::Right(_) => continue,
                 },
             };
+            let before = self.delayed.len();
             for (item, outcome) in answered.into_iter().flatten() {
                 self.settle(item, outcome);
             }
+            self.gather(before);
         }
     }
 
     /// Takes those whose time has come back into the queue.
     fn wake(&mut self) {
         let now = self.client.0.clock.now();
-        for (_, item) in self.delayed.extract_if(.., |(at, _)| *at <= now) {
-            self.ready.push_back(item);
+        for delayed in self.delayed.extract_if(.., |delayed| delayed.until <= now) {
+            self.ready.push_back(delayed.item);
+        }
+    }
+
+    /// Lets those that failed together, and were not told when to come back, come back together: in one batch.
+    fn gather(&mut self, from: usize) {
+        let new = &mut self.delayed[from..];
+        let last = new
+            .iter()
+            .filter(|delayed| !delayed.was_told)
+            .map(|delayed| delayed.until)
+            .max();
+        if let Some(last) = last {
+            new.iter_mut()
+                .filter(|delayed| !delayed.was_told)
+                .for_each(|delayed| delayed.until = last);
         }
     }
 
     /// How long until the next one's time comes.
     fn wait(&self) -> Option<Duration> {
         let now = self.client.0.clock.now();
-        let next = self.delayed.iter().map(|(at, _)| *at).min()?;
+        let next = self.delayed.iter().map(|delayed| delayed.until).min()?;
         Some(Duration::try_from(next - now).unwrap_or_default())
     }
 
@@ -269,7 +294,11 @@ impl Run {
                         delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
                         "a request of a batch is sent again"
                     );
-                    return self.delayed.push((now + delay, item));
+                    return self.delayed.push(Delayed {
+                        until: now + delay,
+                        was_told: matches!(error.retry(), Retry::After(_)),
+                        item,
+                    });
                 }
                 error
             }

@@ -89,7 +89,6 @@ impl GraphClass {
             401 => Self::Unauthorized,
             403 => Self::Denied,
             404 => Self::NotFound,
-            409 => Self::Concurrency,
             422 => Self::InvalidValue {
                 property: property_in(error),
             },

@@ -56,24 +56,21 @@ impl Refused<'_> {
                 .map(|id| one_line(id, 100))
                 .or_else(|| some(&error["innerError"][name]))
         };
-        let mut graph = GraphError::default();
-        graph.status = self.status.as_u16();
-        graph.code = text(&error["code"]);
-        graph.message = text(&error["message"]);
-        graph.target = some(&error["target"]);
-        graph.details = error["details"].as_array().map_or_else(Vec::new, |details| {
-            let read = |detail: &Json| {
-                let mut read = GraphErrorDetail::default();
-                read.code = text(&detail["code"]);
-                read.message = text(&detail["message"]);
-                read.target = some(&detail["target"]);
-                read
-            };
-            details.iter().take(MAX_DETAILS).map(read).collect()
-        });
-        graph.request_id = id(self.request_id, "request-id");
-        graph.client_request_id = id(self.client_request_id, "client-request-id");
-        graph
+        let detail = |detail: &Json| GraphErrorDetail {
+            code: text(&detail["code"]),
+            message: text(&detail["message"]),
+            target: some(&detail["target"]),
+        };
+        let details = error["details"].as_array().map_or(&[][..], Vec::as_slice);
+        GraphError {
+            status: self.status.as_u16(),
+            code: text(&error["code"]),
+            message: text(&error["message"]),
+            target: some(&error["target"]),
+            details: details.iter().take(MAX_DETAILS).map(detail).collect(),
+            request_id: id(self.request_id, "request-id"),
+            client_request_id: id(self.client_request_id, "client-request-id"),
+        }
     }
 }
 
@@ -100,11 +97,11 @@ fn kind_of(status: StatusCode, class: &GraphClass) -> ErrorKind {
     match (status.as_u16(), class) {
         (_, GraphClass::DuplicateValue { .. } | GraphClass::Concurrency) => ErrorKind::Conflict,
         (429, _) => ErrorKind::Throttled,
-        (_, GraphClass::NotFound) | (410, _) => ErrorKind::NotFound,
+        (_, GraphClass::NotFound | GraphClass::ReplicationDelay) | (410, _) => ErrorKind::NotFound,
         (401, _) => ErrorKind::Unauthenticated,
         (403, _) => ErrorKind::Forbidden,
         (408, _) => ErrorKind::TimedOut,
-        (412, _) => ErrorKind::Conflict,
+        (409 | 412, _) => ErrorKind::Conflict,
         (501, _) => ErrorKind::Unsupported,
         (500.., _) => ErrorKind::Unavailable,
         (400.., _) => ErrorKind::Invalid,

@@ -1,17 +1,20 @@
 //! Applying a plan: checked, leased, recovered, then wave by wave.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use time::OffsetDateTime;
 
 use super::builder::Ready;
 use super::{Apply, EntryReport, Event, Job, Outcome, OutcomeKind, Report, RunStatus};
 use crate::error::{Error, ErrorKind, Result};
-use crate::reconcile::{Action, Entry, EntryKey, Link, Part, Plan, breaches, waves};
+use crate::reconcile::{Action, Breach, Entry, EntryKey, Link, Part, Plan, breaches, waves};
 use crate::store::{Access, Batch, Lease, Source};
 
 /// How many entries are noted, written and settled together.
 const WINDOW: usize = 200;
+/// How often a lease that another holds is asked for.
+const LEASE_POLL: Duration = Duration::from_secs(1);
 
 /// A plan on its way.
 pub(super) struct Progress<'a> {
@@ -44,16 +47,39 @@ impl Job {
         self.check(plan, &apply)?;
         let tenant = self.tenant();
         self.ledger.check_tenant(tenant.as_deref()).await?;
-        let lease = self.ledger.state().lease(&self.ledger.lease_name(), self.lease).await?.ok_or_else(|| {
-            Error::new(ErrorKind::Leased, "another run is at work on this link set; wait for it to end")
-                .with_context("link set", &self.link_set)
-        })?;
+        let lease = self.take_lease(apply.wait).await?;
         let result = self.apply_leased(plan, &apply, lease.clone(), tenant.as_deref()).await;
         // Whatever came of it, the next run need not wait. A lease that cannot be given back runs out by itself.
         if let Err(error) = self.ledger.state().release(lease).await {
             tracing::warn!(error = %error.to_chain(), "the lease could not be given back; it runs out by itself");
         }
         result
+    }
+
+    /// The guards that would stop this plan now, beside what the job did in the last 24 hours.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the state fails with.
+    pub async fn breaches(&self, plan: &Plan) -> Result<Vec<Breach>> {
+        let recent = self.ledger.effects_since(&self.name, self.clock.now() - time::Duration::DAY).await?;
+        Ok(breaches(plan, &self.guards, &recent))
+    }
+
+    /// The lease on the link set; while another holds it, waited for so long.
+    async fn take_lease(&self, wait: Duration) -> Result<Lease> {
+        let name = self.ledger.lease_name();
+        let deadline = self.clock.now() + wait;
+        loop {
+            if let Some(lease) = self.ledger.state().lease(&name, self.lease).await? {
+                return Ok(lease);
+            }
+            if self.clock.now() >= deadline {
+                return Err(Error::new(ErrorKind::Leased, "another run is at work on this link set; wait for it to end")
+                    .with_context("link set", &self.link_set));
+            }
+            self.clock.sleep(LEASE_POLL).await;
+        }
     }
 
     fn check(&self, plan: &Plan, apply: &Apply) -> Result<()> {
@@ -84,8 +110,7 @@ impl Job {
     async fn apply_leased(&self, plan: &Plan, apply: &Apply, lease: Lease, tenant: Option<&str>) -> Result<Report> {
         let started = self.clock.now();
         let mut report = Report::new(plan, started);
-        let recent = self.ledger.effects_since(&self.name, started - time::Duration::DAY).await?;
-        let mut stopped = breaches(plan, &self.guards, &recent);
+        let mut stopped = self.breaches(plan).await?;
         stopped.retain(|breach| !apply.lifted.contains(&breach.guard));
         if !stopped.is_empty() {
             report.status = RunStatus::Stopped { breaches: stopped };

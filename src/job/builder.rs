@@ -17,7 +17,7 @@ const LAG: Duration = Duration::from_secs(15 * 60);
 /// How long to wait, in all, for an object to show before its write is given up.
 const SETTLE: Duration = Duration::from_secs(60);
 /// How long a lease lasts without being renewed.
-const LEASE: Duration = Duration::from_secs(120);
+const LEASE: Duration = Duration::from_secs(60);
 
 /// Builds a [`Job`].
 #[derive(Debug)]

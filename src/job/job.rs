@@ -18,7 +18,6 @@ use crate::store::{PasswordSink, Source, Target};
 /// # Examples
 ///
 /// ```
-/// use entrant::clock::SystemClock;
 /// use entrant::job::{Apply, Job, Run};
 /// use entrant::mapping::Mapping;
 /// use entrant::model::{AttributeSchema, Class, ObjectId, Schema};
@@ -36,7 +35,7 @@ use crate::store::{PasswordSink, Source, Target};
 ///     .target(directory.clone())
 ///     .mapping(Mapping::users().attribute("displayName", "name"))
 ///     .policy(Policy::outbound(Preferences::default()))
-///     .state(MemoryState::new(SystemClock::new()))
+///     .state(MemoryState::new())
 ///     .build()?;
 /// let plan = job.plan(Run::full()).await?;
 /// assert_eq!(plan.count(Action::Create), 1);

@@ -70,11 +70,12 @@ impl Run {
 pub struct Apply {
     pub(super) lifted: BTreeSet<Guard>,
     pub(super) max_age: Duration,
+    pub(super) wait: Duration,
 }
 
 impl Default for Apply {
     fn default() -> Self {
-        Self { lifted: BTreeSet::new(), max_age: days(7) }
+        Self { lifted: BTreeSet::new(), max_age: days(7), wait: Duration::ZERO }
     }
 }
 
@@ -89,6 +90,14 @@ impl Apply {
     #[must_use]
     pub fn lift(mut self, guard: Guard) -> Self {
         self.lifted.insert(guard);
+        self
+    }
+
+    /// Waits so long for another run on the link set to end, or for the lease of one that died to run out (at most a
+    /// minute after it died). Not at all if not given.
+    #[must_use]
+    pub fn wait(mut self, longest: Duration) -> Self {
+        self.wait = longest;
         self
     }
 

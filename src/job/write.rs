@@ -337,6 +337,7 @@ impl Progress<'_> {
                 }
             }
             self.commit_written(written).await?;
+            self.renew().await?;
         }
         for index in (0..works.len()).filter(|index| missing[*index]) {
             let error = Error::new(ErrorKind::Protocol, "the target did not answer").with_outcome_in_doubt();

@@ -205,9 +205,9 @@ fn sort<H: AsRef<str>>(headers: &[H]) -> Sorted {
             continue;
         }
         let header = headers[index].as_ref().to_owned();
-        let is = |other: &&str| self::plain(other) == *name;
-        let reason = NOT_MAPPED.iter().find(|(names, _)| names.iter().any(|other| is(other)));
-        let taken = ATTRIBUTES.iter().find(|(_, names)| names.iter().any(|other| is(other)));
+        let is = |other: &&'static str| self::plain(other) == *name;
+        let reason = NOT_MAPPED.iter().find(|(names, _)| names.iter().any(is));
+        let taken = ATTRIBUTES.iter().find(|(_, names)| names.iter().any(is));
         if let Some((_, reason)) = reason {
             sorted.not_mapped.push((header, (*reason).to_owned()));
         } else if let Some((target, _)) = taken {
@@ -249,13 +249,15 @@ fn local_part(raw: &str) -> String {
     for character in ILLEGAL {
         text = replace(&text, character, "");
     }
-    // Each pass halves a run of full stops.
-    for _ in 0..2 {
+    // Each pass halves a run of full stops; sixteen become one.
+    for _ in 0..4 {
         text = replace(&text, "..", ".");
     }
-    // No full stop directly before the `@`: put one there, take both away, or it alone.
-    text = replace(&format!("Append({text}, \"@\")"), ".@", "");
-    text = replace(&text, "@", "");
+    // No full stop at either end. An `@`, of which none is left, marks the ends.
+    text = format!("Append(Append(\"@\", {text}), \"@\")");
+    for (old, new) in [("@.", "@"), (".@", "@"), ("@", "")] {
+        text = replace(&text, old, new);
+    }
     format!("Coalesce({text}, NULL)")
 }
 

@@ -54,8 +54,10 @@ pub(super) enum RuleSource {
 pub(super) struct NamedClosure {
     pub(super) name: Name,
     pub(super) version: u32,
-    pub(super) function: Arc<dyn Fn(&Record) -> Result<Option<Value>, String> + Send + Sync>,
+    pub(super) function: Arc<Function>,
 }
+
+pub(super) type Function = dyn Fn(&Record) -> Result<Option<Value>, String> + Send + Sync;
 
 /// What a rule gives before it is fitted to the schema.
 pub(super) enum Raw {

@@ -13,6 +13,9 @@ use super::{
 use crate::mapping::Mapped;
 use crate::model::{Attributes, Mutability, Name, ObjectId, Record, Value, values_equal};
 
+/// How much of a rule a plan shows, in characters.
+const LONGEST_RULE: usize = 100;
+
 /// The entries for all cases, in the order of the cases; cases without anything to show have none.
 pub(super) fn decide(inputs: &Inputs<'_>, assessment: &Assessment<'_>) -> Vec<Entry> {
     let decider = Decider { inputs, candidates: &assessment.candidates };
@@ -127,7 +130,7 @@ impl Decider<'_> {
         }
         for attribute in self.inputs.schema.attributes.iter().filter(|(_, schema)| schema.secret).map(|(name, _)| name) {
             if let Some(rule) = self.inputs.mapping.rule(attribute) {
-                entry.secrets.push(SecretChange { attribute: attribute.clone(), rule: rule.provenance() });
+                entry.secrets.push(SecretChange { attribute: attribute.clone(), rule: shorten(&rule.provenance()) });
             }
         }
         self.add_failures(case, entry, DraftStep::Create);
@@ -353,7 +356,7 @@ impl Decider<'_> {
             attribute: attribute.clone(),
             old,
             new,
-            rule: self.inputs.mapping.rule(attribute).map_or_else(String::new, |rule| rule.provenance()),
+            rule: self.inputs.mapping.rule(attribute).map_or_else(String::new, |rule| shorten(&rule.provenance())),
             status: self.inputs.schema.is_status(attribute),
             renames: schema.is_some_and(|schema| schema.renames),
         }
@@ -427,6 +430,14 @@ impl Decider<'_> {
             }
         }
         findings
+    }
+}
+
+/// A rule as a plan shows it: an expression may be 10,000 characters long, and is said once for each entry.
+fn shorten(rule: &str) -> String {
+    match rule.char_indices().nth(LONGEST_RULE) {
+        Some((end, _)) => format!("{}…", &rule[..end]),
+        None => rule.to_owned(),
     }
 }
 

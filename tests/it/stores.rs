@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use entrant::adapters::{CsvSource, JsonlSource, RedbState};
 use entrant::clock::ManualClock;
-use entrant::model::{
+use entrant::model::{Completeness, 
     AttributeSchema, Attributes, Change, ChangeId, Class, Kind, Mutability, Name, ObjectId, Operation, Schema, eq,
 };
 use entrant::secret::Secret;
 use entrant::store::{
-    Access, Batch, Completeness, Lookup, MemoryState, MemoryStore, Query, Source, SourceExt, State, Table, Target,
+    Access, Batch, Lookup, MemoryState, MemoryStore, Query, Source, SourceExt, State, Table, Target,
     WriteFault,
 };
 use entrant::{ErrorKind, Record, Result, Value};

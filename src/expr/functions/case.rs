@@ -51,7 +51,8 @@ fn has_dotless_i(call: &Call<'_, '_>, culture: &str) -> Result<bool, Stop> {
     let is_tag = |tag: &str| (1..=8).contains(&tag.len()) && tag.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let is_language = language.bytes().all(|byte| byte.is_ascii_alphabetic()) && is_tag(language);
     // The empty name is .NET's invariant culture.
-    if !culture.is_empty() && !(is_language && tags.all(is_tag)) {
+    let known = culture.is_empty() || (is_language && tags.all(is_tag));
+    if !known {
         return Err(call.fault_at(1, format!("{} is no culture such as en-US", quote(culture))));
     }
     Ok(language.eq_ignore_ascii_case("tr") || language.eq_ignore_ascii_case("az"))

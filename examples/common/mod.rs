@@ -1,0 +1,128 @@
+//! What the example programs share: the flags that say which tenant, and errors in one line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use entrant::auth::{ClientId, ClientSecret, StaticToken, TenantId, TokenCredential};
+use entrant::graph::GraphClient;
+use entrant::http::ReqwestTransport;
+use entrant::{Cloud, Error, ErrorKind, Result};
+use url::Url;
+
+/// Which tenant, as whom, over which network.
+#[derive(Debug, Args)]
+#[command(
+    next_help_heading = "Connection (credentials from AZURE_CLIENT_SECRET, or a ready bearer token from GRAPH_TOKEN)"
+)]
+pub(crate) struct ConnectionFlags {
+    /// The tenant: its id or one of its domains
+    #[arg(long, value_name = "ID|DOMAIN", env = "AZURE_TENANT_ID")]
+    pub(crate) tenant: Option<String>,
+    /// The application (client) id
+    #[arg(long, value_name = "ID", env = "AZURE_CLIENT_ID")]
+    pub(crate) client_id: Option<String>,
+    /// The cloud that the tenant lives in
+    #[arg(long, value_enum, default_value = "global")]
+    pub(crate) cloud: CloudName,
+    /// Another host that issues tokens, such as a simulated tenant's
+    #[arg(long, value_name = "URL")]
+    pub(crate) authority_url: Option<Url>,
+    /// Another host of Microsoft Graph, without the version
+    #[arg(long, value_name = "URL")]
+    pub(crate) graph_url: Option<Url>,
+    /// An extra root certificate (local servers)
+    #[arg(long, value_name = "FILE.pem")]
+    pub(crate) ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum CloudName {
+    Global,
+    Gcc,
+    GccHigh,
+    Dod,
+    China,
+}
+
+impl ConnectionFlags {
+    /// Who signs in.
+    pub(crate) fn credential(&self) -> Result<Box<dyn TokenCredential>> {
+        let missing = |what| Error::new(ErrorKind::Invalid, what);
+        if let Ok(token) = std::env::var("GRAPH_TOKEN") {
+            return Ok(Box::new(StaticToken::new(token)));
+        }
+        let secret = std::env::var("AZURE_CLIENT_SECRET")
+            .map_err(|_| missing("no credentials: set AZURE_CLIENT_SECRET or GRAPH_TOKEN"))?;
+        let tenant = self
+            .tenant
+            .as_deref()
+            .ok_or_else(|| missing("no tenant: give --tenant"))?;
+        let client = self
+            .client_id
+            .as_deref()
+            .ok_or_else(|| missing("no application: give --client-id"))?;
+        Ok(Box::new(ClientSecret::new(
+            TenantId::new(tenant)?,
+            ClientId::new(client)?,
+            secret,
+        )))
+    }
+
+    /// The hosts to talk to.
+    pub(crate) fn cloud(&self) -> Cloud {
+        let cloud = match self.cloud {
+            CloudName::Global => Cloud::Global,
+            CloudName::Gcc => Cloud::Gcc,
+            CloudName::GccHigh => Cloud::GccHigh,
+            CloudName::Dod => Cloud::Dod,
+            CloudName::China => Cloud::China,
+        };
+        if self.authority_url.is_none() && self.graph_url.is_none() {
+            return cloud;
+        }
+        Cloud::Custom {
+            authority: self.authority_url.clone().unwrap_or_else(|| cloud.authority()),
+            graph: self.graph_url.clone().unwrap_or_else(|| cloud.graph()),
+        }
+    }
+
+    /// The way there.
+    pub(crate) fn transport(&self) -> Result<ReqwestTransport> {
+        let mut builder = ReqwestTransport::builder();
+        if let Some(file) = &self.ca {
+            let pem = std::fs::read(file).map_err(|source| {
+                Error::new(ErrorKind::Invalid, "cannot read the root certificate")
+                    .with_context("file", file.display())
+                    .with_source(source)
+            })?;
+            builder = builder.ca_certificate(pem);
+        }
+        builder.build()
+    }
+
+    /// All of it as a client.
+    #[allow(dead_code, reason = "not every example talks to Graph by itself")]
+    pub(crate) fn graph(&self) -> Result<GraphClient> {
+        GraphClient::builder(self.credential()?)
+            .cloud(self.cloud())
+            .transport(self.transport()?)
+            .build()
+    }
+}
+
+/// Ends a program: an error goes to stderr in one line, with what to do about it where Graph's answer tells.
+#[allow(dead_code, reason = "not every example ends so")]
+pub(crate) fn exit(outcome: Result<ExitCode>) -> ExitCode {
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            let advice = error.graph().map(|graph| graph.class().advice());
+            match advice {
+                Some(advice) => eprintln!("error: {}; {advice}", error.to_chain()),
+                None => eprintln!("error: {}", error.to_chain()),
+            }
+            ExitCode::from(1)
+        }
+    }
+}

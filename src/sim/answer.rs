@@ -1,0 +1,218 @@
+//! What the tenant answers, and how it refuses.
+
+use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// The content type of everything that the directory answers.
+pub(super) const DIRECTORY_JSON: &str =
+    "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8";
+
+/// One answer, of a request or of an item of a batch.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: Body,
+}
+
+#[derive(Debug)]
+pub(super) enum Body {
+    Empty,
+    /// JSON as text: large lists are written once and never parsed again.
+    Json(Vec<u8>),
+    Text(String),
+}
+
+impl Answer {
+    pub(super) fn json(status: u16, body: Vec<u8>) -> Self {
+        Self {
+            status,
+            headers: vec![
+                ("Content-Type", DIRECTORY_JSON.to_owned()),
+                ("OData-Version", "4.0".to_owned()),
+                ("Cache-Control", "no-cache".to_owned()),
+                ("x-ms-resource-unit", "1".to_owned()),
+            ],
+            body: Body::Json(body),
+        }
+    }
+
+    pub(super) fn value(status: u16, body: &Value) -> Self {
+        Self::json(status, body.to_string().into_bytes())
+    }
+
+    pub(super) fn no_content() -> Self {
+        Self {
+            status: 204,
+            headers: vec![
+                ("Cache-Control", "no-cache".to_owned()),
+                ("x-ms-resource-unit", "1".to_owned()),
+            ],
+            body: Body::Empty,
+        }
+    }
+
+    pub(super) fn text(text: String) -> Self {
+        Self {
+            status: 200,
+            headers: vec![
+                ("Content-Type", "text/plain".to_owned()),
+                ("OData-Version", "4.0".to_owned()),
+                ("Cache-Control", "no-cache".to_owned()),
+                ("x-ms-resource-unit", "1".to_owned()),
+            ],
+            body: Body::Text(text),
+        }
+    }
+
+    pub(super) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub(super) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    pub(super) fn bytes(self) -> Vec<u8> {
+        match self.body {
+            Body::Empty => Vec::new(),
+            Body::Json(bytes) => bytes,
+            Body::Text(text) => text.into_bytes(),
+        }
+    }
+}
+
+/// Why a request is refused, in Graph's words.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    pub(super) code: &'static str,
+    pub(super) message: String,
+    pub(super) details: Vec<(&'static str, String)>,
+    pub(super) headers: Vec<(&'static str, String)>,
+}
+
+/// What names one exchange in headers and errors.
+#[derive(Debug, Clone)]
+pub(super) struct Trace {
+    pub(super) request_id: Uuid,
+    pub(super) client_request_id: String,
+    pub(super) now: OffsetDateTime,
+}
+
+impl Refusal {
+    pub(super) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            details: Vec::new(),
+            headers: Vec::new(),
+        }
+    }
+
+    pub(super) fn bad(message: impl Into<String>) -> Self {
+        Self::new(400, "Request_BadRequest", message)
+    }
+
+    pub(super) fn protocol(message: impl Into<String>) -> Self {
+        Self::new(400, "BadRequest", message)
+    }
+
+    pub(super) fn unsupported(message: impl Into<String>) -> Self {
+        Self::new(400, "Request_UnsupportedQuery", message)
+    }
+
+    pub(super) fn not_found(key: &str) -> Self {
+        Self::new(
+            404,
+            "Request_ResourceNotFound",
+            format!(
+                "Resource '{key}' does not exist or one of its queried reference-property objects are not present."
+            ),
+        )
+    }
+
+    pub(super) fn segment(segment: &str) -> Self {
+        Self::protocol(format!("Resource not found for the segment '{segment}'."))
+    }
+
+    pub(super) fn method() -> Self {
+        Self::new(
+            405,
+            "Request_BadRequest",
+            "Specified HTTP method is not allowed for the request target.",
+        )
+    }
+
+    pub(super) fn invalid_value(property: &str) -> Self {
+        Self::bad(format!(
+            "Invalid value specified for property '{property}' of resource 'User'."
+        ))
+    }
+
+    /// A value that another object has.
+    pub(super) fn conflict(property: &str, holder: Uuid) -> Self {
+        let message = format!("Another object with the same value for property {property} already exists.");
+        let mut refusal = Self::bad(message);
+        refusal.details = vec![
+            ("ObjectConflict", property.to_owned()),
+            ("ConflictingObjects", format!("User_{holder}")),
+        ];
+        refusal
+    }
+
+    pub(super) fn into_answer(self, trace: &Trace) -> Answer {
+        let mut inner = Map::new();
+        inner.insert("date".to_owned(), json!(error_date(trace.now)));
+        inner.insert("request-id".to_owned(), json!(trace.request_id));
+        inner.insert("client-request-id".to_owned(), json!(trace.client_request_id));
+        let mut error = json!({"code": self.code, "message": self.message});
+        if !self.details.is_empty() {
+            error["details"] = self
+                .details
+                .iter()
+                .map(|(code, target)| json!({"code": code, "message": self.message, "target": target}))
+                .collect();
+        }
+        error["innerError"] = Value::Object(inner);
+        Answer {
+            status: self.status,
+            headers: [
+                ("Content-Type", "application/json".to_owned()),
+                ("Cache-Control", "no-cache".to_owned()),
+                ("x-ms-resource-unit", "1".to_owned()),
+            ]
+            .into_iter()
+            .chain(self.headers)
+            .collect(),
+            body: Body::Json(json!({ "error": error }).to_string().into_bytes()),
+        }
+    }
+}
+
+/// `2026-03-04T10:15:30Z`.
+pub(super) fn date(at: OffsetDateTime) -> String {
+    format!("{}Z", error_date(at))
+}
+
+/// Seconds since 1970 as a date.
+pub(super) fn date_of(seconds: i64) -> String {
+    date(OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH))
+}
+
+/// Errors are dated in UTC without saying so.
+fn error_date(at: OffsetDateTime) -> String {
+    let at = at.to_offset(time::UtcOffset::UTC);
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
+        at.year(),
+        u8::from(at.month()),
+        at.day(),
+        at.hour(),
+        at.minute(),
+        at.second()
+    )
+}

@@ -1,0 +1,71 @@
+//! What was written, and how much was asked.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// One change that a client made through Graph, as it was carried out.
+///
+/// A change is listed even if its answer was lost, and once for each time that it was carried out.
+/// Values are not kept, passwords least of all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct AuditEntry {
+    /// When, by the tenant's clock.
+    #[serde(with = "time::serde::rfc3339")]
+    pub time: OffsetDateTime,
+    /// The application (client) id that the token was issued to.
+    pub actor: String,
+    /// `POST`, `PATCH` or `DELETE`.
+    pub method: String,
+    /// What happened.
+    pub activity: Activity,
+    /// The object.
+    pub id: Uuid,
+    /// The names of the properties that the request wrote, in Microsoft's spelling.
+    pub properties: Vec<String>,
+    /// The status of the answer.
+    pub status: u16,
+}
+
+/// What happened to an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Activity {
+    /// A user was created.
+    CreateUser,
+    /// A user was changed.
+    UpdateUser,
+    /// A user was moved to the recycle bin.
+    DeleteUser,
+    /// A user came back from the recycle bin.
+    RestoreUser,
+    /// A user was deleted for good.
+    PurgeUser,
+}
+
+/// How many requests arrived, by kind; those that a fault answered or dropped count too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Requests {
+    /// To the token endpoint.
+    pub token: usize,
+    /// For the discovery document and keys.
+    pub discovery: usize,
+    /// `POST /v1.0/$batch`.
+    pub batch_posts: usize,
+    /// Inside batches.
+    pub batch_items: usize,
+    /// To Graph, other than batches.
+    pub others: usize,
+}
+
+impl Requests {
+    /// All requests over HTTP other than batches.
+    #[must_use]
+    pub fn besides_batches(&self) -> usize {
+        self.token + self.discovery + self.others
+    }
+}

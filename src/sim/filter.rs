@@ -1,0 +1,585 @@
+//! `$filter`: a parser of its own, so that a mistake of the client is not made here too.
+
+use serde_json::Value;
+
+use super::answer::Refusal;
+use super::people::Field;
+use super::property::{self, Filtering, Kind, Prefix, Prop, property};
+use super::user::{Reading, User, fold, is_text};
+
+/// Brackets and `not` nest this deep at most.
+const MAX_DEPTH: usize = 32;
+
+/// A condition on a user.
+#[derive(Debug, PartialEq)]
+pub(super) enum Filter {
+    All(Vec<Filter>),
+    Any(Vec<Filter>),
+    Not(Box<Filter>),
+    In(Path, Vec<Literal>),
+    StartsWith(Path, Box<str>),
+}
+
+/// A property, or a member of one.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Path {
+    prop: Prop,
+    member: Option<String>,
+}
+
+/// A value to compare with; text is folded already.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Literal {
+    Null,
+    Bool(bool),
+    Text(Box<str>),
+}
+
+/// What the request allows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    pub(super) mode: Mode,
+    /// How many alternatives one condition may list.
+    pub(super) max_values: usize,
+}
+
+/// Whether `ConsistencyLevel: eventual` came with `$count=true`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Plain,
+    Advanced,
+}
+
+/// Where users that may match are found.
+#[derive(Debug, PartialEq)]
+pub(super) enum Lookup {
+    Id(Box<str>),
+    Key(Field, Box<str>),
+}
+
+impl Filter {
+    pub(super) fn parse(text: &str, terms: Terms) -> Result<Self, Refusal> {
+        let mut parser = Parser {
+            tokens: lex(text)?,
+            at: 0,
+            terms,
+        };
+        let filter = parser.any(0)?;
+        match parser.next() {
+            Token::End => Ok(filter),
+            token => Err(parser.unexpected(&token)),
+        }
+    }
+
+    pub(super) fn matches(&self, user: &User, issuer: &str) -> bool {
+        match self {
+            Self::All(parts) => parts.iter().all(|part| part.matches(user, issuer)),
+            Self::Any(parts) => parts.iter().any(|part| part.matches(user, issuer)),
+            Self::Not(part) => !part.matches(user, issuer),
+            Self::In(path, values) => path.with(user, issuer, |reading| {
+                values.iter().any(|value| match (value, reading) {
+                    (Literal::Null, Reading::Null) => true,
+                    (Literal::Bool(value), Reading::Bool(is)) => value == is,
+                    (Literal::Text(value), Reading::Text(is)) => lower(is).eq(value.chars()),
+                    _ => false,
+                })
+            }),
+            Self::StartsWith(path, prefix) => path.with(user, issuer, |reading| match reading {
+                Reading::Text(is) => {
+                    let mut chars = lower(is);
+                    prefix.chars().all(|expected| chars.next() == Some(expected))
+                }
+                Reading::Null | Reading::Bool(_) | Reading::Json(_) => false,
+            }),
+        }
+    }
+
+    /// Where to look instead of going through everyone: each match is found by one of these.
+    pub(super) fn lookups(&self) -> Option<Vec<Lookup>> {
+        match self {
+            Self::All(parts) => parts.iter().find_map(Self::lookups),
+            Self::Any(parts) => {
+                let parts: Option<Vec<_>> = parts.iter().map(Self::lookups).collect();
+                Some(parts?.into_iter().flatten().collect())
+            }
+            Self::In(path, values) if path.member.is_none() => values
+                .iter()
+                .map(|value| {
+                    let Literal::Text(text) = value else { return None };
+                    let field = match path.prop {
+                        property::ID => return Some(Lookup::Id(text.clone())),
+                        property::UPN => Field::Name,
+                        property::MAIL => Field::Address,
+                        property::EMPLOYEE_ID => Field::EmployeeId,
+                        property::IMMUTABLE_ID => Field::ImmutableId,
+                        _ => return None,
+                    };
+                    Some(Lookup::Key(field, text.clone()))
+                })
+                .collect(),
+            Self::In(..) | Self::Not(_) | Self::StartsWith(..) => None,
+        }
+    }
+}
+
+impl Path {
+    fn with<T>(&self, user: &User, issuer: &str, look: impl FnOnce(&Reading<'_>) -> T) -> T {
+        let reading = user.read(self.prop, issuer);
+        let Some(member) = &self.member else {
+            return look(&reading);
+        };
+        match &reading {
+            Reading::Json(json) => match json.get(member) {
+                Some(Value::String(text)) => look(&Reading::Text(text.into())),
+                Some(Value::Bool(value)) => look(&Reading::Bool(*value)),
+                _ => look(&Reading::Null),
+            },
+            _ => look(&Reading::Null),
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        property(self.prop).name
+    }
+}
+
+fn lower(text: &str) -> impl Iterator<Item = char> {
+    text.chars().flat_map(char::to_lowercase)
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Token {
+    Open,
+    Close,
+    Comma,
+    Slash,
+    /// A name, an operator, a number, a GUID, a date.
+    Word(String),
+    Text(String),
+    End,
+}
+
+fn lex(text: &str) -> Result<Vec<Token>, Refusal> {
+    let mut tokens = Vec::new();
+    let mut rest = text.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let (token, length) = match first {
+            '(' => (Token::Open, 1),
+            ')' => (Token::Close, 1),
+            ',' => (Token::Comma, 1),
+            '/' => (Token::Slash, 1),
+            '\'' => quoted(rest)?,
+            _ => {
+                let is_word = |c: char| c.is_alphanumeric() || "_.-:+@$".contains(c);
+                let length = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+                if length == 0 {
+                    return Err(clause(format!("Syntax error: character '{first}' is not valid")));
+                }
+                (Token::Word(rest[..length].to_owned()), length)
+            }
+        };
+        tokens.push(token);
+        rest = rest[length..].trim_start();
+    }
+    Ok(tokens)
+}
+
+/// A string with its quotes doubled inside, and how many bytes it took.
+fn quoted(rest: &str) -> Result<(Token, usize), Refusal> {
+    let mut value = String::new();
+    let mut chars = rest.char_indices().skip(1).peekable();
+    while let Some((at, c)) = chars.next() {
+        if c != '\'' {
+            value.push(c);
+        } else if chars.next_if(|(_, next)| *next == '\'').is_some() {
+            value.push('\'');
+        } else {
+            return Ok((Token::Text(value), at + 1));
+        }
+    }
+    Err(clause("There is an unterminated string literal"))
+}
+
+struct Parser {
+    tokens: Vec<Token>,
+    at: usize,
+    terms: Terms,
+}
+
+impl Parser {
+    fn next(&mut self) -> Token {
+        let token = self.tokens.get(self.at).cloned().unwrap_or(Token::End);
+        self.at += 1;
+        token
+    }
+
+    fn next_is(&self, keyword: &str) -> bool {
+        matches!(self.tokens.get(self.at), Some(Token::Word(word)) if word.eq_ignore_ascii_case(keyword))
+    }
+
+    fn take(&mut self, keyword: &str) -> bool {
+        let is = self.next_is(keyword);
+        self.at += usize::from(is);
+        is
+    }
+
+    fn expect(&mut self, expected: &Token) -> Result<(), Refusal> {
+        match self.next() {
+            token if token == *expected => Ok(()),
+            token => Err(self.unexpected(&token)),
+        }
+    }
+
+    fn unexpected(&self, token: &Token) -> Refusal {
+        let found = match token {
+            Token::Open => "(",
+            Token::Close => ")",
+            Token::Comma => ",",
+            Token::Slash => "/",
+            Token::Word(word) | Token::Text(word) => word,
+            Token::End => return clause("Syntax error: the expression ends too early"),
+        };
+        clause(format!("Syntax error at '{found}' (term {})", self.at))
+    }
+
+    fn any(&mut self, depth: usize) -> Result<Filter, Refusal> {
+        if depth > MAX_DEPTH {
+            return Err(Refusal::unsupported("The filter is nested too deeply."));
+        }
+        let mut parts = vec![self.all(depth)?];
+        while self.take("or") {
+            parts.push(self.all(depth)?);
+        }
+        self.check_count(parts.len())?;
+        Ok(single_or(parts, Filter::Any))
+    }
+
+    fn all(&mut self, depth: usize) -> Result<Filter, Refusal> {
+        let mut parts = vec![self.term(depth)?];
+        while self.take("and") {
+            parts.push(self.term(depth)?);
+        }
+        Ok(single_or(parts, Filter::All))
+    }
+
+    fn term(&mut self, depth: usize) -> Result<Filter, Refusal> {
+        if depth > MAX_DEPTH {
+            return Err(Refusal::unsupported("The filter is nested too deeply."));
+        }
+        match self.next() {
+            Token::Open => {
+                let inner = self.any(depth + 1)?;
+                self.expect(&Token::Close)?;
+                Ok(inner)
+            }
+            Token::Word(word) if word.eq_ignore_ascii_case("not") => {
+                self.require_advanced("not")?;
+                Ok(Filter::Not(Box::new(self.term(depth + 1)?)))
+            }
+            Token::Word(word) if self.tokens.get(self.at) == Some(&Token::Open) && !word.eq_ignore_ascii_case("in") => {
+                self.function(&word)
+            }
+            Token::Word(word) => self.comparison(&word),
+            token => Err(self.unexpected(&token)),
+        }
+    }
+
+    fn function(&mut self, name: &str) -> Result<Filter, Refusal> {
+        if !name.eq_ignore_ascii_case("startswith") {
+            return Err(Refusal::unsupported(format!("The function '{name}' is not supported.")));
+        }
+        self.expect(&Token::Open)?;
+        let path = match self.next() {
+            Token::Word(word) => self.path(&word)?,
+            token => return Err(self.unexpected(&token)),
+        };
+        self.expect(&Token::Comma)?;
+        let prefix = match self.next() {
+            Token::Text(text) => text,
+            token => return Err(self.unexpected(&token)),
+        };
+        self.expect(&Token::Close)?;
+        let known = property(path.prop);
+        if known.prefix == Prefix::No || prefix.is_empty() {
+            return Err(unsupported_clause(&path));
+        }
+        Ok(Filter::StartsWith(path, fold(&prefix)))
+    }
+
+    fn comparison(&mut self, word: &str) -> Result<Filter, Refusal> {
+        let path = self.path(word)?;
+        let operator = match self.next() {
+            Token::Word(operator) => operator.to_ascii_lowercase(),
+            token => return Err(self.unexpected(&token)),
+        };
+        match operator.as_str() {
+            "eq" => {
+                let value = self.literal(&path)?;
+                Ok(Filter::In(path, vec![value]))
+            }
+            "ne" => {
+                self.require_advanced("ne")?;
+                let value = self.literal(&path)?;
+                Ok(Filter::Not(Box::new(Filter::In(path, vec![value]))))
+            }
+            "in" => {
+                self.expect(&Token::Open)?;
+                let mut values = vec![self.literal(&path)?];
+                loop {
+                    match self.next() {
+                        Token::Comma => values.push(self.literal(&path)?),
+                        Token::Close => break,
+                        token => return Err(self.unexpected(&token)),
+                    }
+                }
+                self.check_count(values.len())?;
+                Ok(Filter::In(path, values))
+            }
+            other => Err(Refusal::unsupported(format!("Operator '{other}' is not supported."))),
+        }
+    }
+
+    fn path(&mut self, word: &str) -> Result<Path, Refusal> {
+        let Some(prop) = property::find(word) else {
+            return Err(clause(format!(
+                "Could not find a property named '{word}' on type 'microsoft.graph.user'"
+            )));
+        };
+        let mut path = Path { prop, member: None };
+        if self.tokens.get(self.at) == Some(&Token::Slash) {
+            self.at += 1;
+            match self.next() {
+                Token::Word(member) => path.member = Some(self.member(&path, &member)?),
+                token => return Err(self.unexpected(&token)),
+            }
+        } else if property(prop).kind == Kind::Object {
+            return Err(unsupported_clause(&path));
+        }
+        match property(prop).filtering {
+            Filtering::Plain => {}
+            Filtering::Advanced => self.require_advanced(path.name())?,
+            Filtering::None => return Err(unsupported_clause(&path)),
+        }
+        Ok(path)
+    }
+
+    fn member(&self, path: &Path, member: &str) -> Result<String, Refusal> {
+        super::write::member_of(path.prop, member).ok_or_else(|| unsupported_clause(path))
+    }
+
+    fn literal(&mut self, path: &Path) -> Result<Literal, Refusal> {
+        let kind = property(path.prop).kind;
+        let textual = is_text(kind) || path.member.is_some();
+        match self.next() {
+            // An empty value matches nothing that Graph indexes, and it refuses it.
+            Token::Text(text) if textual && !text.is_empty() => Ok(Literal::Text(fold(&text))),
+            Token::Text(_) if textual => Err(unsupported_clause(path)),
+            Token::Word(word) if word == "null" => {
+                self.require_advanced("eq null")?;
+                Ok(Literal::Null)
+            }
+            Token::Word(word) if kind == Kind::Bool && (word == "true" || word == "false") => {
+                Ok(Literal::Bool(word == "true"))
+            }
+            Token::Word(word) if path.prop == property::ID => Ok(Literal::Text(fold(&word))),
+            Token::Text(_) | Token::Word(_) => Err(Refusal::unsupported(format!(
+                "A binary operator with incompatible types was detected at property '{}'.",
+                path.name()
+            ))),
+            token => Err(self.unexpected(&token)),
+        }
+    }
+
+    fn require_advanced(&self, operator: &str) -> Result<(), Refusal> {
+        match self.terms.mode {
+            Mode::Advanced => Ok(()),
+            Mode::Plain => Err(Refusal::unsupported(format!(
+                "Operator '{operator}' is not supported because the required parameters might be missing. Try adding \
+                 $count=true query parameter and ConsistencyLevel:eventual header. Refer to \
+                 https://aka.ms/graph-docs/advanced-queries for more information"
+            ))),
+        }
+    }
+
+    fn check_count(&self, count: usize) -> Result<(), Refusal> {
+        let max = self.terms.max_values;
+        if count <= max {
+            return Ok(());
+        }
+        Err(Refusal::unsupported(format!(
+            "Too many child clauses specified in search filter expression containing 'OR' operators: {count}. Max \
+             allowed: {max}."
+        )))
+    }
+}
+
+fn single_or(mut parts: Vec<Filter>, join: impl FnOnce(Vec<Filter>) -> Filter) -> Filter {
+    match parts.pop() {
+        Some(only) if parts.is_empty() => only,
+        Some(last) => {
+            parts.push(last);
+            join(parts)
+        }
+        None => join(parts),
+    }
+}
+
+fn clause(problem: impl std::fmt::Display) -> Refusal {
+    Refusal::protocol(format!("Invalid filter clause: {problem}."))
+}
+
+fn unsupported_clause(path: &Path) -> Refusal {
+    Refusal::unsupported(format!(
+        "Unsupported or invalid query filter clause specified for property '{}' of resource 'User'.",
+        path.name()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::super::user::Stored;
+    use super::*;
+
+    fn parse(text: &str, mode: Mode) -> Result<Filter, Refusal> {
+        Filter::parse(text, Terms { mode, max_values: 15 })
+    }
+
+    fn ada() -> User {
+        let mut user = User::new(Uuid::from_u128(1), 0);
+        user.set_text(property::UPN, "Ada.OBrien@contoso.com");
+        user.set_text(property::SURNAME, "O'Brien");
+        user.set_text(property::DEPARTMENT, "Platform, East");
+        user.set(property::ACCOUNT_ENABLED, Some(Stored::Bool(true)));
+        user.set(
+            property::ORG_DATA,
+            Some(Stored::Json(Box::new(
+                serde_json::json!({"costCenter": "C7", "division": null}),
+            ))),
+        );
+        user
+    }
+
+    #[test]
+    fn conditions_hold_or_not() {
+        let cases = [
+            ("surname eq 'O''Brien'", true),
+            ("SURNAME EQ 'o''brien'", true),
+            ("surname eq 'Brien'", false),
+            ("accountEnabled eq true", true),
+            ("accountEnabled eq false", false),
+            ("department in ('x','platform, east')", true),
+            ("department in('x')", false),
+            ("startswith(userPrincipalName,'ADA.')", true),
+            ("startsWith(userPrincipalName , 'bda.')", false),
+            ("id eq '00000000-0000-0000-0000-000000000001'", true),
+            ("id eq 00000000-0000-0000-0000-000000000001", true),
+            ("surname eq 'x' or surname eq 'y' and accountEnabled eq true", false),
+            (
+                "(surname eq 'x' or accountEnabled eq true) and startswith(surname,'o')",
+                true,
+            ),
+            ("surname eq 'x' and surname eq 'x' or accountEnabled eq true", true),
+            ("city eq 'Leeds'", false),
+        ];
+        for (text, expected) in cases {
+            let filter = parse(text, Mode::Plain).unwrap_or_else(|refusal| panic!("{text}: {refusal:?}"));
+            assert_eq!(filter.matches(&ada(), "i"), expected, "{text}");
+        }
+        let advanced = [
+            ("city eq null", true),
+            ("surname ne 'x'", true),
+            ("not (surname eq 'x')", true),
+            ("not startswith(surname,'O')", false),
+            ("employeeOrgData/costCenter eq 'c7'", true),
+            ("employeeOrgData/division eq null", true),
+            ("onPremisesExtensionAttributes/extensionAttribute1 eq 'x'", false),
+            ("officeLocation eq 'x'", false),
+        ];
+        for (text, expected) in advanced {
+            let filter = parse(text, Mode::Advanced).unwrap_or_else(|refusal| panic!("{text}: {refusal:?}"));
+            assert_eq!(filter.matches(&ada(), "i"), expected, "{text}");
+            let refusal = parse(text, Mode::Plain).expect_err(text);
+            assert_eq!(
+                (refusal.status, refusal.code),
+                (400, "Request_UnsupportedQuery"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_supported_is_refused() {
+        let unsupported = [
+            "contains(surname,'x')",
+            "endswith(mail,'x')",
+            "proxyAddresses/any(p:p eq 'smtp:a@b.c')",
+            "createdDateTime ge 2020-01-01T00:00:00Z",
+            "surname ge 'x'",
+            "surname eq ''",
+            "surname eq 5",
+            "accountEnabled eq 'true'",
+            "employeeId in (1,2)",
+            "employeeOrgData eq 'x'",
+            "passwordProfile/password eq 'x'",
+        ];
+        let broken = [
+            "",
+            " ",
+            "surname",
+            "surname eq",
+            "surname eq 'x",
+            "surname eq 'x' and",
+            "(surname eq 'x'",
+            "surname eq 'x')",
+            "surname eq 'x' surname eq 'y'",
+            "nothing eq 'x'",
+            "surname eq \"x\"",
+            "in ('x')",
+            "surname in ()",
+            "startswith(surname)",
+            "'x' eq surname",
+            "and and and",
+        ];
+        for text in unsupported {
+            assert_eq!(
+                parse(text, Mode::Advanced).expect_err(text).code,
+                "Request_UnsupportedQuery",
+                "{text}"
+            );
+        }
+        for text in broken {
+            assert_eq!(parse(text, Mode::Advanced).expect_err(text).status, 400, "{text}");
+        }
+    }
+
+    #[test]
+    fn nesting_and_length_are_bounded() {
+        let brackets = "(".repeat(10_000);
+        assert!(parse(&brackets, Mode::Plain).is_err());
+        assert!(parse(&"not ".repeat(10_000), Mode::Advanced).is_err());
+        let many = vec!["'x'"; 16].join(",");
+        assert!(parse(&format!("surname in ({many})"), Mode::Plain).is_err());
+        let shallow = format!("{}surname eq 'x'{}", "(".repeat(MAX_DEPTH), ")".repeat(MAX_DEPTH));
+        assert!(parse(&shallow, Mode::Plain).is_ok());
+    }
+
+    #[test]
+    fn a_key_is_looked_up() {
+        let filter = parse("accountEnabled eq true and employeeId in ('7','8')", Mode::Plain).expect("valid");
+        let expected = ["7", "8"].map(|key| Lookup::Key(Field::EmployeeId, key.into()));
+        assert_eq!(filter.lookups(), Some(expected.into()));
+        let filter = parse("employeeId eq '7' or surname eq 'x'", Mode::Plain).expect("valid");
+        assert_eq!(filter.lookups(), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_brings_the_parser_down(text in "[a-z'() ,/0-9]{0,60}|(surname|eq|'x'|\\(|\\)| |or|not|in|,){0,30}") {
+            if let Ok(filter) = parse(&text, Mode::Advanced) {
+                filter.matches(&ada(), "i");
+            }
+        }
+    }
+}

@@ -1,0 +1,400 @@
+//! Signing in: the token endpoint and the discovery document.
+
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::answer::{Answer, Body, Refusal, Trace};
+use super::query::{Plus, decode};
+use super::routes::Call;
+use super::seed::base64url;
+use super::state::{Client, State, Token};
+
+/// The part of sign-in that an address names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Door {
+    Token,
+    Discovery,
+    Keys,
+}
+
+/// Why nobody signs in: AADSTS number, OAuth error, status, text.
+struct Denial {
+    number: u32,
+    error: &'static str,
+    status: u16,
+    text: String,
+}
+
+/// The application id of Microsoft Graph itself, which a token may name as its audience.
+const GRAPH: &str = "https://graph.microsoft.com";
+
+impl Door {
+    pub(super) fn find(segments: &[String]) -> Option<Self> {
+        let folded: Vec<_> = segments.iter().skip(1).map(|segment| segment.to_lowercase()).collect();
+        let folded: Vec<_> = folded.iter().map(String::as_str).collect();
+        match folded.as_slice() {
+            ["oauth2", "v2.0", "token"] => Some(Self::Token),
+            ["v2.0", ".well-known", "openid-configuration"] => Some(Self::Discovery),
+            ["discovery", "v2.0", "keys"] => Some(Self::Keys),
+            _ => None,
+        }
+    }
+}
+
+impl State {
+    pub(super) fn sign_in(&mut self, door: Door, call: &Call<'_>, trace: &Trace) -> Answer {
+        let result = match (door, call.method) {
+            (Door::Token, "POST") => self.token(call, trace),
+            (Door::Token, _) => Err(deny(
+                900_561,
+                "invalid_request",
+                400,
+                format!(
+                    "The endpoint only accepts POST requests. Received a {} request.",
+                    call.method
+                ),
+            )),
+            (Door::Discovery, "GET") => self.discovery(call),
+            (Door::Keys, "GET") => self.find_tenant(call).map(|_| json!({"keys": []})),
+            (Door::Discovery | Door::Keys, _) => Err(deny(
+                9_002_313,
+                "invalid_request",
+                405,
+                "Invalid request. Request is malformed or invalid.".into(),
+            )),
+        };
+        match result {
+            Ok(body) => plain_json(200, &body),
+            Err(denial) => denied(&denial, trace, call),
+        }
+    }
+
+    /// What a fault answers at the sign-in addresses.
+    pub(super) fn refused_sign_in(&self, call: &Call<'_>, trace: &Trace, status: u16) -> Answer {
+        let (number, error, text) = match status {
+            429 => (
+                90_055,
+                "invalid_request",
+                "Tenant is throttled. Please wait before retrying.",
+            ),
+            500.. => (
+                90_033,
+                "temporarily_unavailable",
+                "A transient error has occurred. Please try again.",
+            ),
+            _ => (
+                9_002_313,
+                "invalid_request",
+                "Invalid request. Request is malformed or invalid.",
+            ),
+        };
+        denied(&deny(number, error, status, text.into()), trace, call)
+    }
+
+    /// Checks the bearer token; answers the application that it was issued to.
+    pub(super) fn check_token(&self, call: &Call<'_>, trace: &Trace) -> Result<String, Refusal> {
+        let refuse = |message: &str| {
+            let mut refusal = Refusal::new(401, "InvalidAuthenticationToken", message);
+            let challenge = format!(
+                "Bearer realm=\"\", authorization_uri=\"{}/common/oauth2/authorize\", \
+                 client_id=\"00000003-0000-0000-c000-000000000000\"",
+                call.origin
+            );
+            refusal.headers.push(("WWW-Authenticate", challenge));
+            refusal
+        };
+        let header = call.headers.authorization.as_deref().unwrap_or_default();
+        let token = match header.split_once(' ') {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+            _ => "",
+        };
+        if token.is_empty() {
+            return Err(refuse("Access token is empty."));
+        }
+        match self.tokens.find(token) {
+            None => Err(refuse("CompactToken parsing failed with error code: 80049217")),
+            Some(token) if token.expires <= trace.now => {
+                Err(refuse("Lifetime validation failed, the token is expired."))
+            }
+            Some(token) => Ok(token.client.clone()),
+        }
+    }
+
+    fn token(&mut self, call: &Call<'_>, trace: &Trace) -> Result<Value, Denial> {
+        self.find_tenant(call)?;
+        let form = form(call)?;
+        let field = |name: &str| {
+            let found = form.iter().find(|(key, value)| key == name && !value.is_empty());
+            found.map(|(_, value)| value.as_str())
+        };
+        let basic = basic_credentials(call);
+        let basic = basic.as_ref();
+        let missing = |name: &str| {
+            let text = format!("The request body must contain the following parameter: '{name}'.");
+            deny(900_144, "invalid_request", 400, text)
+        };
+        let grant = field("grant_type").ok_or_else(|| missing("grant_type"))?;
+        if grant != "client_credentials" {
+            let text = format!("The app requested an unsupported grant type '{grant}'.");
+            return Err(deny(70_003, "unsupported_grant_type", 400, text));
+        }
+        let id = field("client_id").or(basic.map(|(id, _)| id.as_str()));
+        let id = id.ok_or_else(|| missing("client_id"))?;
+        let audience = audience(field("scope").ok_or_else(|| missing("scope"))?, call.origin)?;
+        let Some(client) = self
+            .settings
+            .clients
+            .iter()
+            .find(|client| client.id.eq_ignore_ascii_case(id))
+            .cloned()
+        else {
+            let text = format!(
+                "Application with identifier '{id}' was not found in the directory '{}'. This can happen if the \
+                 application has not been installed by the administrator of the tenant or consented to by any user in \
+                 the tenant. You may have sent your authentication request to the wrong tenant.",
+                self.settings.name
+            );
+            return Err(deny(700_016, "unauthorized_client", 400, text));
+        };
+        if field("client_assertion").is_some() {
+            let text = "The certificate with identifier used to sign the client assertion is not registered on \
+                        application.";
+            return Err(deny(700_027, "invalid_client", 401, text.into()));
+        }
+        let Some(secret) = field("client_secret").or(basic.map(|(_, secret)| secret.as_str())) else {
+            let text = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
+            return Err(deny(7_000_218, "invalid_client", 401, text.into()));
+        };
+        if secret != client.secret.expose() {
+            let text = format!(
+                "Invalid client secret provided. Ensure the secret being sent in the request is the client secret \
+                 value, not the client secret ID, for a secret added to app '{}'.",
+                client.id
+            );
+            return Err(deny(7_000_215, "invalid_client", 401, text));
+        }
+        Ok(self.issue(&client, &audience, trace.now))
+    }
+
+    fn issue(&mut self, client: &Client, audience: &str, now: OffsetDateTime) -> Value {
+        let lifetime = self.settings.token_lifetime;
+        let expires = now
+            .checked_add(lifetime.try_into().unwrap_or(time::Duration::MAX))
+            .unwrap_or(now);
+        let tenant = self.settings.tenant_id;
+        let claims = json!({
+            "aud": audience,
+            "iss": format!("https://sts.windows.net/{tenant}/"),
+            "iat": now.unix_timestamp(),
+            "nbf": now.unix_timestamp(),
+            "exp": expires.unix_timestamp(),
+            "app_displayname": "Simulated application",
+            "appid": client.id,
+            "appidacr": "1",
+            "idtyp": "app",
+            "oid": client.principal,
+            "roles": ROLES,
+            "sub": client.principal,
+            "tid": tenant,
+            "uti": base64url(&self.chance.bytes::<16>()),
+            "ver": "1.0",
+        });
+        let header = json!({"typ": "JWT", "alg": "RS256", "kid": "simulated"});
+        // Nothing is signed: the tenant knows its tokens, and to clients they are opaque.
+        let token = format!(
+            "{}.{}.{}",
+            base64url(header.to_string().as_bytes()),
+            base64url(claims.to_string().as_bytes()),
+            base64url(&self.chance.bytes::<32>()),
+        );
+        self.tokens.issue(
+            token.clone(),
+            Token {
+                client: client.id.clone(),
+                expires,
+            },
+        );
+        json!({
+            "token_type": "Bearer",
+            "expires_in": lifetime.as_secs(),
+            "ext_expires_in": lifetime.as_secs(),
+            "access_token": token,
+        })
+    }
+
+    fn discovery(&self, call: &Call<'_>) -> Result<Value, Denial> {
+        let tenant = self.find_tenant(call).map_err(|denial| Denial {
+            error: "invalid_tenant",
+            ..denial
+        })?;
+        let origin = call.origin;
+        let host = origin.split_once("://").map_or(origin, |(_, host)| host);
+        Ok(json!({
+            "token_endpoint": format!("{origin}/{tenant}/oauth2/v2.0/token"),
+            "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+            "jwks_uri": format!("{origin}/{tenant}/discovery/v2.0/keys"),
+            "response_modes_supported": ["query", "fragment", "form_post"],
+            "subject_types_supported": ["pairwise"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
+            "scopes_supported": ["openid", "profile", "email", "offline_access"],
+            "issuer": format!("{origin}/{tenant}/v2.0"),
+            "request_uri_parameter_supported": false,
+            "userinfo_endpoint": format!("{origin}/oidc/userinfo"),
+            "authorization_endpoint": format!("{origin}/{tenant}/oauth2/v2.0/authorize"),
+            "device_authorization_endpoint": format!("{origin}/{tenant}/oauth2/v2.0/devicecode"),
+            "end_session_endpoint": format!("{origin}/{tenant}/oauth2/v2.0/logout"),
+            "tenant_region_scope": "EU",
+            "cloud_instance_name": host,
+            "cloud_graph_host_name": host,
+            "msgraph_host": host,
+        }))
+    }
+
+    /// The tenant that the address names by id or by one of its domains.
+    fn find_tenant(&self, call: &Call<'_>) -> Result<Uuid, Denial> {
+        let named = call.target.segments.first().map_or("", String::as_str);
+        let id = self.settings.tenant_id;
+        let is_domain = |domain: &str| domain.eq_ignore_ascii_case(named);
+        if named.eq_ignore_ascii_case(&id.to_string())
+            || self.settings.domains.iter().any(|domain| is_domain(&domain.name))
+        {
+            return Ok(id);
+        }
+        let is_plausible = Uuid::try_parse(named).is_ok() || named.contains('.');
+        let is_dns = named
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
+        if is_plausible && is_dns {
+            let text = format!(
+                "Tenant '{named}' not found. Check to make sure you have the correct tenant ID and are signing into the \
+                 correct cloud. Check with your subscription administrator, this may happen if there are no active \
+                 subscriptions for the tenant."
+            );
+            return Err(deny(90_002, "invalid_request", 400, text));
+        }
+        let shown: String = named.chars().take(100).collect();
+        let text =
+            format!("Specified tenant identifier '{shown}' is neither a valid DNS name, nor a valid external domain.");
+        Err(deny(900_023, "invalid_request", 400, text))
+    }
+}
+
+/// What the application was consented to.
+const ROLES: &[&str] = &[
+    "User.ReadWrite.All",
+    "User.DeleteRestore.All",
+    "User.EnableDisableAccount.All",
+    "Organization.Read.All",
+    "Domain.Read.All",
+];
+
+fn deny(number: u32, error: &'static str, status: u16, text: String) -> Denial {
+    Denial {
+        number,
+        error,
+        status,
+        text,
+    }
+}
+
+fn plain_json(status: u16, body: &Value) -> Answer {
+    Answer {
+        status,
+        headers: vec![
+            ("Content-Type", "application/json; charset=utf-8".to_owned()),
+            ("Cache-Control", "no-store, no-cache".to_owned()),
+        ],
+        body: Body::Json(body.to_string().into_bytes()),
+    }
+}
+
+fn denied(denial: &Denial, trace: &Trace, call: &Call<'_>) -> Answer {
+    let stamp = super::answer::date(trace.now).replace('T', " ");
+    let (number, correlation) = (denial.number, &trace.client_request_id);
+    let body = json!({
+        "error": denial.error,
+        "error_description": format!(
+            "AADSTS{number}: {} Trace ID: {} Correlation ID: {correlation} Timestamp: {stamp}",
+            denial.text, trace.request_id,
+        ),
+        "error_codes": [number],
+        "timestamp": stamp,
+        "trace_id": trace.request_id,
+        "correlation_id": correlation,
+        "error_uri": format!("{}/error?code={number}", call.origin),
+    });
+    plain_json(denial.status, &body)
+}
+
+/// The resource of a scope such as `https://graph.microsoft.com/.default`.
+fn audience(scope: &str, origin: &str) -> Result<String, Denial> {
+    let shown: String = scope.chars().take(200).collect();
+    let Some(resource) = scope.trim().strip_suffix("/.default") else {
+        let text = format!(
+            "The provided value for scope {shown} is not valid. Client credential flows must have a scope value with \
+             /.default suffixed to the resource identifier (application ID URI)."
+        );
+        return Err(deny(1_002_012, "invalid_scope", 400, text));
+    };
+    let resource = resource.trim_end_matches('/');
+    if [GRAPH, origin].iter().any(|known| known.eq_ignore_ascii_case(resource)) {
+        return Ok(resource.to_owned());
+    }
+    let text = format!(
+        "The resource principal named {resource} was not found in the tenant. This can happen if the application has \
+         not been installed by the administrator of the tenant or consented to by any user in the tenant."
+    );
+    Err(deny(500_011, "invalid_resource", 400, text))
+}
+
+fn form(call: &Call<'_>) -> Result<Vec<(String, String)>, Denial> {
+    let malformed = || {
+        deny(
+            9_002_313,
+            "invalid_request",
+            400,
+            "Invalid request. Request is malformed or invalid.".into(),
+        )
+    };
+    let media = call
+        .headers
+        .content_type
+        .as_deref()
+        .and_then(|text| text.split(';').next())
+        .unwrap_or_default();
+    if !media.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Ok(Vec::new());
+    }
+    let text = std::str::from_utf8(call.body).map_err(|_| malformed())?;
+    text.split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let part = |text| decode(text, Plus::Blank).map_err(|_| malformed());
+            Ok((part(key)?, part(value)?))
+        })
+        .collect()
+}
+
+/// Client id and secret from `Authorization: Basic`, each form-encoded before.
+fn basic_credentials(call: &Call<'_>) -> Option<(String, String)> {
+    let (scheme, encoded) = call.headers.authorization.as_deref()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let text: String = encoded
+        .trim()
+        .trim_end_matches('=')
+        .chars()
+        .map(|c| match c {
+            '+' => '-',
+            '/' => '_',
+            other => other,
+        })
+        .collect();
+    let pair = String::from_utf8(super::query::base64url_decode(&text)?).ok()?;
+    let (id, secret) = pair.split_once(':')?;
+    Some((decode(id, Plus::Blank).ok()?, decode(secret, Plus::Blank).ok()?))
+}

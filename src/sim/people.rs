@@ -1,0 +1,290 @@
+//! The users of the tenant, with what finds them and what lag hides.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::property;
+use super::user::{User, fold};
+
+/// Where a user stands: its place in the order of creation, kept until it is finally deleted.
+pub(super) type Slot = u32;
+
+/// By what users are found fast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Field {
+    Name,
+    Address,
+    ImmutableId,
+    EmployeeId,
+}
+
+/// All users, in the order of creation.
+#[derive(Debug, Default)]
+pub(super) struct People {
+    slots: Vec<Option<Entry>>,
+    by_id: HashMap<Uuid, Slot>,
+    index: BTreeSet<(Field, Box<str>, Slot)>,
+    /// Those that readers may still see as they were.
+    unsettled: BTreeSet<Slot>,
+    deleted: BTreeSet<Slot>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    user: User,
+    /// What readers see until then, oldest first; `None`: nothing yet.
+    older: Vec<(OffsetDateTime, Option<User>)>,
+}
+
+/// When a change is seen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lag {
+    pub(super) now: OffsetDateTime,
+    pub(super) by: Duration,
+}
+
+impl Lag {
+    pub(super) fn none(now: OffsetDateTime) -> Self {
+        Self {
+            now,
+            by: Duration::ZERO,
+        }
+    }
+}
+
+impl People {
+    pub(super) fn insert(&mut self, mut user: User, lag: Lag) -> Slot {
+        user.compact();
+        let slot = Slot::try_from(self.slots.len()).unwrap_or(Slot::MAX);
+        self.by_id.insert(user.id, slot);
+        for (field, key) in keys(&user) {
+            self.index.insert((field, key, slot));
+        }
+        let mut entry = Entry {
+            user,
+            older: Vec::new(),
+        };
+        if !lag.by.is_zero() {
+            entry.older.push((lag.now + lag.by, None));
+            self.unsettled.insert(slot);
+        }
+        self.slots.push(Some(entry));
+        slot
+    }
+
+    pub(super) fn replace(&mut self, slot: Slot, mut next: User, lag: Lag) {
+        next.compact();
+        let Some(entry) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        for (field, key) in keys(&entry.user) {
+            self.index.remove(&(field, key, slot));
+        }
+        for (field, key) in keys(&next) {
+            self.index.insert((field, key, slot));
+        }
+        if next.deleted.is_some() {
+            self.deleted.insert(slot);
+        } else {
+            self.deleted.remove(&slot);
+        }
+        let before = std::mem::replace(&mut entry.user, next);
+        if lag.by.is_zero() {
+            entry.older.clear();
+            self.unsettled.remove(&slot);
+        } else {
+            entry.older.push((lag.now + lag.by, Some(before)));
+            self.unsettled.insert(slot);
+        }
+    }
+
+    /// Removes for good.
+    pub(super) fn remove(&mut self, slot: Slot) -> Option<User> {
+        let entry = self.slots.get_mut(slot as usize)?.take()?;
+        for (field, key) in keys(&entry.user) {
+            self.index.remove(&(field, key, slot));
+        }
+        self.by_id.remove(&entry.user.id);
+        self.unsettled.remove(&slot);
+        self.deleted.remove(&slot);
+        Some(entry.user)
+    }
+
+    /// The user as it is, deleted or not.
+    pub(super) fn current(&self, slot: Slot) -> Option<&User> {
+        Some(&self.entry(slot)?.user)
+    }
+
+    /// The user as a reader sees it, if it does.
+    pub(super) fn visible(&self, slot: Slot, now: OffsetDateTime) -> Option<&User> {
+        let entry = self.entry(slot)?;
+        let seen = match entry.older.iter().find(|(until, _)| *until > now) {
+            Some((_, before)) => before.as_ref(),
+            None => Some(&entry.user),
+        };
+        seen.filter(|user| user.deleted.is_none())
+    }
+
+    /// Finds a user that readers see, by id or user principal name.
+    pub(super) fn find(&self, key: &str, now: OffsetDateTime) -> Option<Slot> {
+        if let Some(id) = parse_id(key) {
+            let slot = *self.by_id.get(&id)?;
+            return self.visible(slot, now).map(|_| slot);
+        }
+        let name = fold(key);
+        self.candidates(Field::Name, &name)
+            .chain(self.unsettled.iter().copied())
+            .find(|slot| {
+                let seen = self.visible(*slot, now).and_then(|user| user.text(property::UPN));
+                seen.is_some_and(|seen| fold(seen) == name)
+            })
+    }
+
+    /// Finds a live user by id or name, whatever readers see.
+    pub(super) fn find_current(&self, key: &str) -> Option<Slot> {
+        match parse_id(key) {
+            Some(id) => self.by_id.get(&id).copied(),
+            None => self.candidates(Field::Name, &fold(key)).next(),
+        }
+        .filter(|slot| self.current(*slot).is_some_and(|user| user.deleted.is_none()))
+    }
+
+    pub(super) fn find_deleted(&self, key: &str) -> Option<Slot> {
+        let slot = *self.by_id.get(&parse_id(key)?)?;
+        self.deleted.contains(&slot).then_some(slot)
+    }
+
+    /// Who has this folded value, apart from one user.
+    pub(super) fn holder(&self, field: Field, key: &str, except: Option<Slot>) -> Option<Uuid> {
+        let slot = self.candidates(field, key).find(|slot| Some(*slot) != except)?;
+        self.current(slot).map(|user| user.id)
+    }
+
+    /// Those that have this folded value now.
+    pub(super) fn candidates(&self, field: Field, key: &str) -> impl Iterator<Item = Slot> {
+        let (low, high) = ((field, Box::from(key), 0), (field, Box::from(key), Slot::MAX));
+        self.index.range(low..=high).map(|(_, _, slot)| *slot)
+    }
+
+    pub(super) fn by_id(&self, id: Uuid) -> Option<Slot> {
+        self.by_id.get(&id).copied()
+    }
+
+    pub(super) fn unsettled(&self) -> impl Iterator<Item = Slot> {
+        self.unsettled.iter().copied()
+    }
+
+    pub(super) fn deleted(&self) -> impl Iterator<Item = Slot> {
+        self.deleted.iter().copied()
+    }
+
+    /// The place after the last.
+    pub(super) fn end(&self) -> Slot {
+        Slot::try_from(self.slots.len()).unwrap_or(Slot::MAX)
+    }
+
+    /// Forgets what no reader sees any more.
+    pub(super) fn settle(&mut self, now: OffsetDateTime) {
+        let slots = &mut self.slots;
+        self.unsettled.retain(|slot| {
+            let Some(entry) = slots.get_mut(*slot as usize).and_then(Option::as_mut) else {
+                return false;
+            };
+            entry.older.retain(|(until, _)| *until > now);
+            !entry.older.is_empty()
+        });
+    }
+
+    fn entry(&self, slot: Slot) -> Option<&Entry> {
+        self.slots.get(slot as usize)?.as_ref()
+    }
+}
+
+/// An id in its usual form; other forms of a UUID are not ids here.
+pub(super) fn parse_id(text: &str) -> Option<Uuid> {
+    (text.len() == 36).then(|| Uuid::try_parse(text).ok()).flatten()
+}
+
+/// What a user is found by; a deleted one by its id alone.
+pub(super) fn keys(user: &User) -> Vec<(Field, Box<str>)> {
+    if user.deleted.is_some() {
+        return Vec::new();
+    }
+    let single = [
+        (Field::Name, property::UPN),
+        (Field::EmployeeId, property::EMPLOYEE_ID),
+        (Field::ImmutableId, property::IMMUTABLE_ID),
+        (Field::Address, property::MAIL),
+    ];
+    let further = user
+        .further_addresses()
+        .map(|address| (Field::Address, fold(bare_address(address))));
+    single
+        .into_iter()
+        .filter_map(|(field, prop)| Some((field, fold(user.text(prop)?))))
+        .chain(further)
+        .collect()
+}
+
+/// An address without `smtp:`.
+pub(super) fn bare_address(address: &str) -> &str {
+    match address.get(..5) {
+        Some(scheme) if scheme.eq_ignore_ascii_case("smtp:") => &address[5..],
+        _ => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-01-01 0:00 UTC);
+
+    fn named(number: u128, name: &str) -> User {
+        let mut user = User::new(Uuid::from_u128(number), 0);
+        user.set_text(property::UPN, name);
+        user
+    }
+
+    #[test]
+    fn lag_hides_a_new_user_and_shows_the_old_value_of_a_changed_one() {
+        let lag = Duration::from_secs(10);
+        let mut people = People::default();
+        let slot = people.insert(named(1, "ada@x.example"), Lag { now: NOW, by: lag });
+        assert_eq!(people.find("ada@x.example", NOW), None);
+        assert_eq!(people.find_current("ADA@x.example"), Some(slot));
+        let seen = NOW + lag;
+        assert_eq!(people.find("ada@x.example", seen), Some(slot));
+
+        people.replace(slot, named(1, "eve@x.example"), Lag { now: seen, by: lag });
+        assert_eq!(
+            people.find("ada@x.example", seen),
+            Some(slot),
+            "still under the old name"
+        );
+        assert_eq!(people.find("eve@x.example", seen), None);
+        people.settle(seen + lag);
+        assert_eq!(people.find("ada@x.example", seen + lag), None);
+        assert_eq!(people.find("eve@x.example", seen + lag), Some(slot));
+        assert_eq!(people.unsettled().count(), 0);
+    }
+
+    #[test]
+    fn a_deleted_user_frees_its_name() {
+        let mut people = People::default();
+        let slot = people.insert(named(1, "ada@x.example"), Lag::none(NOW));
+        let mut gone = named(1, "ada@x.example");
+        gone.deleted = Some(0);
+        people.replace(slot, gone, Lag::none(NOW));
+        assert_eq!(people.holder(Field::Name, "ada@x.example", None), None);
+        assert_eq!(people.find_deleted(&Uuid::from_u128(1).to_string()), Some(slot));
+        assert_eq!(people.find(&Uuid::from_u128(1).to_string(), NOW), None);
+        assert!(people.remove(slot).is_some());
+        assert_eq!(people.find_deleted(&Uuid::from_u128(1).to_string()), None);
+    }
+}

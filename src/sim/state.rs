@@ -1,0 +1,199 @@
+//! What the tenant knows.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::io::Write;
+use std::time::Duration;
+
+use serde_json::json;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::audit::{AuditEntry, Requests};
+use super::fault::Fault;
+use super::people::{Lag, People};
+use super::property;
+use super::seed::{Person, Seeded};
+use super::user::{Stored, User};
+use crate::secret::Secret;
+
+/// Everything behind the lock.
+pub(super) struct State {
+    pub(super) settings: Settings,
+    pub(super) people: People,
+    pub(super) passwords: HashMap<Uuid, Secret>,
+    pub(super) tokens: Tokens,
+    pub(super) faults: Vec<Fault>,
+    pub(super) audit: Vec<AuditEntry>,
+    pub(super) audit_writer: Option<Box<dyn Write + Send>>,
+    pub(super) requests: Requests,
+    /// Page tokens of an earlier generation have expired.
+    pub(super) page_generation: u32,
+    /// Ids of objects: what else happens does not shift them.
+    pub(super) ids: Seeded,
+    /// Everything else that looks random.
+    pub(super) chance: Seeded,
+}
+
+/// What a tenant is set up with.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    pub(super) tenant_id: Uuid,
+    pub(super) name: String,
+    pub(super) created: OffsetDateTime,
+    pub(super) domains: Vec<Domain>,
+    pub(super) clients: Vec<Client>,
+    pub(super) page_size: usize,
+    pub(super) lag: Duration,
+    pub(super) token_lifetime: Duration,
+    pub(super) max_filter_values: usize,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Domain {
+    pub(super) name: String,
+    pub(super) role: DomainRole,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DomainRole {
+    /// The `….onmicrosoft.com` one.
+    Initial,
+    Managed,
+    Federated,
+}
+
+impl Domain {
+    pub(super) fn is_federated(&self) -> bool {
+        self.role == DomainRole::Federated
+    }
+
+    pub(super) fn kind(&self) -> &'static str {
+        if self.is_federated() { "Federated" } else { "Managed" }
+    }
+}
+
+/// An application that may sign in.
+#[derive(Debug, Clone)]
+pub(super) struct Client {
+    pub(super) id: String,
+    pub(super) secret: Secret,
+    /// The id of its service principal.
+    pub(super) principal: Uuid,
+}
+
+/// Tokens that were issued, oldest first.
+#[derive(Default)]
+pub(super) struct Tokens {
+    issued: HashMap<String, Token>,
+    order: VecDeque<String>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Token {
+    pub(super) client: String,
+    pub(super) expires: OffsetDateTime,
+}
+
+/// So many tokens are remembered; whoever fetches more loses the oldest.
+const MAX_TOKENS: usize = 10_000;
+
+impl Tokens {
+    pub(super) fn issue(&mut self, text: String, token: Token) {
+        if self.order.len() >= MAX_TOKENS
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.issued.remove(&oldest);
+        }
+        self.order.push_back(text.clone());
+        self.issued.insert(text, token);
+    }
+
+    pub(super) fn find(&self, text: &str) -> Option<&Token> {
+        self.issued.get(text)
+    }
+
+    pub(super) fn expire(&mut self, now: OffsetDateTime) {
+        for token in self.issued.values_mut() {
+            token.expires = token.expires.min(now);
+        }
+    }
+}
+
+impl State {
+    /// The domain that new users get: the first that the tenant was given.
+    pub(super) fn default_domain(&self) -> &str {
+        let domains = &self.settings.domains;
+        let own = domains.iter().find(|domain| domain.role != DomainRole::Initial);
+        own.or(domains.first()).map_or("", |domain| &domain.name)
+    }
+
+    /// The domain that came with the tenant.
+    pub(super) fn initial_domain(&self) -> &str {
+        let initial = self
+            .settings
+            .domains
+            .iter()
+            .find(|domain| domain.role == DomainRole::Initial);
+        initial.map_or("", |domain| &domain.name)
+    }
+
+    /// Adds generated people.
+    pub(super) fn populate(&mut self, count: usize, now: OffsetDateTime) {
+        let domain = self.default_domain().to_owned();
+        for _ in 0..count {
+            let number = u64::from(self.people.end()) + 1;
+            let person = Person::draw(&mut self.ids);
+            let alias = format!(
+                "{}.{}{number}",
+                person.given.to_lowercase(),
+                person.family.to_lowercase()
+            );
+            let name = format!("{alias}@{domain}");
+            let mut user = User::new(self.ids.uuid(), now.unix_timestamp());
+            for (prop, text) in [
+                (
+                    property::DISPLAY_NAME,
+                    format!("{} {}", person.given, person.family).as_str(),
+                ),
+                (property::GIVEN_NAME, person.given),
+                (property::SURNAME, person.family),
+                (property::JOB_TITLE, person.title),
+                (property::DEPARTMENT, person.department),
+                (property::CITY, person.city),
+                (property::COUNTRY, person.country),
+                (property::USAGE_LOCATION, person.country),
+                (property::EMPLOYEE_ID, &format!("{:06}", 100_000 + number)),
+                (property::MAIL_NICKNAME, &alias),
+                (property::MAIL, &name),
+                (property::UPN, &name),
+            ] {
+                user.set_text(prop, text);
+            }
+            user.set(property::ACCOUNT_ENABLED, Some(Stored::Bool(true)));
+            self.people.insert(user, Lag::none(now));
+        }
+    }
+
+    /// Writes down a change that a client made.
+    pub(super) fn record(&mut self, entry: AuditEntry) {
+        if let Some(writer) = &mut self.audit_writer {
+            let line = format!("{}\n", json!(entry));
+            // A full disk must not stop the tenant: whoever reads the file sees that it ends.
+            if writer.write_all(line.as_bytes()).and_then(|()| writer.flush()).is_err() {
+                self.audit_writer = None;
+            }
+        }
+        self.audit.push(entry);
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State")
+            .field("settings", &self.settings)
+            .field("faults", &self.faults)
+            .field("requests", &self.requests)
+            .finish_non_exhaustive()
+    }
+}

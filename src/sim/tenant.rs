@@ -1,0 +1,708 @@
+//! The tenant from outside: building it, looking into it, and sending it requests.
+
+use std::fmt;
+use std::io::Write;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ::http::{HeaderMap, Request, Response};
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
+use url::Url;
+use uuid::Uuid;
+
+use super::answer::{Answer, Refusal, Trace};
+use super::audit::{AuditEntry, Requests};
+use super::fault::{Fault, Place};
+use super::login::Door;
+use super::people::{People, Slot};
+use super::property;
+use super::query::Target;
+use super::routes::{Asked, Call};
+use super::seed::Seeded;
+use super::state::{Client, Domain, DomainRole, Settings, State, Token, Tokens};
+use super::user::{User, whole};
+use super::write::By;
+use crate::clock::{Clock, SystemClock};
+use crate::cloud::Cloud;
+use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::http::Transport;
+use crate::secret::Secret;
+
+/// Requests in process go to this host; `.invalid` is never anyone's.
+const ORIGIN: &str = "https://sim.invalid";
+/// Larger bodies are refused.
+pub(super) const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
+
+/// A simulated tenant. Clones are the same tenant.
+///
+/// What is done through its methods is done by an administrator: it needs no token, may write what Graph keeps
+/// read-only, is seen at once whatever the lag, and is not in the [audit](Sim::audit).
+///
+/// # Examples
+///
+/// ```
+/// use entrant::sim::Sim;
+/// use serde_json::json;
+///
+/// let sim = Sim::builder().domain("contoso.com").seed(7).build();
+/// let id = sim.add_user(json!({"userPrincipalName": "ada@contoso.com", "displayName": "Ada Okafor"}));
+/// sim.update_user(&id, json!({"accountEnabled": false}));
+/// assert_eq!(sim.user("ada@contoso.com").expect("just added")["accountEnabled"], false);
+/// ```
+#[derive(Clone)]
+pub struct Sim {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    clock: Arc<dyn Clock>,
+    latency: Duration,
+    #[cfg_attr(not(feature = "sim-server"), expect(dead_code, reason = "only the server has a proxy before it"))]
+    forwarded: Forwarded,
+}
+
+/// Whether `X-Forwarded-…` headers say under what name the tenant is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Forwarded {
+    Ignored,
+    Trusted,
+}
+
+/// Builds a [`Sim`].
+#[derive(Debug)]
+#[must_use]
+pub struct SimBuilder {
+    domains: Vec<Domain>,
+    name: Option<String>,
+    seed: u64,
+    clock: Arc<dyn Clock>,
+    clients: Vec<(String, Secret)>,
+    users: usize,
+    page_size: usize,
+    latency: Duration,
+    lag: Duration,
+    token_lifetime: Duration,
+    max_filter_values: usize,
+    forwarded: Forwarded,
+    audit_writer: Option<Writer>,
+}
+
+struct Writer(Box<dyn Write + Send>);
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Writer")
+    }
+}
+
+impl SimBuilder {
+    /// Adds a verified domain. The first one is the tenant's default; without any it is `contoso.com`. The
+    /// `….onmicrosoft.com` one is there too.
+    pub fn domain(self, name: impl Into<String>) -> Self {
+        self.with_domain(name.into(), DomainRole::Managed)
+    }
+
+    /// Adds a verified domain whose users sign in elsewhere: each needs an `onPremisesImmutableId`.
+    pub fn federated_domain(self, name: impl Into<String>) -> Self {
+        self.with_domain(name.into(), DomainRole::Federated)
+    }
+
+    /// The organisation's name; by default that of its domain.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Derives all ids, tokens and random orders from this number; default 0.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// What time it is, and how latency passes; default the machine's clock.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Adds an application that may sign in; without any there is one, derived from the seed.
+    pub fn client(mut self, id: impl Into<String>, secret: impl Into<Secret>) -> Self {
+        self.clients.push((id.into(), secret.into()));
+        self
+    }
+
+    /// Starts with this many generated people; default 0.
+    pub fn users(mut self, count: usize) -> Self {
+        self.users = count;
+        self
+    }
+
+    /// How many objects a page holds without `$top`, 1 to 999; default 100.
+    pub fn page_size(mut self, size: usize) -> Self {
+        self.page_size = size.clamp(1, 999);
+        self
+    }
+
+    /// How long every answer takes; default no time.
+    pub fn latency(mut self, latency: Duration) -> Self {
+        self.latency = latency;
+        self
+    }
+
+    /// How long after a client's write readers still see what was before; default no time.
+    ///
+    /// Until then a new or restored user is not found by any read or write, and a changed one shows its old values.
+    /// That a name is taken shows at once, and so does a deletion.
+    pub fn lag(mut self, lag: Duration) -> Self {
+        self.lag = lag;
+        self
+    }
+
+    /// How long a token is good for; default 3,599 seconds.
+    pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
+        self.token_lifetime = lifetime;
+        self
+    }
+
+    /// How many values `in`, and how many conditions `or`, may join in a `$filter`; default 15, as observed.
+    pub fn max_filter_values(mut self, count: usize) -> Self {
+        self.max_filter_values = count.max(1);
+        self
+    }
+
+    /// Believes `X-Forwarded-Proto` and `X-Forwarded-Host`: for a server behind a reverse proxy.
+    pub fn trust_forwarded(mut self) -> Self {
+        self.forwarded = Forwarded::Trusted;
+        self
+    }
+
+    /// Writes each entry of the audit as a line of JSON, as it happens.
+    pub fn audit_writer(mut self, writer: impl Write + Send + 'static) -> Self {
+        self.audit_writer = Some(Writer(Box::new(writer)));
+        self
+    }
+
+    /// The tenant.
+    #[must_use]
+    pub fn build(mut self) -> Sim {
+        let mut setup = Seeded::new(self.seed, 1);
+        if self.domains.is_empty() {
+            self = self.domain("contoso.com");
+        }
+        let (first, label) = match self.domains.first() {
+            Some(first) => (
+                first.name.clone(),
+                first.name.split('.').next().unwrap_or_default().to_owned(),
+            ),
+            None => (String::new(), String::new()),
+        };
+        let initial = format!("{label}.onmicrosoft.com");
+        match self.domains.iter_mut().find(|domain| domain.name == initial) {
+            Some(domain) => domain.role = DomainRole::Initial,
+            None => self.domains.insert(
+                0,
+                Domain {
+                    name: initial,
+                    role: DomainRole::Initial,
+                },
+            ),
+        }
+        let tenant_id = setup.uuid();
+        if self.clients.is_empty() {
+            let id = setup.uuid().to_string();
+            self.clients
+                .push((id, Secret::new(format!("sim~{}", setup.uuid().simple()))));
+        }
+        let clients = self.clients.into_iter();
+        let clients = clients
+            .map(|(id, secret)| Client {
+                id,
+                secret,
+                principal: setup.uuid(),
+            })
+            .collect();
+        let now = self.clock.now();
+        let mut state = State {
+            settings: Settings {
+                tenant_id,
+                name: self.name.unwrap_or(first),
+                created: now,
+                domains: self.domains,
+                clients,
+                page_size: self.page_size,
+                lag: self.lag,
+                token_lifetime: self.token_lifetime,
+                max_filter_values: self.max_filter_values,
+            },
+            people: People::default(),
+            passwords: std::collections::HashMap::new(),
+            tokens: Tokens::default(),
+            faults: Vec::new(),
+            audit: Vec::new(),
+            audit_writer: self.audit_writer.map(|writer| writer.0),
+            requests: Requests::default(),
+            page_generation: 0,
+            ids: Seeded::new(self.seed, 2),
+            chance: Seeded::new(self.seed, 3),
+        };
+        state.populate(self.users, now);
+        Sim {
+            shared: Arc::new(Shared {
+                state: Mutex::new(state),
+                clock: self.clock,
+                latency: self.latency,
+                forwarded: self.forwarded,
+            }),
+        }
+    }
+
+    fn with_domain(mut self, name: String, role: DomainRole) -> Self {
+        let name = name.to_lowercase();
+        self.domains.retain(|domain| domain.name != name);
+        self.domains.push(Domain { name, role });
+        self
+    }
+}
+
+impl Sim {
+    /// A tenant with all defaults: `contoso.com`, no users, one application.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// A tenant to be set up.
+    pub fn builder() -> SimBuilder {
+        SimBuilder {
+            domains: Vec::new(),
+            name: None,
+            seed: 0,
+            clock: Arc::new(SystemClock::new()),
+            clients: Vec::new(),
+            users: 0,
+            page_size: 100,
+            latency: Duration::ZERO,
+            lag: Duration::ZERO,
+            token_lifetime: Duration::from_secs(3_599),
+            max_filter_values: 15,
+            forwarded: Forwarded::Ignored,
+            audit_writer: None,
+        }
+    }
+
+    /// The way in without a network: requests to addresses under [`origin`](Sim::origin).
+    #[must_use]
+    pub fn transport(&self) -> Arc<dyn Transport> {
+        Arc::new(InProcess { sim: self.clone() })
+    }
+
+    /// Under what address the tenant answers in process.
+    #[must_use]
+    pub fn origin(&self) -> Url {
+        Url::parse(ORIGIN).expect("the address is valid")
+    }
+
+    /// The tenant as a cloud of its own, for use with [`transport`](Sim::transport).
+    #[must_use]
+    pub fn cloud(&self) -> Cloud {
+        Cloud::Custom {
+            authority: self.origin(),
+            graph: self.origin(),
+        }
+    }
+
+    /// The tenant's id.
+    #[must_use]
+    pub fn tenant_id(&self) -> String {
+        self.state().settings.tenant_id.to_string()
+    }
+
+    /// The id of the (first) application that may sign in.
+    #[must_use]
+    pub fn client_id(&self) -> String {
+        self.state()
+            .settings
+            .clients
+            .first()
+            .map(|client| client.id.clone())
+            .unwrap_or_default()
+    }
+
+    /// The secret of the (first) application.
+    #[must_use]
+    pub fn client_secret(&self) -> Secret {
+        let state = self.state();
+        state
+            .settings
+            .clients
+            .first()
+            .map_or_else(|| Secret::new(""), |client| client.secret.clone())
+    }
+
+    /// A token of the (first) application, without asking the token endpoint for it.
+    #[must_use]
+    pub fn token(&self) -> Secret {
+        let now = self.shared.clock.now();
+        let mut state = self.state();
+        let text = format!("sim.{}.{}", state.chance.uuid().simple(), state.chance.uuid().simple());
+        let client = state
+            .settings
+            .clients
+            .first()
+            .map(|client| client.id.clone())
+            .unwrap_or_default();
+        let lifetime = state.settings.token_lifetime.try_into().unwrap_or(time::Duration::MAX);
+        let expires = now.checked_add(lifetime).unwrap_or(now);
+        state.tokens.issue(text.clone(), Token { client, expires });
+        Secret::new(text)
+    }
+
+    /// Adds a user and answers its id. What is missing of the required properties is made up.
+    ///
+    /// # Panics
+    ///
+    /// If this is not an object, names an unknown property, or has a value that Graph would refuse.
+    pub fn add_user(&self, user: Value) -> String {
+        let now = self.shared.clock.now();
+        let mut state = self.state();
+        let user = completed(&state, user);
+        match state.create_user(&user, By::Administrator, now) {
+            Ok(slot) => state
+                .people
+                .current(slot)
+                .map(|user| user.id.to_string())
+                .unwrap_or_default(),
+            Err(refusal) => panic!("the user cannot be added: {}", refusal.message),
+        }
+    }
+
+    /// Adds this many generated people.
+    pub fn add_users(&self, count: usize) {
+        let now = self.shared.clock.now();
+        self.state().populate(count, now);
+    }
+
+    /// Changes a user, found by id or user principal name; `null` clears a property.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such user, or the change is one that [`add_user`](Sim::add_user) would not take.
+    pub fn update_user(&self, key: &str, changes: Value) {
+        let now = self.shared.clock.now();
+        let mut state = self.state();
+        let slot = found(&state, key);
+        if let Err(refusal) = state.update_user(slot, &changes, By::Administrator, now) {
+            panic!("the user cannot be changed: {}", refusal.message);
+        }
+    }
+
+    /// Moves a user, found by id or user principal name, to the recycle bin.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such user.
+    pub fn delete_user(&self, key: &str) {
+        let now = self.shared.clock.now();
+        let mut state = self.state();
+        let slot = found(&state, key);
+        state.delete_user(slot, now);
+    }
+
+    /// All properties of a user, found by id or user principal name, as it is now, whatever the lag.
+    #[must_use]
+    pub fn user(&self, key: &str) -> Option<Value> {
+        let state = self.state();
+        let slot = state.people.find_current(key)?;
+        state
+            .people
+            .current(slot)
+            .map(|user| whole(user, state.initial_domain()))
+    }
+
+    /// All users with all properties, in the order of creation.
+    #[must_use]
+    pub fn users(&self) -> Vec<Value> {
+        self.all(|user| user.deleted.is_none())
+    }
+
+    /// All users in the recycle bin.
+    #[must_use]
+    pub fn deleted_users(&self) -> Vec<Value> {
+        self.all(|user| user.deleted.is_some())
+    }
+
+    /// The password that a user was last given, if it was given one; the user is found by id or user principal name.
+    #[must_use]
+    pub fn password_of(&self, key: &str) -> Option<Secret> {
+        let state = self.state();
+        let slot = state.people.find_current(key)?;
+        let id = state.people.current(slot)?.id;
+        state.passwords.get(&id).cloned()
+    }
+
+    /// Scripts a fault.
+    pub fn fail(&self, fault: Fault) {
+        self.state().faults.push(fault);
+    }
+
+    /// Takes back all faults that have not struck.
+    pub fn clear_faults(&self) {
+        self.state().faults.clear();
+    }
+
+    /// Lets every token that was issued expire now.
+    pub fn expire_tokens(&self) {
+        let now = self.shared.clock.now();
+        self.state().tokens.expire(now);
+    }
+
+    /// Lets every `@odata.nextLink` that was given out expire now.
+    pub fn expire_page_tokens(&self) {
+        let mut state = self.state();
+        state.page_generation = state.page_generation.wrapping_add(1);
+    }
+
+    /// Every write that clients had carried out, in order.
+    #[must_use]
+    pub fn audit(&self) -> Vec<AuditEntry> {
+        self.state().audit.clone()
+    }
+
+    /// How many requests arrived so far.
+    #[must_use]
+    pub fn requests(&self) -> Requests {
+        self.state().requests
+    }
+
+    fn all(&self, wanted: impl Fn(&User) -> bool) -> Vec<Value> {
+        let state = self.state();
+        (0..state.people.end())
+            .filter_map(|slot| state.people.current(slot))
+            .filter(|user| wanted(user))
+            .map(|user| whole(user, state.initial_domain()))
+            .collect()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(feature = "sim-server")]
+    pub(super) fn forwarded(&self) -> Forwarded {
+        self.shared.forwarded
+    }
+
+    /// Answers one request; `None`: the connection broke.
+    pub(super) async fn answer(&self, origin: &str, request: Request<Bytes>) -> Option<Response<Bytes>> {
+        let now = self.shared.clock.now();
+        let (answer, trace, delay) = self.state().exchange(origin, &request, now);
+        let delay = delay.saturating_add(self.shared.latency);
+        if !delay.is_zero() {
+            self.shared.clock.sleep(delay).await;
+        }
+        Some(response(answer?, &trace))
+    }
+}
+
+impl Default for Sim {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Sim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sim")
+            .field("tenant_id", &self.tenant_id())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The way into the tenant without a network.
+#[derive(Debug)]
+struct InProcess {
+    sim: Sim,
+}
+
+#[async_trait]
+impl Transport for InProcess {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
+        let uri = request.uri();
+        let is_ours = uri.scheme_str() == Some("https")
+            && uri.authority().map(|authority| authority.as_str()) == ORIGIN.strip_prefix("https://");
+        if !is_ours {
+            let host = uri.host().unwrap_or_default();
+            return Err(Error::new(ErrorKind::Transport, "no such host").with_context("host", host));
+        }
+        self.sim.answer(ORIGIN, request).await.ok_or_else(|| {
+            Error::new(ErrorKind::Transport, "the connection broke before an answer came")
+                .with_outcome_in_doubt()
+                .with_retry(Retry::Later)
+        })
+    }
+}
+
+impl State {
+    fn exchange(
+        &mut self,
+        origin: &str,
+        request: &Request<Bytes>,
+        now: OffsetDateTime,
+    ) -> (Option<Answer>, Trace, Duration) {
+        self.people.settle(now);
+        let headers = asked(request.headers());
+        let request_id = self.chance.uuid();
+        let trace = Trace {
+            request_id,
+            client_request_id: client_request_id(&headers, request_id),
+            now,
+        };
+        let raw = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        let target = match Target::parse(raw) {
+            _ if request.body().len() > MAX_BODY_BYTES => Err(Refusal::new(
+                413,
+                "RequestEntityTooLarge",
+                "The body of the request is too large.",
+            )),
+            target => target,
+        };
+        let mut delay = Duration::ZERO;
+        let answer = match target {
+            Ok(target) => {
+                self.count_request(&target);
+                let method = request.method().as_str();
+                let call = Call {
+                    method,
+                    target,
+                    headers,
+                    body: request.body(),
+                    origin,
+                };
+                self.conduct(Place::TopLevel, &call, &trace, &mut delay)
+            }
+            Err(refusal) => {
+                self.requests.others += 1;
+                Some(refusal.into_answer(&trace))
+            }
+        };
+        (answer, trace, delay)
+    }
+
+    fn count_request(&mut self, target: &Target) {
+        let is_batch = target
+            .segments
+            .get(1)
+            .is_some_and(|segment| segment.eq_ignore_ascii_case("$batch"));
+        let counter = match Door::find(&target.segments) {
+            Some(Door::Token) => &mut self.requests.token,
+            Some(Door::Discovery | Door::Keys) => &mut self.requests.discovery,
+            None if is_batch => &mut self.requests.batch_posts,
+            None => &mut self.requests.others,
+        };
+        *counter += 1;
+    }
+}
+
+fn asked(headers: &HeaderMap) -> Asked {
+    let text = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned)
+    };
+    Asked {
+        authorization: text("authorization"),
+        content_type: text("content-type"),
+        consistency_level: text("consistencylevel"),
+        client_request_id: text("client-request-id"),
+    }
+}
+
+fn client_request_id(headers: &Asked, request_id: Uuid) -> String {
+    let own = headers
+        .client_request_id
+        .as_deref()
+        .filter(|id| !id.is_empty() && id.len() <= 200);
+    own.map_or_else(|| request_id.to_string(), str::to_owned)
+}
+
+fn response(answer: Answer, trace: &Trace) -> Response<Bytes> {
+    let mut builder = Response::builder().status(answer.status);
+    for (name, value) in &answer.headers {
+        builder = builder.header(*name, value);
+    }
+    builder
+        .header("request-id", trace.request_id.to_string())
+        .header("client-request-id", &trace.client_request_id)
+        .header("x-ms-request-id", trace.request_id.to_string())
+        .body(Bytes::from(answer.bytes()))
+        // A header that cannot be sent can only come from a script: the tenant's own are plain text.
+        .unwrap_or_else(|_| Response::new(Bytes::new()))
+}
+
+fn found(state: &State, key: &str) -> Slot {
+    state
+        .people
+        .find_current(key)
+        .unwrap_or_else(|| panic!("there is no user '{key}'"))
+}
+
+/// Makes up what is missing.
+fn completed(state: &State, user: Value) -> Value {
+    let Value::Object(mut members) = user else { return user };
+    let has = |members: &Map<String, Value>, prop| {
+        let name = property::property(prop).name;
+        members.keys().any(|key| key.eq_ignore_ascii_case(name))
+    };
+    let alias = format!("user{}", state.people.end() + 1);
+    let name = members
+        .iter()
+        .find(|(key, _)| key.eq_ignore_ascii_case("userPrincipalName"))
+        .and_then(|(_, value)| value.as_str())
+        .map_or_else(|| format!("{alias}@{}", state.default_domain()), str::to_owned);
+    let local = name.split('@').next().unwrap_or(&alias).to_owned();
+    for (prop, value) in [
+        (property::UPN, json!(name)),
+        (property::DISPLAY_NAME, json!(local)),
+        (property::MAIL_NICKNAME, json!(local.replace('$', ""))),
+        (property::ACCOUNT_ENABLED, json!(true)),
+    ] {
+        if !has(&members, prop) {
+            members.insert(property::property(prop).name.to_owned(), value);
+        }
+    }
+    Value::Object(members)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_gives_the_same_tenant() {
+        let ids = |seed| {
+            let sim = Sim::builder().seed(seed).users(3).build();
+            (
+                sim.tenant_id(),
+                sim.users().iter().map(|user| user["id"].clone()).collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(ids(7), ids(7));
+        assert_ne!(ids(7), ids(8));
+    }
+
+    #[test]
+    fn a_tenant_shows_no_secret() {
+        let sim = Sim::builder().client("app", "hunter2hunter2").build();
+        let shown = format!(
+            "{sim:?} {:?} {:?}",
+            Sim::builder().client("app", "hunter2hunter2"),
+            sim.state()
+        );
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}

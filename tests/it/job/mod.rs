@@ -1,0 +1,8 @@
+//! Plan and apply, between stores in memory.
+
+mod apply;
+mod crash;
+mod leavers;
+mod matching;
+mod reads;
+mod world;

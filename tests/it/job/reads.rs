@@ -1,0 +1,79 @@
+//! Reads that break, and what is not concluded from them.
+
+use entrant::ErrorKind;
+use entrant::job::{Apply, OutcomeKind, Run, RunStatus};
+use entrant::model::{Completeness, ObjectId};
+use entrant::reconcile::{Guard, Situation};
+use entrant::store::{Capabilities, GetSupport};
+
+use super::world::{World, account, entry, has_problem, person};
+
+#[tokio::test]
+async fn a_partial_source_takes_nobody_away_and_the_rest_goes_on() {
+    let world = World::new((1..=3).map(|id| person(&id.to_string())));
+    world.settled_run().await;
+    world.hr.remove(&ObjectId::user("1"));
+    world.hr.set(&ObjectId::user("2"), "active", false);
+    world.hr.push(person("4"));
+    world.hr.end_reads(Completeness::Partial { reason: "row 9 is broken".to_owned() });
+    let plan = world.plan().await;
+    assert!(plan.entries().iter().all(|entry| &*entry.key.id != "1"), "{plan}");
+    assert!(plan.to_string().contains("row 9 is broken"), "{plan}");
+    let report = world.run().await;
+    assert_eq!(report.status, RunStatus::Incomplete);
+    assert!(world.is_active("1"), "not seen is not gone");
+    assert!(!world.is_active("2"), "positive evidence counts");
+    assert!(world.is_active("4"));
+}
+
+#[tokio::test]
+async fn an_empty_source_is_refused_unless_allowed_by_name() {
+    let world = World::new([person("1")]);
+    world.settled_run().await;
+    world.hr.remove(&ObjectId::user("1"));
+    let job = world.job();
+    assert_eq!(job.plan(Run::full()).await.expect_err("empty").kind(), ErrorKind::EmptySource);
+    let report = job.run(Run::full().allow_empty_source(), Apply::new()).await.expect("a report");
+    assert_eq!(report.outcome(OutcomeKind::Applied), 1);
+}
+
+#[tokio::test]
+async fn a_column_that_no_record_has_makes_the_read_partial() {
+    let world = World::new((1..=3).map(|id| person(&id.to_string())));
+    world.settled_run().await;
+    for id in 1..=3 {
+        world.hr.remove(&ObjectId::user(id.to_string()));
+    }
+    let without_title = |id: u32| {
+        let mut record = person(&id.to_string());
+        record.attributes.remove("title");
+        record
+    };
+    world.hr.push(without_title(1));
+    world.hr.push(without_title(2));
+    let plan = world.plan().await;
+    assert!(plan.problems().iter().any(|problem| problem.rule == "schema-drift"), "{plan}");
+    assert!(plan.is_converged(), "the third is not taken for gone, and no title is cleared: {plan}");
+}
+
+#[tokio::test]
+async fn nobody_is_created_whom_a_broken_target_list_might_have_held() {
+    let world = World::new((1..=3).map(|id| person(&id.to_string())));
+    world.directory.push(account("a", Some("1")));
+    world.directory.end_reads(Completeness::Partial { reason: "page 3".to_owned() });
+    // A store that cannot be asked by value: nobody is created at all.
+    let blind = Capabilities::default().with_get(GetSupport::Authoritative);
+    let directory = world.directory.clone().with_capabilities(blind);
+    let job = world.job();
+    let plan = job.plan(Run::full()).await.expect("a plan");
+    for id in ["2", "3"] {
+        assert!(entry(&plan, id).is_blocked() && has_problem(entry(&plan, id), "target-not-read"), "{plan}");
+    }
+    // One that can: who is not found is created, who is found is not.
+    let sighted = Capabilities::default().with_get(GetSupport::Authoritative).with_find().with_recycle_bin();
+    drop(directory.with_capabilities(sighted));
+    let report = world.job().run(Run::full(), Apply::new().lift(Guard::Adopt)).await.expect("a report");
+    assert_eq!(report.situations[&Situation::Found], 1);
+    assert_eq!(world.directory.records().len(), 3);
+    assert_eq!(report.status, RunStatus::Incomplete);
+}

@@ -1,0 +1,14 @@
+//! The client on the wire: what it sends, what it makes of answers, when it repeats.
+
+#[path = "wire/batch.rs"]
+mod batch;
+#[path = "wire/errors.rs"]
+mod errors;
+#[path = "wire/paging.rs"]
+mod paging;
+#[path = "wire/requests.rs"]
+mod requests;
+#[path = "wire/script.rs"]
+mod script;
+#[path = "wire/socket.rs"]
+mod socket;
