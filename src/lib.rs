@@ -1,4 +1,93 @@
-//! Keeps an organisation's people in step with Microsoft Entra ID / Microsoft 365.
+//! Keeps the people of an organisation in step with Microsoft Entra ID / Microsoft 365: a host brings its own identity
+//! store behind a small trait, says how attributes map, and gets a plan that can be read and a safe apply.
+//!
+//! # A host's own user table → Entra
+//!
+//! ```
+//! # use entrant::adapters::{PasswordFile, RedbState};
+//! use entrant::adapters::Entra;
+//! use entrant::connection::Connection;
+//! use entrant::job::{Apply, Run};
+//! use entrant::reconcile::{Guard, Leaver, days};
+//! use entrant::{Job, Mapping, Policy, Preferences};
+//! # use entrant::model::ObjectId;
+//! # use entrant::store::MemoryStore;
+//! # struct UserTable;
+//! # impl UserTable {
+//! #     fn new(pool: MemoryStore) -> MemoryStore { pool }
+//! # }
+//! # async fn example() -> entrant::Result<()> {
+//! # let dir = tempfile::tempdir().expect("a folder");
+//! # let sim = entrant::sim::Sim::new();
+//! # let server = sim.serve("127.0.0.1:0").await?;
+//! # let (tenant, client_id, secret, cloud) = (sim.tenant_id(), sim.client_id(), sim.client_secret(), server.cloud());
+//! # let person = |id: &str, login: &str| entrant::Record::new(ObjectId::user(id)).with("id", id).with("login", login).with("name", login);
+//! # let pool = MemoryStore::new("user table").with_records([person("1", "Ada"), person("2", "Alan")]);
+//! # let mail_to_manager = PasswordFile::open(dir.path().join("passwords.jsonl"))?;
+//! # let state = RedbState::open(dir.path().join("entrant.redb"))?;
+//!
+//! let entra = Entra::connect(Connection::builder(tenant, client_id).client_secret(secret).cloud(cloud).build()?).await?;
+//! let job = Job::builder("staff")
+//!     .source(UserTable::new(pool))                        // impl Source
+//!     .target(entra)
+//!     .mapping(Mapping::users()
+//!         .attribute("displayName", "name")
+//!         .attribute("employeeId", "id")
+//!         .expression("mailNickname", "ToLower([login])")?
+//!         .expression("userPrincipalName", "Join(\"@\", ToLower([login]), %Domain%)")?
+//!         .constant("usageLocation", "DE")
+//!         .generate_password()
+//!         .match_on("employeeId"))
+//!     .policy(Policy::outbound(Preferences::default().with_left_scope(Leaver::disable().after(days(7)))))
+//!     .passwords(mail_to_manager)                          // impl PasswordSink
+//!     .state(state)                                        // impl State
+//!     .link_set("acme")
+//!     .build()?;                                           // everything that can be wrong is said here, all at once
+//! let plan = job.plan(Run::full()).await?;
+//! println!("{plan}");
+//! let report = job.apply(&plan, Apply::new().lift(Guard::Adopt)).await?;
+//! println!("{}", report.by_situation());
+//! # assert_eq!(sim.users().len(), 2);
+//! # assert!(job.plan(Run::full()).await?.is_converged());
+//! # Ok(())
+//! # }
+//! # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(example()).unwrap();
+//! ```
+//!
+//! (First the target attribute, then where it comes from, everywhere.)
+//!
+//! # The modules
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | [`job`] | the front door: plan, apply, report |
+//! | [`reconcile`] | situations, policy, guards, the plan itself; pure |
+//! | [`mapping`], [`expr`] | what a target should hold; Entra's expression language; pure |
+//! | [`model`] | records, values, schemas, changes; pure |
+//! | [`store`] | the traits that hosts implement, and stores in memory |
+//! | [`adapters`] | the stores that come with the crate: Entra, CSV, JSON Lines, redb, a password file |
+//! | [`connection`] | which tenant, as whom, and whether that works |
+//! | [`graph`], [`auth`], [`http`], [`odata`] | the client for Microsoft Graph |
+//! | [`sim`] | the simulated tenant |
+//! | [`testing`] | conformance suites for hosts' own stores |
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! | --- | --- | --- |
+//! | `rustls` | yes | the bundled transport, TLS by rustls and aws-lc-rs |
+//! | `native-tls` | | the bundled transport, TLS by the operating system |
+//! | `reqwest` | by the two above | the bundled transport; without it bring your own [`http::Transport`] |
+//! | `csv` | | `adapters::CsvSource` |
+//! | `redb` | | `adapters::RedbState` |
+//! | `sim` | | the simulated tenant in process |
+//! | `sim-server` | | the same on a socket |
+//! | `testing` | | conformance suites; exempt from SemVer |
+//!
+//! # Limits
+//!
+//! Users, from a host's store into Entra. Groups, managers, licences, the other direction and incremental runs are not
+//! there yet. Both sides are held in memory while a plan is made. Plans, reports and state are personal data.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod adapters;
@@ -31,3 +120,7 @@ pub use mapping::Mapping;
 pub use model::{Record, Value};
 pub use reconcile::{Plan, Policy, Preferences};
 pub use store::{Source, State, Target};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeDoctests;

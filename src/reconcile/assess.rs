@@ -16,17 +16,15 @@ const CLOCK_TOLERANCE: time::Duration = time::Duration::minutes(5);
 #[derive(Debug)]
 pub(crate) struct Sourced {
     pub(super) record: Record,
-    /// Which record of the read it is, from 1.
-    pub(super) number: u64,
     pub(super) in_scope: bool,
     pub(super) mapped: Mapped,
 }
 
 impl Sourced {
-    pub(crate) fn new(inputs: &Inputs<'_>, record: Record, number: u64) -> Self {
+    pub(crate) fn new(inputs: &Inputs<'_>, record: Record) -> Self {
         let in_scope = inputs.mapping.scope().is_none_or(|scope| scope.matches(&record.attributes));
         let mapped = inputs.mapping.evaluate(&record, inputs.context);
-        Self { record, number, in_scope, mapped }
+        Self { record, in_scope, mapped }
     }
 
     /// What the mapping would give a new object for an attribute.
@@ -382,12 +380,15 @@ impl<'a> Assessor<'a> {
     }
 
     fn duplicates(&mut self, several: &[&'a Sourced]) -> Vec<Case<'a>> {
-        several
-            .iter()
-            .map(|sourced| {
+        // In an order that does not depend on that of the read, where the records have no rows to go by.
+        let mut several = several.to_vec();
+        several.sort_by_cached_key(|sourced| (sourced.record.origin.clone(), format!("{:?}", sourced.record.attributes)));
+        (1..)
+            .zip(&several)
+            .map(|(number, sourced)| {
                 let id = &sourced.record.id;
                 let mut key = EntryKey::of_source(self.key_name(), id);
-                key.record = Some(sourced.record.origin.as_ref().and_then(|origin| origin.row).unwrap_or(sourced.number));
+                key.record = Some(sourced.record.origin.as_ref().and_then(|origin| origin.row).unwrap_or(number));
                 let mut case = Case::new(key, Situation::Duplicate);
                 case.source = Some(sourced);
                 case.source_id = Some(id.clone());

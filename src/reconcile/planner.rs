@@ -29,8 +29,7 @@ pub(crate) struct Planner<'a> {
 impl<'a> Planner<'a> {
     pub(crate) fn new(inputs: Inputs<'a>, extent: Extent, source: Side, target: Side) -> Self {
         let read = SourceRead { objects: source.records.len() as u64, complete: source.is_complete() };
-        let sources =
-            (1..).zip(source.records).map(|(number, record)| Sourced::new(&inputs, record, number)).collect();
+        let sources = source.records.into_iter().map(|record| Sourced::new(&inputs, record)).collect();
         Self { inputs, extent, sources, read, target, answers: Answers::default() }
     }
 
@@ -39,8 +38,7 @@ impl<'a> Planner<'a> {
         let mut found: Vec<&Record> = answers.sources.values().flatten().flatten().collect();
         found.sort_by(|left, right| left.id.cmp(&right.id));
         for record in found {
-            let number = self.sources.len() as u64 + 1;
-            self.sources.push(Sourced::new(&self.inputs, record.clone(), number));
+            self.sources.push(Sourced::new(&self.inputs, record.clone()));
         }
         self.answers.sources.extend(answers.sources);
         self.answers.targets.extend(answers.targets);

@@ -11,7 +11,30 @@ const SHOWN: usize = 60;
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let header = self.header();
+        write!(f, "{}", self.summary())?;
+        let shown = || self.entries().iter().filter(|entry| entry.runs() || explains_itself(entry));
+        if shown().next().is_some() {
+            writeln!(f, "Entries")?;
+            shown().try_for_each(|entry| write!(f, "{entry}"))?;
+            writeln!(f)?;
+        }
+        writeln!(f, "Digest {}", self.digest())
+    }
+}
+
+impl Plan {
+    /// What the plan does, how often, and what is in the way; without the entries one by one.
+    #[must_use]
+    pub fn summary(&self) -> impl fmt::Display + '_ {
+        Summary(self)
+    }
+}
+
+struct Summary<'a>(&'a Plan);
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let header = self.0.header();
         let set = if header.link_set == "default" { String::new() } else { format!(", link set {}", plain(&header.link_set)) };
         writeln!(f, "Plan of job {}{set}, as of {}", plain(&header.job), minute(header.as_of))?;
         for read in &header.reads {
@@ -23,14 +46,12 @@ impl fmt::Display for Plan {
             writeln!(f, "  read {}: {} {} objects, {state}", plain(&read.store), read.objects, read.class)?;
         }
         writeln!(f)?;
-        summary(f, self)?;
-        problems(f, self)?;
-        entries(f, self)?;
-        writeln!(f, "Digest {}", self.digest())
+        counts(f, self.0)?;
+        problems(f, self.0)
     }
 }
 
-fn summary(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
+fn counts(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
     if plan.is_converged() {
         writeln!(f, "Nothing to change.")?;
     }
@@ -102,35 +123,27 @@ fn heading(problem: &Problem) -> String {
     format!("[{rule}] {at}{}", plain(message))
 }
 
-fn entries(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
-    let shown: Vec<&Entry> = plan.entries().iter().filter(|entry| entry.runs() || explains_itself(entry)).collect();
-    if shown.is_empty() {
-        return Ok(());
-    }
-    writeln!(f, "Entries")?;
-    for entry in shown {
-        let blocked = if entry.is_blocked() { " BLOCKED" } else { "" };
-        writeln!(f, "  {}{blocked} {} [{}]", entry.action, name(entry), entry.situation)?;
-        for change in &entry.changes {
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let blocked = if self.is_blocked() { " BLOCKED" } else { "" };
+        writeln!(f, "  {}{blocked} {} [{}]", self.action, name(self), self.situation)?;
+        for change in &self.changes {
             writeln!(f, "      {}", describe(change))?;
         }
-        for secret in &entry.secrets {
+        for secret in &self.secrets {
             writeln!(f, "      {} = (secret)   ← {}", secret.attribute, plain(&secret.rule))?;
         }
-        if let Some(until) = entry.until {
+        if let Some(until) = self.until {
             writeln!(f, "      waits until {}", minute(until))?;
         }
-        if let Some(evidence) = &entry.evidence {
-            writeln!(f, "      because {evidence}")?;
+        if let Some(evidence) = &self.evidence {
+            writeln!(f, "      because {}", plain(&evidence.to_string()))?;
         }
-        if let Some(reason) = &entry.reason {
+        if let Some(reason) = &self.reason {
             writeln!(f, "      {}", plain(reason))?;
         }
-        for edge in &entry.after {
-            writeln!(f, "      after {}", plain(&edge.entry.to_string()))?;
-        }
+        self.after.iter().try_for_each(|edge| writeln!(f, "      after {}", plain(&edge.entry.to_string())))
     }
-    writeln!(f)
 }
 
 /// Whether the entry says something that its problems, listed above, do not.

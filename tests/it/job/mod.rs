@@ -4,5 +4,6 @@ mod apply;
 mod crash;
 mod leavers;
 mod matching;
+mod random;
 mod reads;
 mod world;
