@@ -109,7 +109,9 @@ impl Drop for SimServer {
 
 impl fmt::Debug for SimServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SimServer").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("SimServer")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 
@@ -165,16 +167,25 @@ async fn serve_connection(sim: Sim, stream: TcpStream, mut stopped: watch::Recei
 async fn respond(sim: &Sim, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Dropped> {
     let (parts, body) = request.into_parts();
     let Some(origin) = origin(&parts.headers, sim.forwarded()) else {
-        return Ok(plain(StatusCode::BAD_REQUEST, "The Host header is missing or malformed."));
+        return Ok(plain(
+            StatusCode::BAD_REQUEST,
+            "The Host header is missing or malformed.",
+        ));
     };
     let body = match Limited::new(body, MAX_BODY_BYTES).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) if is_too_long(&error) => {
-            return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE, "The body of the request is too large."));
+            return Ok(plain(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "The body of the request is too large.",
+            ));
         }
         Err(_) => return Err(Dropped),
     };
-    let answer = sim.answer(&origin, Request::from_parts(parts, body)).await.ok_or(Dropped)?;
+    let answer = sim
+        .answer(&origin, Request::from_parts(parts, body))
+        .await
+        .ok_or(Dropped)?;
     Ok(answer.map(Full::new))
 }
 
@@ -208,7 +219,9 @@ fn origin(headers: &HeaderMap, forwarded: Forwarded) -> Option<String> {
     };
     let trusted = |name: &str| (forwarded == Forwarded::Trusted).then(|| text(name)).flatten();
     let host = trusted("x-forwarded-host").or_else(|| text("host"))?;
-    let scheme = trusted("x-forwarded-proto").filter(|scheme| *scheme == "https").map_or("http", |_| "https");
+    let scheme = trusted("x-forwarded-proto")
+        .filter(|scheme| *scheme == "https")
+        .map_or("http", |_| "https");
     let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
     (host.len() <= 255 && host.bytes().all(is_host)).then(|| format!("{scheme}://{host}"))
 }
@@ -218,7 +231,10 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.parse().expect("name"), value.parse().expect("value"))).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (name.parse().expect("name"), value.parse().expect("value")))
+            .collect()
     }
 
     #[test]
@@ -228,8 +244,14 @@ mod tests {
             ("x-forwarded-host", "graph.example, inner.example"),
             ("x-forwarded-proto", "https"),
         ]);
-        assert_eq!(origin(&proxied, Forwarded::Ignored).as_deref(), Some("http://10.0.0.1:80"));
-        assert_eq!(origin(&proxied, Forwarded::Trusted).as_deref(), Some("https://graph.example"));
+        assert_eq!(
+            origin(&proxied, Forwarded::Ignored).as_deref(),
+            Some("http://10.0.0.1:80")
+        );
+        assert_eq!(
+            origin(&proxied, Forwarded::Trusted).as_deref(),
+            Some("https://graph.example")
+        );
         assert_eq!(origin(&headers(&[]), Forwarded::Ignored), None);
         assert_eq!(origin(&headers(&[("host", "evil/\"path")]), Forwarded::Ignored), None);
     }

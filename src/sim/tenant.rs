@@ -61,7 +61,10 @@ struct Shared {
     state: Mutex<State>,
     clock: Arc<dyn Clock>,
     latency: Duration,
-    #[cfg_attr(not(feature = "sim-server"), expect(dead_code, reason = "only the server has a proxy before it"))]
+    #[cfg_attr(
+        not(feature = "sim-server"),
+        expect(dead_code, reason = "only the server has a proxy before it")
+    )]
     forwarded: Forwarded,
 }
 
@@ -361,7 +364,7 @@ impl Sim {
         Secret::new(text)
     }
 
-    /// Adds a user and answers its id. What is missing of the required properties is made up.
+    /// Adds a user and answers its id. What is missing of the required properties is made up; `id` may be given.
     ///
     /// # Panics
     ///
@@ -516,8 +519,9 @@ impl Default for Sim {
 
 impl fmt::Debug for Sim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // No lock is taken: whoever holds it may print this.
         f.debug_struct("Sim")
-            .field("tenant_id", &self.tenant_id())
+            .field("latency", &self.shared.latency)
             .finish_non_exhaustive()
     }
 }

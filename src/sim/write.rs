@@ -3,9 +3,10 @@
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
 
 use super::answer::{Refusal, date};
-use super::people::{Field, Lag, Slot, bare_address, keys};
+use super::people::{Field, Lag, Slot, bare_address, keys, parse_id};
 use super::property::{self, Access, Kind, Prop, property};
 use super::state::State;
 use super::user::{Stored, User, fold};
@@ -50,7 +51,16 @@ impl State {
                 return Err(missing_value(*missing));
             }
         }
-        let mut user = User::new(self.ids.uuid(), now.unix_timestamp());
+        let drawn = self.ids.uuid();
+        let id = match named.iter().find(|(prop, _)| *prop == property::ID) {
+            Some((_, id)) if by == By::Administrator => self.free_id(id)?,
+            _ => drawn,
+        };
+        let mut user = User::new(id, now.unix_timestamp());
+        let named: Named<'_> = match by {
+            By::Client => named,
+            By::Administrator => named.into_iter().filter(|(prop, _)| *prop != property::ID).collect(),
+        };
         let password = apply(&mut user, &named, by)?;
         if by == By::Client && self.is_federated(&user) && user.text(property::IMMUTABLE_ID).is_none() {
             return Err(missing_value(property::IMMUTABLE_ID));
@@ -133,6 +143,18 @@ impl State {
     pub(super) fn purge_user(&mut self, slot: Slot) {
         if let Some(user) = self.people.remove(slot) {
             self.passwords.remove(&user.id);
+        }
+    }
+
+    /// An id that an administrator chose.
+    fn free_id(&self, id: &Value) -> Result<Uuid, Refusal> {
+        let id = id
+            .as_str()
+            .and_then(parse_id)
+            .ok_or_else(|| Refusal::invalid_value("id"))?;
+        match self.people.by_id(id) {
+            Some(_) => Err(Refusal::conflict("id", id)),
+            None => Ok(id),
         }
     }
 
@@ -552,8 +574,6 @@ fn missing_value(prop: Prop) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
 
     #[test]

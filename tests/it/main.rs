@@ -1,7 +1,9 @@
 //! Whole flows, against the simulated tenant.
 
+mod entra;
 mod expr;
 mod job;
 mod mapping;
+mod sim;
 mod stores;
 mod wire;
