@@ -18,6 +18,18 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     async fn sleep(&self, duration: Duration);
 }
 
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl<T: Clock + ?Sized> Clock for Arc<T> {
+    fn now(&self) -> OffsetDateTime {
+        (**self).now()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        (**self).sleep(duration).await;
+    }
+}
+
 /// The clock of the machine.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]

@@ -2,6 +2,7 @@
 //!
 //! | store | what it is | feature |
 //! |---|---|---|
+//! | [`Entra`] | a tenant of Microsoft Entra ID, read and written | |
 //! | [`CsvSource`] | people from a CSV file | `csv` |
 //! | [`JsonlSource`] | people from a file of JSON Lines | |
 //! | [`RedbState`] | what jobs remember, in one crash-safe file | `redb` |
@@ -10,6 +11,7 @@
 mod blocking;
 #[cfg(feature = "csv")]
 mod csv;
+pub mod entra;
 mod jsonl;
 mod lines;
 mod password_file;
@@ -21,6 +23,7 @@ mod rows;
 #[cfg(feature = "csv")]
 #[cfg_attr(docsrs, doc(cfg(feature = "csv")))]
 pub use csv::{CsvSource, CsvSourceBuilder};
+pub use entra::Entra;
 pub use jsonl::{JsonlSource, JsonlSourceBuilder};
 pub use password_file::PasswordFile;
 #[cfg(feature = "redb")]

@@ -73,6 +73,20 @@ pub struct Domain {
     pub extra: Map<String, Json>,
 }
 
+impl From<&VerifiedDomain> for Domain {
+    /// As much of the domain as the organization tells.
+    fn from(domain: &VerifiedDomain) -> Self {
+        Self {
+            id: domain.name.clone(),
+            is_verified: true,
+            is_default: domain.is_default,
+            is_initial: domain.is_initial,
+            authentication_type: domain.kind.clone(),
+            extra: Map::new(),
+        }
+    }
+}
+
 /// The recycle bin.
 #[derive(Debug, Clone)]
 pub struct DeletedItems(GraphClient);

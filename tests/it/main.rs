@@ -1,5 +1,6 @@
 //! Whole flows, against the simulated tenant.
 
+mod entra;
 mod expr;
 mod job;
 mod mapping;

@@ -1,0 +1,333 @@
+//! What a tenant forbids beside its schema.
+
+use futures::TryStreamExt;
+
+use super::countries;
+use super::schema::{self, IMMUTABLE_ID, SYNC_ENABLED, USER_PRINCIPAL_NAME};
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::{Domain, GraphClient};
+use crate::model::{Kind, Name, Value};
+use crate::reconcile::{Constraints, Draft, DraftStep, Finding};
+
+/// The tenant as it was when planning started.
+#[derive(Debug)]
+pub(super) struct EntraConstraints {
+    domains: Domains,
+}
+
+#[derive(Debug)]
+enum Domains {
+    Known(Vec<VerifiedDomain>),
+    /// They could not be read, for this reason.
+    Unknown(String),
+}
+
+#[derive(Debug)]
+struct VerifiedDomain {
+    name: String,
+    is_default: bool,
+    is_federated: bool,
+}
+
+impl EntraConstraints {
+    /// Reads the tenant's domains; where that is forbidden, what depends on them is unknown and not an error.
+    pub(super) async fn read(client: &GraphClient) -> Result<Self> {
+        let domains = match client.domains().items().try_collect::<Vec<Domain>>().await {
+            Ok(domains) => Ok(domains),
+            Err(error) if error.kind() == ErrorKind::Forbidden => organization_domains(client).await,
+            Err(error) => Err(error),
+        };
+        let domains = match domains {
+            Ok(domains) => Domains::known(&domains),
+            Err(error) if error.kind() == ErrorKind::Forbidden => Domains::Unknown(error.to_chain()),
+            Err(error) => return Err(error),
+        };
+        Ok(Self { domains })
+    }
+
+    fn check_name(&self, draft: &Draft<'_>, name: &str, findings: &mut Vec<Finding>) {
+        if let Some(message) = wrong_name(name) {
+            findings.push(Finding::attribute(USER_PRINCIPAL_NAME, "user-principal-name", message));
+            return;
+        }
+        let (_, suffix) = name.rsplit_once('@').unwrap_or_default();
+        let domains = match &self.domains {
+            Domains::Known(domains) => domains,
+            Domains::Unknown(reason) => {
+                let message = format!("whether {suffix} is verified is not known: {reason}; grant Domain.Read.All");
+                findings.push(Finding::unknown("unverified-domain", message));
+                return;
+            }
+        };
+        let Some(domain) = domains.iter().find(|domain| domain.name.eq_ignore_ascii_case(suffix)) else {
+            let names: Vec<_> = domains.iter().map(|domain| domain.name.as_str()).collect();
+            let message = format!(
+                "{suffix} is no verified domain of the tenant; it has {}",
+                listed(&names)
+            );
+            findings.push(Finding::attribute(USER_PRINCIPAL_NAME, "unverified-domain", message));
+            return;
+        };
+        let immutable_id = draft
+            .attributes
+            .get(IMMUTABLE_ID)
+            .or_else(|| draft.current.and_then(|current| current.get(IMMUTABLE_ID)));
+        // Of an existing account it may merely not have been read.
+        let is_missing = match draft.step {
+            DraftStep::Create => immutable_id.is_none_or(Value::is_blank),
+            _ => immutable_id.is_some_and(Value::is_blank),
+        };
+        if domain.is_federated && is_missing {
+            let message = format!("users of the federated domain {suffix} need an immutable id");
+            findings.push(Finding::attribute(IMMUTABLE_ID, "federated-domain", message));
+        }
+    }
+}
+
+impl Constraints for EntraConstraints {
+    fn check(&self, draft: &Draft<'_>) -> Vec<Finding> {
+        let synced = draft.current.and_then(|current| current.get(SYNC_ENABLED));
+        if synced == Some(&Value::Bool(true)) {
+            let message = "directory-synced: the account is mastered by another directory; change it there";
+            return vec![Finding::object("directory-synced", message)];
+        }
+        let mut findings = Vec::new();
+        if !matches!(draft.step, DraftStep::Create | DraftStep::Update) {
+            return findings;
+        }
+        for (name, value) in draft.attributes.iter() {
+            if let Some((rule, message)) = wrong_value(name, value) {
+                findings.push(Finding::attribute(name.clone(), rule, message));
+            } else if let (true, Value::Text(text)) = (name == USER_PRINCIPAL_NAME, value) {
+                self.check_name(draft, text, &mut findings);
+            }
+        }
+        findings
+    }
+
+    fn reads(&self) -> Vec<Name> {
+        [SYNC_ENABLED, IMMUTABLE_ID].map(Name::from_static).to_vec()
+    }
+
+    fn parameters(&self) -> Vec<(Name, Value)> {
+        let Domains::Known(domains) = &self.domains else {
+            return Vec::new();
+        };
+        let default = domains.iter().find(|domain| domain.is_default);
+        let parameter = default.map(|domain| (Name::from_static("Domain"), Value::text(domain.name.as_str())));
+        parameter.into_iter().collect()
+    }
+}
+
+impl Domains {
+    fn known(domains: &[Domain]) -> Self {
+        let verified = domains
+            .iter()
+            .filter(|domain| domain.is_verified)
+            .map(|domain| VerifiedDomain {
+                name: domain.id.clone(),
+                is_default: domain.is_default,
+                is_federated: domain
+                    .authentication_type
+                    .as_deref()
+                    .is_some_and(|kind| kind.eq_ignore_ascii_case("federated")),
+            });
+        Self::Known(verified.collect())
+    }
+}
+
+async fn organization_domains(client: &GraphClient) -> Result<Vec<Domain>> {
+    let organization = client.organization().await?;
+    if organization.verified_domains.is_empty() {
+        return Err(Error::new(ErrorKind::Forbidden, "the tenant's domains may not be read"));
+    }
+    Ok(organization.verified_domains.iter().map(Domain::from).collect())
+}
+
+/// What is wrong with a user principal name by itself, after
+/// [username policies](https://learn.microsoft.com/entra/identity/authentication/concept-sspr-policy).
+fn wrong_name(name: &str) -> Option<String> {
+    let Some((local, domain)) = name.split_once('@') else {
+        return Some("a user principal name has the form name@domain".into());
+    };
+    let is_allowed = |character: char| character.is_ascii_alphanumeric() || "'.-_!#^~".contains(character);
+    if local.is_empty() || domain.is_empty() || domain.contains('@') {
+        return Some("a user principal name has the form name@domain, with one @".into());
+    }
+    if let Some(wrong) = local.chars().find(|character| !is_allowed(*character)) {
+        return Some(format!(
+            "{wrong:?} is not allowed in a user principal name; letters without accents, digits and ' . - _ ! # ^ ~ are"
+        ));
+    }
+    if local.ends_with('.') {
+        return Some("a user principal name has no dot in front of the @".into());
+    }
+    if local.len() > 64 {
+        return Some(format!("{} characters in front of the @; 64 are allowed", local.len()));
+    }
+    (name.len() > 113).then(|| format!("{} characters; 113 are allowed", name.len()))
+}
+
+/// What is wrong with any other value: the rule and what would be right.
+fn wrong_value(name: &str, value: &Value) -> Option<(&'static str, String)> {
+    let schema = schema::user_schema();
+    let attribute = schema::attribute(name)?;
+    if schema.get(name)?.kind == Kind::Text && value.as_slice().iter().any(|value| value.as_text() == Some("")) {
+        return Some(("empty-text", "an empty text is refused; null clears".into()));
+    }
+    let text = value.as_text();
+    match (name, text) {
+        ("displayName", Some(text)) if text.trim().is_empty() => {
+            Some(("empty-text", "a display name has at least one character".into()))
+        }
+        ("mailNickname", Some(text)) => {
+            let is_wrong = |character: &char| !character.is_ascii_graphic() || "@()\\[]\";:<>,".contains(*character);
+            let wrong = text.chars().find(is_wrong)?;
+            let message =
+                format!("{wrong:?} is not allowed in a mail nickname; letters without accents and digits are");
+            Some(("mail-nickname", message))
+        }
+        ("usageLocation", Some(text)) if !countries::is_country(text) => {
+            let hint = countries::meant(text).map_or_else(String::new, |code| format!(" ({code}?)"));
+            Some(("usage-location", format!("{text} is no ISO 3166-1 alpha-2 code{hint}")))
+        }
+        ("mail", Some(text)) if !text.is_ascii() => Some(("mail", "an address has no letters with accents".into())),
+        (IMMUTABLE_ID, Some(text)) if text.contains(['$', '_']) => {
+            Some(("immutable-id", "$ and _ are not allowed in an immutable id".into()))
+        }
+        ("businessPhones", _) if value.as_slice().len() > 1 => {
+            Some(("business-phones", "a user has one business phone at most".into()))
+        }
+        (_, Some(text)) if !attribute.words.is_empty() && !attribute.words.contains(&text) => {
+            Some(("unknown-word", format!("{text} is none of {}", listed(attribute.words))))
+        }
+        _ => None,
+    }
+}
+
+/// The first names, and how many more there are.
+fn listed(names: &[&str]) -> String {
+    const NAMED: usize = 8;
+    let first = names.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+    match names.len() {
+        0 => "none".into(),
+        ..=NAMED => first,
+        more => format!("{first} and {} more", more - NAMED),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Attributes, Class, ObjectId, Record};
+
+    fn constraints() -> EntraConstraints {
+        let domain = |name: &str, is_default, is_federated| VerifiedDomain {
+            name: name.into(),
+            is_default,
+            is_federated,
+        };
+        let domains = vec![
+            domain("contoso.com", true, false),
+            domain("fed.contoso.com", false, true),
+        ];
+        EntraConstraints {
+            domains: Domains::Known(domains),
+        }
+    }
+
+    fn check(step: DraftStep, current: Option<&Record>, pairs: &[(&str, Value)]) -> Vec<String> {
+        let attributes: Attributes = pairs
+            .iter()
+            .map(|(name, value)| ((*name).into(), value.clone()))
+            .collect();
+        let findings = constraints().check(&Draft::new(&Class::USER, step, current, &attributes));
+        let text = |finding: Finding| format!("{}: {}", finding.rule, finding.message);
+        findings.into_iter().map(text).collect()
+    }
+
+    #[test]
+    fn what_graph_would_refuse_is_found() {
+        let long = format!("{}@contoso.com", "a".repeat(65));
+        #[rustfmt::skip]
+        let table: &[(&str, Value, &str)] = &[
+            ("userPrincipalName", "ada@Contoso.COM".into(), ""),
+            ("userPrincipalName", "o'neil_2-x!#^~@contoso.com".into(), ""),
+            ("userPrincipalName", "ada@contoso.org".into(), "unverified-domain: contoso.org is no verified domain of the tenant; it has contoso.com, fed.contoso.com"),
+            ("userPrincipalName", "ada".into(), "name@domain"),
+            ("userPrincipalName", "@contoso.com".into(), "name@domain"),
+            ("userPrincipalName", "a@b@contoso.com".into(), "name@domain"),
+            ("userPrincipalName", "ada.@contoso.com".into(), "no dot"),
+            ("userPrincipalName", "ad a@contoso.com".into(), "' ' is not allowed"),
+            ("userPrincipalName", "zoë@contoso.com".into(), "'ë' is not allowed"),
+            ("userPrincipalName", "a\n@contoso.com".into(), r"'\n' is not allowed"),
+            ("userPrincipalName", long.as_str().into(), "65 characters in front"),
+            ("userPrincipalName", "".into(), "empty-text"),
+            ("displayName", " ".into(), "at least one character"),
+            ("jobTitle", "".into(), "empty-text"),
+            ("jobTitle", Value::Null, ""),
+            ("mailNickname", "ada.l".into(), ""),
+            ("mailNickname", "ada@l".into(), "mail-nickname: '@'"),
+            ("mailNickname", "ad a".into(), "mail-nickname: ' '"),
+            ("usageLocation", "DE".into(), ""),
+            ("usageLocation", "UK".into(), "usage-location: UK is no ISO 3166-1 alpha-2 code (GB?)"),
+            ("usageLocation", "de".into(), "(DE?)"),
+            ("usageLocation", "XX".into(), "XX is no ISO 3166-1 alpha-2 code"),
+            ("mail", "zoë@contoso.com".into(), "mail: "),
+            ("onPremisesImmutableId", "a_b".into(), "immutable-id: "),
+            ("businessPhones", Value::list(["1".into(), "2".into()]), "business-phones: "),
+            ("businessPhones", Value::list(["".into()]), "empty-text"),
+            ("userType", "Alien".into(), "unknown-word: Alien is none of Member, Guest"),
+            ("accountEnabled", true.into(), ""),
+        ];
+        for (name, value, expected) in table {
+            let found = check(DraftStep::Create, None, &[(name, value.clone())]).join("; ");
+            let right = if expected.is_empty() {
+                found.is_empty()
+            } else {
+                found.contains(expected)
+            };
+            assert!(right, "{name} {value:?}: {found}");
+        }
+    }
+
+    #[test]
+    fn a_federated_domain_asks_for_an_immutable_id() {
+        let name = ("userPrincipalName", Value::text("ada@fed.contoso.com"));
+        let immutable_id = ("onPremisesImmutableId", Value::text("7"));
+        assert!(check(DraftStep::Create, None, std::slice::from_ref(&name))[0].starts_with("federated-domain"));
+        assert!(check(DraftStep::Create, None, &[name.clone(), immutable_id]).is_empty());
+        let unread = Record::new(ObjectId::user("7"));
+        assert!(check(DraftStep::Update, Some(&unread), std::slice::from_ref(&name)).is_empty());
+        let without = unread.with("onPremisesImmutableId", Value::Null);
+        assert!(!check(DraftStep::Update, Some(&without), std::slice::from_ref(&name)).is_empty());
+    }
+
+    #[test]
+    fn a_directory_synced_account_is_left_alone() {
+        let current = |synced: Value| Record::new(ObjectId::user("7")).with(SYNC_ENABLED, synced);
+        for step in [
+            DraftStep::Update,
+            DraftStep::Disable,
+            DraftStep::Enable,
+            DraftStep::Delete,
+        ] {
+            assert!(check(step, Some(&current(true.into())), &[])[0].starts_with("directory-synced"));
+            assert!(check(step, Some(&current(Value::Null)), &[]).is_empty());
+            assert!(check(step, Some(&current(false.into())), &[]).is_empty());
+        }
+    }
+
+    #[test]
+    fn the_default_domain_is_a_parameter_and_unknown_domains_are_a_warning() {
+        assert_eq!(constraints().parameters(), [("Domain".into(), "contoso.com".into())]);
+        let unknown = EntraConstraints {
+            domains: Domains::Unknown("forbidden".into()),
+        };
+        assert_eq!(unknown.parameters(), []);
+        let attributes = [(USER_PRINCIPAL_NAME.into(), "ada@x.org".into())].into_iter().collect();
+        let findings = unknown.check(&Draft::new(&Class::USER, DraftStep::Create, None, &attributes));
+        assert_eq!(findings[0].kind, crate::reconcile::FindingKind::Unknown);
+        assert!(findings[0].message.contains("x.org") && findings[0].message.contains("forbidden"));
+    }
+}

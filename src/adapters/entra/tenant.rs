@@ -1,0 +1,235 @@
+//! The tenant itself.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+
+use super::constraints::EntraConstraints;
+use super::read::{Reader, only_users};
+use super::schema::user_schema;
+use super::write;
+use crate::clock::{Clock, SystemClock};
+use crate::connection::Connection;
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::GraphClient;
+use crate::http::{RetryPolicy, Transport};
+use crate::model::{Anchor, Change, ChangeId, Class, Name, ObjectId, Origin, Record, Schema, Value, Written};
+use crate::reconcile::Constraints;
+use crate::store::{Access, Capabilities, GetSupport, Lookup, Query, Read, Source, Target};
+
+/// What the store is called in plans, logs and links, whatever the connection is called.
+const NAME: &str = "entra";
+
+/// The users of a tenant of Microsoft Entra ID, as a [`Source`] and a [`Target`].
+///
+/// Attributes have Graph's names, members of complex ones a dot (`employeeOrgData.division`,
+/// `onPremisesExtensionAttributes.extensionAttribute1`); `password` is the initial password, `resetPassword` whether
+/// the user must choose another at the first sign-in (true unless said otherwise when a user is created). A change of
+/// several attributes takes several requests where Graph wants it so; if one of them fails, the others are made all
+/// the same, and the error says which `part` failed. Cheap to clone; clones share the token and the connections.
+///
+/// # Permissions
+///
+/// `User.Read.All` to read; `User.Create`, `User.ReadUpdate.All`, `User.EnableDisableAccount.All` and
+/// `User.DeleteRestore.All`, or `User.ReadWrite.All`, to write; `Domain.Read.All` or `Organization.Read.All` to plan
+/// (application). Accounts with administrator roles ask for a directory role of the application too.
+///
+/// See [user](https://learn.microsoft.com/graph/api/resources/user).
+#[derive(Clone)]
+pub struct Entra(Arc<Inner>);
+
+struct Inner {
+    connection: Connection,
+    reader: Reader,
+}
+
+/// Sets up an [`Entra`].
+#[derive(Debug)]
+#[must_use]
+pub struct EntraBuilder {
+    connection: Connection,
+    transport: Option<Arc<dyn Transport>>,
+    clock: Arc<dyn Clock>,
+    retry: RetryPolicy,
+}
+
+impl Entra {
+    /// Checks the connection, and gives the tenant if the check passes.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotReady`] if a stage of the check fails, saying which, why and what to do, or the connection has
+    /// no credential; [`ErrorKind::Invalid`] without a way to the network (feature `reqwest`).
+    pub async fn connect(connection: Connection) -> Result<Self> {
+        Self::builder(connection).connect().await
+    }
+
+    /// The tenant without a check now: to read and to plan.
+    ///
+    /// It is written to only if the connection's last check passed.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotReady`] if the connection has no credential; [`ErrorKind::Invalid`] without a way to the network.
+    pub fn unchecked(connection: Connection) -> Result<Self> {
+        Self::builder(connection).unchecked()
+    }
+
+    /// Other settings.
+    pub fn builder(connection: Connection) -> EntraBuilder {
+        EntraBuilder {
+            connection,
+            transport: None,
+            clock: Arc::new(SystemClock::new()),
+            retry: RetryPolicy::default(),
+        }
+    }
+
+    /// The connection, with what its check found.
+    #[must_use]
+    pub fn connection(&self) -> &Connection {
+        &self.0.connection
+    }
+
+    /// The client for everything else that Graph can do.
+    #[must_use]
+    pub fn graph(&self) -> &GraphClient {
+        &self.0.reader.client
+    }
+}
+
+impl fmt::Debug for Entra {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entra")
+            .field("connection", &self.0.connection)
+            .finish_non_exhaustive()
+    }
+}
+
+impl EntraBuilder {
+    /// The way to the network; the default is that of [`GraphClient::builder`].
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// The clock; the default is the machine's.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// How often and how long a request is repeated.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// Checks the connection, and gives the tenant if the check passes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Entra::connect`].
+    pub async fn connect(mut self) -> Result<Entra> {
+        let client = self.client()?;
+        let check = self.connection.run_check(&client, &self.clock).await?;
+        if let Some((stage, cause, advice)) = check.failure() {
+            let message = format!("the connection failed its check at {stage}: {cause}; {advice}");
+            return Err(Error::new(ErrorKind::NotReady, message).with_context("connection", self.connection.name()));
+        }
+        Ok(self.finish(client))
+    }
+
+    /// The tenant without a check now.
+    ///
+    /// # Errors
+    ///
+    /// As [`Entra::unchecked`].
+    pub fn unchecked(self) -> Result<Entra> {
+        let client = self.client()?;
+        Ok(self.finish(client))
+    }
+
+    fn client(&self) -> Result<GraphClient> {
+        let builder = self
+            .connection
+            .client()?
+            .clock(Arc::clone(&self.clock))
+            .retry(self.retry.clone());
+        match &self.transport {
+            Some(transport) => builder.transport(Arc::clone(transport)).build(),
+            None => builder.build(),
+        }
+    }
+
+    fn finish(self, client: GraphClient) -> Entra {
+        let origin = Origin::new(self.connection.name());
+        Entra(Arc::new(Inner {
+            connection: self.connection,
+            reader: Reader { client, origin },
+        }))
+    }
+}
+
+#[async_trait]
+impl Source for Entra {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let connection = self.connection();
+        let capabilities = Capabilities::default()
+            .with_get(GetSupport::Authoritative)
+            .with_recycle_bin()
+            .with_find()
+            .with_writes(
+                connection
+                    .refusal()
+                    .map_or(Access::Allowed, |reason| Access::Refused(reason.into())),
+            );
+        match connection.last_check().and_then(|check| check.tenant.as_ref()) {
+            Some(tenant) => capabilities.with_tenant(tenant.id.to_string()),
+            None => capabilities,
+        }
+    }
+
+    async fn get(&self, ids: &[ObjectId]) -> Result<Vec<Lookup>> {
+        self.0.reader.get(ids).await
+    }
+
+    fn read(&self, query: &Query) -> BoxStream<'_, Result<Read>> {
+        self.0.reader.read(query)
+    }
+}
+
+#[async_trait]
+impl Target for Entra {
+    fn schema(&self, class: &Class) -> Result<Arc<Schema>> {
+        only_users(class)?;
+        Ok(user_schema())
+    }
+
+    async fn constraints(&self) -> Result<Arc<dyn Constraints>> {
+        Ok(Arc::new(EntraConstraints::read(self.graph()).await?))
+    }
+
+    fn write<'a>(&'a self, changes: Vec<Change>) -> BoxStream<'a, (ChangeId, Result<Written>)> {
+        let Some(reason) = self.connection().refusal() else {
+            return write::write(self.graph().clone(), changes);
+        };
+        let refused = move |change: Change| (change.id, Err(Error::new(ErrorKind::NotReady, reason)));
+        stream::iter(changes).map(refused).boxed()
+    }
+
+    async fn find(&self, class: &Class, attribute: &Name, values: &[Value]) -> Result<Vec<Record>> {
+        self.0.reader.find(class, attribute, values).await
+    }
+
+    async fn deleted(&self, anchors: &[Anchor]) -> Result<Vec<Record>> {
+        self.0.reader.deleted(anchors).await
+    }
+}
