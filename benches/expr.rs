@@ -10,7 +10,8 @@ use entrant::{Record, Value};
 fn login(criterion: &mut Criterion) {
     let record = Record::new(ObjectId::user("1")).with("givenName", "Ada").with("surname", "Lovelace");
     let context = Context::new(time::macros::datetime!(2026-01-01 0:00 UTC));
-    let expression = Expression::parse(r#"ToLower(Append(Append([givenName], "."), [surname]))"#).expect("an expression");
+    let expression =
+        Expression::parse(r#"ToLower(Append(Append([givenName], "."), [surname]))"#).expect("an expression");
     let mut group = criterion.benchmark_group("expr");
     group.bench_function("expression", |bencher| {
         bencher.iter(|| expression.evaluate(black_box(&record.attributes), &context).expect("a value"));

@@ -20,14 +20,15 @@ fn people() -> Vec<Record> {
 }
 
 fn unchanged(criterion: &mut Criterion) {
-    let schema = ATTRIBUTES.iter().fold(
-        Schema::new(Class::USER).with("id", AttributeSchema::text()),
-        |schema, name| schema.with(*name, AttributeSchema::text()),
-    );
-    let (hr, directory) = (MemoryStore::new("hr").with_records(people()), MemoryStore::new("directory").with_schema(schema));
-    let mapping = ATTRIBUTES.iter().fold(Mapping::users().attribute("id", "id").match_on("id"), |mapping, name| {
-        mapping.attribute(*name, *name)
-    });
+    let schema =
+        ATTRIBUTES.iter().fold(Schema::new(Class::USER).with("id", AttributeSchema::text()), |schema, name| {
+            schema.with(*name, AttributeSchema::text())
+        });
+    let (hr, directory) =
+        (MemoryStore::new("hr").with_records(people()), MemoryStore::new("directory").with_schema(schema));
+    let mapping = ATTRIBUTES
+        .iter()
+        .fold(Mapping::users().attribute("id", "id").match_on("id"), |mapping, name| mapping.attribute(*name, *name));
     let job = Job::builder("bench")
         .source(hr)
         .target(directory.clone())
@@ -49,7 +50,8 @@ fn unchanged(criterion: &mut Criterion) {
     let (left, right) = (people(), directory.records());
     group.bench_function("floor: hash join and diff", |bencher| {
         bencher.iter(|| {
-            let by_id: HashMap<&Value, &Record> = right.iter().filter_map(|record| Some((record.get("id")?, record))).collect();
+            let by_id: HashMap<&Value, &Record> =
+                right.iter().filter_map(|record| Some((record.get("id")?, record))).collect();
             let differs = |record: &&Record| {
                 let other = record.get("id").and_then(|id| by_id.get(id));
                 other.is_none_or(|other| ATTRIBUTES.iter().any(|name| record.get(name) != other.get(name)))

@@ -40,17 +40,28 @@ impl Source for UserTable {
 async fn main() -> Result<()> {
     let sim = Sim::new(); // a tenant to try it on; leave out the transport for a real one
     let connection = Connection::builder(sim.tenant_id(), sim.client_id())
-        .client_secret(sim.client_secret()).cloud(sim.cloud()).build()?;
+        .client_secret(sim.client_secret())
+        .cloud(sim.cloud())
+        .build()?;
     let entra = Entra::builder(connection).transport(sim.transport()).connect().await?;
     let people = [(1, "ada", "Ada Lovelace"), (2, "alan", "Alan Turing")];
     let table = UserTable(people.map(|(id, login, name)| Account { id, login, name }).into());
-    let mapping = Mapping::users().attribute("displayName", "name").attribute("employeeId", "id")
+    let mapping = Mapping::users()
+        .attribute("displayName", "name")
+        .attribute("employeeId", "id")
         .attribute("mailNickname", "login")
         .expression("userPrincipalName", r#"Join("@", ToLower([login]), %Domain%)"#)?
-        .generate_password().match_on("employeeId");
+        .generate_password()
+        .match_on("employeeId");
     let passwords = entrant::adapters::PasswordFile::open(std::env::temp_dir().join("own_store-passwords.jsonl"))?;
-    let job = Job::builder("staff").source(table).target(entra).mapping(mapping)
-        .policy(Policy::outbound(Preferences::default())).passwords(passwords).state(MemoryState::new()).build()?;
+    let job = Job::builder("staff")
+        .source(table)
+        .target(entra)
+        .mapping(mapping)
+        .policy(Policy::outbound(Preferences::default()))
+        .passwords(passwords)
+        .state(MemoryState::new())
+        .build()?;
     let plan = job.plan(Run::full()).await?;
     print!("{plan}{}", job.apply(&plan, Apply::new()).await?);
     Ok(())

@@ -128,7 +128,8 @@ async fn provision(flags: Flags) -> Result<ExitCode> {
             eprintln!("note: column {header} is not recognised and left out");
         }
     }
-    let entra = Entra::builder(flags.connection.connection()?).transport(flags.connection.transport()?).connect().await?;
+    let entra =
+        Entra::builder(flags.connection.connection()?).transport(flags.connection.transport()?).connect().await?;
     let job = finish(&flags, job, mapping.mapping, entra)?;
     let plan = match &flags.apply {
         Some(file) => Plan::from_json(&read(file)?)?,
@@ -193,19 +194,29 @@ fn source(flags: &Flags) -> Result<(HeaderMapping, JobBuilder)> {
 }
 
 fn finish(flags: &Flags, mut job: JobBuilder, mapping: Mapping, entra: Entra) -> Result<Job> {
-    job = job.target(entra).mapping(mapping).policy(Policy::outbound(preferences(flags))).observer(Progress::new(flags));
+    job =
+        job.target(entra).mapping(mapping).policy(Policy::outbound(preferences(flags))).observer(Progress::new(flags));
     if let Some(domain) = &flags.domain {
         job = job.parameter("Domain", domain.as_str());
     }
     job = match &flags.passwords {
         Some(file) => job.passwords(PasswordFile::open(file)?),
         None if flags.no_create || flags.plan => job.passwords(NoPasswords),
-        None => return Err(Error::new(ErrorKind::Invalid, "say where initial passwords go with --passwords FILE, or pass --no-create")),
+        None => {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "say where initial passwords go with --passwords FILE, or pass --no-create",
+            ));
+        }
     };
     // A look at the plan leaves nothing behind.
-    if flags.plan && !flags.state.exists() { job.state(MemoryState::new()) } else { job.state(RedbState::open(&flags.state)?) }
-        .build()
-        .map_err(Error::from)
+    if flags.plan && !flags.state.exists() {
+        job.state(MemoryState::new())
+    } else {
+        job.state(RedbState::open(&flags.state)?)
+    }
+    .build()
+    .map_err(Error::from)
 }
 
 fn preferences(flags: &Flags) -> Preferences {
@@ -253,9 +264,14 @@ fn confirmed(flags: &Flags) -> Result<bool> {
         return Err(Error::new(ErrorKind::Invalid, "nobody to ask: pass --yes to apply, or --plan to look"));
     }
     print!("Apply? [y/N] ");
-    std::io::stdout().flush().map_err(|error| file_error("cannot write to the terminal", Path::new("stdout"), error))?;
+    std::io::stdout()
+        .flush()
+        .map_err(|error| file_error("cannot write to the terminal", Path::new("stdout"), error))?;
     let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).map_err(|error| file_error("cannot read the answer", Path::new("stdin"), error))?;
+    std::io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .map_err(|error| file_error("cannot read the answer", Path::new("stdin"), error))?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
@@ -299,11 +315,10 @@ fn to_json(report: &Report) -> String {
 /// The member names of a JSON Lines file, from its first line.
 fn first_members(file: &Path) -> Result<Vec<String>> {
     let text = read(file)?;
-    let members: serde_json::Map<String, serde_json::Value> = text
-        .lines()
-        .next()
-        .and_then(|line| serde_json::from_str(line).ok())
-        .ok_or_else(|| Error::new(ErrorKind::Invalid, "the first line is no JSON object").with_context("file", file.display()))?;
+    let members: serde_json::Map<String, serde_json::Value> =
+        text.lines().next().and_then(|line| serde_json::from_str(line).ok()).ok_or_else(|| {
+            Error::new(ErrorKind::Invalid, "the first line is no JSON object").with_context("file", file.display())
+        })?;
     Ok(members.into_iter().map(|(name, _)| name).collect())
 }
 

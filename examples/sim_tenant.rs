@@ -64,9 +64,7 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     let interrupted = interrupted()?;
     let derived = Sim::builder().seed(options.seed).build();
     let id = options.client_id.unwrap_or_else(|| derived.client_id());
-    let secret = options
-        .client_secret
-        .unwrap_or_else(|| derived.client_secret().expose().to_owned());
+    let secret = options.client_secret.unwrap_or_else(|| derived.client_secret().expose().to_owned());
     let mut builder = Sim::builder()
         .domain(options.domain)
         .seed(options.seed)

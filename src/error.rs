@@ -230,11 +230,7 @@ impl fmt::Display for Error {
             write!(f, "{}{key}={value}", if index == 0 { " (" } else { ", " })?;
         }
         if !self.0.context.is_empty()
-            || self
-                .0
-                .graph
-                .as_ref()
-                .is_some_and(|g| g.status != 0 || !g.code.is_empty() || g.request_id.is_some())
+            || self.0.graph.as_ref().is_some_and(|g| g.status != 0 || !g.code.is_empty() || g.request_id.is_some())
         {
             f.write_str(")")?;
         }

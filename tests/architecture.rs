@@ -13,26 +13,17 @@ const EDGES: &[(&str, &[&str])] = &[
     ("model", &["error", "clock", "secret", "cloud"]),
     ("expr", &["error", "clock", "secret", "cloud", "model"]),
     ("mapping", &["error", "clock", "secret", "cloud", "model", "expr"]),
-    (
-        "reconcile",
-        &["error", "clock", "secret", "cloud", "model", "expr", "mapping"],
-    ),
+    ("reconcile", &["error", "clock", "secret", "cloud", "model", "expr", "mapping"]),
     ("odata", &["error", "clock", "secret", "cloud", "model"]),
     ("http", &["error", "clock", "secret", "cloud"]),
     ("auth", &["error", "clock", "secret", "cloud", "http"]),
-    (
-        "graph",
-        &["error", "clock", "secret", "cloud", "model", "odata", "http", "auth"],
-    ),
+    ("graph", &["error", "clock", "secret", "cloud", "model", "odata", "http", "auth"]),
     ("store", &["error", "clock", "secret", "cloud", "model", "reconcile"]),
     ("adapters", SHELL),
     ("connection", SHELL),
     ("job", SHELL),
     ("sim", &["error", "clock", "secret", "cloud", "http"]),
-    (
-        "testing",
-        &["error", "clock", "secret", "cloud", "model", "store", "reconcile"],
-    ),
+    ("testing", &["error", "clock", "secret", "cloud", "model", "store", "reconcile"]),
 ];
 
 const SHELL: &[&str] = &[
@@ -58,10 +49,7 @@ const SHELL: &[&str] = &[
 fn reexports() -> BTreeMap<String, String> {
     let text = fs::read_to_string(source_root().join("lib.rs")).expect("the crate has a root");
     let mut names = BTreeMap::new();
-    for line in code(&text)
-        .split(';')
-        .filter_map(|item| item.trim().strip_prefix("pub use "))
-    {
+    for line in code(&text).split(';').filter_map(|item| item.trim().strip_prefix("pub use ")) {
         let path: String = line.split_whitespace().collect();
         for leaf in leaves(&path) {
             if let (Some(module), Some(name)) = (leaf.first(), leaf.last()) {
@@ -124,20 +112,11 @@ fn a_forbidden_edge_is_noticed() {
         let used: Vec<_> = used_modules(text, &reexports).into_iter().collect();
         assert_eq!(used, *expected, "{why}");
     }
-    assert!(
-        allowed("reconcile", "graph").is_err(),
-        "the planner knows nothing of Graph"
-    );
-    assert!(
-        allowed("sim", "graph").is_err(),
-        "the simulated tenant shares nothing with the client"
-    );
+    assert!(allowed("reconcile", "graph").is_err(), "the planner knows nothing of Graph");
+    assert!(allowed("sim", "graph").is_err(), "the simulated tenant shares nothing with the client");
     assert!(allowed("reconcile", "model").is_ok());
     assert!(allowed("reconcile", "reconcile").is_ok());
-    assert!(
-        allowed("novelty", "model").is_err(),
-        "a module that is not in the table"
-    );
+    assert!(allowed("novelty", "model").is_err(), "a module that is not in the table");
     assert!(allowed("model", "novelty").is_err(), "nor this one");
     assert!(names_reqwest("use reqwest::Client;") && names_reqwest("x(::reqwest::get)"));
     assert!(!names_reqwest(
@@ -149,11 +128,7 @@ fn allowed(module: &str, used: &str) -> Result<(), String> {
     let row = |name: &str| EDGES.iter().find(|(module, _)| *module == name);
     let (_, may) = row(module).ok_or_else(|| format!("{module} is not in the table of modules"))?;
     row(used).ok_or_else(|| format!("{module} uses {used}, which is not in the table of modules"))?;
-    if module == used || may.contains(&used) {
-        Ok(())
-    } else {
-        Err(format!("{module} may not use {used}"))
-    }
+    if module == used || may.contains(&used) { Ok(()) } else { Err(format!("{module} may not use {used}")) }
 }
 
 fn source_root() -> PathBuf {
@@ -248,12 +223,7 @@ fn tree(text: &str) -> &str {
 fn leaves(tree: &str) -> Vec<Vec<String>> {
     let Some(open) = tree.find('{') else {
         let path = tree.split(" as ").next().unwrap_or(tree);
-        return vec![
-            path.split("::")
-                .map(|part| part.trim().to_owned())
-                .filter(|part| !part.is_empty())
-                .collect(),
-        ];
+        return vec![path.split("::").map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()];
     };
     let prefix: Vec<String> = leaves(&tree[..open]).concat();
     let inner = tree[open + 1..].trim_end().trim_end_matches(';').trim_end_matches('}');

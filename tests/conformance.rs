@@ -8,11 +8,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use async_trait::async_trait;
 use entrant::adapters::{CsvSource, JsonlSource, PasswordFile, RedbState};
 use entrant::clock::{Clock, ManualClock};
-use entrant::model::{Anchor, AttributeSchema, Change, ChangeId, Class, Mutability, Name, ObjectId, Schema, Value, Written};
+use entrant::model::{
+    Anchor, AttributeSchema, Change, ChangeId, Class, Mutability, Name, ObjectId, Schema, Value, Written,
+};
 use entrant::secret::Secret;
 use entrant::store::{
-    Batch, Capabilities, InitialPassword, Lease, Lookup, MemoryState, MemoryStore, PasswordSink, Query, Read,
-    Source, State, Table, Target,
+    Batch, Capabilities, InitialPassword, Lease, Lookup, MemoryState, MemoryStore, PasswordSink, Query, Read, Source,
+    State, Table, Target,
 };
 use entrant::testing::{Sample, password_sink_suite, source_suite, state_suite, target_suite};
 use entrant::{Record, Result};
@@ -46,12 +48,7 @@ async fn csv_is_a_source() {
         let mut text = String::from("id,name,note\r\n");
         for record in records {
             let value = |name| record.get(name).and_then(Value::as_text).unwrap_or_default();
-            text += &format!(
-                "{},{},{}\r\n",
-                cell(&record.id.id),
-                cell(value("name")),
-                cell(value("note"))
-            );
+            text += &format!("{},{},{}\r\n", cell(&record.id.id), cell(value("name")), cell(value("note")));
         }
         let path = path();
         std::fs::write(&path, text).expect("written");
@@ -82,17 +79,11 @@ async fn jsonl_is_a_source() {
 
 fn memory_target() -> MemoryStore {
     let schema = Schema::new(Class::USER)
-        .with(
-            "login",
-            AttributeSchema::text().ignore_case().required().unique_in("login"),
-        )
+        .with("login", AttributeSchema::text().ignore_case().required().unique_in("login"))
         .with("badge", AttributeSchema::text().unique_in("badge").anchor())
         .with("title", AttributeSchema::text())
         .with("active", AttributeSchema::boolean().not_nullable())
-        .with(
-            "password",
-            AttributeSchema::text().secret().with_mutability(Mutability::CreateOnly),
-        )
+        .with("password", AttributeSchema::text().secret().with_mutability(Mutability::CreateOnly))
         .with_status("active");
     MemoryStore::new("memory").with_schema(schema)
 }
@@ -110,18 +101,14 @@ fn sample() -> Sample {
 
 #[tokio::test]
 async fn memory_store_is_a_target() {
-    target_suite(&memory_target(), &sample())
-        .await
-        .expect("it keeps the contract");
+    target_suite(&memory_target(), &sample()).await.expect("it keeps the contract");
 }
 
 #[tokio::test]
 async fn memory_state_is_a_state() {
     let clock = clock();
     let state = MemoryState::new().with_clock(clock.clone());
-    state_suite(async || state.clone(), async |time| clock.advance(time))
-        .await
-        .expect("it keeps the contract");
+    state_suite(async || state.clone(), async |time| clock.advance(time)).await.expect("it keeps the contract");
 }
 
 #[tokio::test]
@@ -141,9 +128,7 @@ async fn redb_is_a_state() {
 async fn a_file_is_a_sink_for_passwords() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("passwords");
-    password_sink_suite(async || PasswordFile::open(&path).expect("a good file"))
-        .await
-        .expect("it keeps the contract");
+    password_sink_suite(async || PasswordFile::open(&path).expect("a good file")).await.expect("it keeps the contract");
 }
 
 /// What a deliberately wrong store does wrong.
@@ -196,15 +181,9 @@ impl Source for WrongStore {
         match self.1 {
             Wrong::NoEnd => steps.filter(move |step| std::future::ready(!is_end(step))).boxed(),
             Wrong::EndTwice => steps.chain(futures::stream::iter([Ok(Read::complete())])).boxed(),
-            Wrong::AlwaysPartial => steps
-                .map(move |step| {
-                    if is_end(&step) {
-                        Ok(Read::partial("a whim"))
-                    } else {
-                        step
-                    }
-                })
-                .boxed(),
+            Wrong::AlwaysPartial => {
+                steps.map(move |step| if is_end(&step) { Ok(Read::partial("a whim")) } else { step }).boxed()
+            }
             Wrong::DropsOne => steps.skip(1).boxed(),
             _ => steps,
         }
@@ -222,9 +201,7 @@ impl Target for WrongStore {
         let answers = self.0.write(changes);
         match self.1 {
             Wrong::AnswersTwice => answers
-                .chain(futures::stream::iter(
-                    repeated.map(|id| (id, Ok(Written::new(ObjectId::user("1"))))),
-                ))
+                .chain(futures::stream::iter(repeated.map(|id| (id, Ok(Written::new(ObjectId::user("1")))))))
                 .boxed(),
             Wrong::StopsAtFailure => {
                 let mut failed = false;
@@ -318,11 +295,7 @@ impl State for WrongState {
     async fn commit(&self, lease: &Lease, mut batch: Batch) -> Result<()> {
         match self.2 {
             Wrong::IgnoresFence => {
-                let any = self
-                    .0
-                    .lease("any", Duration::from_secs(1))
-                    .await?
-                    .expect("it is given back at once");
+                let any = self.0.lease("any", Duration::from_secs(1)).await?.expect("it is given back at once");
                 self.0.commit(&any, batch).await?;
                 self.0.release(any).await
             }
@@ -361,9 +334,7 @@ async fn a_wrong_state_is_caught() {
         let clock = clock();
         let state = MemoryState::new().with_clock(clock.clone());
         let open = async || WrongState(state.clone(), clock.clone(), wrong);
-        let violation = state_suite(open, async |time| clock.advance(time))
-            .await
-            .expect_err("it breaks the contract");
+        let violation = state_suite(open, async |time| clock.advance(time)).await.expect_err("it breaks the contract");
         assert!(violation.sentence.contains(sentence), "{wrong:?}: {violation}");
     }
 }

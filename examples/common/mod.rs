@@ -55,26 +55,17 @@ impl ConnectionFlags {
         }
         let secret = std::env::var("AZURE_CLIENT_SECRET")
             .map_err(|_| missing("no credentials: set AZURE_CLIENT_SECRET or GRAPH_TOKEN"))?;
-        let tenant = self
-            .tenant
-            .as_deref()
-            .ok_or_else(|| missing("no tenant: give --tenant"))?;
-        let client = self
-            .client_id
-            .as_deref()
-            .ok_or_else(|| missing("no application: give --client-id"))?;
-        Ok(Box::new(ClientSecret::new(
-            TenantId::new(tenant)?,
-            ClientId::new(client)?,
-            secret,
-        )))
+        let tenant = self.tenant.as_deref().ok_or_else(|| missing("no tenant: give --tenant"))?;
+        let client = self.client_id.as_deref().ok_or_else(|| missing("no application: give --client-id"))?;
+        Ok(Box::new(ClientSecret::new(TenantId::new(tenant)?, ClientId::new(client)?, secret)))
     }
 
     /// The connection that these flags and the environment describe.
     #[allow(dead_code, reason = "not every example works with a tenant as a whole")]
     pub(crate) fn connection(&self) -> Result<Connection> {
         let missing = |what| Error::new(ErrorKind::Invalid, what);
-        let tenant = self.tenant.as_deref().ok_or_else(|| missing("no tenant: give --tenant, its id or one of its domains"))?;
+        let tenant =
+            self.tenant.as_deref().ok_or_else(|| missing("no tenant: give --tenant, its id or one of its domains"))?;
         let token = std::env::var("GRAPH_TOKEN").ok();
         let client = match (&self.client_id, &token) {
             (Some(client), _) => client.as_str(),
@@ -126,10 +117,7 @@ impl ConnectionFlags {
     /// All of it as a client.
     #[allow(dead_code, reason = "not every example talks to Graph by itself")]
     pub(crate) fn graph(&self) -> Result<GraphClient> {
-        GraphClient::builder(self.credential()?)
-            .cloud(self.cloud())
-            .transport(self.transport()?)
-            .build()
+        GraphClient::builder(self.credential()?).cloud(self.cloud()).transport(self.transport()?).build()
     }
 }
 

@@ -24,10 +24,7 @@ pub(super) fn blocking_stream<T: Send + 'static>(
     let start = async move {
         let (sender, receiver) = mpsc::channel(2);
         let task = spawn_blocking(move || {
-            let mut feed = Feed {
-                sender,
-                chunk: Vec::new(),
-            };
+            let mut feed = Feed { sender, chunk: Vec::new() };
             if let Err(error) = work(&mut feed) {
                 feed.chunk.push(Err(error));
             }

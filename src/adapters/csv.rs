@@ -75,12 +75,7 @@ impl CsvSource {
 
     /// Other settings.
     pub fn builder(path: impl AsRef<Path>) -> CsvSourceBuilder {
-        CsvSourceBuilder {
-            path: path.as_ref().to_owned(),
-            key: None,
-            name: "csv".into(),
-            class: Class::USER,
-        }
+        CsvSourceBuilder { path: path.as_ref().to_owned(), key: None, name: "csv".into(), class: Class::USER }
     }
 
     /// The names of the columns, in their order, as they were when the source was made.
@@ -117,11 +112,7 @@ impl CsvSourceBuilder {
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if it is empty, a column has no name, two have the same, or
     /// none is the key.
     pub fn build(self) -> Result<CsvSource> {
-        let file = RowFile {
-            path: self.path,
-            name: self.name,
-            class: self.class,
-        };
+        let file = RowFile { path: self.path, name: self.name, class: self.class };
         let format = CsvFormat { file, key: self.key };
         let input = BufReader::new(format.file.open()?);
         let headers = format.open_rows(input)?.headers;
@@ -163,19 +154,10 @@ impl CsvFormat {
             None => 0,
             Some(key) => headers.iter().position(|header| header == key).ok_or_else(|| {
                 let columns: Vec<_> = headers.iter().map(Name::as_str).collect();
-                self.file.invalid(format!(
-                    "no column of the file is called {key}; it has {}",
-                    columns.join(", ")
-                ))
+                self.file.invalid(format!("no column of the file is called {key}; it has {}", columns.join(", ")))
             })?,
         };
-        Ok(CsvRows {
-            file: self.file.clone(),
-            place: self.file.place(),
-            headers,
-            key,
-            parser,
-        })
+        Ok(CsvRows { file: self.file.clone(), place: self.file.place(), headers, key, parser })
     }
 
     fn headers<R: BufRead>(&self, parser: &mut Parser<R>) -> Result<Arc<[Name]>> {
@@ -189,10 +171,9 @@ impl CsvFormat {
         }
         let mut headers: Vec<Name> = Vec::with_capacity(header.fields());
         for index in 0..header.fields() {
-            let name = header.field(index).map_err(|_| {
-                self.file
-                    .invalid("the header is not in UTF-8; save the file as CSV UTF-8")
-            })?;
+            let name = header
+                .field(index)
+                .map_err(|_| self.file.invalid("the header is not in UTF-8; save the file as CSV UTF-8"))?;
             if name.trim().is_empty() {
                 return Err(self.file.invalid(format!("column {} has no name", index + 1)));
             }
@@ -289,13 +270,7 @@ enum State {
 
 impl<R: BufRead> Parser<R> {
     fn new(input: R) -> Self {
-        Self {
-            input,
-            line: 1,
-            after_return: false,
-            text: Vec::new(),
-            ends: Vec::new(),
-        }
+        Self { input, line: 1, after_return: false, text: Vec::new(), ends: Vec::new() }
     }
 
     /// The next row that is not an empty line.
@@ -346,12 +321,7 @@ impl<R: BufRead> Parser<R> {
             };
         }
         self.ends.push(self.text.len());
-        Ok(Some(RawRow {
-            line,
-            fault,
-            text: &self.text,
-            ends: &self.ends,
-        }))
+        Ok(Some(RawRow { line, fault, text: &self.text, ends: &self.ends }))
     }
 
     fn next_byte(&mut self) -> io::Result<Option<u8>> {
@@ -389,14 +359,7 @@ mod tests {
     use super::*;
 
     fn format() -> CsvFormat {
-        CsvFormat {
-            file: RowFile {
-                path: "people.csv".into(),
-                name: "csv".into(),
-                class: Class::USER,
-            },
-            key: None,
-        }
+        CsvFormat { file: RowFile { path: "people.csv".into(), name: "csv".into(), class: Class::USER }, key: None }
     }
 
     /// Each row as `line: values`, or as `line! fault`.
@@ -408,11 +371,7 @@ mod tests {
             seen.push(match row {
                 Row::Record(record) => {
                     let line = record.origin.as_ref().and_then(|origin| origin.row);
-                    let values: Vec<_> = record
-                        .attributes
-                        .iter()
-                        .map(|(_, value)| format!("{value:?}"))
-                        .collect();
+                    let values: Vec<_> = record.attributes.iter().map(|(_, value)| format!("{value:?}")).collect();
                     format!("{}: {}", line.unwrap_or(0), values.join(" "))
                 }
                 Row::Broken { row, why } => format!("{row}! {why}"),
@@ -448,10 +407,7 @@ mod tests {
     #[test]
     fn bytes_that_are_no_text_spoil_their_row_only() {
         // The halves of `é` in two cells: together they would be UTF-8.
-        assert_eq!(
-            rows(b"a,b\n\xc3,\xa9\n2,y\n").expect("a header"),
-            ["2! is not in UTF-8 in a", r#"3: "2" "y""#]
-        );
+        assert_eq!(rows(b"a,b\n\xc3,\xa9\n2,y\n").expect("a header"), ["2! is not in UTF-8 in a", r#"3: "2" "y""#]);
     }
 
     #[test]

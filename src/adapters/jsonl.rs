@@ -98,11 +98,7 @@ impl JsonlSourceBuilder {
     ///
     /// [`ErrorKind::Store`](crate::ErrorKind::Store) if it cannot.
     pub fn build(self) -> Result<JsonlSource> {
-        let file = RowFile {
-            path: self.path,
-            name: self.name,
-            class: self.class,
-        };
+        let file = RowFile { path: self.path, name: self.name, class: self.class };
         file.open()?;
         let format = JsonlFormat { file, key: self.key };
         Ok(JsonlSource { format })
@@ -141,13 +137,7 @@ impl RowFormat for JsonlFormat {
 
     fn rows(&self, input: BufReader<File>) -> Result<impl Rows> {
         let input = without_bom(input).map_err(|error| self.file.failed("cannot read the file", error))?;
-        Ok(JsonlRows {
-            place: self.file.place(),
-            format: self.clone(),
-            input,
-            buffer: Vec::new(),
-            line: 0,
-        })
+        Ok(JsonlRows { place: self.file.place(), format: self.clone(), input, buffer: Vec::new(), line: 0 })
     }
 }
 
@@ -165,12 +155,7 @@ impl<R: BufRead> Rows for JsonlRows<R> {
             let line = read_line(&mut self.input, &mut self.buffer)
                 .map_err(|error| self.format.file.failed("cannot read the file", error))?;
             self.line += 1;
-            let broken = |why: String| {
-                Ok(Some(Row::Broken {
-                    row: self.line,
-                    why: why.into(),
-                }))
-            };
+            let broken = |why: String| Ok(Some(Row::Broken { row: self.line, why: why.into() }));
             match line {
                 Line::End => return Ok(None),
                 Line::TooLong => return broken(format!("is longer than {MAX_ROW_BYTES} bytes")),

@@ -47,11 +47,7 @@ pub(super) fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Res
             if line.last() == Some(&b'\r') {
                 line.pop();
             }
-            return Ok(if size <= MAX_ROW_BYTES {
-                Line::Whole
-            } else {
-                Line::TooLong
-            });
+            return Ok(if size <= MAX_ROW_BYTES { Line::Whole } else { Line::TooLong });
         }
     }
 }

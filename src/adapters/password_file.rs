@@ -104,9 +104,7 @@ impl PasswordFile {
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let shared = Shared::open(path).map_err(|error| error.with_context("file", path.display()))?;
-        Ok(Self {
-            shared: Arc::new(Mutex::new(shared)),
-        })
+        Ok(Self { shared: Arc::new(Mutex::new(shared)) })
     }
 
     async fn with<T: Send + 'static>(&self, work: impl FnOnce(&mut Shared) -> Result<T> + Send + 'static) -> Result<T> {
@@ -147,16 +145,9 @@ impl Shared {
             Err(error) => return Err(failed(error)),
         };
         if private_file::is_open_to_others(&file).map_err(failed)? {
-            return Err(invalid(format!(
-                "others may read the file of passwords; run chmod 600 {}",
-                path.display()
-            )));
+            return Err(invalid(format!("others may read the file of passwords; run chmod 600 {}", path.display())));
         }
-        let mut shared = Self {
-            path: path.to_owned(),
-            file,
-            prepared: HashMap::new(),
-        };
+        let mut shared = Self { path: path.to_owned(), file, prepared: HashMap::new() };
         let (end, ending) = shared.load()?;
         shared.file.set_len(end).map_err(failed)?;
         shared.file.seek(SeekFrom::Start(end)).map_err(failed)?;
@@ -164,10 +155,7 @@ impl Shared {
             shared.file.write_all(b"\n").map_err(failed)?;
         }
         if end == 0 {
-            let header = Header {
-                entrant: "passwords".into(),
-                version: VERSION,
-            };
+            let header = Header { entrant: "passwords".into(), version: VERSION };
             shared.append(&[header])?;
         }
         Ok(shared)
@@ -250,10 +238,8 @@ impl Shared {
             };
             new.push((key, prepared));
         }
-        let entries: Vec<_> = new
-            .iter()
-            .map(|(key, prepared)| prepared.entry(EntryState::Prepared, key, None))
-            .collect();
+        let entries: Vec<_> =
+            new.iter().map(|(key, prepared)| prepared.entry(EntryState::Prepared, key, None)).collect();
         self.append(&entries)?;
         drop(entries);
         self.prepared.extend(new);
@@ -353,9 +339,7 @@ mod tests {
     use super::*;
 
     fn prepare(file: &PasswordFile, key: &str, password: &str) -> String {
-        let account = [("userPrincipalName".into(), "ada@contoso.com".into())]
-            .into_iter()
-            .collect();
+        let account = [("userPrincipalName".into(), "ada@contoso.com".into())].into_iter().collect();
         let passwords = vec![InitialPassword::new(key, account, password.into())];
         let mut shared = file.shared.lock().unwrap();
         shared.prepare(passwords).unwrap()[0].expose().to_owned()
@@ -383,11 +367,7 @@ mod tests {
             let file = opened.unwrap();
             // The line counts as soon as nothing but its line feed is missing.
             let known = cut >= whole.match_indices('\n').nth(1).unwrap().0;
-            assert_eq!(
-                prepare(&file, "1", "new"),
-                if known { "one" } else { "new" },
-                "cut at {cut}"
-            );
+            assert_eq!(prepare(&file, "1", "new"), if known { "one" } else { "new" }, "cut at {cut}");
             drop(file);
             PasswordFile::open(&path).expect("it goes on where the last whole line ended");
         }

@@ -68,9 +68,7 @@ impl RedbState {
                 make(path)?;
             }
             let mut builder = Database::builder();
-            builder
-                .set_concurrency_mode(ConcurrencyMode::MultiWriter)
-                .set_check_integrity_on_open(true);
+            builder.set_concurrency_mode(ConcurrencyMode::MultiWriter).set_check_integrity_on_open(true);
             // The check promises an error where a plain open may panic; the catch is for what it misses.
             let database = catch_unwind(AssertUnwindSafe(|| builder.open(path)))
                 .map_err(|_| Fault::from("the file is damaged"))??;
@@ -78,11 +76,7 @@ impl RedbState {
             Ok(database)
         };
         let database = open().map_err(|fault| fault.of(path, "cannot open the state"))?;
-        Ok(Self {
-            path: path.into(),
-            database: Arc::new(database),
-            clock: Arc::new(SystemClock::new()),
-        })
+        Ok(Self { path: path.into(), database: Arc::new(database), clock: Arc::new(SystemClock::new()) })
     }
 
     /// Dates leases by another clock than the machine's.
@@ -115,9 +109,7 @@ impl RedbState {
 
 impl fmt::Debug for RedbState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedbState")
-            .field("path", &self.path)
-            .finish_non_exhaustive()
+        f.debug_struct("RedbState").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
@@ -215,9 +207,7 @@ impl State for RedbState {
     async fn release(&self, lease: Lease) -> Result<()> {
         self.write(move |transaction| {
             if holds(transaction, &lease)? {
-                transaction
-                    .open_table(LEASES)?
-                    .insert(&*lease.name, (lease.fence, None))?;
+                transaction.open_table(LEASES)?.insert(&*lease.name, (lease.fence, None))?;
             }
             Ok(())
         })
@@ -278,12 +268,9 @@ fn check_version(database: &Database) -> Result<(), Fault> {
     match meta.get(VERSION_KEY)?.map(|version| version.value()) {
         Some(VERSION) => Ok(()),
         Some(other) => Err(Fault::Known(
-            Error::new(
-                ErrorKind::Store,
-                "the state was written by another version of the program",
-            )
-            .with_context("format", other)
-            .with_context("known", VERSION),
+            Error::new(ErrorKind::Store, "the state was written by another version of the program")
+                .with_context("format", other)
+                .with_context("known", VERSION),
         )),
         None => Err("the file does not say of which version it is".into()),
     }

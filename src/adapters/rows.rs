@@ -62,9 +62,7 @@ impl RowFile {
     }
 
     pub(super) fn failed(&self, message: &'static str, cause: io::Error) -> Error {
-        Error::new(ErrorKind::Store, message)
-            .with_context("file", self.path.display())
-            .with_source(cause)
+        Error::new(ErrorKind::Store, message).with_context("file", self.path.display()).with_source(cause)
     }
 
     pub(super) fn invalid(&self, message: impl Into<Cow<'static, str>>) -> Error {
@@ -124,9 +122,7 @@ fn visit<F: RowFormat>(format: &F, mut take: impl FnMut(Record) -> bool) -> Resu
     let opened = file.open()?;
     let stamp = |file: &File| file.metadata().map(|metadata| (metadata.len(), modified(&metadata)));
     let before = stamp(&opened).map_err(|error| file.failed("cannot read the file", error))?;
-    let again = opened
-        .try_clone()
-        .map_err(|error| file.failed("cannot read the file", error))?;
+    let again = opened.try_clone().map_err(|error| file.failed("cannot read the file", error))?;
     let mut rows = format.rows(BufReader::new(opened))?;
     let mut broken = BrokenRows::default();
     while let Some(row) = rows.next()? {

@@ -53,9 +53,7 @@ pub(super) fn parse(body: &[u8], secret: &Secret) -> Refusal {
 
 fn code_in(description: &str) -> Option<u64> {
     let digits = description.strip_prefix("AADSTS")?;
-    let end = digits
-        .find(|character: char| !character.is_ascii_digit())
-        .unwrap_or(digits.len());
+    let end = digits.find(|character: char| !character.is_ascii_digit()).unwrap_or(digits.len());
     digits[..end].parse().ok()
 }
 
@@ -115,10 +113,7 @@ mod tests {
             assert!(!refusal.message.contains("s3cret"), "{body}");
             assert!(!refusal.message.contains('\n'), "{body}");
         }
-        let old = parse(
-            b"{\"error_description\":\"AADSTS90002: No tenant.\\r\\nTrace ID: x\"}",
-            &secret,
-        );
+        let old = parse(b"{\"error_description\":\"AADSTS90002: No tenant.\\r\\nTrace ID: x\"}", &secret);
         assert_eq!(old.code, Some(90_002));
         assert!(parse(br#"{"error":"x","error_codes":[90033]}"#, &secret).passes);
     }

@@ -106,11 +106,7 @@ impl TokenCache {
     /// Forgets this token, which was refused; another that came in the meantime stays.
     pub fn invalidate(&self, refused: &AccessToken) {
         let mut kept = self.0.lock();
-        if kept
-            .token
-            .as_ref()
-            .is_some_and(|good| good.token.secret == refused.secret)
-        {
+        if kept.token.as_ref().is_some_and(|good| good.token.secret == refused.secret) {
             kept.token = None;
         }
     }
@@ -144,10 +140,7 @@ impl Inner {
         match outcome {
             Ok(token) => {
                 kept.failure = None;
-                kept.token = Some(Good {
-                    renew_at: renew_at(&token, asked_at),
-                    token: token.clone(),
-                });
+                kept.token = Some(Good { renew_at: renew_at(&token, asked_at), token: token.clone() });
                 Ok(token)
             }
             Err(error) => {
@@ -182,9 +175,7 @@ fn renew_at(token: &AccessToken, asked_at: OffsetDateTime) -> Option<OffsetDateT
 }
 
 fn share(error: Arc<Error>) -> Error {
-    Error::new(error.kind(), "cannot get a token for Microsoft Graph")
-        .with_retry(error.retry())
-        .with_source(error)
+    Error::new(error.kind(), "cannot get a token for Microsoft Graph").with_retry(error.retry()).with_source(error)
 }
 
 #[cfg(test)]
@@ -235,11 +226,7 @@ mod tests {
     fn setup(fails: &'static [u32], life: u64) -> (TokenCache, Arc<AtomicU32>, ManualClock) {
         let clock = ManualClock::at(datetime!(2026-01-15 09:30:00 UTC));
         let asked = Arc::new(AtomicU32::new(0));
-        let credential = Counting {
-            asked: asked.clone(),
-            fails,
-            life: Duration::from_secs(life),
-        };
+        let credential = Counting { asked: asked.clone(), fails, life: Duration::from_secs(life) };
         let context =
             TokenContext::new(&Cloud::Global, Arc::new(NoNetwork), Arc::new(clock.clone())).expect("a context");
         (TokenCache::new(credential, context), asked, clock)
@@ -249,11 +236,7 @@ mod tests {
     async fn one_request_serves_all_who_wait() {
         let (cache, asked, _clock) = setup(&[], 3_600);
         let tokens = futures::future::join_all((0..100).map(|_| cache.token())).await;
-        assert!(
-            tokens
-                .iter()
-                .all(|token| token.as_ref().expect("a token").secret.expose() == "t1")
-        );
+        assert!(tokens.iter().all(|token| token.as_ref().expect("a token").secret.expose() == "t1"));
         assert_eq!(asked.load(Ordering::SeqCst), 1);
     }
 
@@ -261,11 +244,7 @@ mod tests {
     async fn those_who_wait_share_a_failure_and_the_next_tries_again() {
         let (cache, asked, _clock) = setup(&[1], 3_600);
         let outcomes = futures::future::join_all((0..100).map(|_| cache.token())).await;
-        assert!(
-            outcomes
-                .iter()
-                .all(|outcome| outcome.as_ref().is_err_and(|e| e.kind() == ErrorKind::Unauthenticated))
-        );
+        assert!(outcomes.iter().all(|outcome| outcome.as_ref().is_err_and(|e| e.kind() == ErrorKind::Unauthenticated)));
         assert_eq!(asked.load(Ordering::SeqCst), 1);
         assert_eq!(cache.token().await.expect("the second try").secret.expose(), "t2");
     }
@@ -277,11 +256,7 @@ mod tests {
         clock.advance(Duration::from_secs(3_299));
         assert_eq!(cache.token().await.expect("kept").secret.expose(), "t1");
         clock.advance(Duration::from_secs(1));
-        assert_eq!(
-            cache.token().await.expect("still good").secret.expose(),
-            "t1",
-            "the renewal failed"
-        );
+        assert_eq!(cache.token().await.expect("still good").secret.expose(), "t1", "the renewal failed");
         assert_eq!(asked.load(Ordering::SeqCst), 2);
         assert_eq!(cache.token().await.expect("still good").secret.expose(), "t1");
         assert_eq!(asked.load(Ordering::SeqCst), 2, "not tried again at once");

@@ -35,11 +35,7 @@ pub struct ClientSecret {
 impl ClientSecret {
     /// The application `client` of `tenant`, with the value of one of its secrets.
     pub fn new(tenant: TenantId, client: ClientId, secret: impl Into<Secret>) -> Self {
-        Self {
-            tenant,
-            client,
-            secret: secret.into(),
-        }
+        Self { tenant, client, secret: secret.into() }
     }
 }
 

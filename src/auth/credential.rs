@@ -110,11 +110,7 @@ pub struct AccessToken {
 impl AccessToken {
     /// A token that is good until it is refused.
     pub fn new(secret: impl Into<Secret>) -> Self {
-        Self {
-            secret: secret.into(),
-            expires_at: None,
-            refresh_at: None,
-        }
+        Self { secret: secret.into(), expires_at: None, refresh_at: None }
     }
 
     /// Says when it ends.

@@ -28,9 +28,7 @@ pub(super) async fn token(
     fields: &[(&str, &str)],
     secret: &Secret,
 ) -> Result<AccessToken> {
-    let policy = RetryPolicy::default()
-        .with_max_attempts(3)
-        .with_deadline(Duration::from_secs(120));
+    let policy = RetryPolicy::default().with_max_attempts(3).with_deadline(Duration::from_secs(120));
     let clock = context.clock();
     let mut attempts = Attempts::begin(clock.now());
     loop {
@@ -53,9 +51,7 @@ async fn ask(
 ) -> Result<AccessToken> {
     let address = format!("{}{tenant}/oauth2/v2.0/token", context.authority());
     let id = Uuid::new_v4().to_string();
-    let body = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(fields)
-        .finish();
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     let request = Request::builder()
         .method(Method::POST)
         .uri(&address)
@@ -71,19 +67,10 @@ async fn ask(
             ErrorKind::Transport | ErrorKind::TimedOut => Retry::Later,
             _ => Retry::Never,
         };
-        failed(
-            Error::new(source.kind(), "the token endpoint did not answer")
-                .with_retry(retry)
-                .with_source(source),
-        )
+        failed(Error::new(source.kind(), "the token endpoint did not answer").with_retry(retry).with_source(source))
     })?;
     let (parts, body) = answer.into_parts();
-    tracing::debug!(
-        tenant = tenant.as_str(),
-        status = parts.status.as_u16(),
-        client_request_id = id,
-        "token request"
-    );
+    tracing::debug!(tenant = tenant.as_str(), status = parts.status.as_u16(), client_request_id = id, "token request");
     if parts.status == StatusCode::OK {
         return parse_token(&body, sent_at).map_err(failed);
     }
@@ -121,9 +108,7 @@ fn parse_token(body: &[u8], sent_at: OffsetDateTime) -> Result<AccessToken> {
     // Not the parser's own error, which may quote what it read.
     let json: serde_json::Value =
         serde_json::from_slice(body).map_err(|_| wrong("the token endpoint's answer is not JSON"))?;
-    let is_bearer = json["token_type"]
-        .as_str()
-        .is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"));
+    let is_bearer = json["token_type"].as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"));
     if !is_bearer {
         return Err(wrong("the token endpoint's answer is no bearer token"));
     }
@@ -161,41 +146,20 @@ mod tests {
     #[test]
     fn hostile_answers_are_errors_or_bounded() {
         let table: &[(&str, Option<i64>)] = &[
-            (
-                r#"{"token_type":"Bearer","expires_in":3599,"access_token":"t"}"#,
-                Some(3_599),
-            ),
-            (
-                r#"{"token_type":"bearer","expires_in":"3599","access_token":"t"}"#,
-                Some(3_599),
-            ),
-            (
-                r#"{"token_type":"Bearer","expires_in":1e300,"access_token":"t"}"#,
-                Some(172_800),
-            ),
-            (
-                r#"{"token_type":"Bearer","expires_in":99999999999999999999999,"access_token":"t"}"#,
-                Some(172_800),
-            ),
-            (
-                r#"{"token_type":"Bearer","expires_in":"inf","access_token":"t"}"#,
-                Some(172_800),
-            ),
+            (r#"{"token_type":"Bearer","expires_in":3599,"access_token":"t"}"#, Some(3_599)),
+            (r#"{"token_type":"bearer","expires_in":"3599","access_token":"t"}"#, Some(3_599)),
+            (r#"{"token_type":"Bearer","expires_in":1e300,"access_token":"t"}"#, Some(172_800)),
+            (r#"{"token_type":"Bearer","expires_in":99999999999999999999999,"access_token":"t"}"#, Some(172_800)),
+            (r#"{"token_type":"Bearer","expires_in":"inf","access_token":"t"}"#, Some(172_800)),
             (r#"{"token_type":"Bearer","expires_in":-1,"access_token":"t"}"#, None),
             (r#"{"token_type":"Bearer","expires_in":0,"access_token":"t"}"#, None),
             (r#"{"token_type":"Bearer","expires_in":"NaN","access_token":"t"}"#, None),
-            (
-                r#"{"token_type":"Bearer","expires_in":"soon","access_token":"t"}"#,
-                None,
-            ),
+            (r#"{"token_type":"Bearer","expires_in":"soon","access_token":"t"}"#, None),
             (r#"{"token_type":"Bearer","expires_in":[1],"access_token":"t"}"#, None),
             (r#"{"token_type":"Bearer","access_token":"t"}"#, None),
             (r#"{"token_type":"Bearer","expires_in":10}"#, None),
             (r#"{"token_type":"Bearer","expires_in":10,"access_token":""}"#, None),
-            (
-                r#"{"token_type":"Bearer","expires_in":10,"access_token":"a\r\nX-Evil: 1"}"#,
-                None,
-            ),
+            (r#"{"token_type":"Bearer","expires_in":10,"access_token":"a\r\nX-Evil: 1"}"#, None),
             (r#"{"token_type":"Bearer","expires_in":10,"access_token":7}"#, None),
             (r#"{"token_type":"pop","expires_in":10,"access_token":"t"}"#, None),
             (r#"{"expires_in":10,"access_token":"t"}"#, None),
@@ -218,11 +182,8 @@ mod tests {
 
     #[test]
     fn the_answer_does_not_reach_the_error() {
-        let error = parse_token(
-            br#"{"token_type":"Bearer","access_token":"s3cret","expires_in":"s3cret"}"#,
-            NOW,
-        )
-        .expect_err("no life");
+        let error = parse_token(br#"{"token_type":"Bearer","access_token":"s3cret","expires_in":"s3cret"}"#, NOW)
+            .expect_err("no life");
         assert!(!format!("{error:?}").contains("s3cret"));
     }
 
@@ -238,13 +199,7 @@ mod tests {
                 Retry::Never,
             ),
             (400, "", "<html>", ErrorKind::Unauthenticated, Retry::Never),
-            (
-                400,
-                "",
-                r#"{"error":"temporarily_unavailable"}"#,
-                ErrorKind::Unavailable,
-                Retry::Later,
-            ),
+            (400, "", r#"{"error":"temporarily_unavailable"}"#, ErrorKind::Unavailable, Retry::Later),
             (503, "", "", ErrorKind::Unavailable, Retry::Later),
             (429, "7", "", ErrorKind::Throttled, Retry::After(Duration::from_secs(7))),
             (302, "", "", ErrorKind::Protocol, Retry::Never),

@@ -44,16 +44,11 @@ impl TenantId {
             && text.split('.').all(|label| {
                 !label.is_empty()
                     && !label.starts_with('-')
-                    && label
-                        .bytes()
-                        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+                    && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
             });
         if !is_domain {
-            return Err(Error::new(
-                ErrorKind::Invalid,
-                "a tenant is given by its id (a GUID) or one of its domains",
-            )
-            .with_context("tenant", format_args!("{:?}", crate::http::redact::one_line(text, 100))));
+            return Err(Error::new(ErrorKind::Invalid, "a tenant is given by its id (a GUID) or one of its domains")
+                .with_context("tenant", format_args!("{:?}", crate::http::redact::one_line(text, 100))));
         }
         Ok(Self(text.to_ascii_lowercase().into()))
     }
@@ -135,14 +130,8 @@ mod tests {
     #[test]
     fn a_tenant_is_a_guid_or_a_domain() {
         let table = [
-            (
-                "11111111-2222-3333-4444-AAAAAAAAAAAA",
-                Some("11111111-2222-3333-4444-aaaaaaaaaaaa"),
-            ),
-            (
-                " {11111111-2222-3333-4444-aaaaaaaaaaaa} ",
-                Some("11111111-2222-3333-4444-aaaaaaaaaaaa"),
-            ),
+            ("11111111-2222-3333-4444-AAAAAAAAAAAA", Some("11111111-2222-3333-4444-aaaaaaaaaaaa")),
+            (" {11111111-2222-3333-4444-aaaaaaaaaaaa} ", Some("11111111-2222-3333-4444-aaaaaaaaaaaa")),
             ("Contoso.com", Some("contoso.com")),
             ("00000000-0000-0000-0000-000000000000", None),
             ("common", None),

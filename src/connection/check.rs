@@ -136,11 +136,7 @@ impl fmt::Display for StageName {
 
 /// Goes through the stages until one fails.
 pub(super) async fn run(client: &GraphClient, tenant: &TenantId, clock: &dyn Clock) -> Check {
-    let mut check = Check {
-        at: clock.now(),
-        stages: Vec::new(),
-        tenant: None,
-    };
+    let mut check = Check { at: clock.now(), stages: Vec::new(), tenant: None };
     let failed = look(client, tenant, &mut check.tenant).await.err();
     let failed_at = failed.as_ref().map(|(name, _)| *name);
     let outcome = |name| match (failed_at, &failed) {
@@ -149,10 +145,7 @@ pub(super) async fn run(client: &GraphClient, tenant: &TenantId, clock: &dyn Clo
         _ => StageOutcome::Passed,
     };
     for name in [StageName::Token, StageName::Organization, StageName::Domains] {
-        check.stages.push(Stage {
-            name,
-            outcome: outcome(name),
-        });
+        check.stages.push(Stage { name, outcome: outcome(name) });
     }
     check
 }
@@ -163,12 +156,7 @@ async fn look(
     facts: &mut Option<TenantFacts>,
 ) -> Result<(), (StageName, StageOutcome)> {
     let token = client.tokens().token().await;
-    token.map_err(|error| {
-        (
-            StageName::Token,
-            failure(&error, "check the tenant, the client id and the secret"),
-        )
-    })?;
+    token.map_err(|error| (StageName::Token, failure(&error, "check the tenant, the client id and the secret")))?;
 
     let organization = client.organization().await.map_err(|error| {
         let advice = "grant the application Organization.Read.All and consent to it";
@@ -190,9 +178,7 @@ async fn look(
     let learnt = facts.insert(TenantFacts {
         id: organization.id,
         name: organization.display_name,
-        default_domain: verified()
-            .find(|domain| domain.is_default)
-            .map(|domain| domain.id.clone()),
+        default_domain: verified().find(|domain| domain.is_default).map(|domain| domain.id.clone()),
         verified_domains: verified().map(|domain| domain.id.clone()).collect(),
     });
     if learnt.default_domain.is_none() {
@@ -226,10 +212,7 @@ fn failure(error: &Error, permission: &str) -> StageOutcome {
             None => permission.to_owned(),
         },
     };
-    StageOutcome::Failed {
-        cause: error.to_chain(),
-        advice,
-    }
+    StageOutcome::Failed { cause: error.to_chain(), advice }
 }
 
 #[cfg(test)]
@@ -237,10 +220,7 @@ impl Default for Check {
     fn default() -> Self {
         Self {
             at: OffsetDateTime::UNIX_EPOCH,
-            stages: vec![Stage {
-                name: StageName::Token,
-                outcome: StageOutcome::Passed,
-            }],
+            stages: vec![Stage { name: StageName::Token, outcome: StageOutcome::Passed }],
             tenant: None,
         }
     }

@@ -263,11 +263,8 @@ impl Connection {
     /// [`ErrorKind::NotReady`] without a credential.
     pub fn client(&self) -> Result<GraphClientBuilder> {
         let credential = self.credential.clone().ok_or_else(|| {
-            Error::new(
-                ErrorKind::NotReady,
-                "the connection has no credential; secrets are not stored, add it again",
-            )
-            .with_context("connection", self.name())
+            Error::new(ErrorKind::NotReady, "the connection has no credential; secrets are not stored, add it again")
+                .with_context("connection", self.name())
         })?;
         Ok(GraphClient::builder(credential).cloud(self.cloud().clone()))
     }
@@ -334,16 +331,11 @@ impl<'de> Deserialize<'de> for Connection {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let stored = Stored::deserialize(deserializer)?;
         if stored.format != FORMAT {
-            let message = format_args!(
-                "the connection was stored in format {}; this version knows {FORMAT}",
-                stored.format
-            );
+            let message =
+                format_args!("the connection was stored in format {}; this version knows {FORMAT}", stored.format);
             return Err(serde::de::Error::custom(message));
         }
-        Ok(Self {
-            stored,
-            credential: None,
-        })
+        Ok(Self { stored, credential: None })
     }
 }
 
@@ -458,23 +450,14 @@ mod tests {
     const CLIENT: &str = "11111111-2222-3333-4444-555555555555";
 
     fn connection() -> Connection {
-        Connection::builder("contoso.com", CLIENT)
-            .client_secret("geheim")
-            .build()
-            .expect("all is given")
+        Connection::builder("contoso.com", CLIENT).client_secret("geheim").build().expect("all is given")
     }
 
     #[test]
     fn all_faults_are_named_at_once() {
-        let error = Connection::builder("common", "hunter2")
-            .build()
-            .expect_err("three faults");
+        let error = Connection::builder("common", "hunter2").build().expect_err("three faults");
         let text = error.to_string();
-        for part in [
-            "a tenant is given by",
-            "a client id is a GUID",
-            "no credential is given",
-        ] {
+        for part in ["a tenant is given by", "a client id is a GUID", "no credential is given"] {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert!(!text.contains("hunter2"), "{text}");
@@ -482,11 +465,7 @@ mod tests {
             authority: "http://login.example".parse().expect("an address"),
             graph: "https://graph.example".parse().expect("an address"),
         };
-        let error = Connection::builder("contoso.com", CLIENT)
-            .cloud(cloud)
-            .token(" ")
-            .build()
-            .expect_err("two faults");
+        let error = Connection::builder("contoso.com", CLIENT).cloud(cloud).token(" ").build().expect_err("two faults");
         assert!(error.to_string().contains("the token is blank"), "{error}");
         assert!(error.to_string().contains("login.example"), "{error}");
     }
@@ -512,29 +491,17 @@ mod tests {
         let mut checked = connection();
         checked.stored.last_check = Some(Check::default());
         let stays = |connection: Connection| connection.last_check().is_some();
-        assert!(stays(
-            checked
-                .clone()
-                .with_name("x")
-                .with_description("y")
-                .disabled()
-                .enabled()
-        ));
+        assert!(stays(checked.clone().with_name("x").with_description("y").disabled().enabled()));
         assert!(!stays(checked.clone().with_cloud(Cloud::China)));
         assert!(!stays(checked.clone().with_client_secret("new")));
         assert!(!stays(checked.clone().with_token("new")));
-        let moved = checked
-            .clone()
-            .with_tenant(TenantId::new("fabrikam.com").expect("a domain"));
+        let moved = checked.clone().with_tenant(TenantId::new("fabrikam.com").expect("a domain"));
         assert!(!moved.has_credential(), "the secret is not sent to another tenant");
         assert!(!stays(moved));
 
         let stored = serde_json::to_string(&checked).expect("it can be stored");
         let loaded: Connection = serde_json::from_str(&stored).expect("it can be loaded");
-        assert!(
-            stays(loaded.clone().with_client_secret("geheim")),
-            "only what was left out is filled in"
-        );
+        assert!(stays(loaded.clone().with_client_secret("geheim")), "only what was left out is filled in");
         assert!(!stays(loaded.with_token("another kind")));
     }
 }

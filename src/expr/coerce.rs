@@ -33,10 +33,7 @@ pub(super) fn integer(value: &Value) -> Option<i64> {
 
 pub(super) fn integer_of_text(text: &str) -> Option<i64> {
     let text = text.trim();
-    if let Some(digits) = text
-        .strip_prefix("&H")
-        .filter(|digits| is_all(digits, |b| b.is_ascii_hexdigit()))
-    {
+    if let Some(digits) = text.strip_prefix("&H").filter(|digits| is_all(digits, |b| b.is_ascii_hexdigit())) {
         // Two's complement, as in Visual Basic.
         return u64::from_str_radix(digits, 16).ok().map(u64::cast_signed);
     }
@@ -112,11 +109,7 @@ fn base64(bytes: &[u8]) -> String {
         let byte = |index: usize| u32::from(chunk.get(index).copied().unwrap_or(0));
         let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
         for (index, shift) in [18, 12, 6, 0].into_iter().enumerate() {
-            text.push(if index <= chunk.len() {
-                char::from(ALPHABET[(bits >> shift & 63) as usize])
-            } else {
-                '='
-            });
+            text.push(if index <= chunk.len() { char::from(ALPHABET[(bits >> shift & 63) as usize]) } else { '=' });
         }
     }
     text
@@ -135,18 +128,9 @@ mod tests {
             (Value::Null, None),
             (Value::from(true), Some("True")),
             (Value::from(-5), Some("-5")),
-            (
-                Value::from(datetime!(2020-03-16 00:00 -7)),
-                Some("3/16/2020 7:00:00 AM"),
-            ),
-            (
-                Value::from(datetime!(2020-12-01 12:05:09 UTC)),
-                Some("12/1/2020 12:05:09 PM"),
-            ),
-            (
-                Value::from(datetime!(2020-12-01 0:05 UTC)),
-                Some("12/1/2020 12:05:00 AM"),
-            ),
+            (Value::from(datetime!(2020-03-16 00:00 -7)), Some("3/16/2020 7:00:00 AM")),
+            (Value::from(datetime!(2020-12-01 12:05:09 UTC)), Some("12/1/2020 12:05:09 PM")),
+            (Value::from(datetime!(2020-12-01 0:05 UTC)), Some("12/1/2020 12:05:00 AM")),
             (bytes(b""), Some("")),
             (bytes(b"M"), Some("TQ==")),
             (bytes(b"Ma"), Some("TWE=")),

@@ -17,10 +17,7 @@ impl Context {
     /// A context without parameters, as of a moment.
     #[must_use]
     pub fn new(as_of: OffsetDateTime) -> Self {
-        Self {
-            as_of,
-            parameters: BTreeMap::new(),
-        }
+        Self { as_of, parameters: BTreeMap::new() }
     }
 
     /// Sets the value of `%name%`. Names are compared exactly.

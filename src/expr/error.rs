@@ -28,12 +28,7 @@ pub struct ExpressionError {
 
 impl ExpressionError {
     pub(super) fn new(text: &str, span: Range<usize>, message: impl Into<String>, accepted: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            accepted: accepted.into(),
-            span,
-            text: text.into(),
-        }
+        Self { message: message.into(), accepted: accepted.into(), span, text: text.into() }
     }
 
     /// What is wrong, in one line.
@@ -126,22 +121,14 @@ fn render(text: &str, span: &Range<usize>, message: &str, note: &str) -> String 
     let line_start = before.rfind('\n').map_or(0, |index| index + 1);
     let line = text[line_start..].lines().next().unwrap_or_default();
     // A span may go on in the next line; the carets do not.
-    let marked = text
-        .get(start..span.end.min(line_start + line.len()))
-        .unwrap_or_default();
+    let marked = text.get(start..span.end.min(line_start + line.len())).unwrap_or_default();
     let gutter = " ".repeat(number.to_string().len());
-    let shown: String = line
-        .chars()
-        .map(|character| if character.is_control() { ' ' } else { character })
-        .collect();
+    let shown: String = line.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
     let indent = " ".repeat(text[line_start..start].chars().count());
     let carets = "^".repeat(marked.chars().count().max(1));
     let mut out = String::new();
     // Writing to a String does not fail.
-    let _ = write!(
-        out,
-        "error: {message}\n{gutter} |\n{number} | {shown}\n{gutter} | {indent}{carets}"
-    );
+    let _ = write!(out, "error: {message}\n{gutter} |\n{number} | {shown}\n{gutter} | {indent}{carets}");
     if !note.is_empty() {
         let _ = write!(out, " {note}");
     }

@@ -44,10 +44,7 @@ pub(super) struct Fault {
 
 impl Stop {
     pub(super) fn fault(span: &Range<usize>, message: impl Into<String>) -> Self {
-        Self::Fault(Box::new(Fault {
-            message: message.into(),
-            span: span.clone(),
-        }))
+        Self::Fault(Box::new(Fault { message: message.into(), span: span.clone() }))
     }
 }
 
@@ -61,10 +58,7 @@ pub(super) fn evaluate<'a>(node: &'a Node, scope: Scope<'a>) -> Result<Item<'a>,
         }),
         NodeKind::Parameter(name) => match scope.context.parameter(name) {
             Some(value) => Ok(Item::Borrowed(value)),
-            None => Err(Stop::fault(
-                &node.span,
-                format!("the parameter %{name}% is not defined"),
-            )),
+            None => Err(Stop::fault(&node.span, format!("the parameter %{name}% is not defined"))),
         },
         NodeKind::Word(word) => match word.meaning {
             Meaning::Null => Ok(Item::NULL),
@@ -73,11 +67,7 @@ pub(super) fn evaluate<'a>(node: &'a Node, scope: Scope<'a>) -> Result<Item<'a>,
             Meaning::IgnoreAttribute => Err(Stop::IgnoreAttribute),
             Meaning::IgnoreObject => Err(Stop::IgnoreObject),
         },
-        NodeKind::Call { function, arguments } => (function.run)(&Call {
-            arguments,
-            scope,
-            span: &node.span,
-        }),
+        NodeKind::Call { function, arguments } => (function.run)(&Call { arguments, scope, span: &node.span }),
         NodeKind::Concat(nodes) => {
             let mut joined = String::new();
             for part in nodes {
@@ -274,10 +264,7 @@ fn is_empty(value: &Value) -> bool {
 
 fn check_length(bytes: usize, span: &Range<usize>) -> Result<(), Stop> {
     if bytes > MAX_TEXT_BYTES {
-        return Err(Stop::fault(
-            span,
-            format!("the result is longer than {MAX_TEXT_BYTES} bytes"),
-        ));
+        return Err(Stop::fault(span, format!("the result is longer than {MAX_TEXT_BYTES} bytes")));
     }
     Ok(())
 }

@@ -93,9 +93,7 @@ impl<'a> Lexer<'a> {
             ')' => self.one(Operator::Close),
             '&' => self.one(Operator::Ampersand),
             _ => {
-                let found = Comparison::ALL
-                    .into_iter()
-                    .find(|(symbol, _)| self.rest().starts_with(symbol));
+                let found = Comparison::ALL.into_iter().find(|(symbol, _)| self.rest().starts_with(symbol));
                 let Some((symbol, comparison)) = found else {
                     return Err(self.left_over(first));
                 };
@@ -135,11 +133,7 @@ impl<'a> Lexer<'a> {
                 _ => {}
             }
         }
-        Err(self.error(
-            start..start + 1,
-            "the bracket is not closed",
-            "end the attribute with ]",
-        ))
+        Err(self.error(start..start + 1, "the bracket is not closed", "end the attribute with ]"))
     }
 
     fn quoted(&mut self) -> Result<Operand<'a>, Box<ExpressionError>> {
@@ -176,11 +170,7 @@ impl<'a> Lexer<'a> {
         if begins && self.take("%") {
             return Ok(Operand::Parameter(name));
         }
-        Err(self.error(
-            start..self.position,
-            "this is no parameter",
-            "write %Name%, such as %Domain%",
-        ))
+        Err(self.error(start..self.position, "this is no parameter", "write %Name%, such as %Domain%"))
     }
 
     fn hexadecimal(&mut self) -> Result<Operand<'a>, Box<ExpressionError>> {

@@ -23,10 +23,7 @@ pub(super) fn parse(text: &str) -> Result<Node, Box<ExpressionError>> {
         let accepted = format!("at most {MAX_CHARACTERS} characters");
         return Err(Lexer::new(&text[..end]).error(0..end, "the expression is too long", accepted));
     }
-    let mut parser = Parser {
-        lexer: Lexer::new(text),
-        depth: 0,
-    };
+    let mut parser = Parser { lexer: Lexer::new(text), depth: 0 };
     let first = parser.lexer.operand()?;
     let (node, (end, place)) = parser.expression(first)?;
     match end {
@@ -150,8 +147,7 @@ impl<'a> Parser<'a> {
             } else {
                 format!("write an attribute as [{name}] and text as \"{name}\"")
             };
-            self.lexer
-                .error(span.clone(), format!("there is no word {name}"), accepted)
+            self.lexer.error(span.clone(), format!("there is no word {name}"), accepted)
         })
     }
 
@@ -185,12 +181,7 @@ impl<'a> Parser<'a> {
         for (index, argument) in arguments.iter().enumerate() {
             let parameter = function.parameter(index);
             if argument.is_none() && parameter.need == Need::Required {
-                let message = format!(
-                    "{} needs its argument {} ({})",
-                    function.name,
-                    index + 1,
-                    parameter.name
-                );
+                let message = format!("{} needs its argument {} ({})", function.name, index + 1, parameter.name);
                 return Err(self.lexer.error(span, message, function.signature()));
             }
         }
@@ -199,55 +190,34 @@ impl<'a> Parser<'a> {
             let place = place.map_or(span, |node| node.span.clone());
             return Err(self.lexer.error(place, fault.message, fault.accepted));
         }
-        Ok(Node {
-            kind: NodeKind::Call {
-                function,
-                arguments: arguments.into(),
-            },
-            span,
-        })
+        Ok(Node { kind: NodeKind::Call { function, arguments: arguments.into() }, span })
     }
 
     fn unclosed(&self, open: Range<usize>) -> Box<ExpressionError> {
-        self.lexer
-            .error(open, "the parenthesis is not closed", "end the arguments with )")
+        self.lexer.error(open, "the parenthesis is not closed", "end the arguments with )")
     }
 
     fn chained_comparison(&self, place: Range<usize>) -> Box<ExpressionError> {
-        self.lexer.error(
-            place,
-            "a comparison cannot be compared again",
-            "nest IIF for a condition of several parts",
-        )
+        self.lexer.error(place, "a comparison cannot be compared again", "nest IIF for a condition of several parts")
     }
 }
 
 fn compared(left: Node, operator: Comparison, right: Node) -> Node {
     Node {
         span: left.span.start..right.span.end,
-        kind: NodeKind::Compare {
-            left: Box::new(left),
-            operator,
-            right: Box::new(right),
-        },
+        kind: NodeKind::Compare { left: Box::new(left), operator, right: Box::new(right) },
     }
 }
 
 /// One node as it is, several as a concatenation.
 fn joined(mut nodes: Vec<Node>) -> Node {
     match nodes.as_slice() {
-        [first, .., last] => Node {
-            span: first.span.start..last.span.end,
-            kind: NodeKind::Concat(nodes.into()),
-        },
+        [first, .., last] => Node { span: first.span.start..last.span.end, kind: NodeKind::Concat(nodes.into()) },
         _ => nodes.remove(0),
     }
 }
 
 fn words() -> impl Iterator<Item = &'static str> {
     // What Microsoft never documented for Entra is understood, not advertised.
-    WORDS
-        .iter()
-        .filter(|word| !matches!(word.meaning, Meaning::Text(_)))
-        .map(|word| word.spelling)
+    WORDS.iter().filter(|word| !matches!(word.meaning, Meaning::Text(_))).map(|word| word.spelling)
 }

@@ -88,11 +88,7 @@ impl Inside {
         if steps.is_empty() && first.filter.is_none() {
             return None;
         }
-        Some(Self {
-            head: first.member,
-            filter: first.filter,
-            steps: steps.into(),
-        })
+        Some(Self { head: first.member, filter: first.filter, steps: steps.into() })
     }
 
     fn walk<'a>(&self, value: &'a Value) -> Found<'a> {
@@ -159,10 +155,7 @@ fn parse_steps(text: &str) -> Option<Vec<Step>> {
             }
             None => None,
         };
-        steps.push(Step {
-            member: member.into(),
-            filter,
-        });
+        steps.push(Step { member: member.into(), filter });
         if rest.is_empty() {
             return Some(steps);
         }
@@ -197,13 +190,7 @@ fn parse_filter(text: &str) -> Option<(Filter, &str)> {
         }
     };
     let rest = rest.strip_prefix(']')?;
-    Some((
-        Filter {
-            member: member.into(),
-            literal: literal.to_lowercase(),
-        },
-        rest,
-    ))
+    Some((Filter { member: member.into(), literal: literal.to_lowercase() }, rest))
 }
 
 #[cfg(test)]
@@ -260,12 +247,7 @@ mod tests {
 
     #[test]
     fn a_path_names_all_that_it_may_read() {
-        let names = |text: &str| {
-            AttributePath::new(text)
-                .names()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-        };
+        let names = |text: &str| AttributePath::new(text).names().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(names("mail"), ["mail"]);
         assert_eq!(names("name.givenName"), ["name.givenName", "name"]);
         assert_eq!(names("urn:a.b:User:x"), ["urn:a.b:User:x", "urn:a.b:User"]);

@@ -53,12 +53,7 @@ pub struct BatchResponse {
 impl BatchRequest {
     /// A request without a body. [`Call::into_batch`](super::Call::into_batch) makes one of a typed request.
     pub fn new(method: Method, url: impl Into<String>) -> Self {
-        Self {
-            method,
-            url: url.into(),
-            headers: BTreeMap::new(),
-            body: None,
-        }
+        Self { method, url: url.into(), headers: BTreeMap::new(), body: None }
     }
 
     /// Sets the body.
@@ -185,13 +180,7 @@ impl Run {
                 Err(error) => out.push_back((index, Err(error))),
             }
         }
-        Self {
-            client,
-            ready,
-            delayed: Vec::new(),
-            in_flight: FuturesUnordered::new(),
-            out,
-        }
+        Self { client, ready, delayed: Vec::new(), in_flight: FuturesUnordered::new(), out }
     }
 
     async fn next(&mut self) -> Option<(usize, Result<BatchResponse>)> {
@@ -237,15 +226,9 @@ impl Run {
     /// Lets those that failed together, and were not told when to come back, come back together: in one batch.
     fn gather(&mut self, from: usize) {
         let new = &mut self.delayed[from..];
-        let last = new
-            .iter()
-            .filter(|delayed| !delayed.was_told)
-            .map(|delayed| delayed.until)
-            .max();
+        let last = new.iter().filter(|delayed| !delayed.was_told).map(|delayed| delayed.until).max();
         if let Some(last) = last {
-            new.iter_mut()
-                .filter(|delayed| !delayed.was_told)
-                .for_each(|delayed| delayed.until = last);
+            new.iter_mut().filter(|delayed| !delayed.was_told).for_each(|delayed| delayed.until = last);
         }
     }
 
@@ -304,11 +287,7 @@ impl Run {
             }
         };
         let error = error.with_context("request", format_args!("{} {}", item.method, item.path));
-        let error = if item.in_doubt {
-            error.with_outcome_in_doubt()
-        } else {
-            error
-        };
+        let error = if item.in_doubt { error.with_outcome_in_doubt() } else { error };
         self.out.push_back((item.index, Err(error)));
     }
 }
@@ -433,11 +412,7 @@ fn lost(items: Vec<Item>, error: Error) -> Vec<(Item, Outcome)> {
 
 fn missing(method: &Method, message: &'static str) -> Error {
     let error = Error::new(ErrorKind::Protocol, message).with_retry(Retry::Later);
-    if is_write(method) {
-        error.with_outcome_in_doubt()
-    } else {
-        error
-    }
+    if is_write(method) { error.with_outcome_in_doubt() } else { error }
 }
 
 /// One entry of a batch's answer, of whatever shape.
@@ -452,12 +427,7 @@ struct Answer {
 
 impl Default for Answer {
     fn default() -> Self {
-        Self {
-            id: Json::Null,
-            status: Json::Null,
-            headers: Json::Null,
-            body: Json::Null,
-        }
+        Self { id: Json::Null, status: Json::Null, headers: Json::Null, body: Json::Null }
     }
 }
 
@@ -481,31 +451,17 @@ impl Answer {
             return Outcome::Failed(missing(method, "the batch's answer has no status for the request"));
         };
         if status.is_success() {
-            return Outcome::Final(Ok(BatchResponse {
-                status,
-                body: self.body,
-            }));
+            return Outcome::Final(Ok(BatchResponse { status, body: self.body }));
         }
-        let retry_after = self
-            .header("retry-after")
-            .and_then(|text| parse_retry_after(&text, now));
+        let retry_after = self.header("retry-after").and_then(|text| parse_retry_after(&text, now));
         let request_id = self.header("request-id");
-        let refused = Refused {
-            method,
-            status,
-            retry_after,
-            request_id: request_id.as_deref(),
-            client_request_id: None,
-        };
+        let refused =
+            Refused { method, status, retry_after, request_id: request_id.as_deref(), client_request_id: None };
         Outcome::Failed(refused.into_error(&self.body))
     }
 
     fn header(&self, name: &str) -> Option<String> {
-        let (_, value) = self
-            .headers
-            .as_object()?
-            .iter()
-            .find(|(own, _)| own.eq_ignore_ascii_case(name))?;
+        let (_, value) = self.headers.as_object()?.iter().find(|(own, _)| own.eq_ignore_ascii_case(name))?;
         match value {
             Json::String(text) => Some(text.clone()),
             Json::Number(number) => Some(number.to_string()),

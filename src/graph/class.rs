@@ -89,9 +89,7 @@ impl GraphClass {
             401 => Self::Unauthorized,
             403 => Self::Denied,
             404 => Self::NotFound,
-            422 => Self::InvalidValue {
-                property: property_in(error),
-            },
+            422 => Self::InvalidValue { property: property_in(error) },
             429 => Self::Throttled,
             501 => Self::UnsupportedQuery,
             500.. => Self::ServiceFailure,
@@ -144,25 +142,17 @@ fn has(error: &GraphError, fragment: &str) -> bool {
 
 fn is_duplicate(error: &GraphError) -> bool {
     let named = |detail: &GraphErrorDetail| {
-        matches!(
-            detail.code.as_str(),
-            "ObjectConflict" | "ConflictingObjects" | "PropertyConflict"
-        )
+        matches!(detail.code.as_str(), "ObjectConflict" | "ConflictingObjects" | "PropertyConflict")
     };
     error.details.iter().any(named)
         || has(error, "another object with the same value")
-        || has(
-            error,
-            "a conflicting object with one or more of the specified property values",
-        )
+        || has(error, "a conflicting object with one or more of the specified property values")
 }
 
 fn duplicate(error: &GraphError) -> GraphClass {
     let named = error.details.iter().find(|detail| detail.code != "ConflictingObjects");
     GraphClass::DuplicateValue {
-        property: named
-            .and_then(|detail| detail.target.clone())
-            .or_else(|| property_in(error)),
+        property: named.and_then(|detail| detail.target.clone()).or_else(|| property_in(error)),
     }
 }
 

@@ -218,8 +218,5 @@ fn default_transport() -> Result<Arc<dyn Transport>> {
 
 #[cfg(not(feature = "reqwest"))]
 fn default_transport() -> Result<Arc<dyn Transport>> {
-    Err(Error::new(
-        ErrorKind::Invalid,
-        "no transport: give the builder one, or turn the feature `reqwest` on",
-    ))
+    Err(Error::new(ErrorKind::Invalid, "no transport: give the builder one, or turn the feature `reqwest` on"))
 }

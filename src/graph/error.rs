@@ -40,11 +40,7 @@ impl Refused<'_> {
             _ => Retry::Never,
         };
         let error = Error::new(kind, message).with_graph(graph).with_retry(retry);
-        if leaves_doubt(self.method, self.status) {
-            error.with_outcome_in_doubt()
-        } else {
-            error
-        }
+        if leaves_doubt(self.method, self.status) { error.with_outcome_in_doubt() } else { error }
     }
 
     fn read(&self, body: &Json) -> GraphError {
@@ -52,9 +48,7 @@ impl Refused<'_> {
         let text = |json: &Json| one_line(json.as_str().unwrap_or_default(), MAX_TEXT);
         let some = |json: &Json| json.as_str().map(|text| one_line(text, MAX_TEXT));
         let id = |header: Option<&str>, name| {
-            header
-                .map(|id| one_line(id, 100))
-                .or_else(|| some(&error["innerError"][name]))
+            header.map(|id| one_line(id, 100)).or_else(|| some(&error["innerError"][name]))
         };
         let detail = |detail: &Json| GraphErrorDetail {
             code: text(&detail["code"]),

@@ -57,11 +57,7 @@ struct RawPage<T> {
 
 impl<T: DeserializeOwned> List<T> {
     pub(super) fn new(call: Call) -> Self {
-        Self {
-            call,
-            top: None,
-            items: PhantomData,
-        }
+        Self { call, top: None, items: PhantomData }
     }
 
     /// Asks for these properties and no others (`$select`).
@@ -100,11 +96,7 @@ impl<T: DeserializeOwned> List<T> {
 
     /// Reads each item as `U`, straight from the page's text.
     pub fn items_as<U: DeserializeOwned>(self) -> List<U> {
-        List {
-            call: self.call,
-            top: self.top,
-            items: PhantomData,
-        }
+        List { call: self.call, top: self.top, items: PhantomData }
     }
 
     fn map(mut self, change: impl FnOnce(Call) -> Call) -> Self {
@@ -116,10 +108,7 @@ impl<T: DeserializeOwned> List<T> {
 impl<T: DeserializeOwned + Send + 'static> List<T> {
     /// The items, one after the other. Boxed, so that `try_next` works on it as it is.
     pub fn items(self) -> stream::BoxStream<'static, Result<T>> {
-        let items = self
-            .pages()
-            .map_ok(|page| stream::iter(page.items.into_iter().map(Ok)))
-            .try_flatten();
+        let items = self.pages().map_ok(|page| stream::iter(page.items.into_iter().map(Ok))).try_flatten();
         Box::pin(items)
     }
 
@@ -162,10 +151,7 @@ fn walk<T: DeserializeOwned + Send>(
             }
             None => None,
         };
-        let page = Page {
-            items: page.value,
-            count: page.count,
-        };
+        let page = Page { items: page.value, count: page.count };
         Ok(Some((page, next)))
     })
 }
@@ -187,10 +173,7 @@ impl Track {
     fn go_on(&mut self, next: &Url, was_empty: bool) -> Result<()> {
         self.empty = if was_empty { self.empty + 1 } else { 0 };
         if !self.seen.insert(self.hasher.hash_one(next)) {
-            return Err(Error::new(
-                ErrorKind::Protocol,
-                "the links from page to page go in a circle",
-            ));
+            return Err(Error::new(ErrorKind::Protocol, "the links from page to page go in a circle"));
         }
         if self.empty >= MAX_EMPTY_PAGES || self.seen.len() > MAX_PAGES {
             return Err(

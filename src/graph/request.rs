@@ -46,17 +46,8 @@ struct Parts {
 
 impl Call {
     pub(super) fn new(client: GraphClient, method: Method, path: Result<String>) -> Self {
-        let parts = path.map(|path| Parts {
-            path,
-            headers: HeaderMap::new(),
-            body: None,
-        });
-        Self {
-            client,
-            method,
-            parts,
-            decode: Ok,
-        }
+        let parts = path.map(|path| Parts { path, headers: HeaderMap::new(), body: None });
+        Self { client, method, parts, decode: Ok }
     }
 }
 
@@ -86,9 +77,7 @@ impl<T> Call<T> {
 
     /// Adds a header, such as `ConsistencyLevel`. The token's header cannot be replaced.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
-        let header = HeaderName::try_from(name.as_ref())
-            .ok()
-            .zip(HeaderValue::try_from(value.as_ref()).ok());
+        let header = HeaderName::try_from(name.as_ref()).ok().zip(HeaderValue::try_from(value.as_ref()).ok());
         match (&mut self.parts, header) {
             (Ok(parts), Some((name, value))) => {
                 parts.headers.insert(name, value);
@@ -143,12 +132,7 @@ impl<T> Call<T> {
     }
 
     pub(super) fn decode_with<U>(self, decode: fn(Response<Bytes>) -> Result<U>) -> Call<U> {
-        Call {
-            client: self.client,
-            method: self.method,
-            parts: self.parts,
-            decode,
-        }
+        Call { client: self.client, method: self.method, parts: self.parts, decode }
     }
 
     pub(super) fn into_outgoing(self) -> Result<(GraphClient, Outgoing)> {
@@ -169,11 +153,7 @@ impl<T> Call<T> {
         decode(answer).map_err(|error| {
             let error = error.with_context("request", outgoing.name());
             // It was a success, only its answer cannot be read.
-            if is_write(&outgoing.method) {
-                error.with_outcome_in_doubt()
-            } else {
-                error
-            }
+            if is_write(&outgoing.method) { error.with_outcome_in_doubt() } else { error }
         })
     }
 }
@@ -190,9 +170,6 @@ impl<T: Send + 'static> IntoFuture for Call<T> {
 impl<T> fmt::Debug for Call<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.parts.as_ref().map(|parts| path_for_people(&parts.path));
-        f.debug_struct("Call")
-            .field("method", &self.method)
-            .field("path", &path)
-            .finish_non_exhaustive()
+        f.debug_struct("Call").field("method", &self.method).field("path", &path).finish_non_exhaustive()
     }
 }

@@ -115,11 +115,7 @@ impl GraphClient {
         let url = Url::parse(&format!("{root}{}", path.trim_start_matches('/'))).map_err(|_| outside())?;
         // A path with `..` in it, however encoded, has been resolved by now.
         let stays = url.path().len() > root.path().len() && url.path().starts_with(root.path());
-        if stays && url.fragment().is_none() && same_host(&url, root) {
-            Ok(url)
-        } else {
-            Err(outside())
-        }
+        if stays && url.fragment().is_none() && same_host(&url, root) { Ok(url) } else { Err(outside()) }
     }
 
     /// An absolute address that Graph gave, if the token may travel there.
@@ -130,11 +126,8 @@ impl GraphClient {
             Ok(url)
         } else {
             // A host is shown, nothing else: the link is foreign text.
-            Err(Error::new(
-                ErrorKind::Protocol,
-                "the link to the next page leaves the configured Graph host",
-            )
-            .with_context("host", url.host_str().unwrap_or_default()))
+            Err(Error::new(ErrorKind::Protocol, "the link to the next page leaves the configured Graph host")
+                .with_context("host", url.host_str().unwrap_or_default()))
         }
     }
 }
@@ -190,7 +183,5 @@ pub(super) fn wrong_shape(error: &serde_json::Error) -> Error {
         serde_json::error::Category::Data => "Microsoft Graph's answer is not of the expected shape",
         _ => "Microsoft Graph's answer is not JSON",
     };
-    Error::new(ErrorKind::Protocol, message)
-        .with_context("line", error.line())
-        .with_context("column", error.column())
+    Error::new(ErrorKind::Protocol, message).with_context("line", error.line()).with_context("column", error.column())
 }

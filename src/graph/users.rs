@@ -211,9 +211,7 @@ impl Users {
     ///
     /// See [update user](https://learn.microsoft.com/graph/api/user-update).
     pub fn update(&self, id: impl Into<UserId>, changes: &(impl Serialize + ?Sized)) -> Call<()> {
-        self.call(Method::PATCH, path(id.into()))
-            .body(changes)
-            .decode_with(|_| Ok(()))
+        self.call(Method::PATCH, path(id.into())).body(changes).decode_with(|_| Ok(()))
     }
 
     /// Moves a user to the recycle bin.

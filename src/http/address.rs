@@ -13,18 +13,12 @@ pub(crate) fn check_private(url: &Url) -> Result<()> {
         _ => false,
     };
     if !permitted {
-        return Err(Error::new(
-            ErrorKind::Invalid,
-            "only https is allowed, or http to this machine itself",
-        )
-        .with_context("address", address_for_people(url)));
+        return Err(Error::new(ErrorKind::Invalid, "only https is allowed, or http to this machine itself")
+            .with_context("address", address_for_people(url)));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(Error::new(
-            ErrorKind::Invalid,
-            "an address with a user name or password in it is not allowed",
-        )
-        .with_context("address", address_for_people(url)));
+        return Err(Error::new(ErrorKind::Invalid, "an address with a user name or password in it is not allowed")
+            .with_context("address", address_for_people(url)));
     }
     Ok(())
 }
@@ -33,10 +27,8 @@ pub(crate) fn check_private(url: &Url) -> Result<()> {
 pub(crate) fn checked_root(mut url: Url) -> Result<Url> {
     check_private(&url)?;
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(
-            Error::new(ErrorKind::Invalid, "the root of a service has no query and no fragment")
-                .with_context("address", address_for_people(&url)),
-        );
+        return Err(Error::new(ErrorKind::Invalid, "the root of a service has no query and no fragment")
+            .with_context("address", address_for_people(&url)));
     }
     if !url.path().ends_with('/') {
         url.set_path(&format!("{}/", url.path()));
@@ -91,11 +83,6 @@ mod tests {
     #[test]
     fn a_refusal_shows_no_password() {
         let url = Url::parse("https://me:hunter2@graph.example/?token=hunter2").expect("valid");
-        assert!(
-            !check_private(&url)
-                .expect_err("refused")
-                .to_string()
-                .contains("hunter2")
-        );
+        assert!(!check_private(&url).expect_err("refused").to_string().contains("hunter2"));
     }
 }

@@ -149,24 +149,12 @@ impl Transport for ReqwestTransport {
         let url = Url::parse(&request.uri().to_string())
             .map_err(|source| Error::new(ErrorKind::Invalid, "the address is not valid").with_source(source))?;
         check_private(&url)?;
-        let client = if is_loopback(&url) {
-            &self.loopback
-        } else {
-            &self.outside
-        };
+        let client = if is_loopback(&url) { &self.loopback } else { &self.outside };
         let (parts, body) = request.into_parts();
-        let sent = client
-            .request(parts.method, url.clone())
-            .headers(parts.headers)
-            .body(body)
-            .send()
-            .await;
+        let sent = client.request(parts.method, url.clone()).headers(parts.headers).body(body).send().await;
         let mut answer = sent.map_err(|error| failure(error, &url))?;
         let mut body = BytesMut::new();
-        if answer
-            .content_length()
-            .is_some_and(|length| length > self.max_body_bytes as u64)
-        {
+        if answer.content_length().is_some_and(|length| length > self.max_body_bytes as u64) {
             return Err(self.too_large(&url));
         }
         while let Some(chunk) = answer.chunk().await.map_err(|error| failure(error, &url))? {
@@ -197,10 +185,7 @@ fn failure(error: reqwest::Error, url: &Url) -> Error {
         () if error.is_connect() && error.is_timeout() => (ErrorKind::TimedOut, "no connection in time"),
         () if error.is_connect() => (ErrorKind::Transport, "no connection"),
         () if error.is_timeout() => (ErrorKind::TimedOut, "no whole answer in time"),
-        () => (
-            ErrorKind::Transport,
-            "the connection broke before the whole answer was there",
-        ),
+        () => (ErrorKind::Transport, "the connection broke before the whole answer was there"),
     };
     let in_doubt = !error.is_builder() && !error.is_connect();
     let error = Error::new(kind, message)

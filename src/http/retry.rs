@@ -194,25 +194,16 @@ mod tests {
         assert_eq!(attempts.next(&policy, NOW, &asked), Some(Duration::from_millis(2_128)));
         assert_eq!(attempts.number(), 2);
         let too_long = Error::new(ErrorKind::Throttled, "x").with_retry(Retry::After(Duration::from_secs(301)));
-        assert_eq!(
-            attempts.next(&policy, NOW, &too_long),
-            None,
-            "never earlier than asked, so not at all"
-        );
+        assert_eq!(attempts.next(&policy, NOW, &too_long), None, "never earlier than asked, so not at all");
     }
 
     #[test]
     fn the_wait_doubles_up_to_its_cap_and_ends() {
-        let policy = RetryPolicy::default()
-            .with_max_attempts(40)
-            .with_deadline(Duration::from_secs(1_000_000));
+        let policy = RetryPolicy::default().with_max_attempts(40).with_deadline(Duration::from_secs(1_000_000));
         let error = Error::new(ErrorKind::Unavailable, "x").with_retry(Retry::Later);
         let mut attempts = Attempts::begin(NOW);
         for whole in [1.0, 2.0, 4.0, 8.0, 16.0].into_iter().chain([30.0; 34]) {
-            let delay = attempts
-                .next(&policy, NOW, &error)
-                .expect("attempts are left")
-                .as_secs_f64();
+            let delay = attempts.next(&policy, NOW, &error).expect("attempts are left").as_secs_f64();
             assert!((whole / 2.0..=whole).contains(&delay), "{delay} of {whole}");
         }
         assert_eq!(attempts.next(&policy, NOW, &error), None);

@@ -75,8 +75,11 @@ impl Job {
                 return Ok(lease);
             }
             if self.clock.now() >= deadline {
-                return Err(Error::new(ErrorKind::Leased, "another run is at work on this link set; wait for it to end")
-                    .with_context("link set", &self.link_set));
+                return Err(Error::new(
+                    ErrorKind::Leased,
+                    "another run is at work on this link set; wait for it to end",
+                )
+                .with_context("link set", &self.link_set));
             }
             self.clock.sleep(LEASE_POLL).await;
         }
@@ -102,8 +105,10 @@ impl Job {
         }
         match self.target.capabilities().writes {
             Access::Allowed => Ok(()),
-            Access::Refused(reason) => Err(Error::new(ErrorKind::NotReady, format!("nothing may be written: {reason}"))
-                .with_context("target", self.target.name())),
+            Access::Refused(reason) => {
+                Err(Error::new(ErrorKind::NotReady, format!("nothing may be written: {reason}"))
+                    .with_context("target", self.target.name()))
+            }
         }
     }
 
@@ -135,7 +140,13 @@ impl Job {
         for (at, entry) in plan.entries().iter().enumerate() {
             let outcome = progress.outcomes[at].take().unwrap_or_else(|| unrun(entry));
             let target = progress.targets.remove(&at).or_else(|| entry.target.clone());
-            let told = EntryReport { key: entry.key.clone(), situation: entry.situation, action: entry.action, target, outcome };
+            let told = EntryReport {
+                key: entry.key.clone(),
+                situation: entry.situation,
+                action: entry.action,
+                target,
+                outcome,
+            };
             if !entry.runs() {
                 self.tell(&Event::Entry(&told));
             }
@@ -176,7 +187,8 @@ impl Job {
 
     pub(super) fn ready(&self, key: &EntryKey) -> Result<&Ready> {
         self.mappings.iter().find(|ready| *ready.mapping.name() == key.mapping).ok_or_else(|| {
-            Error::new(ErrorKind::Stale, "the plan names a mapping that the job does not have").with_context("mapping", &key.mapping)
+            Error::new(ErrorKind::Stale, "the plan names a mapping that the job does not have")
+                .with_context("mapping", &key.mapping)
         })
     }
 }
@@ -190,7 +202,8 @@ impl Progress<'_> {
         }
         let renewed = self.job.ledger.state().renew(&self.lease, self.job.lease).await?;
         self.lease = renewed.ok_or_else(|| {
-            Error::new(ErrorKind::Leased, "another run took over; this one stops").with_context("link set", &self.job.link_set)
+            Error::new(ErrorKind::Leased, "another run took over; this one stops")
+                .with_context("link set", &self.job.link_set)
         })?;
         Ok(())
     }
@@ -212,7 +225,13 @@ impl Progress<'_> {
         };
         let entry = self.entry(at);
         let target = self.targets.get(&at).or(entry.target.as_ref()).cloned();
-        let report = EntryReport { key: entry.key.clone(), situation: entry.situation, action: entry.action, target, outcome: kept.clone() };
+        let report = EntryReport {
+            key: entry.key.clone(),
+            situation: entry.situation,
+            action: entry.action,
+            target,
+            outcome: kept.clone(),
+        };
         self.job.tell(&Event::Entry(&report));
         self.outcomes[at] = Some(kept);
     }

@@ -219,27 +219,32 @@ impl JobBuilder {
             }
         }
         match (self.source, self.target, self.state) {
-            (Some(source), Some(target), Some(state)) if faults.is_empty() && source.name() != target.name() => Ok(Job {
-                name: self.name,
-                source,
-                target,
-                ledger: super::ledger::Ledger::new(state, &self.link_set),
-                link_set: self.link_set,
-                mappings: ready,
-                passwords: self.passwords,
-                observer: self.observer,
-                guards: self.guards,
-                parameters: self.parameters,
-                clock: self.clock,
-                lag: self.lag,
-                settle: self.settle,
-                lease: LEASE,
-            }),
+            (Some(source), Some(target), Some(state)) if faults.is_empty() && source.name() != target.name() => {
+                Ok(Job {
+                    name: self.name,
+                    source,
+                    target,
+                    ledger: super::ledger::Ledger::new(state, &self.link_set),
+                    link_set: self.link_set,
+                    mappings: ready,
+                    passwords: self.passwords,
+                    observer: self.observer,
+                    guards: self.guards,
+                    parameters: self.parameters,
+                    clock: self.clock,
+                    lag: self.lag,
+                    settle: self.settle,
+                    lease: LEASE,
+                })
+            }
             (source, target, _) => {
                 if let (Some(source), Some(target)) = (source, target)
                     && source.name() == target.name()
                 {
-                    faults.push(format!("source and target are both named {}; links could not tell them apart", source.name()));
+                    faults.push(format!(
+                        "source and target are both named {}; links could not tell them apart",
+                        source.name()
+                    ));
                 }
                 Err(JobError { name: self.name, faults })
             }
@@ -263,7 +268,10 @@ impl JobBuilder {
         match (mapping.compile(&schema, absent_means), policy) {
             (Ok(mapping), Some(policy)) => {
                 if mapping.generates_password().is_some() && self.passwords.is_none() {
-                    faults.push("a mapping generates passwords, and there is nowhere to put them; say where with .passwords(…)".to_owned());
+                    faults.push(
+                        "a mapping generates passwords, and there is nowhere to put them; say where with .passwords(…)"
+                            .to_owned(),
+                    );
                 }
                 if policy.preferences().creates() {
                     faults.extend(mapping.missing_required().iter().map(|name| {

@@ -38,7 +38,7 @@ struct LinkSet {
 #[serde(rename_all = "camelCase")]
 enum StoredLink {
     /// Under the first end.
-    Link(Link),
+    Link(Box<Link>),
     /// Under the second end: the key of the first.
     At(String),
 }
@@ -107,12 +107,13 @@ impl Ledger {
     pub(super) async fn check_tenant(&self, tenant: Option<&str>) -> Result<()> {
         let Some(stored) = self.link_set().await? else { return Ok(()) };
         match (stored.tenant.as_deref(), tenant) {
-            (Some(own), Some(other)) if own != other => {
-                Err(Error::new(ErrorKind::TenantChanged, "the link set belongs to another tenant; use a link set for each")
-                    .with_context("link set", &self.set)
-                    .with_context("its tenant", own)
-                    .with_context("connected to", other))
-            }
+            (Some(own), Some(other)) if own != other => Err(Error::new(
+                ErrorKind::TenantChanged,
+                "the link set belongs to another tenant; use a link set for each",
+            )
+            .with_context("link set", &self.set)
+            .with_context("its tenant", own)
+            .with_context("connected to", other)),
             _ => Ok(()),
         }
     }
@@ -141,7 +142,7 @@ impl Ledger {
         let mut links = Vec::new();
         while let Some((_, bytes)) = stored.try_next().await? {
             if let StoredLink::Link(link) = decode(Table::Links, &bytes)? {
-                links.push(link);
+                links.push(*link);
             }
         }
         Ok(links)
@@ -150,7 +151,7 @@ impl Ledger {
     pub(super) fn put_link(&self, batch: &mut Batch, link: &Link) {
         let [first, second] = &link.ends;
         let at = String::from_utf8_lossy(&self.end_key(first)).into_owned();
-        batch.put(Table::Links, self.end_key(first), encode(&StoredLink::Link(link.clone())));
+        batch.put(Table::Links, self.end_key(first), encode(&StoredLink::Link(Box::new(link.clone()))));
         batch.put(Table::Links, self.end_key(second), encode(&StoredLink::At(at)));
     }
 
@@ -200,7 +201,15 @@ impl Ledger {
     }
 
     /// Notes what an entry did. One row an entry and kind, so that noting it twice counts once.
-    pub(super) fn put_effects(&self, batch: &mut Batch, job: &str, entry: &EntryKey, plan: &str, effects: &Effects, at: OffsetDateTime) {
+    pub(super) fn put_effects(
+        &self,
+        batch: &mut Batch,
+        job: &str,
+        entry: &EntryKey,
+        plan: &str,
+        effects: &Effects,
+        at: OffsetDateTime,
+    ) {
         let entry = serde_json::to_string(entry).expect("a key has only text");
         for ((class, guard), count) in effects {
             let removal = Removal { class: class.clone(), guard: *guard, count: *count, at };

@@ -30,7 +30,8 @@ fn below(limit: usize) -> Result<usize> {
     let fair = 256 / limit * limit;
     loop {
         getrandom::fill(&mut byte).map_err(|error| {
-            Error::new(ErrorKind::Store, "the operating system gives no random numbers for passwords").with_source(error)
+            Error::new(ErrorKind::Store, "the operating system gives no random numbers for passwords")
+                .with_source(error)
         })?;
         if usize::from(byte[0]) < fair {
             return Ok(usize::from(byte[0]) % limit);

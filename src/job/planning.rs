@@ -13,8 +13,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Context;
 use crate::model::{Anchor, Class, Completeness, Name, ObjectId, Record, Value, comparison_key};
 use crate::reconcile::{
-    Abilities, Answer, Answers, Constraints, Extent, Header, InDoubt, Inputs, LinkIndex, Plan, Planner, Questions, Side,
-    SideRead, schema_drift,
+    Abilities, Answer, Answers, Constraints, Extent, Header, InDoubt, Inputs, LinkIndex, Plan, Planner, Questions,
+    Side, SideRead, schema_drift,
 };
 use crate::store::{GetSupport, Lookup, Query, Read, Source};
 
@@ -129,7 +129,10 @@ impl Job {
                 Err(questions) => planner.answer(self.answer(&inputs, questions).await),
             }
         }
-        Err(Error::new(ErrorKind::Protocol, "planning asks without end: a store gives answers that change from call to call"))
+        Err(Error::new(
+            ErrorKind::Protocol,
+            "planning asks without end: a store gives answers that change from call to call",
+        ))
     }
 
     async fn read_source(&self, run: &Run, inputs: &Inputs<'_>) -> Side {
@@ -179,7 +182,10 @@ impl Job {
                 Some(Ok(Read::Deleted(_))) => {}
                 Some(Ok(Read::End { completeness: end, .. })) => completeness = Some(end),
                 Some(Err(error)) => completeness = Some(Completeness::Partial { reason: error.to_chain() }),
-                None => completeness = Some(Completeness::Partial { reason: "the read stopped without an end mark".to_owned() }),
+                None => {
+                    completeness =
+                        Some(Completeness::Partial { reason: "the read stopped without an end mark".to_owned() })
+                }
             }
         }
         self.tell_read(store.name(), &query.class, records.len());
@@ -225,9 +231,10 @@ impl Job {
             Anchor::Attribute { class, name, value } => record.id.class == *class && holds(inputs, record, name, value),
         };
         let answer = |anchor: &Anchor| {
-            found.as_ref().map_err(Clone::clone).map(|records| {
-                records.iter().filter(|record| leads_to(anchor, record)).cloned().collect::<Vec<_>>()
-            })
+            found
+                .as_ref()
+                .map_err(Clone::clone)
+                .map(|records| records.iter().filter(|record| leads_to(anchor, record)).cloned().collect::<Vec<_>>())
         };
         anchors.iter().map(|anchor| (anchor.clone(), answer(anchor))).collect()
     }
@@ -331,11 +338,7 @@ fn holds(inputs: &Inputs<'_>, record: &Record, name: &Name, value: &Value) -> bo
 
 /// The creates of a mapping whose answer never came.
 fn in_doubt(intents: &[Intent], ready: &Ready) -> Vec<InDoubt> {
-    intents
-        .iter()
-        .filter(|intent| intent.key.mapping == *ready.mapping.name())
-        .filter_map(Intent::in_doubt)
-        .collect()
+    intents.iter().filter(|intent| intent.key.mapping == *ready.mapping.name()).filter_map(Intent::in_doubt).collect()
 }
 
 fn whole_second(moment: OffsetDateTime) -> OffsetDateTime {

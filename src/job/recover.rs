@@ -106,7 +106,8 @@ impl Job {
             status.as_ref().and_then(|status| record.get(status)).and_then(Value::as_bool) == Some(false)
         };
         let Some(link) = intent.source.as_ref().and_then(|source| links.get_mut(source)) else { return true };
-        let Some(end) = link.end_mut(self.target.name()).filter(|end| Some(&end.object) == intent.target.as_ref()) else {
+        let Some(end) = link.end_mut(self.target.name()).filter(|end| Some(&end.object) == intent.target.as_ref())
+        else {
             return true;
         };
         match found.first() {
@@ -162,12 +163,14 @@ impl Progress<'_> {
         let sources: Vec<ObjectId> = risky.iter().filter_map(|at| self.entry(*at).source.clone()).collect();
         let sources = self.reread_source(&sources).await;
         let can_get = self.job.target.capabilities().get != GetSupport::Unsupported;
-        let targets: Vec<ObjectId> = risky.iter().filter_map(|at| self.entry(*at).target.clone()).filter(|_| can_get).collect();
+        let targets: Vec<ObjectId> =
+            risky.iter().filter_map(|at| self.entry(*at).target.clone()).filter(|_| can_get).collect();
         let targets = if targets.is_empty() { HashMap::new() } else { lookup(&*self.job.target, &targets).await };
         let context = self.context().await?;
         let mut kept = Vec::with_capacity(open.len());
         for at in open {
-            let outcome = if risky.contains(&at) { self.changed_since(at, &sources, &targets, &context)? } else { None };
+            let outcome =
+                if risky.contains(&at) { self.changed_since(at, &sources, &targets, &context)? } else { None };
             match outcome {
                 Some(outcome) => self.settle(at, outcome),
                 None => kept.push(at),
@@ -196,7 +199,11 @@ impl Progress<'_> {
         };
         let Some(record) = records.first() else {
             // A young account may not show yet: the write itself will tell.
-            let young = entry.source.as_ref().and_then(|source| self.links.get(source)).and_then(|link| link.end(self.job.target.name()));
+            let young = entry
+                .source
+                .as_ref()
+                .and_then(|source| self.links.get(source))
+                .and_then(|link| link.end(self.job.target.name()));
             let young = young.is_some_and(|end| self.now() - end.since < self.job.lag);
             return match entry.action {
                 Action::Delete | Action::Disable | Action::Update if young => Ok(None),
@@ -215,7 +222,12 @@ impl Progress<'_> {
         Ok(None)
     }
 
-    fn source_changed(&self, entry: &Entry, sources: &HashMap<ObjectId, Answer>, context: &Context) -> Result<Option<String>> {
+    fn source_changed(
+        &self,
+        entry: &Entry,
+        sources: &HashMap<ObjectId, Answer>,
+        context: &Context,
+    ) -> Result<Option<String>> {
         let (Some(evidence), Some(source)) = (&entry.evidence, &entry.source) else { return Ok(None) };
         let records = match sources.get(source) {
             Some(Ok(records)) => records,

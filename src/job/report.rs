@@ -208,9 +208,8 @@ impl Report {
 
     pub(super) fn add(&mut self, entry: &EntryReport) {
         let (situation, action, outcome) = (entry.situation, entry.action, entry.outcome.kind());
-        let same = |count: &&mut OutcomeCount| {
-            (count.situation, count.action, count.outcome) == (situation, action, outcome)
-        };
+        let same =
+            |count: &&mut OutcomeCount| (count.situation, count.action, count.outcome) == (situation, action, outcome);
         match self.outcomes.iter_mut().find(same) {
             Some(count) => count.count += 1,
             None => self.outcomes.push(OutcomeCount { situation, action, outcome, count: 1 }),
@@ -261,9 +260,8 @@ impl Report {
     /// The outcomes as a provisioning service's status page counts them.
     #[must_use]
     pub fn sync_status(&self) -> SyncStatus {
-        let failed = self.sum(|count| {
-            matches!(count.outcome, OutcomeKind::Failed | OutcomeKind::Blocked | OutcomeKind::Stale)
-        });
+        let failed =
+            self.sum(|count| matches!(count.outcome, OutcomeKind::Failed | OutcomeKind::Blocked | OutcomeKind::Stale));
         let success = self.outcome(OutcomeKind::Applied);
         SyncStatus {
             impacted: success + failed + self.outcome(OutcomeKind::Pending),
@@ -349,8 +347,9 @@ struct Lines(Vec<String>);
 
 impl fmt::Display for Lines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().enumerate().try_for_each(|(index, line)| {
-            write!(f, "{}{line}", if index == 0 { "" } else { "\n" })
-        })
+        self.0
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, line)| write!(f, "{}{line}", if index == 0 { "" } else { "\n" }))
     }
 }

@@ -9,12 +9,8 @@ use super::apply::Progress;
 use super::ledger::Intent;
 use super::{Outcome, password};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{
-    Attributes, Change, ChangeId, Mutability, Name, ObjectId, Operation, Schema, Value, Written,
-};
-use crate::reconcile::{
-    Action, Effects, Entry, Guard, Link, LinkEnd, LinkNote, LinkOrigin, Part, write_only_digest,
-};
+use crate::model::{Attributes, Change, ChangeId, Mutability, Name, ObjectId, Operation, Schema, Value, Written};
+use crate::reconcile::{Action, Effects, Entry, Guard, Link, LinkEnd, LinkNote, LinkOrigin, Part, write_only_digest};
 use crate::secret::Secret;
 use crate::store::{Batch, InitialPassword, Source};
 
@@ -65,7 +61,10 @@ impl Progress<'_> {
         let ours = |end: &&LinkEnd| Some(&end.object) == entry.target.as_ref() && end.deleted_at.is_none();
         match entry.action {
             Action::Create => {
-                let target = end.filter(|end| end.deleted_at.is_none() && Some(&end.object) != entry.target.as_ref())?.object.clone();
+                let target = end
+                    .filter(|end| end.deleted_at.is_none() && Some(&end.object) != entry.target.as_ref())?
+                    .object
+                    .clone();
                 // Missing is recreated: the link then is to the account that is gone.
                 if entry.situation == crate::reconcile::Situation::Missing && self.plan_linked_to(at, &target) {
                     return None;
@@ -190,9 +189,9 @@ impl Progress<'_> {
         let mut ids = Vec::new();
         for work in works.iter() {
             let mapped = self.entry(work.at).secrets.iter().any(|secret| {
-                self.job.ready(&work.intent.key).is_ok_and(|ready| {
-                    ready.mapping.generates_password() != Some(&secret.attribute)
-                })
+                self.job
+                    .ready(&work.intent.key)
+                    .is_ok_and(|ready| ready.mapping.generates_password() != Some(&secret.attribute))
             });
             if mapped && matches!(work.operation, Some(Operation::Create { .. })) {
                 ids.extend(work.intent.source.clone());
@@ -237,7 +236,8 @@ impl Progress<'_> {
             return Err("the source record is now left out by its mapping".to_owned());
         };
         for change in &self.entry(work.at).changes {
-            let now = flows.iter().find(|flow| flow.attribute == change.attribute).and_then(|flow| mapping.on_create(flow));
+            let now =
+                flows.iter().find(|flow| flow.attribute == change.attribute).and_then(|flow| mapping.on_create(flow));
             if now.as_ref() != Some(&change.new) {
                 return Err(format!("{} changed in the source since the plan was made", change.attribute));
             }
@@ -355,7 +355,9 @@ impl Progress<'_> {
         let mut created = Vec::new();
         for (work, answer) in &written {
             self.settled(&mut batch, work, Some(&answer.id));
-            if work.intent.action == Action::Create && self.job.ready(&work.intent.key)?.mapping.generates_password().is_some() {
+            if work.intent.action == Action::Create
+                && self.job.ready(&work.intent.key)?.mapping.generates_password().is_some()
+            {
                 created.push((self.password_key(work.at), answer.id.clone()));
             }
         }
@@ -408,7 +410,10 @@ impl Progress<'_> {
             .effects()
             .into_iter()
             .filter(|(guard, _)| !matches!(guard, Guard::Create | Guard::Update))
-            .filter(|(guard, _)| (*guard == Guard::Disable) == (work.intent.disables && entry.action != Action::Create) || *guard != Guard::Disable)
+            .filter(|(guard, _)| {
+                (*guard == Guard::Disable) == (work.intent.disables && entry.action != Action::Create)
+                    || *guard != Guard::Disable
+            })
             .map(|(guard, count)| ((entry.class.clone(), guard), count))
             .collect();
         self.job.ledger.put_effects(batch, &job, &entry.key, self.plan.digest(), &effects, now);
@@ -483,9 +488,9 @@ impl Progress<'_> {
     /// Tries again what was looked for and not found: an update that may not show yet, and a create where a unique
     /// value makes a second object impossible.
     async fn again(&mut self, open: Vec<(Work, Error)>) -> Result<Vec<(Work, Error)>> {
-        let (repeated, mut left): (Vec<_>, Vec<_>) = open.into_iter().partition(|(work, error)| {
-            error.kind() != ErrorKind::Conflict && self.is_safe_to_repeat(work)
-        });
+        let (repeated, mut left): (Vec<_>, Vec<_>) = open
+            .into_iter()
+            .partition(|(work, error)| error.kind() != ErrorKind::Conflict && self.is_safe_to_repeat(work));
         let works: Vec<Work> = repeated.into_iter().map(|(work, _)| work).collect();
         let errors = self.write(&works).await?;
         for (index, error) in errors {

@@ -132,11 +132,7 @@ impl Mapping {
     where
         F: Fn(&Record) -> Result<Option<Value>, String> + Send + Sync + 'static,
     {
-        let closure = NamedClosure {
-            name: name.into(),
-            version,
-            function: Arc::new(function),
-        };
+        let closure = NamedClosure { name: name.into(), version, function: Arc::new(function) };
         self.rule(target.into(), RuleSource::Closure(closure))
     }
 

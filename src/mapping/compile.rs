@@ -14,10 +14,7 @@ use crate::model::{AttributeSchema, Cardinality, Filter, Kind, Mutability, Name,
 
 /// What it means that a source did not deliver an attribute. Complete by definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "what is not delivered is unknown or empty; there is no third"
-)]
+#[expect(clippy::exhaustive_enums, reason = "what is not delivered is unknown or empty; there is no third")]
 pub enum AbsentMeans {
     /// Nobody knows: it never clears anything. So it is with most stores.
     #[default]
@@ -90,11 +87,7 @@ impl Mapping {
     /// be cleared, [`OnNull::Default`] without a default value, something said of an attribute that has no rule, a
     /// matching attribute that is not mapped or cannot be read back, a reference (not supported yet in this version).
     pub fn compile(&self, schema: &Schema, absent_means: AbsentMeans) -> Result<CompiledMapping, MappingError> {
-        let mut check = Check {
-            mapping: self,
-            schema,
-            faults: Vec::new(),
-        };
+        let mut check = Check { mapping: self, schema, faults: Vec::new() };
         let mut rules = check.rules(absent_means);
         check.settings();
         check.matching();
@@ -102,17 +95,11 @@ impl Mapping {
         if self.target != schema.class {
             check.fault(
                 None,
-                format!(
-                    "it writes {} objects and the schema is of {} objects",
-                    self.target, schema.class
-                ),
+                format!("it writes {} objects and the schema is of {} objects", self.target, schema.class),
             );
         }
         if !check.faults.is_empty() {
-            return Err(MappingError {
-                name: self.name.clone(),
-                faults: check.faults,
-            });
+            return Err(MappingError { name: self.name.clone(), faults: check.faults });
         }
         rules.sort_by(|left, right| left.target.cmp(&right.target));
         let mapped = |name: &Name| rules.binary_search_by(|rule| rule.target.cmp(name)).is_ok();
@@ -167,10 +154,7 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn fault(&mut self, attribute: Option<&Name>, message: impl Into<String>) {
-        self.faults.push(MappingFault {
-            attribute: attribute.cloned(),
-            message: message.into(),
-        });
+        self.faults.push(MappingFault { attribute: attribute.cloned(), message: message.into() });
     }
 
     fn rules(&mut self, absent_means: AbsentMeans) -> Vec<Rule> {
@@ -196,10 +180,7 @@ impl Check<'_> {
                 other => other.clone(),
             };
             let said = mapping.reads.iter().filter(|(name, _)| name == target);
-            let reads = source
-                .names()
-                .into_iter()
-                .chain(said.flat_map(|(_, names)| names.clone()));
+            let reads = source.names().into_iter().chain(said.flat_map(|(_, names)| names.clone()));
             let create_only = mapping.create_only.contains(target) || schema.mutability == Mutability::CreateOnly;
             rules.push(Rule {
                 target: target.clone(),
@@ -220,10 +201,7 @@ impl Check<'_> {
             self.fault(Some(target), "is set by the target and cannot be written");
         }
         if let Kind::Reference(_) = schema.kind {
-            self.fault(
-                Some(target),
-                "refers to another object, which is not supported yet in this version",
-            );
+            self.fault(Some(target), "refers to another object, which is not supported yet in this version");
         }
         match source {
             RuleSource::Constant(_) if schema.secret => {
@@ -328,10 +306,7 @@ impl Check<'_> {
         let found = self.schema.get(name).cloned();
         if found.is_none() {
             let hint = self.suggestion(name);
-            self.fault(
-                Some(name),
-                format!("is no attribute of {} in the target{hint}", self.mapping.target),
-            );
+            self.fault(Some(name), format!("is no attribute of {} in the target{hint}", self.mapping.target));
         }
         found
     }

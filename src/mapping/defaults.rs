@@ -164,11 +164,7 @@ impl Mapping {
         }
         HeaderMapping {
             mapping: mapping.generate_password(),
-            recognised: sorted
-                .recognised
-                .drain(..)
-                .map(|(target, header)| (header, target))
-                .collect(),
+            recognised: sorted.recognised.drain(..).map(|(target, header)| (header, target)).collect(),
             not_mapped: sorted.not_mapped,
             unrecognised: sorted.unrecognised,
         }
@@ -213,9 +209,7 @@ fn sort<H: AsRef<str>>(headers: &[H]) -> Sorted {
         } else if let Some((target, _)) = taken {
             let winner = sorted.recognised.iter().find(|(own, _)| own == target);
             let winner = winner.map_or("another header", |(_, header)| header);
-            sorted
-                .not_mapped
-                .push((header, format!("{target} comes from {winner}")));
+            sorted.not_mapped.push((header, format!("{target} comes from {winner}")));
         } else {
             sorted.unrecognised.push(header);
         }
@@ -229,9 +223,7 @@ fn plain(header: &str) -> String {
     if header.len() > LONGEST || header.trim() != header {
         return String::new();
     }
-    let kept = header
-        .chars()
-        .filter(|character| !matches!(character, ' ' | '_' | '-' | '.'));
+    let kept = header.chars().filter(|character| !matches!(character, ' ' | '_' | '-' | '.'));
     kept.map(|character| character.to_ascii_lowercase()).collect()
 }
 
@@ -266,9 +258,7 @@ fn worker_status(mapping: Mapping, header: &str) -> Mapping {
     let reads = attribute.clone();
     mapping
         .closure("accountEnabled", "worker-status", 1, move |record: &Record| {
-            record
-                .get(&attribute)
-                .map_or(Ok(None), |value| is_active(&attribute, value))
+            record.get(&attribute).map_or(Ok(None), |value| is_active(&attribute, value))
         })
         .reads("accountEnabled", [reads])
 }

@@ -149,10 +149,7 @@ impl CompiledMapping {
     /// The target attribute that gets a generated password.
     #[must_use]
     pub fn generates_password(&self) -> Option<&Name> {
-        self.rules
-            .iter()
-            .find(|rule| rule.is_generated())
-            .map(|rule| &rule.target)
+        self.rules.iter().find(|rule| rule.is_generated()).map(|rule| &rule.target)
     }
 
     /// The attributes without which no object can be made and for which there is no rule, in order. The schema's status
@@ -169,12 +166,7 @@ impl CompiledMapping {
             RuleSource::Expression(expression) => Some(expression),
             _ => None,
         });
-        sorted(
-            expressions
-                .flat_map(|expression| expression.parameters())
-                .cloned()
-                .collect(),
-        )
+        sorted(expressions.flat_map(|expression| expression.parameters()).cloned().collect())
     }
 
     /// Whether what it gives changes with time alone.
@@ -203,10 +195,7 @@ impl CompiledMapping {
             let Some(outcome) = rule.flow(record, context) else {
                 return Mapped::Ignored;
             };
-            flows.push(Flow {
-                attribute: rule.target.clone(),
-                outcome,
-            });
+            flows.push(Flow { attribute: rule.target.clone(), outcome });
         }
         Mapped::Flows(flows)
     }

@@ -135,11 +135,7 @@ impl Rule {
             return None;
         }
         if self.schema.cardinality == Cardinality::Many {
-            return Some(if value.is_null() {
-                Value::list([])
-            } else {
-                value.clone()
-            });
+            return Some(if value.is_null() { Value::list([]) } else { value.clone() });
         }
         if !value.is_null() {
             return Some(value.clone());

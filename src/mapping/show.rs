@@ -10,12 +10,7 @@ impl fmt::Display for Mapping {
     /// One line for each target attribute, then what it matches on and its scopes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {} → {}", self.name, self.source, self.target)?;
-        let width = self
-            .rules
-            .iter()
-            .map(|(target, _)| target.chars().count())
-            .max()
-            .unwrap_or(0);
+        let width = self.rules.iter().map(|(target, _)| target.chars().count()).max().unwrap_or(0);
         for (target, source) in &self.rules {
             write!(f, "\n  {target:width$}  ← {source}")?;
             for note in self.notes(target) {

@@ -69,12 +69,7 @@ pub fn fold(text: &str) -> Cow<'_, str> {
         };
     }
     let mapper = CaseMapper::new();
-    Cow::Owned(
-        normalize(text)
-            .chars()
-            .map(|character| mapper.simple_fold(character))
-            .collect(),
-    )
+    Cow::Owned(normalize(text).chars().map(|character| mapper.simple_fold(character)).collect())
 }
 
 /// The text under which a value is found by equality: two single values of an attribute are equal if, and only if,
@@ -136,16 +131,8 @@ mod tests {
             (&date, "soon".into(), "later".into(), false, "no dates at all"),
         ];
         for (schema, left, right, expected, why) in table {
-            assert_eq!(
-                values_equal(schema, left, right),
-                *expected,
-                "{why}: {left:?} and {right:?}"
-            );
-            assert_eq!(
-                values_equal(schema, right, left),
-                *expected,
-                "{why}, the other way round"
-            );
+            assert_eq!(values_equal(schema, left, right), *expected, "{why}: {left:?} and {right:?}");
+            assert_eq!(values_equal(schema, right, left), *expected, "{why}, the other way round");
         }
     }
 }

@@ -76,10 +76,7 @@ pub fn any(filters: impl IntoIterator<Item = Filter>) -> Filter {
 impl Filter {
     /// The opposite.
     #[must_use]
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "reads as a word in a chain; `!filter` would be the surprise"
-    )]
+    #[expect(clippy::should_implement_trait, reason = "reads as a word in a chain; `!filter` would be the surprise")]
     pub fn not(self) -> Self {
         Self::Not(Box::new(self))
     }
@@ -96,9 +93,9 @@ impl Filter {
         match self {
             Self::Eq(name, value) => holds(attributes, name, |own| same(own, value)),
             Self::In(name, values) => holds(attributes, name, |own| values.iter().any(|value| same(own, value))),
-            Self::StartsWith(name, start) => holds(attributes, name, |own| {
-                own.as_text().is_some_and(|text| fold(text).starts_with(&*fold(start)))
-            }),
+            Self::StartsWith(name, start) => {
+                holds(attributes, name, |own| own.as_text().is_some_and(|text| fold(text).starts_with(&*fold(start))))
+            }
             Self::Present(name) => attributes.get(name).is_some_and(|value| !value.is_blank()),
             Self::Not(filter) => !filter.matches(attributes),
             Self::All(filters) => filters.iter().all(|filter| filter.matches(attributes)),
@@ -128,9 +125,7 @@ impl Filter {
 }
 
 fn holds(attributes: &Attributes, name: &str, condition: impl Fn(&Value) -> bool) -> bool {
-    attributes
-        .get(name)
-        .is_some_and(|value| value.as_slice().iter().any(condition))
+    attributes.get(name).is_some_and(|value| value.as_slice().iter().any(condition))
 }
 
 fn same(left: &Value, right: &Value) -> bool {

@@ -41,11 +41,7 @@ impl Record {
     /// A record without attributes.
     #[must_use]
     pub fn new(id: ObjectId) -> Self {
-        Self {
-            id,
-            attributes: Attributes::default(),
-            origin: None,
-        }
+        Self { id, attributes: Attributes::default(), origin: None }
     }
 
     /// A record whose attributes are the members of a host's own type.
@@ -58,19 +54,10 @@ impl Record {
         let json = serde_json::to_value(object)
             .map_err(|error| invalid("cannot make a record of the object").with_source(error))?;
         let serde_json::Value::Object(members) = json else {
-            return Err(invalid(
-                "cannot make a record: the object must serialise to a map of attributes",
-            ));
+            return Err(invalid("cannot make a record: the object must serialise to a map of attributes"));
         };
-        let attributes = members
-            .into_iter()
-            .map(|(name, value)| (Name::from(name), Value::from(value)))
-            .collect();
-        Ok(Self {
-            id,
-            attributes,
-            origin: None,
-        })
+        let attributes = members.into_iter().map(|(name, value)| (Name::from(name), Value::from(value))).collect();
+        Ok(Self { id, attributes, origin: None })
     }
 
     /// Sets an attribute.
@@ -165,9 +152,7 @@ impl FromIterator<(Name, Value)> for Attributes {
 impl Serialize for Attributes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        self.0
-            .iter()
-            .try_for_each(|(name, value)| map.serialize_entry(name, value))?;
+        self.0.iter().try_for_each(|(name, value)| map.serialize_entry(name, value))?;
         map.end()
     }
 }
@@ -193,18 +178,12 @@ pub struct Origin {
 impl Origin {
     /// A place without rows.
     pub fn new(place: impl Into<Arc<str>>) -> Self {
-        Self {
-            place: place.into(),
-            row: None,
-        }
+        Self { place: place.into(), row: None }
     }
 
     /// A row of a place; rows count from 1.
     pub fn row(place: impl Into<Arc<str>>, row: u64) -> Self {
-        Self {
-            place: place.into(),
-            row: Some(row),
-        }
+        Self { place: place.into(), row: Some(row) }
     }
 }
 

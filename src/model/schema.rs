@@ -28,14 +28,7 @@ impl Schema {
     /// A schema without attributes.
     #[must_use]
     pub fn new(class: Class) -> Self {
-        Self {
-            class,
-            attributes: BTreeMap::new(),
-            status: None,
-            created_at: None,
-            label: None,
-            default_scope: None,
-        }
+        Self { class, attributes: BTreeMap::new(), status: None, created_at: None, label: None, default_scope: None }
     }
 
     /// Adds an attribute.
@@ -251,10 +244,7 @@ pub enum Kind {
 
 /// One value or several. Complete by definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "an attribute holds one value or several; there is no third"
-)]
+#[expect(clippy::exhaustive_enums, reason = "an attribute holds one value or several; there is no third")]
 pub enum Cardinality {
     /// One.
     Single,

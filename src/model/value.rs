@@ -144,17 +144,14 @@ impl From<serde_json::Value> for Value {
         match json {
             serde_json::Value::Null => Self::Null,
             serde_json::Value::Bool(value) => Self::Bool(value),
-            serde_json::Value::Number(number) => number
-                .as_i64()
-                .map_or_else(|| Self::text(number.to_string()), Self::Integer),
+            serde_json::Value::Number(number) => {
+                number.as_i64().map_or_else(|| Self::text(number.to_string()), Self::Integer)
+            }
             serde_json::Value::String(text) => Self::from(text),
             serde_json::Value::Array(values) => Self::list(values.into_iter().map(Self::from)),
-            serde_json::Value::Object(members) => Self::Object(Arc::new(
-                members
-                    .into_iter()
-                    .map(|(name, value)| (name.into(), value.into()))
-                    .collect(),
-            )),
+            serde_json::Value::Object(members) => {
+                Self::Object(Arc::new(members.into_iter().map(|(name, value)| (name.into(), value.into())).collect()))
+            }
         }
     }
 }
@@ -168,12 +165,9 @@ impl From<&Value> for serde_json::Value {
             Value::Text(text) => Self::String(text.to_string()),
             Value::DateTime(_) | Value::Binary(_) => Self::String(value.to_string()),
             Value::List(values) => Self::Array(values.iter().map(Self::from).collect()),
-            Value::Object(members) => Self::Object(
-                members
-                    .iter()
-                    .map(|(name, value)| (name.to_string(), value.into()))
-                    .collect(),
-            ),
+            Value::Object(members) => {
+                Self::Object(members.iter().map(|(name, value)| (name.to_string(), value.into())).collect())
+            }
         }
     }
 }
@@ -229,9 +223,7 @@ impl Serialize for Value {
             }
             Self::Object(members) => {
                 let mut map = serializer.serialize_map(Some(members.len()))?;
-                members
-                    .iter()
-                    .try_for_each(|(name, value)| map.serialize_entry(name, value))?;
+                members.iter().try_for_each(|(name, value)| map.serialize_entry(name, value))?;
                 map.end()
             }
         }

@@ -238,7 +238,12 @@ impl<'a> Assessor<'a> {
         }
     }
 
-    fn unlinked(&mut self, mut case: Case<'a>, sourced: &'a Sourced, tombstone: Option<&'a Linked>) -> Option<Case<'a>> {
+    fn unlinked(
+        &mut self,
+        mut case: Case<'a>,
+        sourced: &'a Sourced,
+        tombstone: Option<&'a Linked>,
+    ) -> Option<Case<'a>> {
         if sourced.in_scope
             && let Some(case) = self.recovered(&mut case, sourced)
         {
@@ -254,8 +259,7 @@ impl<'a> Assessor<'a> {
             case.candidates = found.iter().map(|position| self.index.record(*position).id.clone()).collect();
         }
         if !sourced.in_scope {
-            case.situation =
-                if case.candidates.is_empty() { Situation::SourceIgnored } else { Situation::Unqualified };
+            case.situation = if case.candidates.is_empty() { Situation::SourceIgnored } else { Situation::Unqualified };
             return Some(case);
         }
         match found {
@@ -309,7 +313,15 @@ impl<'a> Assessor<'a> {
             asked |= self.inputs.abilities.target_find && !self.ask_find(name, value);
             let Some(key) = comparison_key(schema, value) else { continue };
             let holders = schema.unique_in.as_ref().map_or(&[][..], |space| self.index.holders(space, &key));
-            let matches = self.index.candidates(&self.inputs.mapping.matching().iter().map(|own| (own == name).then(|| key.clone())).collect::<Vec<_>>());
+            let matches = self.index.candidates(
+                &self
+                    .inputs
+                    .mapping
+                    .matching()
+                    .iter()
+                    .map(|own| (own == name).then(|| key.clone()))
+                    .collect::<Vec<_>>(),
+            );
             let matches = if let Match::Candidates(found) = matches { found } else { Vec::new() };
             for position in holders.iter().copied().chain(matches) {
                 let record = self.index.record(position);
@@ -321,7 +333,8 @@ impl<'a> Assessor<'a> {
         if asked {
             return Some(None);
         }
-        let ours: Vec<&'a Record> = found.into_iter().filter(|record| is_made_by(self.inputs.schema, record, doubt)).collect();
+        let ours: Vec<&'a Record> =
+            found.into_iter().filter(|record| is_made_by(self.inputs.schema, record, doubt)).collect();
         let [record] = ours.as_slice() else { return None };
         if self.inputs.links.of_target(&record.id).is_some() {
             return None;
@@ -335,12 +348,18 @@ impl<'a> Assessor<'a> {
         Some(Some(case))
     }
 
-    fn in_recycle_bin(&mut self, mut case: Case<'a>, sourced: &'a Sourced, tombstone: Option<&'a Linked>) -> Option<Case<'a>> {
+    fn in_recycle_bin(
+        &mut self,
+        mut case: Case<'a>,
+        sourced: &'a Sourced,
+        tombstone: Option<&'a Linked>,
+    ) -> Option<Case<'a>> {
         if !self.inputs.abilities.target_bin {
             return Some(case);
         }
         let class = self.inputs.mapping.target_class();
-        let mut anchors: Vec<Anchor> = tombstone.map(|link| Anchor::Id(link.target.object.clone())).into_iter().collect();
+        let mut anchors: Vec<Anchor> =
+            tombstone.map(|link| Anchor::Id(link.target.object.clone())).into_iter().collect();
         for (name, schema) in self.inputs.schema.attributes.iter().filter(|(_, schema)| schema.anchor) {
             let value = sourced.desired(&self.inputs, name).filter(|value| comparison_key(schema, value).is_some());
             anchors.extend(value.map(|value| Anchor::Attribute { class: class.clone(), name: name.clone(), value }));
@@ -354,7 +373,9 @@ impl<'a> Assessor<'a> {
                     asked = true;
                 }
                 Some(Err(reason)) => {
-                    return Some(case.block("recycle-bin-not-read", format!("the recycle bin could not be read: {reason}")));
+                    return Some(
+                        case.block("recycle-bin-not-read", format!("the recycle bin could not be read: {reason}")),
+                    );
                 }
                 Some(Ok(records)) => deleted.extend(records.iter().map(|record| (&record.id, record))),
             }
@@ -382,7 +403,8 @@ impl<'a> Assessor<'a> {
     fn duplicates(&mut self, several: &[&'a Sourced]) -> Vec<Case<'a>> {
         // In an order that does not depend on that of the read, where the records have no rows to go by.
         let mut several = several.to_vec();
-        several.sort_by_cached_key(|sourced| (sourced.record.origin.clone(), format!("{:?}", sourced.record.attributes)));
+        several
+            .sort_by_cached_key(|sourced| (sourced.record.origin.clone(), format!("{:?}", sourced.record.attributes)));
         (1..)
             .zip(&several)
             .map(|(number, sourced)| {
@@ -427,7 +449,8 @@ impl<'a> Assessor<'a> {
                 Some(Ok(_)) => asked_again = true,
                 Some(Err(reason)) => {
                     let case = Case::new(EntryKey::of_source(self.key_name(), &link.source), Situation::SourceMissing);
-                    let mut case = case.block("source-not-read", format!("the source could not be asked again: {reason}"));
+                    let mut case =
+                        case.block("source-not-read", format!("the source could not be asked again: {reason}"));
                     case.source_id = Some(link.source.clone());
                     case.target_id = Some(link.target.object.clone());
                     case.link = Some(link);
@@ -477,8 +500,7 @@ impl<'a> Assessor<'a> {
             if link.is_some_and(|link| link.target.owner.is_some()) {
                 continue;
             }
-            let situation =
-                if self.index.in_scope(record) { Situation::Unassigned } else { Situation::TargetIgnored };
+            let situation = if self.index.in_scope(record) { Situation::Unassigned } else { Situation::TargetIgnored };
             let mut case = Case::new(EntryKey::of_target(self.key_name(), &record.id), situation);
             case.target = Some(record);
             case.target_id = Some(record.id.clone());
@@ -600,7 +622,8 @@ fn contest(cases: &mut [Case<'_>]) {
         }
     }
     for positions in claims.values().filter(|positions| positions.len() > 1) {
-        let ids: Vec<String> = positions.iter().filter_map(|at| cases[*at].source_id.as_ref()).map(ToString::to_string).collect();
+        let ids: Vec<String> =
+            positions.iter().filter_map(|at| cases[*at].source_id.as_ref()).map(ToString::to_string).collect();
         for position in positions {
             let case = &mut cases[*position];
             case.situation = Situation::Ambiguous;
@@ -655,9 +678,7 @@ pub(crate) fn is_made_by(schema: &Schema, record: &Record, doubt: &InDoubt) -> b
 fn moment(value: &Value) -> Option<time::OffsetDateTime> {
     match value {
         Value::DateTime(moment) => Some(*moment),
-        Value::Text(text) => {
-            time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()
-        }
+        Value::Text(text) => time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok(),
         _ => None,
     }
 }

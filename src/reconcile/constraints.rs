@@ -50,12 +50,7 @@ impl<'a> Draft<'a> {
     /// A draft of a write.
     #[must_use]
     pub fn new(class: &'a Class, step: DraftStep, current: Option<&'a Record>, attributes: &'a Attributes) -> Self {
-        Self {
-            class,
-            step,
-            current,
-            attributes,
-        }
+        Self { class, step, current, attributes }
     }
 }
 
@@ -92,32 +87,17 @@ pub struct Finding {
 impl Finding {
     /// A value of an attribute that the target would refuse.
     pub fn attribute(name: impl Into<Name>, rule: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            kind: FindingKind::Violation,
-            attribute: Some(name.into()),
-            rule: rule.into(),
-            message: message.into(),
-        }
+        Self { kind: FindingKind::Violation, attribute: Some(name.into()), rule: rule.into(), message: message.into() }
     }
 
     /// A write that the target would refuse as a whole.
     pub fn object(rule: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            kind: FindingKind::Violation,
-            attribute: None,
-            rule: rule.into(),
-            message: message.into(),
-        }
+        Self { kind: FindingKind::Violation, attribute: None, rule: rule.into(), message: message.into() }
     }
 
     /// Something that could not be read, so that nobody knows whether it would fail: a warning.
     pub fn unknown(rule: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            kind: FindingKind::Unknown,
-            attribute: None,
-            rule: rule.into(),
-            message: message.into(),
-        }
+        Self { kind: FindingKind::Unknown, attribute: None, rule: rule.into(), message: message.into() }
     }
 }
 

@@ -39,7 +39,8 @@ impl<'a> TargetIndex<'a> {
         };
         // What was asked for is fresher than what was listed.
         let answered = answers.targets.values().chain(answers.find.values()).flatten().flatten();
-        let mut answered: Vec<&Record> = answered.filter(|record| record.id.class == *inputs.mapping.target_class()).collect();
+        let mut answered: Vec<&Record> =
+            answered.filter(|record| record.id.class == *inputs.mapping.target_class()).collect();
         answered.sort_by(|left, right| left.id.cmp(&right.id));
         for record in answered.into_iter().chain(&side.records) {
             index.insert(inputs, record);

@@ -14,7 +14,7 @@ use crate::mapping::Mapped;
 use crate::model::{Attributes, Mutability, Name, ObjectId, Record, Value, values_equal};
 
 /// How much of a rule a plan shows, in characters.
-const LONGEST_RULE: usize = 100;
+const LONGEST_RULE: usize = 60;
 
 /// The entries for all cases, in the order of the cases; cases without anything to show have none.
 pub(super) fn decide(inputs: &Inputs<'_>, assessment: &Assessment<'_>) -> Vec<Entry> {
@@ -42,7 +42,9 @@ impl Decider<'_> {
         self.explain(case, &mut entry);
         let shown = entry.action != Action::Ignore && (entry.action != Action::Update || entry.runs());
         if shown || !entry.problems.is_empty() {
-            if entry.action == Action::Ignore || (entry.action == Action::Update && !entry.runs() && !entry.is_blocked()) {
+            if entry.action == Action::Ignore
+                || (entry.action == Action::Update && !entry.runs() && !entry.is_blocked())
+            {
                 entry.action = Action::Report;
             }
             return Some(entry);
@@ -128,7 +130,8 @@ impl Decider<'_> {
             entry.reason = Some("inactive, and create_inactive is off".to_owned());
             return;
         }
-        for attribute in self.inputs.schema.attributes.iter().filter(|(_, schema)| schema.secret).map(|(name, _)| name) {
+        for attribute in self.inputs.schema.attributes.iter().filter(|(_, schema)| schema.secret).map(|(name, _)| name)
+        {
             if let Some(rule) = self.inputs.mapping.rule(attribute) {
                 entry.secrets.push(SecretChange { attribute: attribute.clone(), rule: shorten(&rule.provenance()) });
             }
@@ -247,9 +250,15 @@ impl Decider<'_> {
                     Enable::Always => entry.changes.push(change),
                     Enable::Own if ours => entry.changes.push(change),
                     Enable::Own => {
-                        entry.problems.push(held(&change, "disabled-by-others", "disabled by someone else, so it stays disabled"));
+                        entry.problems.push(held(
+                            &change,
+                            "disabled-by-others",
+                            "disabled by someone else, so it stays disabled",
+                        ));
                     }
-                    Enable::Never => entry.problems.push(held(&change, "enable-off", "active in the source, and enable is off")),
+                    Enable::Never => {
+                        entry.problems.push(held(&change, "enable-off", "active in the source, and enable is off"))
+                    }
                 }
             }
             _ => {}
@@ -259,7 +268,9 @@ impl Decider<'_> {
     /// A value that cannot be read back is written when it differs from what this job last wrote; a switch only when
     /// it is turned on. What is adopted is taken as it is.
     fn write_only_changed(&self, case: &Case<'_>, name: &Name, new: &Value, adopting: bool) -> bool {
-        let Some(link) = case.link.filter(|_| !adopting && self.inputs.policy.preferences().update) else { return false };
+        let Some(link) = case.link.filter(|_| !adopting && self.inputs.policy.preferences().update) else {
+            return false;
+        };
         if matches!(new, Value::Bool(false) | Value::Null) {
             return false;
         }
@@ -419,14 +430,19 @@ impl Decider<'_> {
         for change in &entry.changes {
             let Some(schema) = self.inputs.schema.get(&change.attribute) else { continue };
             if let Some(limit) = schema.max_length
-                && let Some(length) = change.new.as_slice().iter().filter_map(Value::as_text).map(|text| text.chars().count()).max()
+                && let Some(length) =
+                    change.new.as_slice().iter().filter_map(Value::as_text).map(|text| text.chars().count()).max()
                 && length > limit
             {
                 let message = format!("{length} characters, and at most {limit} are allowed");
                 findings.push(Finding::attribute(change.attribute.clone(), "too-long", message));
             }
             if change.old.is_some() && !schema.nullable && change.new.as_slice().is_empty() {
-                findings.push(Finding::attribute(change.attribute.clone(), "not-nullable", "the value cannot be cleared"));
+                findings.push(Finding::attribute(
+                    change.attribute.clone(),
+                    "not-nullable",
+                    "the value cannot be cleared",
+                ));
             }
         }
         findings
@@ -446,7 +462,11 @@ fn held(change: &AttributeChange, rule: &'static str, message: &str) -> Problem 
 }
 
 fn after_adoption(change: &AttributeChange, what: &str) -> Problem {
-    held(change, "after-adoption", &format!("{what}; the run that takes an account over removes nothing, the next one may"))
+    held(
+        change,
+        "after-adoption",
+        &format!("{what}; the run that takes an account over removes nothing, the next one may"),
+    )
 }
 
 /// What is kept of a write-only value to tell whether it changed.

@@ -238,7 +238,9 @@ impl Entry {
     pub fn runs(&self) -> bool {
         let acts = match self.action {
             Action::Report | Action::Ignore | Action::Exception => false,
-            Action::Update | Action::Wait => !self.changes.is_empty() || !self.secrets.is_empty() || !self.notes.is_empty(),
+            Action::Update | Action::Wait => {
+                !self.changes.is_empty() || !self.secrets.is_empty() || !self.notes.is_empty()
+            }
             Action::Create
             | Action::Link
             | Action::Relink
@@ -271,13 +273,15 @@ impl Entry {
     /// Whether it switches the account off.
     #[must_use]
     pub fn disables(&self) -> bool {
-        self.action != Action::Create && self.changes.iter().any(|change| change.status && change.new == Value::Bool(false))
+        self.action != Action::Create
+            && self.changes.iter().any(|change| change.status && change.new == Value::Bool(false))
     }
 
     /// Whether it switches the account on.
     #[must_use]
     pub fn enables(&self) -> bool {
-        self.action != Action::Create && self.changes.iter().any(|change| change.status && change.new == Value::Bool(true))
+        self.action != Action::Create
+            && self.changes.iter().any(|change| change.status && change.new == Value::Bool(true))
     }
 
     /// Whether it takes something away that cannot simply be written back.

@@ -72,7 +72,8 @@ pub(crate) fn waves(entries: &[Entry]) -> Vec<Wave> {
 pub(super) fn block_cycles(entries: &mut [Entry]) {
     let graph = Graph::new(entries);
     let depths = graph.depths();
-    let stuck: HashSet<usize> = (0..entries.len()).filter(|at| depths[*at].is_none() && graph.is_on_cycle(*at)).collect();
+    let stuck: HashSet<usize> =
+        (0..entries.len()).filter(|at| depths[*at].is_none() && graph.is_on_cycle(*at)).collect();
     for at in &stuck {
         let circle = graph.circle(*at).iter().map(|at| entries[*at].key.to_string()).collect::<Vec<_>>().join(" → ");
         entries[*at].problems.push(Problem::new(
@@ -96,7 +97,8 @@ struct Graph {
 
 impl Graph {
     fn new(entries: &[Entry]) -> Self {
-        let places: HashMap<&EntryKey, usize> = entries.iter().enumerate().map(|(at, entry)| (&entry.key, at)).collect();
+        let places: HashMap<&EntryKey, usize> =
+            entries.iter().enumerate().map(|(at, entry)| (&entry.key, at)).collect();
         let mut edges = Vec::new();
         let mut befores = vec![Vec::new(); entries.len()];
         for (at, entry) in entries.iter().enumerate() {
@@ -142,7 +144,9 @@ impl Graph {
             for before in &self.befores[at] {
                 if *before == start {
                     let mut way = vec![start, at];
-                    while let Some(next) = way.last().filter(|last| **last != start).and_then(|last| came_from.get(last)) {
+                    while let Some(next) =
+                        way.last().filter(|last| **last != start).and_then(|last| came_from.get(last))
+                    {
                         way.push(*next);
                     }
                     way.dedup();

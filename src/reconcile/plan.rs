@@ -91,8 +91,8 @@ impl Plan {
     /// [`ErrorKind::Invalid`] if it is no plan, was written by another version, or was changed since.
     pub fn from_json(text: &str) -> Result<Self> {
         let invalid = |message| Error::new(ErrorKind::Invalid, message);
-        let plan: Self =
-            serde_json::from_str(text).map_err(|error| invalid("this is no plan, or a damaged one").with_source(error))?;
+        let plan: Self = serde_json::from_str(text)
+            .map_err(|error| invalid("this is no plan, or a damaged one").with_source(error))?;
         if plan.header.format != FORMAT {
             return Err(invalid("the plan was written by another version; make a new one")
                 .with_context("format", plan.header.format)

@@ -130,7 +130,8 @@ mod tests {
     #[test]
     fn the_outbound_preset_answers_as_the_table_says() {
         let default = Preferences::default;
-        let off = || default().without_create().without_update().without_disable().with_enable(super::super::Enable::Never);
+        let off =
+            || default().without_create().without_update().without_disable().with_enable(super::super::Enable::Never);
         let disable = || Decision::Leave(Leaver::disable());
         #[rustfmt::skip]
         let table = [
@@ -157,7 +158,11 @@ mod tests {
             (default(), Situation::AllGone, Decision::Do(Action::Ignore)),
         ];
         for (preferences, situation, expected) in table {
-            assert_eq!(Policy::outbound(preferences.clone()).decide(situation), expected, "{situation} {preferences:?}");
+            assert_eq!(
+                Policy::outbound(preferences.clone()).decide(situation),
+                expected,
+                "{situation} {preferences:?}"
+            );
         }
     }
 

@@ -22,7 +22,9 @@ pub(super) fn settle(inputs: &Inputs<'_>, index: &TargetIndex<'_>, entries: &mut
         for ((space, key), claims) in claims(inputs, index, entries) {
             if let [_, _, ..] = claims.as_slice() {
                 let keys = claims.iter().map(|(at, _)| entries[*at].key.to_string()).collect::<Vec<_>>().join(", ");
-                refusals.extend(claims.into_iter().map(|(at, name)| (at, name, format!("several want this value: {keys}"))));
+                refusals.extend(
+                    claims.into_iter().map(|(at, name)| (at, name, format!("several want this value: {keys}"))),
+                );
                 continue;
             }
             for (at, name) in claims {
@@ -75,7 +77,8 @@ fn gives_up(inputs: &Inputs<'_>, entry: &Entry, space: &Name, key: &str) -> bool
     if !entry.runs() {
         return false;
     }
-    let has = |attribute: &Name, value: &Value| keys(inputs, attribute, value).iter().any(|(s, k)| s == space && k == key);
+    let has =
+        |attribute: &Name, value: &Value| keys(inputs, attribute, value).iter().any(|(s, k)| s == space && k == key);
     let changed = |value: fn(&super::AttributeChange) -> Option<&Value>| {
         entry.changes.iter().any(|change| value(change).is_some_and(|value| has(&change.attribute, value)))
     };

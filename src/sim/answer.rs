@@ -45,10 +45,7 @@ impl Answer {
     pub(super) fn no_content() -> Self {
         Self {
             status: 204,
-            headers: vec![
-                ("Cache-Control", "no-cache".to_owned()),
-                ("x-ms-resource-unit", "1".to_owned()),
-            ],
+            headers: vec![("Cache-Control", "no-cache".to_owned()), ("x-ms-resource-unit", "1".to_owned())],
             body: Body::Empty,
         }
     }
@@ -104,13 +101,7 @@ pub(super) struct Trace {
 
 impl Refusal {
     pub(super) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            message: message.into(),
-            details: Vec::new(),
-            headers: Vec::new(),
-        }
+        Self { status, code, message: message.into(), details: Vec::new(), headers: Vec::new() }
     }
 
     pub(super) fn bad(message: impl Into<String>) -> Self {
@@ -140,27 +131,19 @@ impl Refusal {
     }
 
     pub(super) fn method() -> Self {
-        Self::new(
-            405,
-            "Request_BadRequest",
-            "Specified HTTP method is not allowed for the request target.",
-        )
+        Self::new(405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
     }
 
     pub(super) fn invalid_value(property: &str) -> Self {
-        Self::bad(format!(
-            "Invalid value specified for property '{property}' of resource 'User'."
-        ))
+        Self::bad(format!("Invalid value specified for property '{property}' of resource 'User'."))
     }
 
     /// A value that another object has.
     pub(super) fn conflict(property: &str, holder: Uuid) -> Self {
         let message = format!("Another object with the same value for property {property} already exists.");
         let mut refusal = Self::bad(message);
-        refusal.details = vec![
-            ("ObjectConflict", property.to_owned()),
-            ("ConflictingObjects", format!("User_{holder}")),
-        ];
+        refusal.details =
+            vec![("ObjectConflict", property.to_owned()), ("ConflictingObjects", format!("User_{holder}"))];
         refusal
     }
 

@@ -47,9 +47,7 @@ impl State {
                 }
                 let trace = Trace {
                     request_id: self.chance.uuid(),
-                    client_request_id: header(item, "client-request-id")
-                        .unwrap_or(&trace.client_request_id)
-                        .to_owned(),
+                    client_request_id: header(item, "client-request-id").unwrap_or(&trace.client_request_id).to_owned(),
                     now: trace.now,
                 };
                 let answer = if item.depends_on.iter().all(|other| done.get(other) == Some(&true)) {
@@ -97,9 +95,7 @@ impl State {
 fn target(url: &str) -> Result<Target, Refusal> {
     let start = url.split(['/', '?']).next().unwrap_or_default();
     if start.contains(':') || url.starts_with("//") {
-        return Err(Refusal::protocol(
-            "The url of a request in a batch is relative to the root of the version.",
-        ));
+        return Err(Refusal::protocol("The url of a request in a batch is relative to the root of the version."));
     }
     Target::parse(&format!("/v1.0/{}", url.trim_start_matches('/')))
 }
@@ -115,40 +111,24 @@ fn read(envelope: &Value) -> Result<Vec<Item>, Refusal> {
     let requests = requests.ok_or_else(|| malformed("Invalid batch payload format."))?;
     if requests.is_empty() || requests.len() > MAX_ITEMS {
         let count = requests.len();
-        return Err(malformed(format!(
-            "A batch holds 1 to {MAX_ITEMS} requests; this one has {count}."
-        )));
+        return Err(malformed(format!("A batch holds 1 to {MAX_ITEMS} requests; this one has {count}.")));
     }
     let mut ids = HashSet::new();
     let items = requests.iter().map(read_item).collect::<Result<Vec<_>, _>>()?;
     for item in &items {
         if !ids.insert(item.id.to_lowercase()) {
-            return Err(malformed(format!(
-                "Request Id : '{}' has to be unique in a batch.",
-                item.id
-            )));
+            return Err(malformed(format!("Request Id : '{}' has to be unique in a batch.", item.id)));
         }
     }
-    match items
-        .iter()
-        .flat_map(|item| &item.depends_on)
-        .find(|other| !ids.contains(*other))
-    {
-        Some(unknown) => Err(malformed(format!(
-            "A request depends on '{unknown}', which is not in the batch."
-        ))),
+    match items.iter().flat_map(|item| &item.depends_on).find(|other| !ids.contains(*other)) {
+        Some(unknown) => Err(malformed(format!("A request depends on '{unknown}', which is not in the batch."))),
         None => Ok(items),
     }
 }
 
 fn read_item(request: &Value) -> Result<Item, Refusal> {
     let invalid = || malformed("Invalid batch payload format.");
-    let text = |name: &str| {
-        request
-            .get(name)
-            .and_then(Value::as_str)
-            .filter(|text| !text.is_empty())
-    };
+    let text = |name: &str| request.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let id = request.get("id").and_then(id_text).ok_or_else(invalid)?;
     let headers = match request.get("headers") {
         None | Some(Value::Null) => Map::new(),
@@ -180,9 +160,7 @@ fn read_item(request: &Value) -> Result<Item, Refusal> {
     let writes = matches!(item.method.as_str(), "POST" | "PATCH" | "PUT");
     if (writes || body.is_some()) && (body.is_none() || header(&item, "content-type").is_none()) {
         let id = &item.id;
-        return Err(malformed(format!(
-            "Write request id : {id} does not contain Content-Type header or body."
-        )));
+        return Err(malformed(format!("Write request id : {id} does not contain Content-Type header or body.")));
     }
     Ok(item)
 }
@@ -210,11 +188,8 @@ fn envelope(answers: Vec<(String, Answer)>) -> Vec<u8> {
         out.extend_from_slice(b"{\"id\":");
         write_text(&id, &mut out);
         out.extend_from_slice(format!(",\"status\":{}", answer.status).as_bytes());
-        let headers: Map<_, _> = answer
-            .headers
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.as_str().into()))
-            .collect();
+        let headers: Map<_, _> =
+            answer.headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
         out.extend_from_slice(format!(",\"headers\":{}", Value::Object(headers)).as_bytes());
         match answer.body {
             Body::Empty => {}

@@ -154,37 +154,21 @@ impl SimBuilder {
             self = self.domain("contoso.com");
         }
         let (first, label) = match self.domains.first() {
-            Some(first) => (
-                first.name.clone(),
-                first.name.split('.').next().unwrap_or_default().to_owned(),
-            ),
+            Some(first) => (first.name.clone(), first.name.split('.').next().unwrap_or_default().to_owned()),
             None => (String::new(), String::new()),
         };
         let initial = format!("{label}.onmicrosoft.com");
         match self.domains.iter_mut().find(|domain| domain.name == initial) {
             Some(domain) => domain.role = DomainRole::Initial,
-            None => self.domains.insert(
-                0,
-                Domain {
-                    name: initial,
-                    role: DomainRole::Initial,
-                },
-            ),
+            None => self.domains.insert(0, Domain { name: initial, role: DomainRole::Initial }),
         }
         let tenant_id = setup.uuid();
         if self.clients.is_empty() {
             let id = setup.uuid().to_string();
-            self.clients
-                .push((id, Secret::new(format!("sim~{}", setup.uuid().simple()))));
+            self.clients.push((id, Secret::new(format!("sim~{}", setup.uuid().simple()))));
         }
         let clients = self.clients.into_iter();
-        let clients = clients
-            .map(|(id, secret)| Client {
-                id,
-                secret,
-                principal: setup.uuid(),
-            })
-            .collect();
+        let clients = clients.map(|(id, secret)| Client { id, secret, principal: setup.uuid() }).collect();
         let now = self.clock.now();
         let mut state = State {
             settings: Settings {

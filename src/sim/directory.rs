@@ -76,11 +76,7 @@ impl State {
             );
             (user.id, answer.with_header("Location", location))
         };
-        let names = body
-            .as_object()
-            .into_iter()
-            .flatten()
-            .filter_map(|(name, _)| property::find(name));
+        let names = body.as_object().into_iter().flatten().filter_map(|(name, _)| property::find(name));
         let names = names.map(|prop| property(prop).name).collect();
         self.note(now, client, ("POST", Activity::CreateUser, 201), id, names);
         Ok(answer)
@@ -90,11 +86,7 @@ impl State {
         let options = call.target.options(Shape::Single, call.headers.consistency(), 0)?;
         let slot = self.people.find(key, now).ok_or_else(|| Refusal::not_found(key))?;
         let user = self.people.visible(slot, now).ok_or_else(|| Refusal::not_found(key))?;
-        let context = format!(
-            "{}/v1.0/$metadata#users{}/$entity",
-            call.origin,
-            selected(options.select.as_deref())
-        );
+        let context = format!("{}/v1.0/$metadata#users{}/$entity", call.origin, selected(options.select.as_deref()));
         let props = options.select.as_deref().unwrap_or(property::DEFAULT_SET);
         Ok(self.entity(200, user, props, &[("@odata.context", &context)]))
     }
@@ -163,19 +155,11 @@ impl State {
     }
 
     pub(super) fn list_domains(&self, call: &Call<'_>) -> Result<Answer, Refusal> {
-        collection(
-            call,
-            "domains",
-            self.settings.domains.iter().map(|domain| self.domain(domain)).collect(),
-        )
+        collection(call, "domains", self.settings.domains.iter().map(|domain| self.domain(domain)).collect())
     }
 
     pub(super) fn read_domain(&self, call: &Call<'_>, key: &str) -> Result<Answer, Refusal> {
-        let domain = self
-            .settings
-            .domains
-            .iter()
-            .find(|domain| domain.name.eq_ignore_ascii_case(key));
+        let domain = self.settings.domains.iter().find(|domain| domain.name.eq_ignore_ascii_case(key));
         let domain = domain.ok_or_else(|| Refusal::not_found(key))?;
         single(call, "domains", self.domain(domain))
     }
@@ -193,9 +177,7 @@ impl State {
         let filter = options.filter.as_ref();
         let matches = |slot: Slot| {
             let user = of.user(people, slot, now)?;
-            filter
-                .is_none_or(|filter| filter.matches(user, issuer))
-                .then_some((slot, user))
+            filter.is_none_or(|filter| filter.matches(user, issuer)).then_some((slot, user))
         };
         let size = options.top.unwrap_or(self.settings.page_size);
         let props = options.select.as_deref().unwrap_or(property::DEFAULT_SET);
@@ -214,11 +196,7 @@ impl State {
         }
         let mut out = Vec::with_capacity(value.len() + 400);
         out.extend_from_slice(b"{\"@odata.context\":");
-        let context = format!(
-            "{}/v1.0/$metadata#users{}",
-            call.origin,
-            selected(options.select.as_deref())
-        );
+        let context = format!("{}/v1.0/$metadata#users{}", call.origin, selected(options.select.as_deref()));
         write_text(&context, &mut out);
         if options.count && options.skip_token.is_none() {
             let count = slots.from(0).filter_map(matches).count();
@@ -240,9 +218,7 @@ impl State {
         if consistency == Consistency::Session {
             return Err(Refusal::bad("$count is not currently supported."));
         }
-        let options = call
-            .target
-            .options(Shape::Count, consistency, self.settings.max_filter_values)?;
+        let options = call.target.options(Shape::Count, consistency, self.settings.max_filter_values)?;
         let issuer = self.initial_domain();
         let filter = options.filter.as_ref();
         let count = self
@@ -262,10 +238,7 @@ impl State {
             (Of::Live, None) => Slots::Before(people.end()),
             (Of::Live, Some(lookups)) => {
                 let found = lookups.iter().flat_map(|lookup| match lookup {
-                    Lookup::Id(id) => parse_id(id)
-                        .and_then(|id| people.by_id(id))
-                        .into_iter()
-                        .collect::<Vec<_>>(),
+                    Lookup::Id(id) => parse_id(id).and_then(|id| people.by_id(id)).into_iter().collect::<Vec<_>>(),
                     Lookup::Key(field, key) => people.candidates(*field, key).collect(),
                 });
                 let found: BTreeSet<Slot> = found.chain(people.unsettled()).collect();
@@ -279,8 +252,7 @@ impl State {
         let slot = self.people.find(key, now);
         let live = slot.and_then(|slot| Some((slot, self.people.current(slot)?)));
         let live = live.filter(|(_, user)| user.deleted.is_none());
-        live.map(|(slot, user)| (slot, user.id))
-            .ok_or_else(|| Refusal::not_found(key))
+        live.map(|(slot, user)| (slot, user.id)).ok_or_else(|| Refusal::not_found(key))
     }
 
     fn in_bin(&mut self, key: &str, now: OffsetDateTime) -> Result<Slot, Refusal> {
@@ -423,24 +395,16 @@ fn selected(select: Option<&[Prop]>) -> String {
 /// A short list of objects that are built as JSON.
 fn collection(call: &Call<'_>, kind: &str, objects: Vec<Value>) -> Result<Answer, Refusal> {
     let names = selected_names(call)?;
-    let shown = names
-        .as_ref()
-        .map(|names| format!("({})", names.join(",")))
-        .unwrap_or_default();
-    let value: Vec<_> = objects
-        .into_iter()
-        .map(|object| project(object, names.as_deref(), kind))
-        .collect::<Result<_, _>>()?;
+    let shown = names.as_ref().map(|names| format!("({})", names.join(","))).unwrap_or_default();
+    let value: Vec<_> =
+        objects.into_iter().map(|object| project(object, names.as_deref(), kind)).collect::<Result<_, _>>()?;
     let context = format!("{}/v1.0/$metadata#{kind}{shown}", call.origin);
     Ok(Answer::value(200, &json!({"@odata.context": context, "value": value})))
 }
 
 fn single(call: &Call<'_>, kind: &str, object: Value) -> Result<Answer, Refusal> {
     let names = selected_names(call)?;
-    let shown = names
-        .as_ref()
-        .map(|names| format!("({})", names.join(",")))
-        .unwrap_or_default();
+    let shown = names.as_ref().map(|names| format!("({})", names.join(","))).unwrap_or_default();
     let mut value = project(object, names.as_deref(), kind)?;
     value["@odata.context"] = json!(format!("{}/v1.0/$metadata#{kind}{shown}/$entity", call.origin));
     Ok(Answer::value(200, &value))
@@ -453,9 +417,7 @@ fn selected_names(call: &Call<'_>) -> Result<Option<Vec<String>>, Refusal> {
         match name.strip_prefix('$').unwrap_or(name).to_ascii_lowercase().as_str() {
             "select" => names = Some(value.split(',').map(|name| name.trim().to_owned()).collect()),
             known if name.starts_with('$') => {
-                return Err(Refusal::unsupported(format!(
-                    "The query option '${known}' is not supported."
-                )));
+                return Err(Refusal::unsupported(format!("The query option '${known}' is not supported.")));
             }
             _ => {}
         }

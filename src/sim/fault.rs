@@ -209,15 +209,8 @@ pub(super) fn strike(faults: &mut Vec<Fault>, place: Place, method: &str, target
             fault.after -= 1;
             continue;
         }
-        fault.times = if fault.times == usize::MAX {
-            usize::MAX
-        } else {
-            fault.times - 1
-        };
-        found = Some(Strike {
-            kind: fault.kind.clone(),
-            carried_out: fault.carried_out,
-        });
+        fault.times = if fault.times == usize::MAX { usize::MAX } else { fault.times - 1 };
+        found = Some(Strike { kind: fault.kind.clone(), carried_out: fault.carried_out });
         break;
     }
     faults.retain(|fault| fault.times > 0);
@@ -245,11 +238,7 @@ mod tests {
     fn place_and_whole_path_narrow_it() {
         let mut faults = vec![
             Fault::on("*", "/v1.0/users").exact().in_batch().status(500),
-            Fault::on("*", "/v1.0/users")
-                .outside_batch()
-                .always()
-                .status(504)
-                .carried_out(),
+            Fault::on("*", "/v1.0/users").outside_batch().always().status(504).carried_out(),
         ];
         let mut kind = |place, target: &str| strike(&mut faults, place, "GET", target).map(|strike| strike.kind);
         assert_eq!(kind(Place::Batch, "/v1.0/users/1"), None);

@@ -59,11 +59,7 @@ pub(super) enum Lookup {
 
 impl Filter {
     pub(super) fn parse(text: &str, terms: Terms) -> Result<Self, Refusal> {
-        let mut parser = Parser {
-            tokens: lex(text)?,
-            at: 0,
-            terms,
-        };
+        let mut parser = Parser { tokens: lex(text)?, at: 0, terms };
         let filter = parser.any(0)?;
         match parser.next() {
             Token::End => Ok(filter),
@@ -341,9 +337,7 @@ impl Parser {
 
     fn path(&mut self, word: &str) -> Result<Path, Refusal> {
         let Some(prop) = property::find(word) else {
-            return Err(clause(format!(
-                "Could not find a property named '{word}' on type 'microsoft.graph.user'"
-            )));
+            return Err(clause(format!("Could not find a property named '{word}' on type 'microsoft.graph.user'")));
         };
         let mut path = Path { prop, member: None };
         if self.tokens.get(self.at) == Some(&Token::Slash) {
@@ -454,9 +448,7 @@ mod tests {
         user.set(property::ACCOUNT_ENABLED, Some(Stored::Bool(true)));
         user.set(
             property::ORG_DATA,
-            Some(Stored::Json(Box::new(
-                serde_json::json!({"costCenter": "C7", "division": null}),
-            ))),
+            Some(Stored::Json(Box::new(serde_json::json!({"costCenter": "C7", "division": null})))),
         );
         user
     }
@@ -476,10 +468,7 @@ mod tests {
             ("id eq '00000000-0000-0000-0000-000000000001'", true),
             ("id eq 00000000-0000-0000-0000-000000000001", true),
             ("surname eq 'x' or surname eq 'y' and accountEnabled eq true", false),
-            (
-                "(surname eq 'x' or accountEnabled eq true) and startswith(surname,'o')",
-                true,
-            ),
+            ("(surname eq 'x' or accountEnabled eq true) and startswith(surname,'o')", true),
             ("surname eq 'x' and surname eq 'x' or accountEnabled eq true", true),
             ("city eq 'Leeds'", false),
         ];
@@ -501,11 +490,7 @@ mod tests {
             let filter = parse(text, Mode::Advanced).unwrap_or_else(|refusal| panic!("{text}: {refusal:?}"));
             assert_eq!(filter.matches(&ada(), "i"), expected, "{text}");
             let refusal = parse(text, Mode::Plain).expect_err(text);
-            assert_eq!(
-                (refusal.status, refusal.code),
-                (400, "Request_UnsupportedQuery"),
-                "{text}"
-            );
+            assert_eq!((refusal.status, refusal.code), (400, "Request_UnsupportedQuery"), "{text}");
         }
     }
 
@@ -543,11 +528,7 @@ mod tests {
             "and and and",
         ];
         for text in unsupported {
-            assert_eq!(
-                parse(text, Mode::Advanced).expect_err(text).code,
-                "Request_UnsupportedQuery",
-                "{text}"
-            );
+            assert_eq!(parse(text, Mode::Advanced).expect_err(text).code, "Request_UnsupportedQuery", "{text}");
         }
         for text in broken {
             assert_eq!(parse(text, Mode::Advanced).expect_err(text).status, 400, "{text}");

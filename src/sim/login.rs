@@ -50,19 +50,13 @@ impl State {
                 900_561,
                 "invalid_request",
                 400,
-                format!(
-                    "The endpoint only accepts POST requests. Received a {} request.",
-                    call.method
-                ),
+                format!("The endpoint only accepts POST requests. Received a {} request.", call.method),
             )),
             (Door::Discovery, "GET") => self.discovery(call),
             (Door::Keys, "GET") => self.find_tenant(call).map(|_| json!({"keys": []})),
-            (Door::Discovery | Door::Keys, _) => Err(deny(
-                9_002_313,
-                "invalid_request",
-                405,
-                "Invalid request. Request is malformed or invalid.".into(),
-            )),
+            (Door::Discovery | Door::Keys, _) => {
+                Err(deny(9_002_313, "invalid_request", 405, "Invalid request. Request is malformed or invalid.".into()))
+            }
         };
         match result {
             Ok(body) => plain_json(200, &body),
@@ -73,21 +67,9 @@ impl State {
     /// What a fault answers at the sign-in addresses.
     pub(super) fn refused_sign_in(&self, call: &Call<'_>, trace: &Trace, status: u16) -> Answer {
         let (number, error, text) = match status {
-            429 => (
-                90_055,
-                "invalid_request",
-                "Tenant is throttled. Please wait before retrying.",
-            ),
-            500.. => (
-                90_033,
-                "temporarily_unavailable",
-                "A transient error has occurred. Please try again.",
-            ),
-            _ => (
-                9_002_313,
-                "invalid_request",
-                "Invalid request. Request is malformed or invalid.",
-            ),
+            429 => (90_055, "invalid_request", "Tenant is throttled. Please wait before retrying."),
+            500.. => (90_033, "temporarily_unavailable", "A transient error has occurred. Please try again."),
+            _ => (9_002_313, "invalid_request", "Invalid request. Request is malformed or invalid."),
         };
         denied(&deny(number, error, status, text.into()), trace, call)
     }
@@ -142,12 +124,7 @@ impl State {
         let id = field("client_id").or(basic.map(|(id, _)| id.as_str()));
         let id = id.ok_or_else(|| missing("client_id"))?;
         let audience = audience(field("scope").ok_or_else(|| missing("scope"))?, call.origin)?;
-        let Some(client) = self
-            .settings
-            .clients
-            .iter()
-            .find(|client| client.id.eq_ignore_ascii_case(id))
-            .cloned()
+        let Some(client) = self.settings.clients.iter().find(|client| client.id.eq_ignore_ascii_case(id)).cloned()
         else {
             let text = format!(
                 "Application with identifier '{id}' was not found in the directory '{}'. This can happen if the \
@@ -179,9 +156,7 @@ impl State {
 
     fn issue(&mut self, client: &Client, audience: &str, now: OffsetDateTime) -> Value {
         let lifetime = self.settings.token_lifetime;
-        let expires = now
-            .checked_add(lifetime.try_into().unwrap_or(time::Duration::MAX))
-            .unwrap_or(now);
+        let expires = now.checked_add(lifetime.try_into().unwrap_or(time::Duration::MAX)).unwrap_or(now);
         let tenant = self.settings.tenant_id;
         let claims = json!({
             "aud": audience,
@@ -208,13 +183,7 @@ impl State {
             base64url(claims.to_string().as_bytes()),
             base64url(&self.chance.bytes::<32>()),
         );
-        self.tokens.issue(
-            token.clone(),
-            Token {
-                client: client.id.clone(),
-                expires,
-            },
-        );
+        self.tokens.issue(token.clone(), Token { client: client.id.clone(), expires });
         json!({
             "token_type": "Bearer",
             "expires_in": lifetime.as_secs(),
@@ -224,10 +193,7 @@ impl State {
     }
 
     fn discovery(&self, call: &Call<'_>) -> Result<Value, Denial> {
-        let tenant = self.find_tenant(call).map_err(|denial| Denial {
-            error: "invalid_tenant",
-            ..denial
-        })?;
+        let tenant = self.find_tenant(call).map_err(|denial| Denial { error: "invalid_tenant", ..denial })?;
         let origin = call.origin;
         let host = origin.split_once("://").map_or(origin, |(_, host)| host);
         Ok(json!({
@@ -263,9 +229,7 @@ impl State {
             return Ok(id);
         }
         let is_plausible = Uuid::try_parse(named).is_ok() || named.contains('.');
-        let is_dns = named
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
+        let is_dns = named.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
         if is_plausible && is_dns {
             let text = format!(
                 "Tenant '{named}' not found. Check to make sure you have the correct tenant ID and are signing into the \
@@ -291,12 +255,7 @@ const ROLES: &[&str] = &[
 ];
 
 fn deny(number: u32, error: &'static str, status: u16, text: String) -> Denial {
-    Denial {
-        number,
-        error,
-        status,
-        text,
-    }
+    Denial { number, error, status, text }
 }
 
 fn plain_json(status: u16, body: &Value) -> Answer {
@@ -350,20 +309,9 @@ fn audience(scope: &str, origin: &str) -> Result<String, Denial> {
 }
 
 fn form(call: &Call<'_>) -> Result<Vec<(String, String)>, Denial> {
-    let malformed = || {
-        deny(
-            9_002_313,
-            "invalid_request",
-            400,
-            "Invalid request. Request is malformed or invalid.".into(),
-        )
-    };
-    let media = call
-        .headers
-        .content_type
-        .as_deref()
-        .and_then(|text| text.split(';').next())
-        .unwrap_or_default();
+    let malformed =
+        || deny(9_002_313, "invalid_request", 400, "Invalid request. Request is malformed or invalid.".into());
+    let media = call.headers.content_type.as_deref().and_then(|text| text.split(';').next()).unwrap_or_default();
     if !media.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return Ok(Vec::new());
     }

@@ -49,15 +49,11 @@ pub(super) struct Lag {
 impl Lag {
     /// From when on readers see it.
     fn end(self) -> OffsetDateTime {
-        self.now
-            .saturating_add(self.by.try_into().unwrap_or(time::Duration::MAX))
+        self.now.saturating_add(self.by.try_into().unwrap_or(time::Duration::MAX))
     }
 
     pub(super) fn none(now: OffsetDateTime) -> Self {
-        Self {
-            now,
-            by: Duration::ZERO,
-        }
+        Self { now, by: Duration::ZERO }
     }
 }
 
@@ -69,10 +65,7 @@ impl People {
         for (field, key) in keys(&user) {
             self.index.insert((field, key, slot));
         }
-        let mut entry = Entry {
-            user,
-            older: Vec::new(),
-        };
+        let mut entry = Entry { user, older: Vec::new() };
         if !lag.by.is_zero() {
             entry.older.push((lag.end(), None));
             self.unsettled.insert(slot);
@@ -141,12 +134,10 @@ impl People {
             return self.visible(slot, now).map(|_| slot);
         }
         let name = fold(key);
-        self.candidates(Field::Name, &name)
-            .chain(self.unsettled.iter().copied())
-            .find(|slot| {
-                let seen = self.visible(*slot, now).and_then(|user| user.text(property::UPN));
-                seen.is_some_and(|seen| fold(seen) == name)
-            })
+        self.candidates(Field::Name, &name).chain(self.unsettled.iter().copied()).find(|slot| {
+            let seen = self.visible(*slot, now).and_then(|user| user.text(property::UPN));
+            seen.is_some_and(|seen| fold(seen) == name)
+        })
     }
 
     /// Finds a live user by id or name, whatever readers see.
@@ -225,14 +216,8 @@ pub(super) fn keys(user: &User) -> Vec<(Field, Box<str>)> {
         (Field::ImmutableId, property::IMMUTABLE_ID),
         (Field::Address, property::MAIL),
     ];
-    let further = user
-        .further_addresses()
-        .map(|address| (Field::Address, fold(bare_address(address))));
-    single
-        .into_iter()
-        .filter_map(|(field, prop)| Some((field, fold(user.text(prop)?))))
-        .chain(further)
-        .collect()
+    let further = user.further_addresses().map(|address| (Field::Address, fold(bare_address(address))));
+    single.into_iter().filter_map(|(field, prop)| Some((field, fold(user.text(prop)?)))).chain(further).collect()
 }
 
 /// An address without `smtp:`.
@@ -268,11 +253,7 @@ mod tests {
         assert_eq!(people.find("ada@x.example", seen), Some(slot));
 
         people.replace(slot, named(1, "eve@x.example"), Lag { now: seen, by: lag });
-        assert_eq!(
-            people.find("ada@x.example", seen),
-            Some(slot),
-            "still under the old name"
-        );
+        assert_eq!(people.find("ada@x.example", seen), Some(slot), "still under the old name");
         assert_eq!(people.find("eve@x.example", seen), None);
         people.settle(seen + lag);
         assert_eq!(people.find("ada@x.example", seen + lag), None);

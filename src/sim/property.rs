@@ -64,20 +64,12 @@ pub(super) fn property(prop: Prop) -> &'static Property {
 
 /// Finds a property by name, without regard to case.
 pub(super) fn find(name: &str) -> Option<Prop> {
-    let place = PROPERTIES
-        .iter()
-        .position(|property| property.name.eq_ignore_ascii_case(name))?;
+    let place = PROPERTIES.iter().position(|property| property.name.eq_ignore_ascii_case(name))?;
     Prop::try_from(place).ok()
 }
 
 const fn entry(name: &'static str, kind: Kind, access: Access, filtering: Filtering, prefix: Prefix) -> Property {
-    Property {
-        name,
-        kind,
-        access,
-        filtering,
-        prefix,
-    }
+    Property { name, kind, access, filtering, prefix }
 }
 const fn text(name: &'static str, max: u16) -> Property {
     entry(name, Kind::Text(max), Access::Write, Filtering::Plain, Prefix::Yes)
@@ -110,24 +102,12 @@ pub(super) static PROPERTIES: &[Property] = &[
     required("mail", 0),
     late("mobilePhone", 64),
     late("officeLocation", 0),
-    entry(
-        "preferredLanguage",
-        Kind::Text(0),
-        Access::Write,
-        Filtering::Advanced,
-        Prefix::No,
-    ),
+    entry("preferredLanguage", Kind::Text(0), Access::Write, Filtering::Advanced, Prefix::No),
     text("surname", 64),
     required("userPrincipalName", 113),
     entry("id", Kind::Text(0), Access::Read, Filtering::Plain, Prefix::No),
     // Written by clients.
-    entry(
-        "accountEnabled",
-        Kind::Bool,
-        Access::Required,
-        Filtering::Plain,
-        Prefix::No,
-    ),
+    entry("accountEnabled", Kind::Bool, Access::Required, Filtering::Plain, Prefix::No),
     word("ageGroup", &["Minor", "NotAdult", "Adult"]),
     text("city", 128),
     late("companyName", 64),
@@ -137,31 +117,13 @@ pub(super) static PROPERTIES: &[Property] = &[
     other("employeeHireDate", Kind::Date),
     text("employeeId", 16),
     other("employeeLeaveDateTime", Kind::Date),
-    entry(
-        "employeeOrgData",
-        Kind::Object,
-        Access::Write,
-        Filtering::Advanced,
-        Prefix::Yes,
-    ),
+    entry("employeeOrgData", Kind::Object, Access::Write, Filtering::Advanced, Prefix::Yes),
     late("employeeType", 0),
     late("faxNumber", 0),
     other("identities", Kind::Objects),
     required("mailNickname", 64),
-    entry(
-        "onPremisesExtensionAttributes",
-        Kind::Object,
-        Access::Write,
-        Filtering::Advanced,
-        Prefix::Yes,
-    ),
-    entry(
-        "onPremisesImmutableId",
-        Kind::Text(0),
-        Access::Write,
-        Filtering::Plain,
-        Prefix::No,
-    ),
+    entry("onPremisesExtensionAttributes", Kind::Object, Access::Write, Filtering::Advanced, Prefix::Yes),
+    entry("onPremisesImmutableId", Kind::Text(0), Access::Write, Filtering::Plain, Prefix::No),
     other("otherMails", Kind::Texts),
     other("passwordPolicies", Kind::Text(0)),
     other("passwordProfile", Kind::Object),
@@ -170,13 +132,7 @@ pub(super) static PROPERTIES: &[Property] = &[
     other("showInAddressList", Kind::Bool),
     entry("state", Kind::Text(128), Access::Write, Filtering::Plain, Prefix::Yes),
     late("streetAddress", 1024),
-    entry(
-        "usageLocation",
-        Kind::Text(2),
-        Access::Required,
-        Filtering::Plain,
-        Prefix::Yes,
-    ),
+    entry("usageLocation", Kind::Text(2), Access::Required, Filtering::Plain, Prefix::Yes),
     word("userType", &["Member", "Guest"]),
     // Set by the service.
     fixed("assignedLicenses", Kind::Objects),
@@ -200,13 +156,7 @@ pub(super) static PROPERTIES: &[Property] = &[
     fixed("onPremisesProvisioningErrors", Kind::Objects),
     fixed("onPremisesSamAccountName", Kind::Text(0)),
     fixed("onPremisesSecurityIdentifier", Kind::Text(0)),
-    entry(
-        "onPremisesSyncEnabled",
-        Kind::Bool,
-        Access::Read,
-        Filtering::Plain,
-        Prefix::No,
-    ),
+    entry("onPremisesSyncEnabled", Kind::Bool, Access::Read, Filtering::Plain, Prefix::No),
     fixed("onPremisesUserPrincipalName", Kind::Text(0)),
     fixed("provisionedPlans", Kind::Objects),
     fixed("proxyAddresses", Kind::Texts),

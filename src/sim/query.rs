@@ -73,9 +73,7 @@ impl Target {
     pub(super) fn query_with_token(&self, token: &str) -> String {
         let kept = self.options.iter().filter(|(name, _)| option_name(name) != "skiptoken");
         let kept = kept.map(|(name, value)| format!("{}={}", encode(name), encode(value)));
-        kept.chain([format!("$skiptoken={}", encode(token))])
-            .collect::<Vec<_>>()
-            .join("&")
+        kept.chain([format!("$skiptoken={}", encode(token))]).collect::<Vec<_>>().join("&")
     }
 
     /// What a page token belongs to: everything that was asked for.
@@ -91,13 +89,7 @@ impl Target {
     }
 
     pub(super) fn options(&self, shape: Shape, eventual: Consistency, max_values: usize) -> Result<Options, Refusal> {
-        let mut options = Options {
-            select: None,
-            filter: None,
-            top: None,
-            count: false,
-            skip_token: None,
-        };
+        let mut options = Options { select: None, filter: None, top: None, count: false, skip_token: None };
         let mut filter = None;
         for (name, value) in &self.options {
             match (option_name(name).as_str(), shape) {
@@ -107,9 +99,7 @@ impl Target {
                 ("count", Shape::List) => options.count = count(value)?,
                 ("skiptoken", Shape::List) => options.skip_token = Some(value.clone()),
                 (known, _) if name.starts_with('$') || PLAIN_NAMES.contains(&known) => {
-                    return Err(Refusal::unsupported(format!(
-                        "The query option '${known}' is not supported."
-                    )));
+                    return Err(Refusal::unsupported(format!("The query option '${known}' is not supported.")));
                 }
                 _ => {}
             }
@@ -120,9 +110,7 @@ impl Target {
             (Consistency::Eventual, Shape::Count, _) | (Consistency::Eventual, _, true) => Mode::Advanced,
             _ => Mode::Plain,
         };
-        options.filter = filter
-            .map(|text| Filter::parse(text, Terms { mode, max_values }))
-            .transpose()?;
+        options.filter = filter.map(|text| Filter::parse(text, Terms { mode, max_values })).transpose()?;
         Ok(options)
     }
 }
@@ -135,17 +123,7 @@ pub(super) enum Consistency {
 }
 
 /// What `$name` and `name` mean alike.
-const PLAIN_NAMES: &[&str] = &[
-    "filter",
-    "select",
-    "top",
-    "count",
-    "expand",
-    "orderby",
-    "search",
-    "skip",
-    "skiptoken",
-];
+const PLAIN_NAMES: &[&str] = &["filter", "select", "top", "count", "expand", "orderby", "search", "skip", "skiptoken"];
 
 /// Encodes an option so that it survives an address.
 fn encode(text: &str) -> String {
@@ -176,10 +154,7 @@ pub(super) fn decode(text: &str, plus: Plus) -> Result<String, Refusal> {
     while let Some(byte) = rest.next() {
         match byte {
             b'%' => {
-                let digits = rest
-                    .next()
-                    .zip(rest.next())
-                    .and_then(|(high, low)| Some(hex(high)? << 4 | hex(low)?));
+                let digits = rest.next().zip(rest.next()).and_then(|(high, low)| Some(hex(high)? << 4 | hex(low)?));
                 bytes.push(digits.ok_or_else(|| Refusal::protocol("The address has a malformed escape sequence."))?);
             }
             b'+' if plus == Plus::Blank => bytes.push(b' '),
@@ -190,9 +165,7 @@ pub(super) fn decode(text: &str, plus: Plus) -> Result<String, Refusal> {
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
+    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 /// `users('ada@contoso.com')` is `users` and `ada@contoso.com`.
@@ -213,11 +186,7 @@ fn select(value: &str, shape: Shape) -> Result<Option<Vec<Prop>>, Refusal> {
             return Err(unknown_selected(name, "user"));
         };
         if shape == Shape::List && property(prop).access == Access::Elsewhere {
-            return Err(Refusal::new(
-                501,
-                "NotImplemented",
-                "This operation target is not yet supported.",
-            ));
+            return Err(Refusal::new(501, "NotImplemented", "This operation target is not yet supported."));
         }
         if !props.contains(&prop) {
             props.push(prop);
@@ -249,9 +218,9 @@ fn count(value: &str) -> Result<bool, Refusal> {
     match value.trim().to_ascii_lowercase().as_str() {
         "true" => Ok(true),
         "false" => Ok(false),
-        _ => Err(Refusal::protocol(
-            "Invalid value for $count query option found. Valid values are 'true' and 'false'.",
-        )),
+        _ => {
+            Err(Refusal::protocol("Invalid value for $count query option found. Valid values are 'true' and 'false'."))
+        }
     }
 }
 
@@ -279,11 +248,7 @@ pub(super) fn read_page_token(token: &str, fingerprint: u64, generation: u32, en
         .map(u32::from_be_bytes)
         .ok_or_else(expired)?;
     // What is not exactly what we would have issued was not issued by us, or long ago.
-    if token == page_token(from, fingerprint, generation) && from <= end {
-        Ok(from)
-    } else {
-        Err(expired())
-    }
+    if token == page_token(from, fingerprint, generation) && from <= end { Ok(from) } else { Err(expired()) }
 }
 
 pub(super) fn base64url_decode(text: &str) -> Option<Vec<u8>> {
@@ -357,9 +322,6 @@ mod tests {
     fn options_are_kept_in_the_next_link() {
         let target = Target::parse("/users?$select=id,mail&$filter=surname eq 'a%26b'&$skiptoken=old").expect("valid");
         let query = target.query_with_token("new");
-        assert_eq!(
-            query,
-            "$select=id,mail&$filter=surname%20eq%20%27a%26b%27&$skiptoken=new"
-        );
+        assert_eq!(query, "$select=id,mail&$filter=surname%20eq%20%27a%26b%27&$skiptoken=new");
     }
 }

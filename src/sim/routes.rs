@@ -40,11 +40,7 @@ impl Asked {
     }
 
     pub(super) fn is_json(&self) -> bool {
-        let media = self
-            .content_type
-            .as_deref()
-            .and_then(|text| text.split(';').next())
-            .unwrap_or_default();
+        let media = self.content_type.as_deref().and_then(|text| text.split(';').next()).unwrap_or_default();
         media.trim().eq_ignore_ascii_case("application/json")
     }
 }
@@ -55,11 +51,7 @@ impl Call<'_> {
             return Err(Refusal::protocol("Empty Payload. JSON content expected."));
         }
         if !self.headers.is_json() {
-            return Err(Refusal::new(
-                415,
-                "UnsupportedMediaType",
-                "The body of a write is sent as application/json.",
-            ));
+            return Err(Refusal::new(415, "UnsupportedMediaType", "The body of a write is sent as application/json."));
         }
         serde_json::from_slice(self.body)
             .map_err(|_| Refusal::protocol("Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format."))
@@ -67,12 +59,7 @@ impl Call<'_> {
 
     /// The segments behind the version, in lower case.
     fn path(&self) -> Vec<String> {
-        self.target
-            .segments
-            .iter()
-            .skip(1)
-            .map(|segment| segment.to_lowercase())
-            .collect()
+        self.target.segments.iter().skip(1).map(|segment| segment.to_lowercase()).collect()
     }
 }
 
@@ -151,15 +138,9 @@ impl State {
             (["directory", "deleteditems", "microsoft.graph.user" | "graph.user"], "GET") => {
                 self.list_deleted(call, now)
             }
-            (
-                [
-                    "directory",
-                    "deleteditems",
-                    "microsoft.graph.user" | "graph.user",
-                    "$count",
-                ],
-                "GET",
-            ) => self.count_deleted(call, now),
+            (["directory", "deleteditems", "microsoft.graph.user" | "graph.user", "$count"], "GET") => {
+                self.count_deleted(call, now)
+            }
             (["directory", "deleteditems", _], "GET") => self.read_deleted(call, name(2), now),
             (["directory", "deleteditems", _], "DELETE") => self.purge(&client, name(2), now),
             (["directory", "deleteditems", _, "restore" | "microsoft.graph.restore"], "POST") => {
@@ -197,14 +178,8 @@ impl State {
 /// An error that fits a status.
 fn failure(status: u16) -> Refusal {
     let (code, message) = match status {
-        401 => (
-            "InvalidAuthenticationToken",
-            "Lifetime validation failed, the token is expired.",
-        ),
-        403 => (
-            "Authorization_RequestDenied",
-            "Insufficient privileges to complete the operation.",
-        ),
+        401 => ("InvalidAuthenticationToken", "Lifetime validation failed, the token is expired."),
+        403 => ("Authorization_RequestDenied", "Insufficient privileges to complete the operation."),
         404 => (
             "Request_ResourceNotFound",
             "Resource '' does not exist or one of its queried reference-property objects are not present.",
@@ -214,10 +189,7 @@ fn failure(status: u16) -> Refusal {
             "Error due to concurrent requests being made to the tenant. Please wait briefly and retry.",
         ),
         429 => ("TooManyRequests", "Please retry again later."),
-        503 => (
-            "serviceNotAvailable",
-            "The service is temporarily unavailable. Please retry again later.",
-        ),
+        503 => ("serviceNotAvailable", "The service is temporarily unavailable. Please retry again later."),
         504 => ("UnknownError", "The gateway did not receive a response in time."),
         400..=499 => ("Request_BadRequest", "The request cannot be carried out."),
         _ => ("Service_InternalServerError", "Encountered an internal server error."),

@@ -78,14 +78,7 @@ impl Person {
         }
         let (department, title) = pick(seeded, JOBS);
         let (city, country) = pick(seeded, PLACES);
-        Self {
-            given: pick(seeded, GIVEN),
-            family: pick(seeded, FAMILY),
-            title,
-            department,
-            city,
-            country,
-        }
+        Self { given: pick(seeded, GIVEN), family: pick(seeded, FAMILY), title, department, city, country }
     }
 }
 

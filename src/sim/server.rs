@@ -65,11 +65,7 @@ impl Sim {
         let address = listener.local_addr().map_err(cannot)?;
         let (stop, stopped) = watch::channel(());
         let task = tokio::spawn(listen(self.clone(), listener, stopped));
-        Ok(SimServer {
-            address,
-            stop,
-            task: Some(task),
-        })
+        Ok(SimServer { address, stop, task: Some(task) })
     }
 }
 
@@ -83,10 +79,7 @@ impl SimServer {
     /// The tenant as a cloud of its own.
     #[must_use]
     pub fn cloud(&self) -> Cloud {
-        Cloud::Custom {
-            authority: self.url(),
-            graph: self.url(),
-        }
+        Cloud::Custom { authority: self.url(), graph: self.url() }
     }
 
     /// Stops listening, and waits up to five seconds for requests under way.
@@ -109,9 +102,7 @@ impl Drop for SimServer {
 
 impl fmt::Debug for SimServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SimServer")
-            .field("address", &self.address)
-            .finish_non_exhaustive()
+        f.debug_struct("SimServer").field("address", &self.address).finish_non_exhaustive()
     }
 }
 
@@ -167,25 +158,16 @@ async fn serve_connection(sim: Sim, stream: TcpStream, mut stopped: watch::Recei
 async fn respond(sim: &Sim, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Dropped> {
     let (parts, body) = request.into_parts();
     let Some(origin) = origin(&parts.headers, sim.forwarded()) else {
-        return Ok(plain(
-            StatusCode::BAD_REQUEST,
-            "The Host header is missing or malformed.",
-        ));
+        return Ok(plain(StatusCode::BAD_REQUEST, "The Host header is missing or malformed."));
     };
     let body = match Limited::new(body, MAX_BODY_BYTES).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) if is_too_long(&error) => {
-            return Ok(plain(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "The body of the request is too large.",
-            ));
+            return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE, "The body of the request is too large."));
         }
         Err(_) => return Err(Dropped),
     };
-    let answer = sim
-        .answer(&origin, Request::from_parts(parts, body))
-        .await
-        .ok_or(Dropped)?;
+    let answer = sim.answer(&origin, Request::from_parts(parts, body)).await.ok_or(Dropped)?;
     Ok(answer.map(Full::new))
 }
 
@@ -219,9 +201,7 @@ fn origin(headers: &HeaderMap, forwarded: Forwarded) -> Option<String> {
     };
     let trusted = |name: &str| (forwarded == Forwarded::Trusted).then(|| text(name)).flatten();
     let host = trusted("x-forwarded-host").or_else(|| text("host"))?;
-    let scheme = trusted("x-forwarded-proto")
-        .filter(|scheme| *scheme == "https")
-        .map_or("http", |_| "https");
+    let scheme = trusted("x-forwarded-proto").filter(|scheme| *scheme == "https").map_or("http", |_| "https");
     let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
     (host.len() <= 255 && host.bytes().all(is_host)).then(|| format!("{scheme}://{host}"))
 }
@@ -231,10 +211,7 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(name, value)| (name.parse().expect("name"), value.parse().expect("value")))
-            .collect()
+        pairs.iter().map(|(name, value)| (name.parse().expect("name"), value.parse().expect("value"))).collect()
     }
 
     #[test]
@@ -244,14 +221,8 @@ mod tests {
             ("x-forwarded-host", "graph.example, inner.example"),
             ("x-forwarded-proto", "https"),
         ]);
-        assert_eq!(
-            origin(&proxied, Forwarded::Ignored).as_deref(),
-            Some("http://10.0.0.1:80")
-        );
-        assert_eq!(
-            origin(&proxied, Forwarded::Trusted).as_deref(),
-            Some("https://graph.example")
-        );
+        assert_eq!(origin(&proxied, Forwarded::Ignored).as_deref(), Some("http://10.0.0.1:80"));
+        assert_eq!(origin(&proxied, Forwarded::Trusted).as_deref(), Some("https://graph.example"));
         assert_eq!(origin(&headers(&[]), Forwarded::Ignored), None);
         assert_eq!(origin(&headers(&[("host", "evil/\"path")]), Forwarded::Ignored), None);
     }

@@ -130,11 +130,7 @@ impl State {
 
     /// The domain that came with the tenant.
     pub(super) fn initial_domain(&self) -> &str {
-        let initial = self
-            .settings
-            .domains
-            .iter()
-            .find(|domain| domain.role == DomainRole::Initial);
+        let initial = self.settings.domains.iter().find(|domain| domain.role == DomainRole::Initial);
         initial.map_or("", |domain| &domain.name)
     }
 
@@ -148,9 +144,7 @@ impl State {
             let mut alias = format!("{}.{}{number}", person.given, person.family).to_lowercase();
             let is_taken = |name: &str| {
                 let fields = [Field::Name, Field::Address];
-                fields
-                    .iter()
-                    .any(|field| self.people.holder(*field, name, None).is_some())
+                fields.iter().any(|field| self.people.holder(*field, name, None).is_some())
             };
             if is_taken(&format!("{alias}@{domain}")) {
                 alias = format!("{alias}.{}", id.simple());
@@ -158,10 +152,7 @@ impl State {
             let name = format!("{alias}@{domain}");
             let mut user = User::new(id, now.unix_timestamp());
             for (prop, text) in [
-                (
-                    property::DISPLAY_NAME,
-                    format!("{} {}", person.given, person.family).as_str(),
-                ),
+                (property::DISPLAY_NAME, format!("{} {}", person.given, person.family).as_str()),
                 (property::GIVEN_NAME, person.given),
                 (property::SURNAME, person.family),
                 (property::JOB_TITLE, person.title),

@@ -60,10 +60,7 @@ struct Shared {
     state: Mutex<State>,
     clock: Arc<dyn Clock>,
     latency: Duration,
-    #[cfg_attr(
-        not(feature = "sim-server"),
-        expect(dead_code, reason = "only the server has a proxy before it")
-    )]
+    #[cfg_attr(not(feature = "sim-server"), expect(dead_code, reason = "only the server has a proxy before it"))]
     forwarded: Forwarded,
 }
 
@@ -87,14 +84,7 @@ impl Sim {
     }
 
     pub(super) fn from_parts(state: State, clock: Arc<dyn Clock>, latency: Duration, forwarded: Forwarded) -> Self {
-        Self {
-            shared: Arc::new(Shared {
-                state: Mutex::new(state),
-                clock,
-                latency,
-                forwarded,
-            }),
-        }
+        Self { shared: Arc::new(Shared { state: Mutex::new(state), clock, latency, forwarded }) }
     }
 
     /// The way in without a network: requests to addresses under [`origin`](Sim::origin).
@@ -112,10 +102,7 @@ impl Sim {
     /// The tenant as a cloud of its own, for use with [`transport`](Sim::transport).
     #[must_use]
     pub fn cloud(&self) -> Cloud {
-        Cloud::Custom {
-            authority: self.origin(),
-            graph: self.origin(),
-        }
+        Cloud::Custom { authority: self.origin(), graph: self.origin() }
     }
 
     /// The tenant's id.
@@ -127,23 +114,14 @@ impl Sim {
     /// The id of the (first) application that may sign in.
     #[must_use]
     pub fn client_id(&self) -> String {
-        self.state()
-            .settings
-            .clients
-            .first()
-            .map(|client| client.id.clone())
-            .unwrap_or_default()
+        self.state().settings.clients.first().map(|client| client.id.clone()).unwrap_or_default()
     }
 
     /// The secret of the (first) application.
     #[must_use]
     pub fn client_secret(&self) -> Secret {
         let state = self.state();
-        state
-            .settings
-            .clients
-            .first()
-            .map_or_else(|| Secret::new(""), |client| client.secret.clone())
+        state.settings.clients.first().map_or_else(|| Secret::new(""), |client| client.secret.clone())
     }
 
     /// A token of the (first) application, without asking the token endpoint for it.
@@ -152,12 +130,7 @@ impl Sim {
         let now = self.shared.clock.now();
         let mut state = self.state();
         let text = format!("sim.{}.{}", state.chance.uuid().simple(), state.chance.uuid().simple());
-        let client = state
-            .settings
-            .clients
-            .first()
-            .map(|client| client.id.clone())
-            .unwrap_or_default();
+        let client = state.settings.clients.first().map(|client| client.id.clone()).unwrap_or_default();
         let lifetime = state.settings.token_lifetime.try_into().unwrap_or(time::Duration::MAX);
         let expires = now.checked_add(lifetime).unwrap_or(now);
         state.tokens.issue(text.clone(), Token { client, expires });
@@ -174,11 +147,7 @@ impl Sim {
         let mut state = self.state();
         let user = completed(&state, user);
         match state.create_user(&user, By::Administrator, now) {
-            Ok(slot) => state
-                .people
-                .current(slot)
-                .map(|user| user.id.to_string())
-                .unwrap_or_default(),
+            Ok(slot) => state.people.current(slot).map(|user| user.id.to_string()).unwrap_or_default(),
             Err(refusal) => panic!("the user cannot be added: {}", refusal.message),
         }
     }
@@ -220,10 +189,7 @@ impl Sim {
     pub fn user(&self, key: &str) -> Option<Value> {
         let state = self.state();
         let slot = state.people.find_current(key)?;
-        state
-            .people
-            .current(slot)
-            .map(|user| whole(user, state.initial_domain()))
+        state.people.current(slot).map(|user| whole(user, state.initial_domain()))
     }
 
     /// All users with all properties, in the order of creation.
@@ -320,9 +286,7 @@ impl Default for Sim {
 impl fmt::Debug for Sim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // No lock is taken: whoever holds it may print this.
-        f.debug_struct("Sim")
-            .field("latency", &self.shared.latency)
-            .finish_non_exhaustive()
+        f.debug_struct("Sim").field("latency", &self.shared.latency).finish_non_exhaustive()
     }
 }
 
@@ -360,18 +324,12 @@ impl State {
         self.people.settle(now);
         let headers = asked(request.headers());
         let request_id = self.chance.uuid();
-        let trace = Trace {
-            request_id,
-            client_request_id: client_request_id(&headers, request_id),
-            now,
-        };
+        let trace = Trace { request_id, client_request_id: client_request_id(&headers, request_id), now };
         let raw = request.uri().path_and_query().map_or("/", |path| path.as_str());
         let target = match Target::parse(raw) {
-            _ if request.body().len() > MAX_BODY_BYTES => Err(Refusal::new(
-                413,
-                "RequestEntityTooLarge",
-                "The body of the request is too large.",
-            )),
+            _ if request.body().len() > MAX_BODY_BYTES => {
+                Err(Refusal::new(413, "RequestEntityTooLarge", "The body of the request is too large."))
+            }
             target => target,
         };
         let mut delay = Duration::ZERO;
@@ -379,13 +337,7 @@ impl State {
             Ok(target) => {
                 self.count_request(&target);
                 let method = request.method().as_str();
-                let call = Call {
-                    method,
-                    target,
-                    headers,
-                    body: request.body(),
-                    origin,
-                };
+                let call = Call { method, target, headers, body: request.body(), origin };
                 self.conduct(Place::TopLevel, &call, &trace, &mut delay)
             }
             Err(refusal) => {
@@ -397,10 +349,7 @@ impl State {
     }
 
     fn count_request(&mut self, target: &Target) {
-        let is_batch = target
-            .segments
-            .get(1)
-            .is_some_and(|segment| segment.eq_ignore_ascii_case("$batch"));
+        let is_batch = target.segments.get(1).is_some_and(|segment| segment.eq_ignore_ascii_case("$batch"));
         let counter = match Door::find(&target.segments) {
             Some(Door::Token) => &mut self.requests.token,
             Some(Door::Discovery | Door::Keys) => &mut self.requests.discovery,
@@ -412,12 +361,7 @@ impl State {
 }
 
 fn asked(headers: &HeaderMap) -> Asked {
-    let text = |name: &str| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned)
-    };
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     Asked {
         authorization: text("authorization"),
         content_type: text("content-type"),
@@ -427,10 +371,7 @@ fn asked(headers: &HeaderMap) -> Asked {
 }
 
 fn client_request_id(headers: &Asked, request_id: Uuid) -> String {
-    let own = headers
-        .client_request_id
-        .as_deref()
-        .filter(|id| !id.is_empty() && id.len() <= 200);
+    let own = headers.client_request_id.as_deref().filter(|id| !id.is_empty() && id.len() <= 200);
     own.map_or_else(|| request_id.to_string(), str::to_owned)
 }
 
@@ -455,10 +396,7 @@ fn response(answer: Answer, trace: &Trace) -> Response<Bytes> {
 }
 
 fn found(state: &State, key: &str) -> Slot {
-    state
-        .people
-        .find_current(key)
-        .unwrap_or_else(|| panic!("there is no user '{key}'"))
+    state.people.find_current(key).unwrap_or_else(|| panic!("there is no user '{key}'"))
 }
 
 /// Makes up what is missing.
@@ -496,10 +434,7 @@ mod tests {
     fn the_same_seed_gives_the_same_tenant() {
         let ids = |seed| {
             let sim = Sim::builder().seed(seed).users(3).build();
-            (
-                sim.tenant_id(),
-                sim.users().iter().map(|user| user["id"].clone()).collect::<Vec<_>>(),
-            )
+            (sim.tenant_id(), sim.users().iter().map(|user| user["id"].clone()).collect::<Vec<_>>())
         };
         assert_eq!(ids(7), ids(7));
         assert_ne!(ids(7), ids(8));
@@ -508,11 +443,7 @@ mod tests {
     #[test]
     fn a_tenant_shows_no_secret() {
         let sim = Sim::builder().client("app", "hunter2hunter2").build();
-        let shown = format!(
-            "{sim:?} {:?} {:?}",
-            Sim::builder().client("app", "hunter2hunter2"),
-            sim.state()
-        );
+        let shown = format!("{sim:?} {:?} {:?}", Sim::builder().client("app", "hunter2hunter2"), sim.state());
         assert!(!shown.contains("hunter2"), "{shown}");
     }
 }

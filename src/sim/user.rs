@@ -37,13 +37,7 @@ pub(super) enum Reading<'a> {
 
 impl User {
     pub(super) fn new(id: Uuid, created: i64) -> Self {
-        Self {
-            id,
-            created,
-            password_changed: created,
-            deleted: None,
-            values: Vec::new(),
-        }
+        Self { id, created, password_changed: created, deleted: None, values: Vec::new() }
     }
 
     pub(super) fn stored(&self, prop: Prop) -> Option<&Stored> {
@@ -95,9 +89,7 @@ impl User {
             property::ID => Reading::Text(self.id.to_string().into()),
             property::CREATED | property::SESSIONS_VALID_FROM => Reading::Text(date_of(self.created).into()),
             property::PASSWORD_CHANGED => Reading::Text(date_of(self.password_changed).into()),
-            property::DELETED => self
-                .deleted
-                .map_or(Reading::Null, |at| Reading::Text(date_of(at).into())),
+            property::DELETED => self.deleted.map_or(Reading::Null, |at| Reading::Text(date_of(at).into())),
             property::UPN => self.shown_name(),
             property::USER_TYPE => Reading::Text(self.text(prop).unwrap_or("Member").into()),
             property::SECURITY_IDENTIFIER => Reading::Text(security_identifier(self.id).into()),
@@ -130,10 +122,7 @@ impl User {
 
     fn addresses(&self) -> Value {
         let primary = self.text(property::MAIL).map(|mail| format!("SMTP:{mail}"));
-        primary
-            .into_iter()
-            .chain(self.further_addresses().map(str::to_owned))
-            .collect()
+        primary.into_iter().chain(self.further_addresses().map(str::to_owned)).collect()
     }
 
     fn identities(&self, issuer: &str) -> Value {
@@ -229,12 +218,7 @@ fn security_identifier(id: Uuid) -> String {
     let parts: Vec<_> = id
         .to_bytes_le()
         .chunks_exact(4)
-        .map(|part| {
-            part.iter()
-                .rev()
-                .fold(0_u32, |number, byte| (number << 8) | u32::from(*byte))
-                .to_string()
-        })
+        .map(|part| part.iter().rev().fold(0_u32, |number, byte| (number << 8) | u32::from(*byte)).to_string())
         .collect();
     format!("S-1-12-1-{}", parts.join("-"))
 }

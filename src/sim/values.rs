@@ -27,10 +27,9 @@ const DERIVED: &[Prop] = &[
 /// The stored spelling of a member of a property that has members.
 pub(super) fn member_of(prop: Prop, member: &str) -> Option<String> {
     match prop {
-        property::ORG_DATA => ["costCenter", "division"]
-            .into_iter()
-            .find(|known| known.eq_ignore_ascii_case(member))
-            .map(str::to_owned),
+        property::ORG_DATA => {
+            ["costCenter", "division"].into_iter().find(|known| known.eq_ignore_ascii_case(member)).map(str::to_owned)
+        }
         property::EXTENSION_ATTRIBUTES => (1..=15)
             .map(|number| format!("extensionAttribute{number}"))
             .find(|known| known.eq_ignore_ascii_case(member)),
@@ -48,9 +47,7 @@ pub(super) fn resolve(body: &Value) -> Result<Named<'_>, Refusal> {
         match property::find(name) {
             Some(prop) => named.push((prop, value)),
             None if name.starts_with("extension_") => {
-                return Err(Refusal::bad(format!(
-                    "The following extension properties are not available: {name}."
-                )));
+                return Err(Refusal::bad(format!("The following extension properties are not available: {name}.")));
             }
             None => {
                 return Err(Refusal::bad(format!(
@@ -69,10 +66,7 @@ pub(super) fn apply(user: &mut User, named: &Named<'_>, by: By) -> Result<Option
     for (prop, value) in named {
         let known = property(*prop);
         if DERIVED.contains(prop) || (by == By::Client && known.access == Access::Read) {
-            return Err(Refusal::bad(format!(
-                "Property '{}' is read-only and cannot be set.",
-                known.name
-            )));
+            return Err(Refusal::bad(format!("Property '{}' is read-only and cannot be set.", known.name)));
         }
         if by == By::Client && known.access == Access::Elsewhere {
             return Err(Refusal::new(
@@ -119,10 +113,7 @@ fn checked(prop: Prop, value: &Value) -> Result<Option<Stored>, Refusal> {
             Stored::Text(text.as_str().into())
         }
         (Kind::Word(words), Value::String(text)) => {
-            let word = words
-                .iter()
-                .find(|word| word.eq_ignore_ascii_case(text))
-                .ok_or_else(invalid)?;
+            let word = words.iter().find(|word| word.eq_ignore_ascii_case(text)).ok_or_else(invalid)?;
             Stored::Text((*word).into())
         }
         (Kind::Date, Value::String(text)) => {
@@ -170,9 +161,9 @@ fn is_well_formed(prop: Prop, text: &str) -> bool {
         && !text.contains(char::is_control)
         && match prop {
             property::UPN => is_name(text),
-            property::MAIL_NICKNAME => text
-                .bytes()
-                .all(|byte| byte.is_ascii_graphic() && !b"@()\\[]\";:<>,".contains(&byte)),
+            property::MAIL_NICKNAME => {
+                text.bytes().all(|byte| byte.is_ascii_graphic() && !b"@()\\[]\";:<>,".contains(&byte))
+            }
             property::USAGE_LOCATION => text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase()),
             property::IMMUTABLE_ID => !text.contains(['$', '_']),
             property::PASSWORD_POLICIES => text.split(',').map(str::trim).all(|policy| {
@@ -209,10 +200,7 @@ fn is_mail(text: &str) -> bool {
 
 /// A new primary address; the old one stays as a further one.
 fn set_mail(user: &mut User, value: &Value) -> Result<(), Refusal> {
-    let mail = value
-        .as_str()
-        .filter(|mail| is_mail(mail))
-        .ok_or_else(|| Refusal::invalid_value("mail"))?;
+    let mail = value.as_str().filter(|mail| is_mail(mail)).ok_or_else(|| Refusal::invalid_value("mail"))?;
     let is_new = |address: &str| !bare_address(address).eq_ignore_ascii_case(mail);
     let before = user.text(property::MAIL).map(|before| format!("smtp:{before}"));
     let further: Vec<String> = before
@@ -228,12 +216,7 @@ fn set_mail(user: &mut User, value: &Value) -> Result<(), Refusal> {
 /// All addresses at once, as an administrator gives them: `SMTP:` before the primary one.
 fn set_addresses(user: &mut User, value: &Value) -> Result<(), Refusal> {
     let invalid = || Refusal::invalid_value("proxyAddresses");
-    let all: Option<Vec<&str>> = value
-        .as_array()
-        .ok_or_else(invalid)?
-        .iter()
-        .map(Value::as_str)
-        .collect();
+    let all: Option<Vec<&str>> = value.as_array().ok_or_else(invalid)?.iter().map(Value::as_str).collect();
     let mut further = Vec::new();
     for address in all.ok_or_else(invalid)? {
         match address.strip_prefix("SMTP:") {
@@ -257,17 +240,13 @@ fn set_identities(user: &mut User, value: &Value) -> Result<(), Refusal> {
     let is_own = |item: &&Value| item.get("signInType") == Some(&json!("userPrincipalName"));
     let is_fine = |item: &Value| {
         let members = ["signInType", "issuer", "issuerAssignedId"];
-        item.as_object()
-            .is_some_and(|item| item.keys().all(|key| members.contains(&key.as_str())))
+        item.as_object().is_some_and(|item| item.keys().all(|key| members.contains(&key.as_str())))
     };
     if !items.iter().all(is_fine) || !items.iter().any(|item| is_own(&item)) {
         return Err(invalid());
     }
     let others: Vec<Value> = items.iter().filter(|item| !is_own(item)).cloned().collect();
-    user.set(
-        property::IDENTITIES,
-        (!others.is_empty()).then(|| Stored::Json(Box::new(others.into()))),
-    );
+    user.set(property::IDENTITIES, (!others.is_empty()).then(|| Stored::Json(Box::new(others.into()))));
     Ok(())
 }
 
@@ -278,12 +257,7 @@ fn merge_extension_attributes(user: &mut User, value: &Value) -> Result<(), Refu
         (_, Value::Object(_) | Value::Null) => Map::new(),
         _ => return Err(invalid()),
     };
-    for (name, member) in value
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter(|(name, _)| !name.starts_with('@'))
-    {
+    for (name, member) in value.as_object().into_iter().flatten().filter(|(name, _)| !name.starts_with('@')) {
         let name = member_of(property::EXTENSION_ATTRIBUTES, name).ok_or_else(invalid)?;
         match member {
             Value::Null => merged.remove(&name),
@@ -333,16 +307,9 @@ pub(super) fn check_password(password: Option<&Secret>, user: &User) -> Result<(
         + has(u8::is_ascii_uppercase)
         + has(u8::is_ascii_digit)
         + has(|byte| !byte.is_ascii_alphanumeric());
-    let policies = user
-        .text(property::PASSWORD_POLICIES)
-        .unwrap_or_default()
-        .to_ascii_lowercase();
+    let policies = user.text(property::PASSWORD_POLICIES).unwrap_or_default().to_ascii_lowercase();
     let is_strong = classes >= 3 || policies.contains("disablestrongpassword");
-    if (8..=256).contains(&password.len()) && is_typable && is_strong {
-        Ok(())
-    } else {
-        Err(weak_password())
-    }
+    if (8..=256).contains(&password.len()) && is_typable && is_strong { Ok(()) } else { Err(weak_password()) }
 }
 
 pub(super) fn weak_password() -> Refusal {
@@ -353,10 +320,7 @@ pub(super) fn weak_password() -> Refusal {
 }
 
 pub(super) fn missing_value(prop: Prop) -> Refusal {
-    Refusal::bad(format!(
-        "A value is required for property '{}' of resource 'User'.",
-        property(prop).name
-    ))
+    Refusal::bad(format!("A value is required for property '{}' of resource 'User'.", property(prop).name))
 }
 
 #[cfg(test)]
@@ -372,16 +336,8 @@ mod tests {
             assert!(is_name(good), "{good}");
         }
         let longer = format!("{}@contoso.com", "a".repeat(65));
-        for bad in [
-            "ada",
-            "@contoso.com",
-            "ada@",
-            "a@b@c",
-            "ada.@contoso.com",
-            "zoë@contoso.com",
-            "a b@c.d",
-            &longer,
-        ] {
+        for bad in ["ada", "@contoso.com", "ada@", "a@b@c", "ada.@contoso.com", "zoë@contoso.com", "a b@c.d", &longer]
+        {
             assert!(!is_name(bad), "{bad}");
         }
     }
@@ -393,14 +349,7 @@ mod tests {
         for good in ["Abcdefg1", "abcdef 1", "ABCDEFG-1", &format!("Aa1{}", "x".repeat(253))] {
             assert!(check(good), "{good}");
         }
-        for bad in [
-            "Abcde1!",
-            "abcdefgh",
-            "Abcdefgh",
-            "Abcdéfg1",
-            "Abcdefg1\n",
-            &format!("Aa1{}", "x".repeat(254)),
-        ] {
+        for bad in ["Abcde1!", "abcdefgh", "Abcdefgh", "Abcdéfg1", "Abcdefg1\n", &format!("Aa1{}", "x".repeat(254))] {
             assert!(!check(bad), "{bad}");
         }
     }

@@ -134,10 +134,7 @@ impl State {
 
     /// An id that an administrator chose.
     fn free_id(&self, id: &Value) -> Result<Uuid, Refusal> {
-        let id = id
-            .as_str()
-            .and_then(parse_id)
-            .ok_or_else(|| Refusal::invalid_value("id"))?;
+        let id = id.as_str().and_then(parse_id).ok_or_else(|| Refusal::invalid_value("id"))?;
         match self.people.by_id(id) {
             Some(_) => Err(Refusal::conflict("id", id)),
             None => Ok(id),
@@ -146,10 +143,7 @@ impl State {
 
     fn lag(&self, by: By, now: OffsetDateTime) -> Lag {
         match by {
-            By::Client => Lag {
-                now,
-                by: self.settings.lag,
-            },
+            By::Client => Lag { now, by: self.settings.lag },
             By::Administrator => Lag::none(now),
         }
     }
@@ -158,11 +152,7 @@ impl State {
     fn is_federated(&self, user: &User) -> bool {
         let domain = user.text(property::UPN).and_then(|name| name.rsplit_once('@'));
         domain.is_some_and(|(_, domain)| {
-            let known = self
-                .settings
-                .domains
-                .iter()
-                .find(|known| known.name.eq_ignore_ascii_case(domain));
+            let known = self.settings.domains.iter().find(|known| known.name.eq_ignore_ascii_case(domain));
             known.is_some_and(|known| known.is_federated())
         })
     }
@@ -170,19 +160,12 @@ impl State {
     /// The domain of a name that is new.
     fn check(&self, user: &User, slot: Option<Slot>) -> Result<(), Refusal> {
         let name = user.text(property::UPN);
-        let before = slot
-            .and_then(|slot| self.people.current(slot))
-            .and_then(|user| user.text(property::UPN));
+        let before = slot.and_then(|slot| self.people.current(slot)).and_then(|user| user.text(property::UPN));
         let Some(name) = name.filter(|name| Some(*name) != before) else {
             return Ok(());
         };
         let domain = name.rsplit_once('@').map_or("", |(_, domain)| domain);
-        if self
-            .settings
-            .domains
-            .iter()
-            .any(|known| known.name.eq_ignore_ascii_case(domain))
-        {
+        if self.settings.domains.iter().any(|known| known.name.eq_ignore_ascii_case(domain)) {
             return Ok(());
         }
         Err(Refusal::bad(
@@ -207,19 +190,13 @@ impl State {
     }
 
     fn drop_taken_addresses(&self, user: &mut User, slot: Slot) {
-        let is_free = |address: &str| {
-            self.people
-                .holder(Field::Address, &fold(bare_address(address)), Some(slot))
-                .is_none()
-        };
+        let is_free =
+            |address: &str| self.people.holder(Field::Address, &fold(bare_address(address)), Some(slot)).is_none();
         if user.text(property::MAIL).is_some_and(|mail| !is_free(mail)) {
             user.set(property::MAIL, None);
         }
-        let kept: Vec<String> = user
-            .further_addresses()
-            .filter(|address| is_free(address))
-            .map(str::to_owned)
-            .collect();
+        let kept: Vec<String> =
+            user.further_addresses().filter(|address| is_free(address)).map(str::to_owned).collect();
         user.set(property::PROXY_ADDRESSES, stored_list(kept));
     }
 }

@@ -12,8 +12,8 @@ use super::{Access, Capabilities, GetSupport, Lookup, Query, Read, Source, Targe
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
-    Anchor, AttributeSchema, Attributes, Cardinality, Change, ChangeId, Class, Completeness, Kind, Mutability, Name, ObjectId, Operation,
-    Record, Schema, Value, Written, values_equal,
+    Anchor, AttributeSchema, Attributes, Cardinality, Change, ChangeId, Class, Completeness, Kind, Mutability, Name,
+    ObjectId, Operation, Record, Schema, Value, Written, values_equal,
 };
 use crate::reconcile::{Constraints, NoConstraints};
 use crate::secret::Secret;
@@ -83,10 +83,7 @@ impl MemoryStore {
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         let shared = Shared {
             clock: Arc::new(SystemClock::new()),
-            capabilities: Capabilities::default()
-                .with_get(GetSupport::Authoritative)
-                .with_find()
-                .with_recycle_bin(),
+            capabilities: Capabilities::default().with_get(GetSupport::Authoritative).with_find().with_recycle_bin(),
             constraints: Arc::new(NoConstraints),
             schemas: BTreeMap::new(),
             objects: Vec::new(),
@@ -96,10 +93,7 @@ impl MemoryStore {
             writes: 0,
             faults: BTreeMap::new(),
         };
-        Self {
-            name: name.into(),
-            shared: Arc::new(Mutex::new(shared)),
-        }
+        Self { name: name.into(), shared: Arc::new(Mutex::new(shared)) }
     }
 
     /// Lets objects of the schema's class be written.
@@ -208,17 +202,13 @@ impl MemoryStore {
     /// What was last written to a write-only attribute.
     #[must_use]
     pub fn write_only(&self, id: &ObjectId, attribute: &str) -> Option<Value> {
-        self.lock()
-            .find(id)
-            .and_then(|object| object.hidden.get(attribute).cloned())
+        self.lock().find(id).and_then(|object| object.hidden.get(attribute).cloned())
     }
 
     /// What was last written to a secret attribute.
     #[must_use]
     pub fn secret(&self, id: &ObjectId, attribute: &str) -> Option<Secret> {
-        self.lock()
-            .find(id)
-            .and_then(|object| object.secrets.get(attribute).cloned())
+        self.lock().find(id).and_then(|object| object.secrets.get(attribute).cloned())
     }
 
     /// How many writes were asked for.
@@ -272,10 +262,7 @@ impl Source for MemoryStore {
         let shared = self.lock();
         let wanted = |record: &&Record| {
             record.id.class == query.class
-                && query
-                    .filter
-                    .as_ref()
-                    .is_none_or(|filter| filter.matches(&record.attributes))
+                && query.filter.as_ref().is_none_or(|filter| filter.matches(&record.attributes))
         };
         let mut steps: Vec<_> = shared
             .objects
@@ -300,9 +287,7 @@ impl Target for MemoryStore {
     }
 
     fn write<'a>(&'a self, changes: Vec<Change>) -> BoxStream<'a, (ChangeId, Result<Written>)> {
-        stream::iter(changes)
-            .map(|change| (change.id, self.carry_out(change.operation)))
-            .boxed()
+        stream::iter(changes).map(|change| (change.id, self.carry_out(change.operation))).boxed()
     }
 
     async fn find(&self, class: &Class, attribute: &Name, values: &[Value]) -> Result<Vec<Record>> {
@@ -311,9 +296,7 @@ impl Target for MemoryStore {
         let attribute_schema = known(&schema, attribute)?;
         let holds = |record: &Record| {
             record.id.class == *class
-                && record
-                    .get(attribute)
-                    .is_some_and(|own| holds_any(attribute_schema, own, values))
+                && record.get(attribute).is_some_and(|own| holds_any(attribute_schema, own, values))
         };
         let records = shared.objects.iter().map(|object| &object.record);
         Ok(records.filter(|record| holds(record)).cloned().collect())
@@ -334,20 +317,13 @@ impl Target for MemoryStore {
             }
         };
         let records = shared.bin.iter().map(|object| &object.record);
-        Ok(records
-            .filter(|record| anchors.iter().any(|anchor| leads_to(anchor, record)))
-            .cloned()
-            .collect())
+        Ok(records.filter(|record| anchors.iter().any(|anchor| leads_to(anchor, record))).cloned().collect())
     }
 }
 
 impl Object {
     fn new(record: Record) -> Self {
-        Self {
-            record,
-            hidden: BTreeMap::new(),
-            secrets: BTreeMap::new(),
-        }
+        Self { record, hidden: BTreeMap::new(), secrets: BTreeMap::new() }
     }
 
     fn set(&mut self, schema: &Schema, attributes: Attributes, secrets: BTreeMap<Name, Secret>) {
@@ -387,16 +363,8 @@ impl Shared {
 
     fn write(&mut self, operation: Operation) -> Result<Written> {
         match operation {
-            Operation::Create {
-                class,
-                attributes,
-                secrets,
-            } => self.create(class, attributes, secrets),
-            Operation::Update {
-                id,
-                attributes,
-                secrets,
-            } => self.update(id, attributes, secrets),
+            Operation::Create { class, attributes, secrets } => self.create(class, attributes, secrets),
+            Operation::Update { id, attributes, secrets } => self.update(id, attributes, secrets),
             Operation::Delete { id } => self.delete(id),
             Operation::Restore { id } => self.restore(id),
         }
@@ -424,10 +392,7 @@ impl Shared {
             object.record.attributes.insert(status.clone(), Value::Bool(true));
         }
         if let Some(created_at) = &schema.created_at {
-            object
-                .record
-                .attributes
-                .insert(created_at.clone(), Value::DateTime(self.clock.now()));
+            object.record.attributes.insert(created_at.clone(), Value::DateTime(self.clock.now()));
         }
         object.set(&schema, attributes, secrets);
         self.objects.push(object);
@@ -457,11 +422,7 @@ impl Shared {
         if self.position(&id)?.is_some() {
             return Ok(Written::new(id));
         }
-        let position = self
-            .bin
-            .iter()
-            .position(|object| object.record.id == id)
-            .ok_or_else(|| missing(&id))?;
+        let position = self.bin.iter().position(|object| object.record.id == id).ok_or_else(|| missing(&id))?;
         self.check_unique(&schema, &self.bin[position].record.attributes, Some(&id))?;
         let object = self.bin.remove(position);
         self.objects.push(object);
@@ -470,10 +431,7 @@ impl Shared {
 
     fn free_id(&mut self, class: &Class) -> Result<ObjectId> {
         loop {
-            self.created = self
-                .created
-                .checked_add(1)
-                .ok_or_else(|| invalid("no id is left for a new object"))?;
+            self.created = self.created.checked_add(1).ok_or_else(|| invalid("no id is left for a new object"))?;
             let id = ObjectId::new(class.clone(), format!("{class}-{}", self.created));
             let taken = |objects: &[Object]| objects.iter().any(|object| object.record.id == id);
             if !taken(&self.objects) && !taken(&self.bin) {
@@ -489,9 +447,7 @@ impl Shared {
             let values = value.as_slice();
             let taken = self.objects.iter().any(|object| {
                 Some(&object.record.id) != own
-                    && self
-                        .in_space(object, space)
-                        .any(|other| holds_any(attribute, other, values))
+                    && self.in_space(object, space).any(|other| holds_any(attribute, other, values))
             });
             if taken {
                 return Err(
@@ -558,11 +514,7 @@ fn check_mutability(attribute: &AttributeSchema, name: &Name, step: Step) -> Res
         Mutability::CreateOnly => step == Step::Create,
         Mutability::ReadWrite | Mutability::WriteOnly => true,
     };
-    if may {
-        Ok(())
-    } else {
-        Err(invalid("the attribute cannot be written").with_context("attribute", name))
-    }
+    if may { Ok(()) } else { Err(invalid("the attribute cannot be written").with_context("attribute", name)) }
 }
 
 fn fits(kind: &Kind, value: &Value) -> bool {
@@ -579,10 +531,7 @@ fn fits(kind: &Kind, value: &Value) -> bool {
 
 fn holds_any(schema: &AttributeSchema, own: &Value, values: &[Value]) -> bool {
     let own = own.as_slice();
-    values
-        .iter()
-        .flat_map(Value::as_slice)
-        .any(|value| own.iter().any(|own| values_equal(schema, own, value)))
+    values.iter().flat_map(Value::as_slice).any(|value| own.iter().any(|own| values_equal(schema, own, value)))
 }
 
 fn select(record: &Record, names: Option<&[Name]>) -> Record {
@@ -598,9 +547,7 @@ fn select(record: &Record, names: Option<&[Name]>) -> Record {
 }
 
 fn known<'a>(schema: &'a Schema, name: &Name) -> Result<&'a AttributeSchema> {
-    schema
-        .get(name)
-        .ok_or_else(|| invalid("the class has no such attribute").with_context("attribute", name))
+    schema.get(name).ok_or_else(|| invalid("the class has no such attribute").with_context("attribute", name))
 }
 
 fn missing(id: &ObjectId) -> Error {

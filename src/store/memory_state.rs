@@ -60,10 +60,7 @@ impl MemoryState {
     /// An empty state that dates leases by the machine's clock.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            clock: Arc::new(SystemClock::new()),
-            shared: Arc::default(),
-        }
+        Self { clock: Arc::new(SystemClock::new()), shared: Arc::default() }
     }
 
     /// Dates leases by another clock.
@@ -145,10 +142,7 @@ impl State for MemoryState {
         let now = self.clock.now();
         let mut shared = self.lock();
         let name: Arc<str> = name.into();
-        let holder = shared.leases.entry(Arc::clone(&name)).or_insert(Holder {
-            fence: 0,
-            expires: None,
-        });
+        let holder = shared.leases.entry(Arc::clone(&name)).or_insert(Holder { fence: 0, expires: None });
         if holder.expires.is_some_and(|expires| expires > now) {
             return Ok(None);
         }
@@ -185,9 +179,7 @@ impl Shared {
     /// Whether this is the latest lease of its name and was not given back. One that ran out still counts: what
     /// matters is that nobody else has it.
     fn holds(&self, lease: &Lease) -> bool {
-        self.leases
-            .get(&lease.name)
-            .is_some_and(|holder| holder.fence == lease.fence && holder.expires.is_some())
+        self.leases.get(&lease.name).is_some_and(|holder| holder.fence == lease.fence && holder.expires.is_some())
     }
 }
 
@@ -201,12 +193,9 @@ pub(crate) fn lease_end(now: OffsetDateTime, ttl: Duration) -> OffsetDateTime {
 
 /// The error of a commit under a lease that is no longer held.
 pub(crate) fn lease_lost(lease: &Lease) -> Error {
-    Error::new(
-        ErrorKind::Leased,
-        "another run took over the lease, or it was given back: nothing was written",
-    )
-    .with_context("lease", &lease.name)
-    .with_context("fence", lease.fence)
+    Error::new(ErrorKind::Leased, "another run took over the lease, or it was given back: nothing was written")
+        .with_context("lease", &lease.name)
+        .with_context("fence", lease.fence)
 }
 
 /// The error when no higher fence can be given out.

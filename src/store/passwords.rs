@@ -39,11 +39,7 @@ pub struct InitialPassword {
 impl InitialPassword {
     /// A password for the account with these attributes.
     pub fn new(key: impl Into<String>, account: Attributes, password: Secret) -> Self {
-        Self {
-            key: key.into(),
-            account,
-            password,
-        }
+        Self { key: key.into(), account, password }
     }
 }
 

@@ -32,10 +32,8 @@ pub trait Source: fmt::Debug + Send + Sync + 'static {
     /// [`Capabilities::get`] says so.
     async fn get(&self, ids: &[ObjectId]) -> Result<Vec<Lookup>> {
         let _ = ids;
-        Err(
-            Error::new(ErrorKind::Unsupported, "the store cannot look objects up by id")
-                .with_context("store", self.name()),
-        )
+        Err(Error::new(ErrorKind::Unsupported, "the store cannot look objects up by id")
+            .with_context("store", self.name()))
     }
 
     /// Reads a class: records, then one [`Read::End`] that says whether that was all.
@@ -149,12 +147,7 @@ impl Query {
     /// The whole class.
     #[must_use]
     pub fn all(class: Class) -> Self {
-        Self {
-            class,
-            filter: None,
-            select: None,
-            since: None,
-        }
+        Self { class, filter: None, select: None, since: None }
     }
 
     /// Narrows it down.
@@ -211,18 +204,12 @@ impl Read {
     /// The end of a read that yielded all there is.
     #[must_use]
     pub fn complete() -> Self {
-        Self::End {
-            completeness: Completeness::Complete,
-            cursor: None,
-        }
+        Self::End { completeness: Completeness::Complete, cursor: None }
     }
 
     /// The end of a read that broke off, and why.
     pub fn partial(reason: impl Into<String>) -> Self {
-        Self::End {
-            completeness: Completeness::Partial { reason: reason.into() },
-            cursor: None,
-        }
+        Self::End { completeness: Completeness::Partial { reason: reason.into() }, cursor: None }
     }
 }
 
@@ -266,12 +253,7 @@ pub trait SourceExt: Source {
                 Ok(Read::Deleted(_)) => {}
                 Ok(Read::End { completeness, .. }) => return (records, completeness),
                 Err(error) => {
-                    return (
-                        records,
-                        Completeness::Partial {
-                            reason: error.to_chain(),
-                        },
-                    );
+                    return (records, Completeness::Partial { reason: error.to_chain() });
                 }
             }
         }

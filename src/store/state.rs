@@ -84,10 +84,7 @@ pub struct Batch {
 
 /// One write of a [`Batch`]. Complete by definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a key is set or removed; every State must handle both"
-)]
+#[expect(clippy::exhaustive_enums, reason = "a key is set or removed; every State must handle both")]
 pub enum StateOperation {
     /// Sets a key.
     Put {
@@ -116,11 +113,7 @@ impl Batch {
 
     /// Sets a key.
     pub fn put(&mut self, table: Table, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
-        self.operations.push(StateOperation::Put {
-            table,
-            key: key.into(),
-            value: value.into(),
-        });
+        self.operations.push(StateOperation::Put { table, key: key.into(), value: value.into() });
     }
 
     /// Removes a key.
@@ -150,11 +143,7 @@ pub struct Lease {
 impl Lease {
     /// A lease, as a [`State`] gives it out.
     pub fn new(name: impl Into<Arc<str>>, fence: u64, expires: OffsetDateTime) -> Self {
-        Self {
-            name: name.into(),
-            fence,
-            expires,
-        }
+        Self { name: name.into(), fence, expires }
     }
 }
 

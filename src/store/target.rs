@@ -39,10 +39,8 @@ pub trait Target: Source {
     /// Called only where [`Capabilities::find`](super::Capabilities::find) says so.
     async fn find(&self, class: &Class, attribute: &Name, values: &[Value]) -> Result<Vec<Record>> {
         let _ = (class, attribute, values);
-        Err(
-            Error::new(ErrorKind::Unsupported, "the store cannot find objects by attribute")
-                .with_context("store", self.name()),
-        )
+        Err(Error::new(ErrorKind::Unsupported, "the store cannot find objects by attribute")
+            .with_context("store", self.name()))
     }
 
     /// Finds deleted objects that can be restored: all to which one of the anchors leads.

@@ -22,50 +22,28 @@ pub async fn password_sink_suite<S: PasswordSink>(open: impl AsyncFn() -> S) -> 
     let hostile = "p\"a\\s\ns, wörd";
     let given = prepare(&sink, &[("a", "one"), ("b", hostile), ("c", "three")]).await?;
     same(IN_ORDER, &given, &texts(&["one", hostile, "three"]))?;
-    same(
-        EARLIER_WINS,
-        &prepare(&sink, &[("b", "new"), ("d", "four")]).await?,
-        &texts(&[hostile, "four"]),
-    )?;
-    same(
-        EARLIER_WINS,
-        &prepare(&sink, &[("e", "five"), ("e", "new")]).await?,
-        &texts(&["five", "five"]),
-    )?;
+    same(EARLIER_WINS, &prepare(&sink, &[("b", "new"), ("d", "four")]).await?, &texts(&[hostile, "four"]))?;
+    same(EARLIER_WINS, &prepare(&sink, &[("e", "five"), ("e", "new")]).await?, &texts(&["five", "five"]))?;
     let shown = format!("{sink:?}");
     holds("a password is not shown", !shown.contains("five"), || shown)?;
     drop(sink);
 
     let sink = open().await;
-    same(
-        EARLIER_WINS,
-        &prepare(&sink, &[("b", "new")]).await?,
-        &texts(&[hostile]),
-    )?;
+    same(EARLIER_WINS, &prepare(&sink, &[("b", "new")]).await?, &texts(&[hostile]))?;
     confirm(&sink, &["b"]).await?;
     confirm(&sink, &["b", "a"]).await?;
     confirm(&sink, &[]).await?;
-    same(
-        EARLIER_WINS,
-        &prepare(&sink, &[("c", "new")]).await?,
-        &texts(&["three"]),
-    )?;
+    same(EARLIER_WINS, &prepare(&sink, &[("c", "new")]).await?, &texts(&["three"]))?;
     drop(sink);
 
     let sink = open().await;
     let again = [("a", "six"), ("b", "seven"), ("c", "new"), ("d", "new")];
-    same(
-        CONFIRMED,
-        &prepare(&sink, &again).await?,
-        &texts(&["six", "seven", "three", "four"]),
-    )
+    same(CONFIRMED, &prepare(&sink, &again).await?, &texts(&["six", "seven", "three", "four"]))
 }
 
 async fn prepare(sink: &impl PasswordSink, passwords: &[(&str, &str)]) -> Verdict<Vec<String>> {
     let passwords = passwords.iter().map(|(key, password)| {
-        let account: Attributes = [(Name::from_static("userPrincipalName"), Value::text(*key))]
-            .into_iter()
-            .collect();
+        let account: Attributes = [(Name::from_static("userPrincipalName"), Value::text(*key))].into_iter().collect();
         InitialPassword::new(*key, account, Secret::from(*password))
     });
     let answers = works(IN_ORDER, sink.prepare(passwords.collect()).await)?;
@@ -73,13 +51,8 @@ async fn prepare(sink: &impl PasswordSink, passwords: &[(&str, &str)]) -> Verdic
 }
 
 async fn confirm(sink: &impl PasswordSink, keys: &[&str]) -> Verdict {
-    let created = keys
-        .iter()
-        .map(|key| ((*key).to_owned(), ObjectId::user(format!("id of {key}"))));
-    works(
-        "confirming is no error, nor is repeating it",
-        sink.confirm(created.collect()).await,
-    )
+    let created = keys.iter().map(|key| ((*key).to_owned(), ObjectId::user(format!("id of {key}"))));
+    works("confirming is no error, nor is repeating it", sink.confirm(created.collect()).await)
 }
 
 fn texts(texts: &[&str]) -> Vec<String> {

@@ -21,21 +21,11 @@ pub async fn source_suite<S: Source>(make: impl AsyncFn(Vec<Record>) -> S) -> Ve
     looks_up(&source, &people).await?;
 
     let empty = make(Vec::new()).await;
-    same(
-        "an empty store reads whole",
-        &read_whole(&empty, &users()).await?.len(),
-        &0,
-    )?;
+    same("an empty store reads whole", &read_whole(&empty, &users()).await?.len(), &0)?;
 
-    let many: Vec<_> = (0..2_500)
-        .map(|n| person(&n.to_string(), &format!("Person {n}"), None))
-        .collect();
+    let many: Vec<_> = (0..2_500).map(|n| person(&n.to_string(), &format!("Person {n}"), None)).collect();
     let source = make(many.clone()).await;
-    same(
-        "a read yields all that the store holds",
-        &read_whole(&source, &users()).await?.len(),
-        &many.len(),
-    )
+    same("a read yields all that the store holds", &read_whole(&source, &users()).await?.len(), &many.len())
 }
 
 fn users() -> Query {
@@ -57,9 +47,7 @@ fn people() -> Vec<Record> {
 }
 
 async fn reads(source: &impl Source, people: &[Record]) -> Verdict {
-    holds("it has a name", !source.name().trim().is_empty(), || {
-        "a blank one".into()
-    })?;
+    holds("it has a name", !source.name().trim().is_empty(), || "a blank one".into())?;
 
     let records = read_whole(source, &users()).await?;
     has_all(source, &records, people)?;
@@ -83,9 +71,7 @@ async fn reads(source: &impl Source, people: &[Record]) -> Verdict {
     let mut stream = source.read(&Query::all(other));
     while let Some(Ok(step)) = stream.next().await {
         let wrong = matches!(&step, Read::Record(record) if record.id.class == Class::USER);
-        holds("a read yields objects of the class asked for", !wrong, || {
-            format!("{step:?}")
-        })?;
+        holds("a read yields objects of the class asked for", !wrong, || format!("{step:?}"))?;
     }
 
     let filtered = users().with_filter(eq("name", "ada"));
@@ -93,9 +79,7 @@ async fn reads(source: &impl Source, people: &[Record]) -> Verdict {
     let selected = users().with_select([Name::from_static("note")]);
     for record in read_whole(source, &selected).await? {
         let there = record.get("note").is_some() || source.capabilities().absent_is_empty;
-        holds("a read yields at least the attributes selected", there, || {
-            format!("{record:?}")
-        })?;
+        holds("a read yields at least the attributes selected", there, || format!("{record:?}"))?;
     }
     Ok(())
 }
@@ -152,9 +136,7 @@ async fn read_whole(source: &impl Source, query: &Query) -> Verdict<Vec<Record>>
 fn has_all(source: &impl Source, records: &[Record], people: &[Record]) -> Verdict {
     for person in people {
         let Some(record) = records.iter().find(|record| record.id == person.id) else {
-            return holds("a read yields what the store holds", false, || {
-                format!("{} is missing", person.id)
-            });
+            return holds("a read yields what the store holds", false, || format!("{} is missing", person.id));
         };
         for (name, value) in person.attributes.iter() {
             let seen = match record.get(name) {

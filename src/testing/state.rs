@@ -62,11 +62,7 @@ async fn values<S: State>(open: &impl AsyncFn() -> S) -> Verdict {
         same(DURABLE, &get(Table::Links, &binary).await?, &Some(binary.clone()))?;
         same(DURABLE, &get(Table::Links, b"empty").await?, &Some(Vec::new()))?;
         same("tables are apart", &get(Table::LinkSets, b"key").await?, &None)?;
-        same(
-            DURABLE,
-            &get(Table::Journal, b"key").await?.map(|value| value == large),
-            &Some(true),
-        )?;
+        same(DURABLE, &get(Table::Journal, b"key").await?.map(|value| value == large), &Some(true))?;
         same(ORDER, &get(Table::Links, b"gone").await?, &None)?;
         same(ORDER, &get(Table::Links, b"back").await?, &Some(b"1".to_vec()))?;
         same(ORDER, &get(Table::Links, b"twice").await?, &Some(b"2".to_vec()))?;
@@ -109,10 +105,7 @@ async fn scans(state: &impl State) -> Verdict {
     drop(given_up);
     let mut batch = Batch::new();
     batch.put(Table::Removals, "r", "after a scan was given up");
-    works(
-        "a scan that is given up holds nothing back",
-        state.commit(&lease, batch).await,
-    )?;
+    works("a scan that is given up holds nothing back", state.commit(&lease, batch).await)?;
     works(FORGIVING, state.release(lease).await)
 }
 
@@ -120,11 +113,7 @@ async fn leases<S: State>(open: &impl AsyncFn() -> S, pass: &impl AsyncFn(Durati
     let state = open().await;
     let other = open().await;
     let first = take(&state, "job").await?;
-    same(
-        ONE_HOLDER,
-        &works(ONE_HOLDER, other.lease("job", TTL).await)?.is_none(),
-        &true,
-    )?;
+    same(ONE_HOLDER, &works(ONE_HOLDER, other.lease("job", TTL).await)?.is_none(), &true)?;
     let neighbour = take(&other, "another job").await?;
     works(ONE_HOLDER, put(&other, &neighbour, "neighbour").await)?;
 
@@ -132,28 +121,18 @@ async fn leases<S: State>(open: &impl AsyncFn() -> S, pass: &impl AsyncFn(Durati
     let renewed = works(RENEWED, state.renew(&first, TTL).await)?;
     same(RENEWED, &renewed.map(|lease| lease.fence), &Some(first.fence))?;
     pass(TTL * 3 / 4).await;
-    same(
-        RENEWED,
-        &works(RENEWED, other.lease("job", TTL).await)?.is_none(),
-        &true,
-    )?;
+    same(RENEWED, &works(RENEWED, other.lease("job", TTL).await)?.is_none(), &true)?;
     works(RENEWED, put(&state, &first, "renewed").await)?;
 
     pass(TTL * 2).await;
     let second = take(&other, "job").await?;
-    holds(FENCES_RISE, second.fence > first.fence, || {
-        format!("{second:?} after {first:?}")
-    })?;
+    holds(FENCES_RISE, second.fence > first.fence, || format!("{second:?} after {first:?}"))?;
     let mut batch = Batch::new();
     batch.put(Table::Links, "stale", "1");
     batch.remove(Table::Links, "renewed");
     fails(FENCED, state.commit(&first, batch).await, ErrorKind::Leased)?;
     same(FENCED, &works(FENCED, other.get(Table::Links, b"stale").await)?, &None)?;
-    same(
-        FENCED,
-        &works(FENCED, other.get(Table::Links, b"renewed").await)?.is_some(),
-        &true,
-    )?;
+    same(FENCED, &works(FENCED, other.get(Table::Links, b"renewed").await)?.is_some(), &true)?;
     same(RENEWED, &works(RENEWED, state.renew(&first, TTL).await)?, &None)?;
     works(FORGIVING, state.release(first).await)?;
     works(FORGIVING, put(&other, &second, "second").await)?;
@@ -163,9 +142,7 @@ async fn leases<S: State>(open: &impl AsyncFn() -> S, pass: &impl AsyncFn(Durati
     fails(FENCED, put(&other, &second, "released").await, ErrorKind::Leased)?;
     same(RENEWED, &works(RENEWED, other.renew(&second, TTL).await)?, &None)?;
     let third = take(&open().await, "job").await?;
-    holds(FENCES_RISE, third.fence > second.fence, || {
-        format!("{third:?} after {second:?}")
-    })?;
+    holds(FENCES_RISE, third.fence > second.fence, || format!("{third:?} after {second:?}"))?;
 
     let stranger = Lease::new("never given out", 1, third.expires);
     fails(FENCED, put(&state, &stranger, "stranger").await, ErrorKind::Leased)?;

@@ -7,9 +7,9 @@ use futures::StreamExt;
 
 use super::violation::{Verdict, fails, holds, same, works};
 use crate::error::{ErrorKind, Result};
-use crate::model::{Anchor, 
-    AttributeSchema, Attributes, Change, ChangeId, Class, Name, ObjectId, Operation, Record, Schema, Value, Written,
-    values_equal,
+use crate::model::{
+    Anchor, AttributeSchema, Attributes, Change, ChangeId, Class, Name, ObjectId, Operation, Record, Schema, Value,
+    Written, values_equal,
 };
 use crate::secret::Secret;
 use crate::store::{GetSupport, Lookup, Target};
@@ -45,20 +45,12 @@ impl Sample {
         attribute: impl Into<Name>,
         make: impl Fn(usize) -> (Attributes, BTreeMap<Name, Secret>) + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            class,
-            make: Arc::new(make),
-            attribute: attribute.into(),
-        }
+        Self { class, make: Arc::new(make), attribute: attribute.into() }
     }
 
     fn create(&self, number: usize) -> Operation {
         let (attributes, secrets) = (self.make)(number);
-        Operation::Create {
-            class: self.class.clone(),
-            attributes,
-            secrets,
-        }
+        Operation::Create { class: self.class.clone(), attributes, secrets }
     }
 
     fn update(&self, id: &ObjectId, value: impl Into<Value>) -> Operation {
@@ -72,10 +64,7 @@ impl Sample {
 
 impl std::fmt::Debug for Sample {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sample")
-            .field("class", &self.class)
-            .field("attribute", &self.attribute)
-            .finish_non_exhaustive()
+        f.debug_struct("Sample").field("class", &self.class).field("attribute", &self.attribute).finish_non_exhaustive()
     }
 }
 
@@ -86,17 +75,11 @@ impl std::fmt::Debug for Sample {
 /// The first sentence that does not hold.
 pub async fn target_suite(target: &impl Target, sample: &Sample) -> Verdict {
     let unknown = target.schema(&Class::new("entrant-no-such-class"));
-    fails(
-        "a class that the target does not have is unsupported",
-        unknown,
-        ErrorKind::Unsupported,
-    )?;
+    fails("a class that the target does not have is unsupported", unknown, ErrorKind::Unsupported)?;
     let schema = works("a target has a schema", target.schema(&sample.class))?;
     works("constraints can be asked for", target.constraints().await)?;
     let readable = target.capabilities().get != GetSupport::Unsupported;
-    holds("the suite needs a target that can be asked by id", readable, || {
-        "it cannot".into()
-    })?;
+    holds("the suite needs a target that can be asked by id", readable, || "it cannot".into())?;
 
     let ids = creates(target, sample, &schema).await?;
     updates(target, sample, &ids).await?;
@@ -122,13 +105,9 @@ async fn creates(target: &impl Target, sample: &Sample, schema: &Schema) -> Verd
         for (name, secret) in secrets {
             let shown = format!("{record:?} {target:?}");
             let hidden = record.get(&name).is_none() && !shown.contains(secret.expose());
-            holds("a secret is never read back or shown", hidden, || {
-                format!("{name} of {id}")
-            })?;
+            holds("a secret is never read back or shown", hidden, || format!("{name} of {id}"))?;
         }
-        holds("each object has an id of its own", !ids.contains(&id), || {
-            id.to_string()
-        })?;
+        holds("each object has an id of its own", !ids.contains(&id), || id.to_string())?;
         ids.push(id);
     }
     Ok(ids)
@@ -147,17 +126,12 @@ async fn updates(target: &impl Target, sample: &Sample, ids: &[ObjectId]) -> Ver
     }
     let mut after = look_up(target, &ids[0]).await?;
     same(UPDATED, &after.get(&sample.attribute), &Some(&Value::text("changed")))?;
-    after.attributes.insert(
-        sample.attribute.clone(),
-        before.get(&sample.attribute).cloned().unwrap_or_default(),
-    );
+    after.attributes.insert(sample.attribute.clone(), before.get(&sample.attribute).cloned().unwrap_or_default());
     for (name, value) in before.attributes.iter() {
         same(UPDATED, &after.get(name), &Some(value))?;
     }
 
-    let order: Vec<_> = (0..30)
-        .map(|n| sample.update(&ids[n % 3], format!("step {n}")))
-        .collect();
+    let order: Vec<_> = (0..30).map(|n| sample.update(&ids[n % 3], format!("step {n}"))).collect();
     for answer in write(target, order).await? {
         works(IN_ORDER, answer)?;
     }
@@ -166,22 +140,14 @@ async fn updates(target: &impl Target, sample: &Sample, ids: &[ObjectId]) -> Ver
     }
 
     let nobody = ObjectId::new(sample.class.clone(), "00000000-0000-4000-8000-000000000000");
-    let mixed = vec![
-        sample.update(&nobody, "x"),
-        sample.update(&ids[1], Value::Null),
-        sample.create(0),
-    ];
+    let mixed = vec![sample.update(&nobody, "x"), sample.update(&ids[1], Value::Null), sample.create(0)];
     let answers = write(target, mixed).await?;
-    holds("a change of what is not there fails", answers[0].is_err(), || {
-        format!("{:?}", answers[0])
-    })?;
+    holds("a change of what is not there fails", answers[0].is_err(), || format!("{:?}", answers[0]))?;
     holds(ALONE, answers[1].is_ok(), || format!("{:?}", answers[1]))?;
     same(CLEARED, &text(&ids[1]).await?, &Value::Null)?;
     if let Ok(second) = &answers[2] {
         let answers = write(target, vec![Operation::Delete { id: second.id.clone() }]).await?;
-        holds("what was just created can be deleted", answers[0].is_ok(), || {
-            format!("{:?}", answers[0])
-        })?;
+        holds("what was just created can be deleted", answers[0].is_ok(), || format!("{:?}", answers[0]))?;
     }
     Ok(())
 }
@@ -196,22 +162,15 @@ async fn finds(target: &impl Target, sample: &Sample, schema: &Schema, ids: &[Ob
         if attribute.unique_in.is_none() || !attribute.is_readable() || one == two {
             continue;
         }
-        let mut found: Vec<_> = find(name, &[one.clone(), two.clone()])
-            .await?
-            .into_iter()
-            .map(|record| record.id)
-            .collect();
+        let mut found: Vec<_> =
+            find(name, &[one.clone(), two.clone()]).await?.into_iter().map(|record| record.id).collect();
         found.sort();
         let mut expected = ids[..2].to_vec();
         expected.sort();
         same(FOUND, &found, &expected)?;
         same(FOUND, &find(name, &[Value::text("nobody's value")]).await?, &Vec::new())?;
         same(FOUND, &find(name, &[]).await?, &Vec::new())?;
-        if let Some(other_case) = one
-            .as_text()
-            .map(str::to_uppercase)
-            .filter(|upper| Some(&**upper) != one.as_text())
-        {
+        if let Some(other_case) = one.as_text().map(str::to_uppercase).filter(|upper| Some(&**upper) != one.as_text()) {
             let equal = values_equal(attribute, one, &Value::text(&*other_case));
             let found = find(name, &[Value::from(other_case)]).await?;
             same(FOUND, &found.iter().any(|record| record.id == ids[0]), &equal)?;
@@ -266,9 +225,7 @@ async fn write(target: &impl Target, operations: Vec<Operation>) -> Verdict<Vec<
     let mut answers = target.write(changes);
     while let Some((id, answer)) = answers.next().await {
         let open = pending.insert(id, Some(answer));
-        holds(ANSWERED, matches!(open, Some(None)), || {
-            format!("{id:?} again, or never asked")
-        })?;
+        holds(ANSWERED, matches!(open, Some(None)), || format!("{id:?} again, or never asked"))?;
     }
     let answers: Vec<_> = pending.into_values().flatten().collect();
     Ok(answers)
@@ -285,7 +242,5 @@ async fn look_up(target: &impl Target, id: &ObjectId) -> Verdict<Record> {
 fn has(sentence: &'static str, record: &Record, schema: &AttributeSchema, name: &Name, value: &Value) -> Verdict {
     let seen = record.get(name);
     let equal = seen.is_some_and(|seen| values_equal(schema, seen, value));
-    holds(sentence, equal, || {
-        format!("{name} of {} is {seen:?} instead of {value:?}", record.id)
-    })
+    holds(sentence, equal, || format!("{name} of {} is {seen:?} instead of {value:?}", record.id))
 }

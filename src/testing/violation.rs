@@ -31,26 +31,17 @@ pub(super) type Verdict<T = ()> = Result<T, Violation>;
 
 /// Fails with the sentence unless the condition holds.
 pub(super) fn holds(sentence: &'static str, condition: bool, seen: impl FnOnce() -> String) -> Verdict {
-    if condition {
-        Ok(())
-    } else {
-        Err(Violation { sentence, seen: seen() })
-    }
+    if condition { Ok(()) } else { Err(Violation { sentence, seen: seen() }) }
 }
 
 /// Fails with the sentence unless both are the same.
 pub(super) fn same<T: PartialEq + fmt::Debug>(sentence: &'static str, seen: &T, expected: &T) -> Verdict {
-    holds(sentence, seen == expected, || {
-        format!("{seen:?} instead of {expected:?}")
-    })
+    holds(sentence, seen == expected, || format!("{seen:?} instead of {expected:?}"))
 }
 
 /// Fails with the sentence on an error.
 pub(super) fn works<T>(sentence: &'static str, outcome: crate::error::Result<T>) -> Verdict<T> {
-    outcome.map_err(|error| Violation {
-        sentence,
-        seen: error.to_chain(),
-    })
+    outcome.map_err(|error| Violation { sentence, seen: error.to_chain() })
 }
 
 /// Fails with the sentence unless it is an error of this kind.
@@ -61,9 +52,6 @@ pub(super) fn fails<T: fmt::Debug>(
 ) -> Verdict {
     match outcome {
         Err(error) if error.kind() == kind => Ok(()),
-        other => Err(Violation {
-            sentence,
-            seen: format!("{other:?}"),
-        }),
+        other => Err(Violation { sentence, seen: format!("{other:?}") }),
     }
 }

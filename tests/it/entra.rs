@@ -34,9 +34,7 @@ fn sim(clock: &ManualClock) -> Sim {
 }
 
 fn connection(sim: &Sim) -> ConnectionBuilder {
-    Connection::builder(sim.tenant_id(), sim.client_id())
-        .client_secret(sim.client_secret())
-        .cloud(sim.cloud())
+    Connection::builder(sim.tenant_id(), sim.client_id()).client_secret(sim.client_secret()).cloud(sim.cloud())
 }
 
 async fn entra(sim: &Sim, clock: &ManualClock) -> Entra {
@@ -56,10 +54,7 @@ async fn tenant() -> (Sim, Entra) {
 }
 
 fn attributes(pairs: &[(&str, Value)]) -> Attributes {
-    pairs
-        .iter()
-        .map(|(name, value)| (Name::from(*name), value.clone()))
-        .collect()
+    pairs.iter().map(|(name, value)| (Name::from(*name), value.clone())).collect()
 }
 
 fn person(login: &str) -> Operation {
@@ -76,17 +71,11 @@ fn person(login: &str) -> Operation {
 }
 
 fn update(id: &str, pairs: &[(&str, Value)]) -> Operation {
-    Operation::Update {
-        id: ObjectId::user(id),
-        attributes: attributes(pairs),
-        secrets: BTreeMap::new(),
-    }
+    Operation::Update { id: ObjectId::user(id), attributes: attributes(pairs), secrets: BTreeMap::new() }
 }
 
 async fn write(entra: &Entra, operations: Vec<Operation>) -> Vec<Result<Written>> {
-    let changes = (0..)
-        .zip(operations)
-        .map(|(number, operation)| Change::new(ChangeId::new(number), operation));
+    let changes = (0..).zip(operations).map(|(number, operation)| Change::new(ChangeId::new(number), operation));
     let mut answers: Vec<_> = entra.write(changes.collect()).collect().await;
     answers.sort_by_key(|(id, _)| *id);
     answers.into_iter().map(|(_, answer)| answer).collect()
@@ -107,10 +96,7 @@ async fn entra_keeps_the_contract_of_a_target() {
             ("employeeId", format!("E{number}")),
             ("onPremisesImmutableId", format!("anchor{number}")),
             ("employeeOrgData.division", format!("D{number}")),
-            (
-                "onPremisesExtensionAttributes.extensionAttribute7",
-                format!("X{number}"),
-            ),
+            ("onPremisesExtensionAttributes.extensionAttribute7", format!("X{number}")),
         ];
         let attributes = attributes.map(|(name, value)| (Name::from(name), Value::from(value)));
         let secrets = [(Name::from("password"), Secret::new(format!("Ge-heim-{number}-1234")))];
@@ -124,10 +110,7 @@ async fn the_check_goes_stage_by_stage() {
     let clock = clock();
     let sim = sim(&clock);
     let mut good = connection(&sim).build().expect("complete");
-    let check = good
-        .check_over(sim.transport(), Arc::new(clock.clone()))
-        .await
-        .expect("it can be made");
+    let check = good.check_over(sim.transport(), Arc::new(clock.clone())).await.expect("it can be made");
     assert!(check.passed(), "{check}");
     let facts = check.tenant.clone().expect("the tenant was read");
     assert_eq!(facts.id.as_str(), sim.tenant_id());
@@ -135,11 +118,7 @@ async fn the_check_goes_stage_by_stage() {
     assert!(good.refusal().is_none());
 
     let wrong = connection(&sim).client_secret("hunter2").build().expect("complete");
-    let error = Entra::builder(wrong.clone())
-        .transport(sim.transport())
-        .clock(clock.clone())
-        .connect()
-        .await;
+    let error = Entra::builder(wrong.clone()).transport(sim.transport()).clock(clock.clone()).connect().await;
     let error = error.expect_err("a wrong secret");
     assert_eq!(error.kind(), ErrorKind::NotReady);
     let text = error.to_chain();
@@ -147,16 +126,10 @@ async fn the_check_goes_stage_by_stage() {
     assert!(!text.contains("hunter2"), "{text}");
 
     let mut stored = wrong;
-    stored
-        .check_over(sim.transport(), Arc::new(clock.clone()))
-        .await
-        .expect("it can be made");
+    stored.check_over(sim.transport(), Arc::new(clock.clone())).await.expect("it can be made");
     let outcomes = |connection: &Connection| {
         let stages = connection.last_check().expect("it was checked").stages.clone();
-        stages
-            .into_iter()
-            .map(|stage| (stage.name, stage.outcome))
-            .collect::<Vec<_>>()
+        stages.into_iter().map(|stage| (stage.name, stage.outcome)).collect::<Vec<_>>()
     };
     let json = serde_json::to_string(&stored).expect("a failed check can be stored");
     let loaded: Connection = serde_json::from_str(&json).expect("and loaded");
@@ -164,17 +137,10 @@ async fn the_check_goes_stage_by_stage() {
     assert!(matches!(outcomes(&loaded)[0].1, StageOutcome::Failed { .. }));
     assert_eq!(
         outcomes(&loaded)[1..],
-        [
-            (StageName::Organization, StageOutcome::Skipped),
-            (StageName::Domains, StageOutcome::Skipped),
-        ]
+        [(StageName::Organization, StageOutcome::Skipped), (StageName::Domains, StageOutcome::Skipped),]
     );
     assert!(!json.contains("hunter2"));
-    assert!(
-        loaded
-            .refusal()
-            .is_some_and(|reason| reason.contains("failed its last check"))
-    );
+    assert!(loaded.refusal().is_some_and(|reason| reason.contains("failed its last check")));
 
     for (path, stage, word) in [
         ("/v1.0/organization", StageName::Organization, "Organization.Read.All"),
@@ -183,10 +149,7 @@ async fn the_check_goes_stage_by_stage() {
         sim.clear_faults();
         let status = if stage == StageName::Domains { 503 } else { 403 };
         sim.fail(Fault::on("GET", path).status(status).always());
-        let check = good
-            .check_over(sim.transport(), Arc::new(clock.clone()))
-            .await
-            .expect("it can be made");
+        let check = good.check_over(sim.transport(), Arc::new(clock.clone())).await.expect("it can be made");
         let (failed, cause, advice) = check.failure().expect("it fails");
         assert_eq!(failed, stage);
         let text = format!("{cause} {advice}").to_lowercase();
@@ -194,28 +157,15 @@ async fn the_check_goes_stage_by_stage() {
     }
     sim.clear_faults();
     sim.fail(Fault::on("GET", "/v1.0/domains").status(403).always());
-    let check = good
-        .check_over(sim.transport(), Arc::new(clock.clone()))
-        .await
-        .expect("it can be made");
+    let check = good.check_over(sim.transport(), Arc::new(clock.clone())).await.expect("it can be made");
     assert!(check.passed(), "the organization names its domains too: {check}");
 
     let other = "99999999-2222-3333-4444-555555555555";
-    let mut other = Connection::builder(other, sim.client_id())
-        .token(sim.token())
-        .cloud(sim.cloud())
-        .build()
-        .expect("complete");
+    let mut other =
+        Connection::builder(other, sim.client_id()).token(sim.token()).cloud(sim.cloud()).build().expect("complete");
     assert_eq!(other.credential_kind(), CredentialKind::Token);
-    let check = other
-        .check_over(sim.transport(), Arc::new(clock))
-        .await
-        .expect("it can be made");
-    assert!(
-        check
-            .failure()
-            .is_some_and(|(_, cause, _)| cause.contains("the token is for the tenant"))
-    );
+    let check = other.check_over(sim.transport(), Arc::new(clock)).await.expect("it can be made");
+    assert!(check.failure().is_some_and(|(_, cause, _)| cause.contains("the token is for the tenant")));
 }
 
 #[tokio::test]
@@ -230,20 +180,11 @@ async fn nothing_is_written_before_the_check_passed() {
             .expect("it has a credential")
     };
     let mut checked = connection(&sim).build().expect("complete");
-    checked
-        .check_over(sim.transport(), Arc::new(clock.clone()))
-        .await
-        .expect("it can be made");
+    checked.check_over(sim.transport(), Arc::new(clock.clone())).await.expect("it can be made");
     let table = [
-        (
-            connection(&sim).build().expect("complete"),
-            Some("has not passed its check"),
-        ),
+        (connection(&sim).build().expect("complete"), Some("has not passed its check")),
         (checked.clone().disabled(), Some("switched off")),
-        (
-            checked.clone().with_client_secret("another"),
-            Some("has not passed its check"),
-        ),
+        (checked.clone().with_client_secret("another"), Some("has not passed its check")),
         (checked.clone(), None),
     ];
     for (connection, refusal) in table {
@@ -261,10 +202,7 @@ async fn nothing_is_written_before_the_check_passed() {
         }
     }
     assert_eq!(sim.audit().len(), 1);
-    assert_eq!(
-        unchecked(checked).capabilities().tenant.as_deref(),
-        Some(&*sim.tenant_id())
-    );
+    assert_eq!(unchecked(checked).capabilities().tenant.as_deref(), Some(&*sim.tenant_id()));
 }
 
 #[tokio::test]
@@ -276,21 +214,11 @@ async fn a_list_that_breaks_off_is_partial() {
     assert_eq!(records.len(), 2_500);
     assert_eq!(completeness, Completeness::Complete);
 
-    sim.fail(
-        Fault::on("GET", "/v1.0/users")
-            .containing("$skiptoken")
-            .after(1)
-            .status(400)
-            .always(),
-    );
+    sim.fail(Fault::on("GET", "/v1.0/users").containing("$skiptoken").after(1).status(400).always());
     let steps: Vec<_> = entra.read(&users).collect().await;
     let (last, before) = steps.split_last().expect("steps");
     assert_eq!(before.len(), 1_998, "two pages of 999");
-    let Ok(Read::End {
-        completeness: Completeness::Partial { reason },
-        ..
-    }) = last
-    else {
+    let Ok(Read::End { completeness: Completeness::Partial { reason }, .. }) = last else {
         panic!("{last:?} is no partial end");
     };
     assert!(reason.contains("broke off after page 2"), "{reason}");
@@ -298,10 +226,7 @@ async fn a_list_that_breaks_off_is_partial() {
     sim.clear_faults();
     sim.fail(Fault::on("GET", "/v1.0/users").status(403).always());
     let steps: Vec<_> = entra.read(&users).collect().await;
-    assert!(
-        matches!(&steps[..], [Err(error)] if error.kind() == ErrorKind::Forbidden),
-        "{steps:?}"
-    );
+    assert!(matches!(&steps[..], [Err(error)] if error.kind() == ErrorKind::Forbidden), "{steps:?}");
     let groups: Vec<_> = entra.read(&Query::all(Class::GROUP)).collect().await;
     assert!(matches!(&groups[..], [Err(error)] if error.kind() == ErrorKind::Unsupported));
 }
@@ -318,27 +243,13 @@ async fn reads_ask_for_what_is_needed() {
         .with_filter(all([eq("department", "r&d"), member_scope()]))
         .with_select(["employeeOrgData.division", "businessPhones", "password", "nonsense"].map(Name::from));
     let (records, _) = entra.collect(&query).await;
-    assert_eq!(
-        records.len(),
-        2,
-        "the department is asked of Graph, the scope is the caller's"
-    );
+    assert_eq!(records.len(), 2, "the department is asked of Graph, the scope is the caller's");
     let names: Vec<_> = records[0].attributes.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(
         names,
-        [
-            "businessPhones",
-            "department",
-            "employeeOrgData.costCenter",
-            "employeeOrgData.division",
-            "id",
-            "userType"
-        ]
+        ["businessPhones", "department", "employeeOrgData.costCenter", "employeeOrgData.division", "id", "userType"]
     );
-    let kept: Vec<_> = records
-        .iter()
-        .filter(|record| member_scope().matches(&record.attributes))
-        .collect();
+    let kept: Vec<_> = records.iter().filter(|record| member_scope().matches(&record.attributes)).collect();
     assert_eq!(kept.len(), 1);
     assert_eq!(kept[0].get("employeeOrgData.division"), Some(&"N".into()));
     let prefix = Query::all(Class::USER).with_filter(starts_with("userPrincipalName", "BOB"));
@@ -362,47 +273,23 @@ async fn look_ups_go_in_batches() {
     let answers = entra.get(&ids).await.expect("it works");
     assert_eq!(answers.len(), 100);
     for (id, answer) in ids.iter().zip(&answers[..90]) {
-        assert!(
-            matches!(answer, Lookup::One(record) if record.id == *id),
-            "{id}: {answer:?}"
-        );
+        assert!(matches!(answer, Lookup::One(record) if record.id == *id), "{id}: {answer:?}");
     }
-    assert!(
-        answers[90..].iter().all(|answer| *answer == Lookup::None),
-        "{:?}",
-        &answers[90..]
-    );
+    assert!(answers[90..].iter().all(|answer| *answer == Lookup::None), "{:?}", &answers[90..]);
     assert_eq!(sim.requests().batch_posts - before.batch_posts, 5, "20 a batch");
     assert_eq!(sim.requests().besides_batches(), before.besides_batches());
 
     let before = sim.requests();
     let values: Vec<Value> = (0..200).map(|n| format!("{n}").into()).collect();
-    let found = entra
-        .find(&Class::USER, &"employeeId".into(), &values)
-        .await
-        .expect("it works");
+    let found = entra.find(&Class::USER, &"employeeId".into(), &values).await.expect("it works");
     assert_eq!(found.iter().filter(|record| ids.contains(&record.id)).count(), 90);
-    assert_eq!(
-        sim.requests().batch_posts - before.batch_posts,
-        1,
-        "14 searches of 15 values"
-    );
+    assert_eq!(sim.requests().batch_posts - before.batch_posts, 1, "14 searches of 15 values");
     let names: Vec<Value> = vec!["O'NEIL5@contoso.com".into(), "x' or '1' eq '1".into(), "a\u{0}b".into()];
-    let found = entra
-        .find(&Class::USER, &"userPrincipalName".into(), &names)
-        .await
-        .expect("it works");
-    assert_eq!(
-        found.len(),
-        1,
-        "case does not matter in a name, and a quote is only a quote"
-    );
+    let found = entra.find(&Class::USER, &"userPrincipalName".into(), &names).await.expect("it works");
+    assert_eq!(found.len(), 1, "case does not matter in a name, and a quote is only a quote");
     let company = Name::from("companyName");
     sim.update_user(&ids[0].id, json!({"companyName": "Contoso"}));
-    let found = entra
-        .find(&Class::USER, &company, &["Contoso".into()])
-        .await
-        .expect("an advanced query");
+    let found = entra.find(&Class::USER, &company, &["Contoso".into()]).await.expect("an advanced query");
     assert_eq!(found.len(), 1);
     let error = entra.find(&Class::USER, &"createdDateTime".into(), &["x".into()]).await;
     assert_eq!(error.expect_err("it cannot be searched").kind(), ErrorKind::Unsupported);
@@ -414,9 +301,7 @@ async fn a_value_that_many_hold_is_found_whole() {
     for number in 0..1_100 {
         sim.add_user(json!({"userPrincipalName": format!("u{number}@contoso.com"), "department": "Sales"}));
     }
-    let found = entra
-        .find(&Class::USER, &"department".into(), &["Sales".into(), "None".into()])
-        .await;
+    let found = entra.find(&Class::USER, &"department".into(), &["Sales".into(), "None".into()]).await;
     assert_eq!(found.expect("it works").len(), 1_100);
 }
 
@@ -437,12 +322,7 @@ async fn the_recycle_bin_is_searched_by_id_and_anchor() {
     assert_eq!(found[0].get("userPrincipalName"), Some(&"ada@contoso.com".into()));
 
     // A service that does not filter its recycle bin.
-    sim.fail(
-        Fault::on("GET", "/v1.0/directory/deletedItems")
-            .containing("filter")
-            .status(501)
-            .always(),
-    );
+    sim.fail(Fault::on("GET", "/v1.0/directory/deletedItems").containing("filter").status(501).always());
     let found = entra.deleted(&[anchor("E=7")]).await.expect("it lists instead");
     assert_eq!(found.len(), 1);
 }
@@ -451,27 +331,17 @@ async fn the_recycle_bin_is_searched_by_id_and_anchor() {
 async fn changes_are_split_ordered_and_packed() {
     let (sim, entra) = tenant().await;
     let created = write(&entra, (0..45).map(|n| person(&format!("p{n}"))).collect()).await;
-    let ids: Vec<String> = created
-        .into_iter()
-        .map(|answer| answer.expect("created").id.id.to_string())
-        .collect();
+    let ids: Vec<String> = created.into_iter().map(|answer| answer.expect("created").id.id.to_string()).collect();
     assert_eq!(sim.requests().batch_posts, 3, "20, 20 and 5");
     let user = sim.user(&ids[0]).expect("it is there");
     assert_eq!(user["accountEnabled"], true);
     assert_eq!(sim.password_of(&ids[0]), Some(Secret::new("Ge-heim-1234")));
 
-    sim.update_user(
-        &ids[0],
-        json!({"employeeOrgData": {"division": "North", "costCenter": "7"}}),
-    );
+    sim.update_user(&ids[0], json!({"employeeOrgData": {"division": "North", "costCenter": "7"}}));
     let operations = vec![
         update(
             &ids[0],
-            &[
-                ("employeeOrgData.division", "South".into()),
-                ("accountEnabled", false.into()),
-                ("jobTitle", "x".into()),
-            ],
+            &[("employeeOrgData.division", "South".into()), ("accountEnabled", false.into()), ("jobTitle", "x".into())],
         ),
         update(&ids[0], &[("jobTitle", "y".into()), ("resetPassword", true.into())]),
         update(&ids[1], &[]),
@@ -483,21 +353,9 @@ async fn changes_are_split_ordered_and_packed() {
     assert_eq!(user["jobTitle"], "y");
     assert_eq!(user["accountEnabled"], false);
     assert_eq!(user["employeeOrgData"], json!({"division": "South", "costCenter": "7"}));
-    let written: Vec<_> = sim
-        .audit()
-        .into_iter()
-        .filter(|entry| entry.activity == Activity::UpdateUser)
-        .collect();
+    let written: Vec<_> = sim.audit().into_iter().filter(|entry| entry.activity == Activity::UpdateUser).collect();
     let properties: Vec<_> = written.iter().map(|entry| entry.properties.join(" ")).collect();
-    assert_eq!(
-        properties,
-        [
-            "employeeOrgData jobTitle",
-            "accountEnabled",
-            "jobTitle",
-            "passwordProfile"
-        ]
-    );
+    assert_eq!(properties, ["employeeOrgData jobTitle", "accountEnabled", "jobTitle", "passwordProfile"]);
 }
 
 #[tokio::test]
@@ -505,22 +363,13 @@ async fn a_part_that_fails_is_named_and_stops_no_other() {
     let (sim, entra) = tenant().await;
     let id = sim.add_user(json!({"userPrincipalName": "ada@contoso.com"}));
     sim.add_user(json!({"userPrincipalName": "bob@contoso.com"}));
-    let taken = [
-        ("userPrincipalName", "Bob@contoso.com".into()),
-        ("accountEnabled", false.into()),
-    ];
+    let taken = [("userPrincipalName", "Bob@contoso.com".into()), ("accountEnabled", false.into())];
     let error = write_one(&entra, update(&id, &taken)).await.expect_err("taken");
     assert_eq!(error.kind(), ErrorKind::Conflict);
     assert!(error.to_string().contains("part=attributes"), "{error}");
-    assert_eq!(
-        sim.user(&id).expect("there")["accountEnabled"],
-        false,
-        "the disable does not wait for the name"
-    );
+    assert_eq!(sim.user(&id).expect("there")["accountEnabled"], false, "the disable does not wait for the name");
 
-    let gone = Operation::Delete {
-        id: ObjectId::user("00000000-0000-4000-8000-000000000000"),
-    };
+    let gone = Operation::Delete { id: ObjectId::user("00000000-0000-4000-8000-000000000000") };
     write_one(&entra, gone).await.expect("what is gone is deleted");
 }
 
@@ -533,33 +382,21 @@ async fn a_lost_answer_to_a_create_leaves_it_in_doubt() {
     assert_eq!(sim.users().len(), 1, "and it was created");
 
     sim.fail(Fault::on("PATCH", "/v1.0/users").in_batch().throttle("7"));
-    let id = sim.user("ada@contoso.com").expect("there")["id"]
-        .as_str()
-        .expect("an id")
-        .to_owned();
-    write_one(&entra, update(&id, &[("jobTitle", "x".into())]))
-        .await
-        .expect("repeated after 7 seconds");
+    let id = sim.user("ada@contoso.com").expect("there")["id"].as_str().expect("an id").to_owned();
+    write_one(&entra, update(&id, &[("jobTitle", "x".into())])).await.expect("repeated after 7 seconds");
 }
 
 #[tokio::test]
 async fn the_constraints_are_those_of_the_tenant() {
     let clock = clock();
-    let sim = Sim::builder()
-        .domain("contoso.com")
-        .federated_domain("fed.contoso.com")
-        .clock(clock.clone())
-        .build();
+    let sim = Sim::builder().domain("contoso.com").federated_domain("fed.contoso.com").clock(clock.clone()).build();
     let entra = entra(&sim, &clock).await;
     let constraints = entra.constraints().await.expect("they can be read");
     assert_eq!(constraints.parameters(), [("Domain".into(), "contoso.com".into())]);
     let rules = |name: &str| {
         let attributes = attributes(&[("userPrincipalName", name.into())]);
         let findings = constraints.check(&Draft::new(&Class::USER, DraftStep::Create, None, &attributes));
-        findings
-            .into_iter()
-            .map(|finding| finding.rule.to_string())
-            .collect::<Vec<_>>()
+        findings.into_iter().map(|finding| finding.rule.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(rules("ada@contoso.com"), Vec::<String>::new());
     assert_eq!(rules("ada@fed.contoso.com"), ["federated-domain"]);
@@ -586,10 +423,7 @@ impl Transport for Watch {
         let host = request.uri().to_string();
         let has_token = request.headers().contains_key("authorization");
         let has_password = String::from_utf8_lossy(request.body()).contains("Ge-heim-1234");
-        self.seen
-            .lock()
-            .expect("not poisoned")
-            .push((host, has_token, has_password));
+        self.seen.lock().expect("not poisoned").push((host, has_token, has_password));
         self.inner.send(request).await
     }
 }
@@ -598,10 +432,7 @@ impl Transport for Watch {
 async fn secrets_go_where_they_must_and_nowhere_else() {
     let clock = clock();
     let sim = sim(&clock);
-    let watch = Arc::new(Watch {
-        inner: sim.transport(),
-        seen: Mutex::new(Vec::new()),
-    });
+    let watch = Arc::new(Watch { inner: sim.transport(), seen: Mutex::new(Vec::new()) });
     let entra = Entra::builder(connection(&sim).build().expect("complete"))
         .transport(Arc::clone(&watch))
         .clock(clock)
@@ -617,16 +448,8 @@ async fn secrets_go_where_they_must_and_nowhere_else() {
     })
     .await
     .expect_err("a value that Graph refuses");
-    for text in [
-        format!("{error:?}"),
-        error.to_chain(),
-        format!("{entra:?}"),
-        format!("{:?}", person("ada")),
-    ] {
-        assert!(
-            !text.contains("Ge-heim") && !text.contains(sim.client_secret().expose()),
-            "{text}"
-        );
+    for text in [format!("{error:?}"), error.to_chain(), format!("{entra:?}"), format!("{:?}", person("ada"))] {
+        assert!(!text.contains("Ge-heim") && !text.contains(sim.client_secret().expose()), "{text}");
     }
     let graph = sim.cloud().graph().to_string();
     let seen = watch.seen.lock().expect("not poisoned").clone();
@@ -649,10 +472,7 @@ async fn a_clone_is_the_same_tenant() {
         _ => Vec::new(),
     };
     assert_eq!(found.len(), 1);
-    assert_eq!(
-        found[0].get("createdDateTime"),
-        Some(&datetime!(2026-01-01 0:00 UTC).into())
-    );
+    assert_eq!(found[0].get("createdDateTime"), Some(&datetime!(2026-01-01 0:00 UTC).into()));
     assert_eq!(sim.requests().token, 1, "one token for all");
     assert!(Duration::from_secs(1) < Duration::MAX);
 }

@@ -18,9 +18,7 @@ fn attributes(json: serde_json::Value) -> Attributes {
 /// What an expression gives, in the form of the vectors.
 fn evaluate(expression: &str, attributes: &Attributes, context: &Context) -> Result<serde_json::Value, String> {
     let expression = Expression::parse(expression).map_err(|error| error.to_string())?;
-    let outcome = expression
-        .evaluate(attributes, context)
-        .map_err(|error| error.to_string())?;
+    let outcome = expression.evaluate(attributes, context).map_err(|error| error.to_string())?;
     Ok(match outcome {
         Outcome::Value(value) => shown(&value),
         Outcome::IgnoreAttribute => json!({"ignoreFlow": true}),
@@ -55,10 +53,7 @@ fn published_and_derived_vectors_hold() {
             Err(_) => vector["expected"] == json!({"error": true}),
         };
         if !right {
-            wrong.push(format!(
-                "{}: {expression}: {got:?}, not {}",
-                vector["id"], vector["expected"]
-            ));
+            wrong.push(format!("{}: {expression}: {got:?}, not {}", vector["id"], vector["expected"]));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -106,11 +101,7 @@ fn expressions_have_the_values_that_the_reference_says() {
         ("[complex.member]", json!("inside"), "a path"),
     ];
     for (expression, expected, why) in table {
-        assert_eq!(
-            evaluate(expression, &person, &context()),
-            Ok(expected),
-            "{why}: {expression}"
-        );
+        assert_eq!(evaluate(expression, &person, &context()), Ok(expected), "{why}: {expression}");
     }
 }
 
@@ -157,10 +148,7 @@ fn a_wrong_expression_is_refused_with_its_place() {
 #[test]
 fn an_error_shows_the_line_and_says_what_would_be_accepted() {
     let error = Expression::parse("Append(\n\t\"é\",\n\t“x”)").expect_err("smart quotes");
-    assert_eq!(
-        error.to_string(),
-        "'“' cannot begin a value (character 16): write text in straight double quotes"
-    );
+    assert_eq!(error.to_string(), "'“' cannot begin a value (character 16): write text in straight double quotes");
     assert_eq!(error.char_span(), 15..16);
     assert_eq!(
         error.render(),
@@ -168,9 +156,7 @@ fn an_error_shows_the_line_and_says_what_would_be_accepted() {
     );
 
     let expression = Expression::parse("Append(\"é\", [list])").expect("an expression");
-    let error = expression
-        .evaluate(&attributes(json!({"list": ["a"]})), &context())
-        .expect_err("a list is no text");
+    let error = expression.evaluate(&attributes(json!({"list": ["a"]})), &context()).expect_err("a list is no text");
     assert_eq!(error.to_string(), "a list or complex value is no text (character 13)");
     assert_eq!(
         error.render(),
@@ -183,27 +169,12 @@ fn what_cannot_be_evaluated_is_an_error_of_that_object() {
     let object = attributes(json!({"list": ["a"], "complex": {}, "empty": ""}));
     for (expression, expected) in [
         ("%Missing%", "the parameter %Missing% is not defined (character 1)"),
-        (
-            "IIF(\"maybe\", 1, 2)",
-            "\"maybe\" is neither True nor False (character 5)",
-        ),
-        (
-            "IIF([list], 1, 2)",
-            "a list or complex value is neither True nor False (character 5)",
-        ),
-        (
-            "IIF([list] = 1, 1, 2)",
-            "a list or complex value cannot be compared (character 5)",
-        ),
+        ("IIF(\"maybe\", 1, 2)", "\"maybe\" is neither True nor False (character 5)"),
+        ("IIF([list], 1, 2)", "a list or complex value is neither True nor False (character 5)"),
+        ("IIF([list] = 1, 1, 2)", "a list or complex value cannot be compared (character 5)"),
         ("ToLower([complex])", "a list or complex value is no text (character 9)"),
-        (
-            "ToLower(\"a\", \"not a culture\")",
-            "\"not a culture\" is no culture such as en-US (character 14)",
-        ),
-        (
-            "Replace(\"a\", [empty], , , \"b\")",
-            "the text to replace (oldValue) is empty (character 14)",
-        ),
+        ("ToLower(\"a\", \"not a culture\")", "\"not a culture\" is no culture such as en-US (character 14)"),
+        ("Replace(\"a\", [empty], , , \"b\")", "the text to replace (oldValue) is empty (character 14)"),
     ] {
         assert_eq!(evaluate(expression, &object, &context()), Err(expected.to_owned()));
     }
@@ -227,17 +198,11 @@ fn size_and_depth_are_bounded() {
 
     let nested = |levels: usize| format!("{}[a]{}", "ToLower(".repeat(levels), ")".repeat(levels));
     let error = Expression::parse(&nested(129)).expect_err("129 levels");
-    assert_eq!(
-        (error.message(), error.span()),
-        ("the expression is nested too deeply", 1024..1031)
-    );
+    assert_eq!((error.message(), error.span()), ("the expression is nested too deeply", 1024..1031));
     // Half the stack that a thread usually has, without optimisation.
     let deep = std::thread::Builder::new().stack_size(1024 * 1024).spawn(move || {
         let expression = Expression::parse(&nested(128)).expect("128 levels");
-        assert_eq!(
-            expression,
-            Expression::parse(&expression.to_string()).expect("its normal form")
-        );
+        assert_eq!(expression, Expression::parse(&expression.to_string()).expect("its normal form"));
         expression.evaluate(&attributes(json!({"a": "X"})), &context())
     });
     let outcome = deep.expect("a thread").join().expect("no overflow").expect("a value");
@@ -284,9 +249,7 @@ fn valid() -> impl Strategy<Value = String> {
             (argument.clone(), argument.clone()).prop_map(|(a, b)| format!("append ({a},\t{b})")),
             (argument.clone(), argument.clone(), inner.clone()).prop_map(|(a, b, c)| format!("IIF({a},{b},{c})")),
             (argument.clone(), argument.clone()).prop_map(|(a, b)| format!("Join({a}, {b}, , )")),
-            argument
-                .clone()
-                .prop_map(|a| format!("NormalizeDiacritics(StripSpaces({a}))")),
+            argument.clone().prop_map(|a| format!("NormalizeDiacritics(StripSpaces({a}))")),
             (argument.clone(), argument).prop_map(|(a, b)| format!("Replace({a}, {b}, , , \"new\", , )")),
         ]
     })

@@ -24,10 +24,7 @@ fn schema() -> Schema {
         .with("level", AttributeSchema::new(Kind::Integer))
         .with("invitedAs", text().with_mutability(Mutability::CreateOnly))
         .with("manager", AttributeSchema::new(Kind::Reference(Class::USER)))
-        .with(
-            "password",
-            text().required().secret().with_mutability(Mutability::CreateOnly),
-        )
+        .with("password", text().required().secret().with_mutability(Mutability::CreateOnly))
         .with("pin", text().secret().with_mutability(Mutability::WriteOnly))
         .with_status("accountEnabled");
     for name in [
@@ -55,9 +52,7 @@ fn schema() -> Schema {
 }
 
 fn compile(mapping: Mapping) -> CompiledMapping {
-    mapping
-        .compile(&schema(), AbsentMeans::Unknown)
-        .expect("a mapping that fits")
+    mapping.compile(&schema(), AbsentMeans::Unknown).expect("a mapping that fits")
 }
 
 fn context() -> Context {
@@ -104,9 +99,7 @@ fn all_faults_are_said_at_once() {
         .match_on("city")
         .match_on("city")
         .target_scope(all([eq("kind", "Member"), eq("pin", "1")]));
-    let error = mapping
-        .compile(&schema(), AbsentMeans::Unknown)
-        .expect_err("all is wrong");
+    let error = mapping.compile(&schema(), AbsentMeans::Unknown).expect_err("all is wrong");
     let faults: Vec<String> = error.faults().iter().map(ToString::to_string).collect();
     assert_eq!(
         faults,
@@ -133,10 +126,7 @@ fn all_faults_are_said_at_once() {
         ]
     );
     let text = error.to_string();
-    assert!(
-        text.starts_with("the mapping wrong cannot be used: dispalyName: is no attribute"),
-        "{text}"
-    );
+    assert!(text.starts_with("the mapping wrong cannot be used: dispalyName: is no attribute"), "{text}");
     assert!(!text.contains("1234"), "a secret is not shown");
     assert_eq!(Error::from(error).kind(), ErrorKind::Invalid);
 }
@@ -144,14 +134,9 @@ fn all_faults_are_said_at_once() {
 #[test]
 fn a_password_goes_where_it_is_secret_only() {
     let open = Schema::new(Class::USER).with("password", AttributeSchema::text());
-    let error = Mapping::users()
-        .generate_password()
-        .compile(&open, AbsentMeans::Unknown);
+    let error = Mapping::users().generate_password().compile(&open, AbsentMeans::Unknown);
     let error = error.expect_err("the password could be read").to_string();
-    assert_eq!(
-        error,
-        "the mapping user cannot be used: password: is not secret, so no password can be put there"
-    );
+    assert_eq!(error, "the mapping user cannot be used: password: is not secret, so no password can be put there");
 }
 
 #[test]
@@ -173,35 +158,20 @@ fn a_compiled_mapping_tells_what_it_is() {
             .target_scope(eq("city", "Berlin")),
     );
     assert_eq!(mapping.name(), &"people");
-    assert_eq!(
-        (mapping.source_class(), mapping.target_class()),
-        (&Class::USER, &Class::USER)
-    );
+    assert_eq!((mapping.source_class(), mapping.target_class()), (&Class::USER, &Class::USER));
     assert_eq!(mapping.matching(), ["employeeId", "displayName"]);
     assert_eq!(mapping.scope(), Some(&present("status")));
     assert_eq!(mapping.target_scope(), Some(&eq("city", "Berlin")));
     assert_eq!(
         mapping.source_attributes(),
-        [
-            "address",
-            "address.city",
-            "first",
-            "grade",
-            "id",
-            "last",
-            "since",
-            "status"
-        ]
+        ["address", "address.city", "first", "grade", "id", "last", "since", "status"]
     );
     assert_eq!(mapping.parameters(), ["Title"]);
     assert!(!mapping.reads_clock());
     assert_eq!(mapping.generates_password().map(|name| name.as_str()), Some("password"));
     assert_eq!(mapping.missing_required(), ["mailNickname", "userPrincipalName"]);
-    let rules: Vec<String> = mapping
-        .rules()
-        .iter()
-        .map(|rule| format!("{}: {}", rule.target(), rule.provenance()))
-        .collect();
+    let rules: Vec<String> =
+        mapping.rules().iter().map(|rule| format!("{}: {}", rule.target(), rule.provenance())).collect();
     assert_eq!(
         rules,
         [
@@ -213,11 +183,7 @@ fn a_compiled_mapping_tells_what_it_is() {
             "usageLocation: constant \"DE\"",
         ]
     );
-    assert!(
-        mapping
-            .target_attributes()
-            .eq(mapping.rules().iter().map(|rule| rule.target()))
-    );
+    assert!(mapping.target_attributes().eq(mapping.rules().iter().map(|rule| rule.target())));
     let level = mapping.rule("level").expect("a rule");
     assert_eq!(level.source_attributes(), ["grade", "since"]);
     assert!(mapping.rule("mail").is_none());
@@ -235,14 +201,8 @@ fn what_no_record_delivered_is_named_as_it_is_written() {
             .scope(present("status")),
     );
     let seen = |names: &'static [&'static str]| move |name: &str| names.contains(&name);
-    assert_eq!(
-        mapping.undelivered(seen(&[])),
-        ["address.city", "first", "name.last", "since", "status"]
-    );
-    assert_eq!(
-        mapping.undelivered(seen(&["address", "name.last", "status", "first"])),
-        ["since"]
-    );
+    assert_eq!(mapping.undelivered(seen(&[])), ["address.city", "first", "name.last", "since", "status"]);
+    assert_eq!(mapping.undelivered(seen(&["address", "name.last", "status", "first"])), ["since"]);
 }
 
 #[test]
@@ -349,15 +309,9 @@ fn markers_failures_and_closures() {
 
     let person = record(serde_json::json!({"mail": "", "level": "high", "title": 5}));
     assert_eq!(outcome(&mapping, &person, "mail"), FlowOutcome::Ignored);
-    assert_eq!(
-        outcome(&mapping, &person, "level"),
-        failed("\"high\" is not a whole number")
-    );
+    assert_eq!(outcome(&mapping, &person, "level"), failed("\"high\" is not a whole number"));
     assert_eq!(outcome(&mapping, &person, "jobTitle"), failed("title is no text"));
-    assert_eq!(
-        outcome(&mapping, &person, "state"),
-        failed("the parameter %Missing% is not defined (character 19)")
-    );
+    assert_eq!(outcome(&mapping, &person, "state"), failed("the parameter %Missing% is not defined (character 19)"));
     let Mapped::Flows(flows) = mapping.evaluate(&person, &context()) else {
         panic!("the record is ignored");
     };
@@ -368,25 +322,16 @@ fn markers_failures_and_closures() {
     assert_eq!(mapping.on_create(mail), None, "a marker takes no default value");
 
     let person = record(serde_json::json!({"title": " Director ", "level": "7"}));
-    assert_eq!(
-        outcome(&mapping, &person, "jobTitle"),
-        FlowOutcome::Value("Director".into())
-    );
+    assert_eq!(outcome(&mapping, &person, "jobTitle"), FlowOutcome::Value("Director".into()));
     assert_eq!(outcome(&mapping, &person, "level"), FlowOutcome::Value(7.into()));
-    assert_eq!(
-        outcome(&mapping, &record(serde_json::json!({})), "jobTitle"),
-        FlowOutcome::Absent
-    );
+    assert_eq!(outcome(&mapping, &record(serde_json::json!({})), "jobTitle"), FlowOutcome::Absent);
 }
 
 #[test]
 fn secrets_are_apart_and_never_shown() {
     let mapping = compile(
         Mapping::users()
-            .expression(
-                "password",
-                "IIF([strong], Append([initial], \"!\"), ToLower([initial], [initial]))",
-            )
+            .expression("password", "IIF([strong], Append([initial], \"!\"), ToLower([initial], [initial]))")
             .expect("an expression")
             .closure("pin", "pin", 1, |record: &Record| match record.get("pin") {
                 Some(Value::Text(pin)) if pin.len() < 4 => Err(format!("{pin} is short")),
@@ -396,39 +341,23 @@ fn secrets_are_apart_and_never_shown() {
     );
     let person = record(serde_json::json!({"strong": true, "initial": "hunter2", "pin": 1234, "city": "Ulm"}));
     let secrets = mapping.evaluate_secrets(&person, &context()).expect("secrets");
-    let exposed: Vec<_> = secrets
-        .iter()
-        .map(|(name, secret)| (name.as_str(), secret.expose()))
-        .collect();
+    let exposed: Vec<_> = secrets.iter().map(|(name, secret)| (name.as_str(), secret.expose())).collect();
     assert_eq!(exposed, [("password", "hunter2!"), ("pin", "1234")]);
     let Mapped::Flows(flows) = mapping.evaluate(&person, &context()) else {
         panic!("the record is ignored");
     };
-    assert_eq!(
-        flows.iter().map(|flow| flow.attribute.as_str()).collect::<Vec<_>>(),
-        ["city"]
-    );
+    assert_eq!(flows.iter().map(|flow| flow.attribute.as_str()).collect::<Vec<_>>(), ["city"]);
 
     let nobody = record(serde_json::json!({"strong": true, "initial": null, "pin": ""}));
-    assert!(
-        mapping
-            .evaluate_secrets(&record(serde_json::json!({})), &context())
-            .expect("none")
-            .is_empty()
-    );
-    assert!(
-        mapping.evaluate_secrets(&nobody, &context()).is_err(),
-        "the closure refuses a short pin"
-    );
+    assert!(mapping.evaluate_secrets(&record(serde_json::json!({})), &context()).expect("none").is_empty());
+    assert!(mapping.evaluate_secrets(&nobody, &context()).is_err(), "the closure refuses a short pin");
     for json in [
         serde_json::json!({"strong": "hunter2", "initial": "hunter2"}),
         serde_json::json!({"strong": false, "initial": "hunter2 and more"}),
         serde_json::json!({"pin": "123"}),
         serde_json::json!({"pin": ["hunter2"]}),
     ] {
-        let error = mapping
-            .evaluate_secrets(&record(json.clone()), &context())
-            .expect_err("no secret");
+        let error = mapping.evaluate_secrets(&record(json.clone()), &context()).expect_err("no secret");
         let shown = format!("{error:?} {}", error.to_chain());
         assert!(!shown.contains("hunter2") && !shown.contains("123"), "{shown}");
         assert_eq!(error.kind(), ErrorKind::Invalid, "{json}");
@@ -448,9 +377,7 @@ fn a_fingerprint_is_of_what_the_mapping_does() {
     let first = print(base());
     assert_eq!(first.len(), 64);
     let same = Mapping::users()
-        .closure("jobTitle", "title", 1, |_| {
-            Err("another body counts by its version".to_owned())
-        })
+        .closure("jobTitle", "title", 1, |_| Err("another body counts by its version".to_owned()))
         .expression("mail", "tolower( [mail] )")
         .expect("an expression")
         .attribute("city", "city");
@@ -471,19 +398,11 @@ fn a_fingerprint_is_of_what_the_mapping_does() {
         base().reads("jobTitle", ["title"]),
         Mapping::users().attribute("city", "city").attribute("mail", "mail"),
         Mapping::new(Class::new("person"), Class::USER).attribute("city", "city"),
-        Mapping::users()
-            .attribute("city", "city")
-            .closure("jobTitle", "title", 2, |_| Ok(None)),
+        Mapping::users().attribute("city", "city").closure("jobTitle", "title", 2, |_| Ok(None)),
     ];
     let mut prints: Vec<String> = others.into_iter().map(print).collect();
     prints.push(first);
-    prints.push(
-        base()
-            .compile(&schema(), AbsentMeans::Empty)
-            .expect("fits")
-            .fingerprint()
-            .to_owned(),
-    );
+    prints.push(base().compile(&schema(), AbsentMeans::Empty).expect("fits").fingerprint().to_owned());
     let count = prints.len();
     prints.sort();
     prints.dedup();
@@ -503,11 +422,7 @@ fn a_mapping_is_readable() {
         .generate_password()
         .match_on("displayName")
         .match_on("city")
-        .scope(all([
-            is_in("Type", ["a", "b"]),
-            starts_with("Mail", "x").not(),
-            all([present("Id")]),
-        ]))
+        .scope(all([is_in("Type", ["a", "b"]), starts_with("Mail", "x").not(), all([present("Id")])]))
         .target_scope(eq("userType", "Member"));
     insta::assert_snapshot!(mapping.to_string(), @r#"
     people: user → user
@@ -535,11 +450,7 @@ fn from_headers(header_line: &str) -> String {
             None => line.to_owned(),
         })
         .collect();
-    lines.extend(
-        made.not_mapped
-            .iter()
-            .map(|(header, reason)| format!("not mapped: {header}: {reason}")),
-    );
+    lines.extend(made.not_mapped.iter().map(|(header, reason)| format!("not mapped: {header}: {reason}")));
     lines.push(format!("unrecognised: {}", made.unrecognised.join(", ")));
     assert_eq!(
         made.recognised.len() + made.not_mapped.len() + made.unrecognised.len(),
@@ -640,14 +551,8 @@ fn headers_with_one_name_only() {
         outcome(&mapping, &record(json), "mailNickname")
     };
     let text = |text: &str| FlowOutcome::Value(Value::text(text));
-    assert_eq!(
-        local(&["Name"], serde_json::json!({"Name": "Ada  Lovelace"})),
-        text("ada.lovelace")
-    );
-    assert_eq!(
-        local(&["Surname"], serde_json::json!({"Surname": "Lovelace"})),
-        text("lovelace")
-    );
+    assert_eq!(local(&["Name"], serde_json::json!({"Name": "Ada  Lovelace"})), text("ada.lovelace"));
+    assert_eq!(local(&["Surname"], serde_json::json!({"Surname": "Lovelace"})), text("lovelace"));
     let upn = serde_json::json!({"UPN": "Ada@contoso.com"});
     assert_eq!(local(&["UPN"], upn), text("ada"));
     let made = Mapping::from_headers(&["Shoe size"]);

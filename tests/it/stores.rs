@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use entrant::adapters::{CsvSource, JsonlSource, RedbState};
 use entrant::clock::ManualClock;
-use entrant::model::{Completeness, 
-    AttributeSchema, Attributes, Change, ChangeId, Class, Kind, Mutability, Name, ObjectId, Operation, Schema, eq,
+use entrant::model::{
+    AttributeSchema, Attributes, Change, ChangeId, Class, Completeness, Kind, Mutability, Name, ObjectId, Operation,
+    Schema, eq,
 };
 use entrant::secret::Secret;
 use entrant::store::{
-    Access, Batch, Lookup, MemoryState, MemoryStore, Query, Source, SourceExt, State, Table, Target,
-    WriteFault,
+    Access, Batch, Lookup, MemoryState, MemoryStore, Query, Source, SourceExt, State, Table, Target, WriteFault,
 };
 use entrant::{ErrorKind, Record, Result, Value};
 use futures::StreamExt;
@@ -19,67 +19,35 @@ use time::macros::datetime;
 
 fn schema() -> Schema {
     Schema::new(Class::USER)
-        .with(
-            "login",
-            AttributeSchema::text()
-                .ignore_case()
-                .required()
-                .unique_in("login")
-                .with_max_length(8),
-        )
+        .with("login", AttributeSchema::text().ignore_case().required().unique_in("login").with_max_length(8))
         .with("title", AttributeSchema::text())
         .with("active", AttributeSchema::boolean().not_nullable())
-        .with(
-            "created",
-            AttributeSchema::new(Kind::DateTime).with_mutability(Mutability::ReadOnly),
-        )
+        .with("created", AttributeSchema::new(Kind::DateTime).with_mutability(Mutability::ReadOnly))
         .with("badge", AttributeSchema::text().with_mutability(Mutability::CreateOnly))
-        .with(
-            "nudge",
-            AttributeSchema::boolean().with_mutability(Mutability::WriteOnly),
-        )
-        .with(
-            "password",
-            AttributeSchema::text().secret().with_mutability(Mutability::CreateOnly),
-        )
+        .with("nudge", AttributeSchema::boolean().with_mutability(Mutability::WriteOnly))
+        .with("password", AttributeSchema::text().secret().with_mutability(Mutability::CreateOnly))
         .with_status("active")
         .with_created_at("created")
 }
 
 fn store() -> MemoryStore {
-    MemoryStore::new("directory")
-        .with_schema(schema())
-        .with_clock(ManualClock::at(datetime!(2026-01-01 0:00 UTC)))
+    MemoryStore::new("directory").with_schema(schema()).with_clock(ManualClock::at(datetime!(2026-01-01 0:00 UTC)))
 }
 
 fn attributes(pairs: &[(&str, Value)]) -> Attributes {
-    pairs
-        .iter()
-        .map(|(name, value)| (Name::from(*name), value.clone()))
-        .collect()
+    pairs.iter().map(|(name, value)| (Name::from(*name), value.clone())).collect()
 }
 
 fn create(pairs: &[(&str, Value)]) -> Operation {
-    Operation::Create {
-        class: Class::USER,
-        attributes: attributes(pairs),
-        secrets: BTreeMap::new(),
-    }
+    Operation::Create { class: Class::USER, attributes: attributes(pairs), secrets: BTreeMap::new() }
 }
 
 fn update(id: &ObjectId, pairs: &[(&str, Value)]) -> Operation {
-    Operation::Update {
-        id: id.clone(),
-        attributes: attributes(pairs),
-        secrets: BTreeMap::new(),
-    }
+    Operation::Update { id: id.clone(), attributes: attributes(pairs), secrets: BTreeMap::new() }
 }
 
 async fn write(store: &MemoryStore, operation: Operation) -> Result<ObjectId> {
-    let mut answers: Vec<_> = store
-        .write(vec![Change::new(ChangeId::new(1), operation)])
-        .collect()
-        .await;
+    let mut answers: Vec<_> = store.write(vec![Change::new(ChangeId::new(1), operation)]).collect().await;
     assert_eq!(answers.len(), 1, "one answer for one change");
     answers.remove(0).1.map(|written| written.id)
 }
@@ -87,9 +55,7 @@ async fn write(store: &MemoryStore, operation: Operation) -> Result<ObjectId> {
 #[tokio::test]
 async fn writes_are_held_to_the_schema() {
     let store = store();
-    let ada = write(&store, create(&[("login", "ada".into())]))
-        .await
-        .expect("a valid user");
+    let ada = write(&store, create(&[("login", "ada".into())])).await.expect("a valid user");
     #[rustfmt::skip]
     let table: &[(Operation, ErrorKind, &str)] = &[
         (create(&[]), ErrorKind::Invalid, "required"),
@@ -113,9 +79,7 @@ async fn writes_are_held_to_the_schema() {
     }
     assert_eq!(store.records().len(), 1, "nothing of it was written");
     let bob = create(&[("login", "ßßßßßßßß".into()), ("badge", "7".into())]);
-    write(&store, bob)
-        .await
-        .expect("eight characters, though sixteen bytes");
+    write(&store, bob).await.expect("eight characters, though sixteen bytes");
 }
 
 #[tokio::test]
@@ -129,11 +93,7 @@ async fn a_new_object_reads_back_whole() {
     let id = write(&store, operation).await.expect("a valid user");
     let record = store.record(&id).expect("it is there");
     assert_eq!(record.get("title"), Some(&Value::Null), "not given is null");
-    assert_eq!(
-        record.get("active"),
-        Some(&Value::Bool(true)),
-        "active unless said otherwise"
-    );
+    assert_eq!(record.get("active"), Some(&Value::Bool(true)), "active unless said otherwise");
     assert_eq!(record.get("created"), Some(&datetime!(2026-01-01 0:00 UTC).into()));
     assert_eq!(record.get("nudge"), None, "write-only");
     assert_eq!(record.get("password"), None, "secret");
@@ -145,24 +105,14 @@ async fn a_new_object_reads_back_whole() {
 #[tokio::test]
 async fn a_restored_object_must_find_its_unique_values_free() {
     let store = store();
-    let ada = write(&store, create(&[("login", "ada".into())]))
-        .await
-        .expect("a valid user");
-    write(&store, Operation::Delete { id: ada.clone() })
-        .await
-        .expect("deleted");
-    let other = write(&store, create(&[("login", "Ada".into())]))
-        .await
-        .expect("the name is free again");
+    let ada = write(&store, create(&[("login", "ada".into())])).await.expect("a valid user");
+    write(&store, Operation::Delete { id: ada.clone() }).await.expect("deleted");
+    let other = write(&store, create(&[("login", "Ada".into())])).await.expect("the name is free again");
     assert_ne!(ada, other, "an id is never given out twice");
-    let error = write(&store, Operation::Restore { id: ada.clone() })
-        .await
-        .expect_err("taken");
+    let error = write(&store, Operation::Restore { id: ada.clone() }).await.expect_err("taken");
     assert_eq!(error.kind(), ErrorKind::Conflict);
     write(&store, Operation::Delete { id: other }).await.expect("deleted");
-    write(&store, Operation::Restore { id: ada.clone() })
-        .await
-        .expect("free now");
+    write(&store, Operation::Restore { id: ada.clone() }).await.expect("free now");
     assert!(store.record(&ada).is_some());
 }
 
@@ -176,24 +126,16 @@ async fn faults_strike_the_write_they_are_set_for() {
     for login in ["a", "b", "c", "d", "e"] {
         errors.push(write(&store, create(&[("login", login.into())])).await.err());
     }
-    let seen: Vec<_> = errors
-        .iter()
-        .map(|error| error.as_ref().map(|error| (error.kind(), error.is_outcome_in_doubt())))
-        .collect();
+    let seen: Vec<_> =
+        errors.iter().map(|error| error.as_ref().map(|error| (error.kind(), error.is_outcome_in_doubt()))).collect();
     let doubt = Some((ErrorKind::Transport, true));
     assert_eq!(seen, [None, Some((ErrorKind::Invalid, false)), doubt, doubt, None]);
-    let logins: Vec<_> = store
-        .records()
-        .iter()
-        .filter_map(|record| record.get("login").cloned())
-        .collect();
+    let logins: Vec<_> = store.records().iter().filter_map(|record| record.get("login").cloned()).collect();
     assert_eq!(logins, ["a".into(), "d".into(), "e".into()] as [Value; 3]);
     assert_eq!(store.writes(), 5);
 
     store.set_writes(Access::Refused("closed for the day".into()));
-    let error = write(&store, create(&[("login", "f".into())]))
-        .await
-        .expect_err("refused");
+    let error = write(&store, create(&[("login", "f".into())])).await.expect_err("refused");
     assert_eq!(error.kind(), ErrorKind::NotReady);
     assert!(error.to_string().contains("closed for the day"), "{error}");
 }
@@ -202,15 +144,10 @@ async fn faults_strike_the_write_they_are_set_for() {
 async fn reads_apply_filter_and_select_and_can_be_partial() {
     let person = |id: &str, city: &str| Record::new(ObjectId::user(id)).with("city", city).with("name", id);
     let store = MemoryStore::new("hr").with_records([person("1", "Bonn"), person("2", "Rome"), person("3", "Bonn")]);
-    let query = Query::all(Class::USER)
-        .with_filter(eq("city", "bonn"))
-        .with_select([Name::from("name")]);
+    let query = Query::all(Class::USER).with_filter(eq("city", "bonn")).with_select([Name::from("name")]);
     let (records, completeness) = store.collect(&query).await;
     assert!(completeness.is_complete());
-    assert_eq!(
-        records.iter().map(|record| &*record.id.id).collect::<Vec<_>>(),
-        ["1", "3"]
-    );
+    assert_eq!(records.iter().map(|record| &*record.id.id).collect::<Vec<_>>(), ["1", "3"]);
     assert_eq!(records[0].get("city"), None, "not selected");
 
     let partial = store.clone().with_read_partial("the cable was pulled");
@@ -230,19 +167,12 @@ async fn a_lease_that_ran_out_writes_until_another_has_it() {
     let mut batch = Batch::new();
     batch.put(Table::Links, "a", "1");
     state.commit(&first, batch.clone()).await.expect("nobody else has it");
-    let second = state
-        .lease("default", Duration::MAX)
-        .await
-        .expect("works")
-        .expect("ran out");
+    let second = state.lease("default", Duration::MAX).await.expect("works").expect("ran out");
     assert!(second.fence > first.fence);
     let error = state.commit(&first, batch.clone()).await.expect_err("another has it");
     assert_eq!(error.kind(), ErrorKind::Leased);
     state.fail_commit(1);
-    assert_eq!(
-        state.commit(&second, batch.clone()).await.expect_err("told to").kind(),
-        ErrorKind::Store
-    );
+    assert_eq!(state.commit(&second, batch.clone()).await.expect_err("told to").kind(), ErrorKind::Store);
     state.commit(&second, batch).await.expect("only that one");
 }
 
@@ -259,11 +189,7 @@ async fn a_csv_file_with_broken_rows_is_partial_and_names_them() {
     let path = directory.path().join("people.csv");
     let users = Query::all(Class::USER);
     std::fs::write(&path, "Name,WorkerID\nAda,1\nBob\nCleo,3\nCleo,3\n").expect("written");
-    let source = CsvSource::builder(&path)
-        .key("WorkerID")
-        .name("hr")
-        .build()
-        .expect("a good header");
+    let source = CsvSource::builder(&path).key("WorkerID").name("hr").build().expect("a good header");
     assert_eq!(source.headers(), ["Name", "WorkerID"]);
     assert_eq!(source.name(), "hr");
 
@@ -272,16 +198,10 @@ async fn a_csv_file_with_broken_rows_is_partial_and_names_them() {
     assert_eq!(ids, ["1", "3", "3"], "the rest is read");
     assert_eq!(reason(completeness), "people.csv: row 3 has 1 field instead of 2");
 
-    let found = source
-        .get(&[ObjectId::user("1"), ObjectId::user("3")])
-        .await
-        .expect("both are there");
+    let found = source.get(&[ObjectId::user("1"), ObjectId::user("3")]).await.expect("both are there");
     assert!(matches!(&found[0], Lookup::One(record) if record.get("Name") == Some(&"Ada".into())));
     assert!(matches!(&found[1], Lookup::Many(records) if records.len() == 2));
-    let error = source
-        .get(&[ObjectId::user("2")])
-        .await
-        .expect_err("2 may be the broken row");
+    let error = source.get(&[ObjectId::user("2")]).await.expect_err("2 may be the broken row");
     assert!(error.to_string().contains("row 3 has 1 field"), "{error}");
 
     std::fs::write(&path, "Name,WorkerID\nAda,1\n").expect("written");
@@ -298,10 +218,7 @@ async fn a_csv_file_with_broken_rows_is_partial_and_names_them() {
     let (records, completeness) = CsvSource::open(&path).expect("a good header").collect(&users).await;
     assert!(records.is_empty());
     let reason = reason(completeness);
-    assert!(
-        reason.ends_with("row 11 has text after a closing quote; and 990 more rows"),
-        "{reason}"
-    );
+    assert!(reason.ends_with("row 11 has text after a closing quote; and 990 more rows"), "{reason}");
 }
 
 #[tokio::test]
@@ -316,15 +233,8 @@ async fn a_file_that_changes_while_it_is_read_is_partial() {
     let mut steps = source.read(&users);
     steps.next().await.expect("a row").expect("a good row");
     std::fs::write(&path, format!("id,name\n{rows}99999,Late\n")).expect("written");
-    let last = steps
-        .map(|step| step.expect("no error"))
-        .collect::<Vec<_>>()
-        .await
-        .pop();
-    assert_eq!(
-        last,
-        Some(entrant::store::Read::partial("people.csv changed while it was read"))
-    );
+    let last = steps.map(|step| step.expect("no error")).collect::<Vec<_>>().await.pop();
+    assert_eq!(last, Some(entrant::store::Read::partial("people.csv changed while it was read")));
 }
 
 #[tokio::test]
@@ -336,24 +246,15 @@ async fn broken_lines_of_json_are_named_without_what_they_say() {
         "\u{feff}{{\"id\": 1, \"pay\": 12.5, \"gone\": null}}\r\n\n[\"geheim\"]\n{{\"id\": \"geheim\n{{\"name\": \"geheim\"}}\n{{\"id\": {deep}\n{{\"id\": \" \"}}\n{{\"id\": \"2\"}}"
     );
     std::fs::write(&path, text).expect("written");
-    let (records, completeness) = JsonlSource::open(&path)
-        .expect("it is there")
-        .collect(&Query::all(Class::USER))
-        .await;
-    assert_eq!(
-        records.iter().map(|record| &*record.id.id).collect::<Vec<_>>(),
-        ["1", "2"]
-    );
+    let (records, completeness) =
+        JsonlSource::open(&path).expect("it is there").collect(&Query::all(Class::USER)).await;
+    assert_eq!(records.iter().map(|record| &*record.id.id).collect::<Vec<_>>(), ["1", "2"]);
     assert_eq!(records[0].get("gone"), Some(&Value::Null));
     assert_eq!(records[0].get("absent"), None);
     let reason = reason(completeness);
-    for row in [
-        "row 3 is no JSON object",
-        "row 4 is no JSON, from",
-        "row 5 has no id",
-        "row 6 is no JSON",
-        "row 7 has no id",
-    ] {
+    for row in
+        ["row 3 is no JSON object", "row 4 is no JSON, from", "row 5 has no id", "row 6 is no JSON", "row 7 has no id"]
+    {
         assert!(reason.contains(row), "{row}: {reason}");
     }
     assert!(!reason.contains("geheim"), "{reason}");
@@ -370,11 +271,7 @@ async fn a_state_file_is_never_reset() {
         let mode = std::fs::metadata(&path).expect("it is there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
-    let lease = state
-        .lease("default", Duration::from_secs(60))
-        .await
-        .expect("works")
-        .expect("free");
+    let lease = state.lease("default", Duration::from_secs(60)).await.expect("works").expect("free");
     let mut batch = Batch::new();
     for number in 0..5_000_u32 {
         batch.put(Table::Links, number.to_be_bytes(), "x".repeat(100));
@@ -391,10 +288,7 @@ async fn a_state_file_is_never_reset() {
         (good[..good.len() / 2].to_vec(), "cut off"),
     ];
     let mut flipped = good.clone();
-    let in_data = flipped
-        .windows(4)
-        .position(|bytes| bytes == b"xxxx")
-        .expect("data is in it");
+    let in_data = flipped.windows(4).position(|bytes| bytes == b"xxxx").expect("data is in it");
     flipped[in_data] = b'y';
     damages.push((flipped, "a byte changed"));
     for (damaged, why) in damages {
@@ -402,19 +296,9 @@ async fn a_state_file_is_never_reset() {
         let error = RedbState::open(&path).expect_err(why);
         assert_eq!(error.kind(), ErrorKind::Store, "{why}");
         assert!(error.to_string().contains("state.redb"), "{why}: {error}");
-        assert_eq!(
-            std::fs::read(&path).expect("it is there").len(),
-            damaged.len(),
-            "{why}: it stays as it was"
-        );
+        assert_eq!(std::fs::read(&path).expect("it is there").len(), damaged.len(), "{why}: it stays as it was");
     }
     std::fs::write(&path, &good).expect("written");
     let state = RedbState::open(&path).expect("good again");
-    assert!(
-        state
-            .get(Table::Links, &7_u32.to_be_bytes())
-            .await
-            .expect("works")
-            .is_some()
-    );
+    assert!(state.get(Table::Links, &7_u32.to_be_bytes()).await.expect("works").is_some());
 }

@@ -61,17 +61,12 @@ impl EntraConstraints {
         };
         let Some(domain) = domains.iter().find(|domain| domain.name.eq_ignore_ascii_case(suffix)) else {
             let names: Vec<_> = domains.iter().map(|domain| domain.name.as_str()).collect();
-            let message = format!(
-                "{suffix} is no verified domain of the tenant; it has {}",
-                listed(&names)
-            );
+            let message = format!("{suffix} is no verified domain of the tenant; it has {}", listed(&names));
             findings.push(Finding::attribute(USER_PRINCIPAL_NAME, "unverified-domain", message));
             return;
         };
-        let immutable_id = draft
-            .attributes
-            .get(IMMUTABLE_ID)
-            .or_else(|| draft.current.and_then(|current| current.get(IMMUTABLE_ID)));
+        let immutable_id =
+            draft.attributes.get(IMMUTABLE_ID).or_else(|| draft.current.and_then(|current| current.get(IMMUTABLE_ID)));
         // Of an existing account it may merely not have been read.
         let is_missing = match draft.step {
             DraftStep::Create => immutable_id.is_none_or(Value::is_blank),
@@ -121,17 +116,14 @@ impl Constraints for EntraConstraints {
 
 impl Domains {
     fn known(domains: &[Domain]) -> Self {
-        let verified = domains
-            .iter()
-            .filter(|domain| domain.is_verified)
-            .map(|domain| VerifiedDomain {
-                name: domain.id.clone(),
-                is_default: domain.is_default,
-                is_federated: domain
-                    .authentication_type
-                    .as_deref()
-                    .is_some_and(|kind| kind.eq_ignore_ascii_case("federated")),
-            });
+        let verified = domains.iter().filter(|domain| domain.is_verified).map(|domain| VerifiedDomain {
+            name: domain.id.clone(),
+            is_default: domain.is_default,
+            is_federated: domain
+                .authentication_type
+                .as_deref()
+                .is_some_and(|kind| kind.eq_ignore_ascii_case("federated")),
+        });
         Self::Known(verified.collect())
     }
 }
@@ -211,7 +203,7 @@ fn listed(names: &[&str]) -> String {
     let first = names.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
     match names.len() {
         0 => "none".into(),
-        ..=NAMED => first,
+        1..=NAMED => first,
         more => format!("{first} and {} more", more - NAMED),
     }
 }
@@ -222,25 +214,14 @@ mod tests {
     use crate::model::{Attributes, Class, ObjectId, Record};
 
     fn constraints() -> EntraConstraints {
-        let domain = |name: &str, is_default, is_federated| VerifiedDomain {
-            name: name.into(),
-            is_default,
-            is_federated,
-        };
-        let domains = vec![
-            domain("contoso.com", true, false),
-            domain("fed.contoso.com", false, true),
-        ];
-        EntraConstraints {
-            domains: Domains::Known(domains),
-        }
+        let domain =
+            |name: &str, is_default, is_federated| VerifiedDomain { name: name.into(), is_default, is_federated };
+        let domains = vec![domain("contoso.com", true, false), domain("fed.contoso.com", false, true)];
+        EntraConstraints { domains: Domains::Known(domains) }
     }
 
     fn check(step: DraftStep, current: Option<&Record>, pairs: &[(&str, Value)]) -> Vec<String> {
-        let attributes: Attributes = pairs
-            .iter()
-            .map(|(name, value)| ((*name).into(), value.clone()))
-            .collect();
+        let attributes: Attributes = pairs.iter().map(|(name, value)| ((*name).into(), value.clone())).collect();
         let findings = constraints().check(&Draft::new(&Class::USER, step, current, &attributes));
         let text = |finding: Finding| format!("{}: {}", finding.rule, finding.message);
         findings.into_iter().map(text).collect()
@@ -282,11 +263,7 @@ mod tests {
         ];
         for (name, value, expected) in table {
             let found = check(DraftStep::Create, None, &[(name, value.clone())]).join("; ");
-            let right = if expected.is_empty() {
-                found.is_empty()
-            } else {
-                found.contains(expected)
-            };
+            let right = if expected.is_empty() { found.is_empty() } else { found.contains(expected) };
             assert!(right, "{name} {value:?}: {found}");
         }
     }
@@ -306,12 +283,7 @@ mod tests {
     #[test]
     fn a_directory_synced_account_is_left_alone() {
         let current = |synced: Value| Record::new(ObjectId::user("7")).with(SYNC_ENABLED, synced);
-        for step in [
-            DraftStep::Update,
-            DraftStep::Disable,
-            DraftStep::Enable,
-            DraftStep::Delete,
-        ] {
+        for step in [DraftStep::Update, DraftStep::Disable, DraftStep::Enable, DraftStep::Delete] {
             assert!(check(step, Some(&current(true.into())), &[])[0].starts_with("directory-synced"));
             assert!(check(step, Some(&current(Value::Null)), &[]).is_empty());
             assert!(check(step, Some(&current(false.into())), &[]).is_empty());
@@ -321,9 +293,7 @@ mod tests {
     #[test]
     fn the_default_domain_is_a_parameter_and_unknown_domains_are_a_warning() {
         assert_eq!(constraints().parameters(), [("Domain".into(), "contoso.com".into())]);
-        let unknown = EntraConstraints {
-            domains: Domains::Unknown("forbidden".into()),
-        };
+        let unknown = EntraConstraints { domains: Domains::Unknown("forbidden".into()) };
         assert_eq!(unknown.parameters(), []);
         let attributes = [(USER_PRINCIPAL_NAME.into(), "ada@x.org".into())].into_iter().collect();
         let findings = unknown.check(&Draft::new(&Class::USER, DraftStep::Create, None, &attributes));

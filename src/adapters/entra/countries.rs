@@ -42,19 +42,11 @@ mod tests {
         let all: Vec<_> = codes().collect();
         assert_eq!(all.len(), 249);
         assert!(all.is_sorted_by(|left, right| left < right), "sorted, and none twice");
-        assert!(
-            all.iter()
-                .all(|code| code.bytes().all(|byte| byte.is_ascii_uppercase()))
-        );
+        assert!(all.iter().all(|code| code.bytes().all(|byte| byte.is_ascii_uppercase())));
         for code in ["DE", "GB", "XK", "UK", "de", "", "D", "DEA", "ÄÖ", "\u{e4}"] {
             assert_eq!(is_country(code), matches!(code, "DE" | "GB"), "{code}");
         }
-        for (text, code) in [
-            ("UK", Some("GB")),
-            ("de", Some("DE")),
-            (" us ", Some("US")),
-            ("Germany", None),
-        ] {
+        for (text, code) in [("UK", Some("GB")), ("de", Some("DE")), (" us ", Some("US")), ("Germany", None)] {
             assert_eq!(meant(text).as_deref(), code, "{text}");
         }
     }

@@ -86,10 +86,7 @@ impl Reader {
             call.into_batch()
         });
         let found = self.by_id(ids, requests.collect(), UserRecord::into_record).await?;
-        Ok(found
-            .into_iter()
-            .map(|record| record.map_or(Lookup::None, Lookup::One))
-            .collect())
+        Ok(found.into_iter().map(|record| record.map_or(Lookup::None, Lookup::One)).collect())
     }
 
     /// Finds users by the value of an attribute.
@@ -108,11 +105,8 @@ impl Reader {
         let users = self.filtered(USERS, attribute, &filters).await?;
         let records = users.into_iter().map(|user| user.into_record(&self.origin));
         // Graph compares in its own way.
-        let holds = |own: &Value| {
-            values
-                .iter()
-                .any(|value| !own.is_null() && values_equal(attribute_schema, own, value))
-        };
+        let holds =
+            |own: &Value| values.iter().any(|value| !own.is_null() && values_equal(attribute_schema, own, value));
         Ok(once_each(records.filter(|record| record.get(name).is_some_and(holds))))
     }
 
@@ -137,9 +131,7 @@ impl Reader {
             let call = self.client.deleted_items().get(id).select(&select);
             call.into_batch()
         });
-        let by_id = self
-            .by_id(&ids, requests.collect(), UserRecord::into_deleted_record)
-            .await?;
+        let by_id = self.by_id(&ids, requests.collect(), UserRecord::into_deleted_record).await?;
         let mut records: Vec<Record> = by_id.into_iter().flatten().collect();
         for (name, values) in values {
             records.extend(self.deleted_by(name, &values).await?);
@@ -161,21 +153,14 @@ impl Reader {
         }
         let filters: Vec<_> = literals.chunks(MAX_VALUES).map(|chunk| one_of(name, chunk)).collect();
         let users = match self.filtered(DELETED_USERS, attribute, &filters).await {
-            Err(error)
-                if error
-                    .graph()
-                    .is_some_and(|graph| graph.class() == GraphClass::UnsupportedQuery) =>
-            {
+            Err(error) if error.graph().is_some_and(|graph| graph.class() == GraphClass::UnsupportedQuery) => {
                 self.list(DELETED_USERS).items().try_collect().await?
             }
             found => found?,
         };
         let records = users.into_iter().map(|user| user.into_deleted_record(&self.origin));
-        let holds = |own: &Value| {
-            values
-                .iter()
-                .any(|value| !own.is_null() && values_equal(attribute_schema, own, value))
-        };
+        let holds =
+            |own: &Value| values.iter().any(|value| !own.is_null() && values_equal(attribute_schema, own, value));
         Ok(records.filter(|record| record.get(name).is_some_and(holds)).collect())
     }
 
@@ -206,12 +191,8 @@ impl Reader {
     async fn filtered(&self, path: &str, attribute: &Attribute, filters: &[String]) -> Result<Vec<UserRecord>> {
         let select = properties(None);
         let requests = filters.iter().map(|filter| {
-            let call = self
-                .client
-                .request(Method::GET, path)
-                .query("$filter", filter)
-                .select(&select)
-                .query("$top", "999");
+            let call =
+                self.client.request(Method::GET, path).query("$filter", filter).select(&select).query("$top", "999");
             match attribute.filtering {
                 Filtering::Advanced => call.query("$count", "true").header("ConsistencyLevel", "eventual"),
                 _ => call,
@@ -313,9 +294,7 @@ fn one_of(name: &Name, literals: &[String]) -> String {
 
 fn once_each(records: impl Iterator<Item = Record>) -> Vec<Record> {
     let mut seen = HashMap::new();
-    records
-        .filter(|record| seen.insert(record.id.clone(), ()).is_none())
-        .collect()
+    records.filter(|record| seen.insert(record.id.clone(), ()).is_none()).collect()
 }
 
 fn cannot_find(name: &Name) -> Error {
@@ -350,9 +329,7 @@ mod tests {
 
     #[test]
     fn what_is_selected_covers_what_is_asked_for() {
-        let names: Vec<Name> = ["mail", "employeeOrgData.division", "password", "nonsense"]
-            .map(Name::from)
-            .to_vec();
+        let names: Vec<Name> = ["mail", "employeeOrgData.division", "password", "nonsense"].map(Name::from).to_vec();
         let names: Vec<&Name> = names.iter().collect();
         assert_eq!(properties(Some(&names)), ["employeeOrgData", "id", "mail"]);
         let all = properties(None);

@@ -114,9 +114,7 @@ impl<'de> Deserialize<'de> for Key<'de> {
 }
 
 fn typed(name: &str, value: Value) -> Value {
-    let is_date = schema::user_schema()
-        .get(name)
-        .is_some_and(|schema| schema.kind == Kind::DateTime);
+    let is_date = schema::user_schema().get(name).is_some_and(|schema| schema.kind == Kind::DateTime);
     match &value {
         Value::Text(text) if is_date => {
             OffsetDateTime::parse(text, &Rfc3339).map_or_else(|_| value.clone(), Value::DateTime)
@@ -144,22 +142,12 @@ mod tests {
         );
         assert_eq!(record.id, ObjectId::user("7"));
         assert_eq!(record.get("displayName"), Some(&"Ada".into()));
-        assert_eq!(
-            record.get("createdDateTime"),
-            Some(&time::macros::datetime!(2026-01-01 0:00 UTC).into())
-        );
-        assert_eq!(
-            record.get("employeeHireDate"),
-            Some(&"soon".into()),
-            "kept, for someone to look at"
-        );
+        assert_eq!(record.get("createdDateTime"), Some(&time::macros::datetime!(2026-01-01 0:00 UTC).into()));
+        assert_eq!(record.get("employeeHireDate"), Some(&"soon".into()), "kept, for someone to look at");
         assert_eq!(record.get("businessPhones"), Some(&Value::list(["1".into()])));
         assert_eq!(record.get("employeeOrgData.division"), Some(&"North".into()));
         assert_eq!(record.get("employeeOrgData.costCenter"), Some(&Value::Null));
-        assert_eq!(
-            record.get("onPremisesExtensionAttributes.extensionAttribute15"),
-            Some(&Value::Null)
-        );
+        assert_eq!(record.get("onPremisesExtensionAttributes.extensionAttribute15"), Some(&Value::Null));
         assert_eq!(record.get("jobTitle"), None, "not delivered");
         assert_eq!(record.get("novelty"), None);
     }
@@ -171,15 +159,9 @@ mod tests {
             let json = format!(r#"{{"id": "{id}", "userPrincipalName": "{name}"}}"#);
             record(&json).get("userPrincipalName").cloned()
         };
-        assert_eq!(
-            name("0f8fad5bd9cb469fa16570867728950eada@contoso.com"),
-            Some("ada@contoso.com".into())
-        );
+        assert_eq!(name("0f8fad5bd9cb469fa16570867728950eada@contoso.com"), Some("ada@contoso.com".into()));
         assert_eq!(name("ada@contoso.com"), Some("ada@contoso.com".into()));
-        assert_eq!(
-            name("0f8fad5bd9cb469fa16570867728950"),
-            Some("0f8fad5bd9cb469fa16570867728950".into())
-        );
+        assert_eq!(name("0f8fad5bd9cb469fa16570867728950"), Some("0f8fad5bd9cb469fa16570867728950".into()));
     }
 
     #[test]

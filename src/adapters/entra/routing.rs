@@ -88,30 +88,17 @@ pub(super) fn object_of(operation: &Operation) -> Option<&ObjectId> {
 /// See [update user](https://learn.microsoft.com/graph/api/user-update).
 pub(super) fn route(operation: Operation) -> Result<Vec<Step>> {
     match operation {
-        Operation::Create {
-            class,
-            attributes,
-            secrets,
-        } => {
+        Operation::Create { class, attributes, secrets } => {
             only_users(&class)?;
             Ok(vec![create(&attributes, &secrets)?])
         }
-        Operation::Update {
-            id,
-            attributes,
-            secrets,
-        } => {
+        Operation::Update { id, attributes, secrets } => {
             only_users(&id.class)?;
             update(&id, &attributes, &secrets)
         }
         Operation::Delete { id } => {
             only_users(&id.class)?;
-            Ok(vec![Step {
-                part: Part::Delete,
-                method: Method::DELETE,
-                path: key_segment(USERS, &id.id)?,
-                body: None,
-            }])
+            Ok(vec![Step { part: Part::Delete, method: Method::DELETE, path: key_segment(USERS, &id.id)?, body: None }])
         }
         Operation::Restore { id } => {
             only_users(&id.class)?;
@@ -142,36 +129,22 @@ fn create(attributes: &Attributes, secrets: &BTreeMap<Name, Secret>) -> Result<S
             return Err(unknown(name));
         }
         profile.insert("password".into(), secret.expose().into());
-        profile
-            .entry("forceChangePasswordNextSignIn")
-            .or_insert(Json::Bool(true));
+        profile.entry("forceChangePasswordNextSignIn").or_insert(Json::Bool(true));
     }
     if !profile.is_empty() {
         body.insert(PASSWORD_PROFILE.into(), profile.into());
     }
     body.entry(ACCOUNT_ENABLED).or_insert(Json::Bool(true));
-    Ok(Step {
-        part: Part::Create,
-        method: Method::POST,
-        path: USERS.into(),
-        body: Some(body),
-    })
+    Ok(Step { part: Part::Create, method: Method::POST, path: USERS.into(), body: Some(body) })
 }
 
 fn update(id: &ObjectId, attributes: &Attributes, secrets: &BTreeMap<Name, Secret>) -> Result<Vec<Step>> {
     if let Some(name) = secrets.keys().next() {
-        return Err(
-            Error::new(ErrorKind::Invalid, "a secret is written only when a user is created")
-                .with_context("attribute", name),
-        );
+        return Err(Error::new(ErrorKind::Invalid, "a secret is written only when a user is created")
+            .with_context("attribute", name));
     }
     let path = key_segment(USERS, &id.id)?;
-    let patch = |part, body| Step {
-        part,
-        method: Method::PATCH,
-        path: path.clone(),
-        body: Some(body),
-    };
+    let patch = |part, body| Step { part, method: Method::PATCH, path: path.clone(), body: Some(body) };
     let (mut ordinary, mut status, mut profile) = (Map::new(), Map::new(), Map::new());
     for (name, value) in attributes.iter() {
         check_writable(name, Mutability::ReadWrite)?;
@@ -183,9 +156,7 @@ fn update(id: &ObjectId, attributes: &Attributes, secrets: &BTreeMap<Name, Secre
     }
     let mut steps = Vec::new();
     let org_data = ordinary.get(ORG_DATA).and_then(Json::as_object);
-    let all_members = schema::readable()
-        .filter(|attribute| attribute.property() == ORG_DATA)
-        .count();
+    let all_members = schema::readable().filter(|attribute| attribute.property() == ORG_DATA).count();
     if org_data.is_some_and(|members| members.len() < all_members) {
         steps.push(Step {
             part: Part::ReadOrgData,
@@ -209,14 +180,8 @@ fn update(id: &ObjectId, attributes: &Attributes, secrets: &BTreeMap<Name, Secre
 
 /// Puts a value where Graph has it.
 fn set(body: &mut Map<String, Json>, name: &Name, value: &Value) {
-    let many = schema::user_schema()
-        .get(name)
-        .is_some_and(|schema| schema.cardinality == Cardinality::Many);
-    let value = if many {
-        value.as_slice().iter().map(Json::from).collect()
-    } else {
-        Json::from(value)
-    };
+    let many = schema::user_schema().get(name).is_some_and(|schema| schema.cardinality == Cardinality::Many);
+    let value = if many { value.as_slice().iter().map(Json::from).collect() } else { Json::from(value) };
     match name.split_once('.') {
         Some((parent, member)) => {
             let members = body.entry(parent).or_insert_with(|| json!({}));
@@ -251,17 +216,12 @@ mod tests {
     use crate::model::Class;
 
     fn attributes(pairs: &[(&str, Value)]) -> Attributes {
-        pairs
-            .iter()
-            .map(|(name, value)| (Name::from(*name), value.clone()))
-            .collect()
+        pairs.iter().map(|(name, value)| (Name::from(*name), value.clone())).collect()
     }
 
     fn shown(steps: Vec<Step>) -> Vec<String> {
         let text = |step: Step| {
-            let body = step
-                .body
-                .map_or_else(String::new, |body| format!(" {}", Json::Object(body)));
+            let body = step.body.map_or_else(String::new, |body| format!(" {}", Json::Object(body)));
             format!("{} {}{body}", step.method, step.path)
         };
         steps.into_iter().map(text).collect()
@@ -269,11 +229,7 @@ mod tests {
 
     fn update(pairs: &[(&str, Value)]) -> Result<Vec<Step>> {
         let (id, attributes) = (ObjectId::user("7"), attributes(pairs));
-        route(Operation::Update {
-            id,
-            attributes,
-            secrets: BTreeMap::new(),
-        })
+        route(Operation::Update { id, attributes, secrets: BTreeMap::new() })
     }
 
     #[test]
@@ -312,30 +268,16 @@ mod tests {
 
     #[test]
     fn what_cannot_be_written_is_refused() {
-        for name in [
-            "id",
-            "createdDateTime",
-            "proxyAddresses",
-            "password",
-            "nonsense",
-            "employeeOrgData",
-        ] {
+        for name in ["id", "createdDateTime", "proxyAddresses", "password", "nonsense", "employeeOrgData"] {
             let error = update(&[(name, "hunter2".into())]).expect_err(name);
             assert_eq!(error.kind(), ErrorKind::Invalid, "{name}");
             assert!(!error.to_chain().contains("hunter2"));
         }
         let secrets = BTreeMap::from([("password".into(), Secret::new("hunter2"))]);
-        let operation = Operation::Update {
-            id: ObjectId::user("7"),
-            attributes: Attributes::new(),
-            secrets,
-        };
+        let operation = Operation::Update { id: ObjectId::user("7"), attributes: Attributes::new(), secrets };
         route(operation).expect_err("an existing account gets no password");
         let group = ObjectId::new(Class::GROUP, "7");
-        assert_eq!(
-            route(Operation::Delete { id: group }).expect_err("a group").kind(),
-            ErrorKind::Unsupported
-        );
+        assert_eq!(route(Operation::Delete { id: group }).expect_err("a group").kind(), ErrorKind::Unsupported);
     }
 
     #[test]
@@ -356,10 +298,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            create(
-                &[("accountEnabled", false.into()), ("resetPassword", false.into())],
-                Some("p")
-            ),
+            create(&[("accountEnabled", false.into()), ("resetPassword", false.into())], Some("p")),
             [
                 r#"POST /users {"accountEnabled":false,"passwordProfile":{"forceChangePasswordNextSignIn":false,"password":"p"}}"#
             ]
@@ -388,10 +327,7 @@ mod tests {
         let user = json!({"employeeOrgData": {"@odata.type": "y", "division": "old", "costCenter": "c"}});
         steps[1].fill_org_data(&user);
         let body = steps[1].body.clone().expect("a body");
-        assert_eq!(
-            Json::Object(body),
-            json!({"employeeOrgData": {"division": "x", "costCenter": "c"}})
-        );
+        assert_eq!(Json::Object(body), json!({"employeeOrgData": {"division": "x", "costCenter": "c"}}));
         steps[1].fill_org_data(&json!({"employeeOrgData": null}));
     }
 }

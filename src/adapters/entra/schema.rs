@@ -62,9 +62,7 @@ pub(super) fn attribute(name: &str) -> Option<&'static Attribute> {
 
 /// The attributes that can be read.
 pub(super) fn readable() -> impl Iterator<Item = &'static Attribute> {
-    ATTRIBUTES
-        .values()
-        .filter(|attribute| SCHEMA.get(attribute.name).is_some_and(|schema| schema.is_readable()))
+    ATTRIBUTES.values().filter(|attribute| SCHEMA.get(attribute.name).is_some_and(|schema| schema.is_readable()))
 }
 
 /// The schema of users.
@@ -116,19 +114,11 @@ fn table() -> Vec<(Attribute, AttributeSchema)> {
     use Filtering::{Advanced, Equals, No, Prefix};
 
     let row = |name, filtering, schema| {
-        let attribute = Attribute {
-            name,
-            filtering,
-            words: &[],
-        };
+        let attribute = Attribute { name, filtering, words: &[] };
         (attribute, schema)
     };
     let words = |name, words| {
-        let attribute = Attribute {
-            name,
-            filtering: Equals,
-            words,
-        };
+        let attribute = Attribute { name, filtering: Equals, words };
         (attribute, AttributeSchema::text().ignore_case())
     };
     let text = |max| AttributeSchema::text().with_max_length(max);
@@ -142,35 +132,13 @@ fn table() -> Vec<(Attribute, AttributeSchema)> {
         row(
             USER_PRINCIPAL_NAME,
             Prefix,
-            folded()
-                .required()
-                .with_max_length(113)
-                .renames()
-                .unique_in("userPrincipalName"),
+            folded().required().with_max_length(113).renames().unique_in("userPrincipalName"),
         ),
         row("displayName", Prefix, text(256).required()),
-        row(
-            "mailNickname",
-            Prefix,
-            folded().required().with_max_length(64).renames(),
-        ),
+        row("mailNickname", Prefix, folded().required().with_max_length(64).renames()),
         row(ACCOUNT_ENABLED, Equals, AttributeSchema::boolean().not_nullable()),
-        row(
-            PASSWORD,
-            No,
-            unbounded()
-                .required()
-                .secret()
-                .with_mutability(Mutability::CreateOnly)
-                .with_max_length(256),
-        ),
-        row(
-            RESET_PASSWORD,
-            No,
-            AttributeSchema::boolean()
-                .not_nullable()
-                .with_mutability(Mutability::WriteOnly),
-        ),
+        row(PASSWORD, No, unbounded().required().secret().with_mutability(Mutability::CreateOnly).with_max_length(256)),
+        row(RESET_PASSWORD, No, AttributeSchema::boolean().not_nullable().with_mutability(Mutability::WriteOnly)),
         row("givenName", Prefix, text(64)),
         row("surname", Prefix, text(64)),
         row("mail", Prefix, folded().not_nullable().unique_in("proxyAddresses")),
@@ -202,11 +170,7 @@ fn table() -> Vec<(Attribute, AttributeSchema)> {
         row(IMMUTABLE_ID, Equals, unbounded().unique_in("immutableid").anchor()),
         row("createdDateTime", No, read_only(date())),
         row(SYNC_ENABLED, Equals, read_only(AttributeSchema::boolean())),
-        row(
-            "proxyAddresses",
-            No,
-            read_only(folded().many().unique_in("proxyAddresses")),
-        ),
+        row("proxyAddresses", No, read_only(folded().many().unique_in("proxyAddresses"))),
     ];
     rows.extend(EXTENSION_ATTRIBUTES.map(|name| row(name, No, text(1024))));
     rows
@@ -236,10 +200,7 @@ mod tests {
             .filter(|(_, attribute)| attribute.required_on_create)
             .map(|(name, _)| name.as_str())
             .collect();
-        assert_eq!(
-            required,
-            ["displayName", "mailNickname", "password", "userPrincipalName"]
-        );
+        assert_eq!(required, ["displayName", "mailNickname", "password", "userPrincipalName"]);
         for (name, attribute) in &schema.attributes {
             let one_word = attribute.secret && attribute.mutability == Mutability::CreateOnly;
             assert_eq!(attribute.secret, name == PASSWORD, "{name}");

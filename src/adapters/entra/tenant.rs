@@ -80,12 +80,7 @@ impl Entra {
 
     /// Other settings.
     pub fn builder(connection: Connection) -> EntraBuilder {
-        EntraBuilder {
-            connection,
-            transport: None,
-            clock: Arc::new(SystemClock::new()),
-            retry: RetryPolicy::default(),
-        }
+        EntraBuilder { connection, transport: None, clock: Arc::new(SystemClock::new()), retry: RetryPolicy::default() }
     }
 
     /// The connection, with what its check found.
@@ -103,9 +98,7 @@ impl Entra {
 
 impl fmt::Debug for Entra {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entra")
-            .field("connection", &self.0.connection)
-            .finish_non_exhaustive()
+        f.debug_struct("Entra").field("connection", &self.0.connection).finish_non_exhaustive()
     }
 }
 
@@ -154,11 +147,7 @@ impl EntraBuilder {
     }
 
     fn client(&self) -> Result<GraphClient> {
-        let builder = self
-            .connection
-            .client()?
-            .clock(Arc::clone(&self.clock))
-            .retry(self.retry.clone());
+        let builder = self.connection.client()?.clock(Arc::clone(&self.clock)).retry(self.retry.clone());
         match &self.transport {
             Some(transport) => builder.transport(Arc::clone(transport)).build(),
             None => builder.build(),
@@ -167,10 +156,7 @@ impl EntraBuilder {
 
     fn finish(self, client: GraphClient) -> Entra {
         let origin = Origin::new(self.connection.name());
-        Entra(Arc::new(Inner {
-            connection: self.connection,
-            reader: Reader { client, origin },
-        }))
+        Entra(Arc::new(Inner { connection: self.connection, reader: Reader { client, origin } }))
     }
 }
 
@@ -186,11 +172,7 @@ impl Source for Entra {
             .with_get(GetSupport::Authoritative)
             .with_recycle_bin()
             .with_find()
-            .with_writes(
-                connection
-                    .refusal()
-                    .map_or(Access::Allowed, |reason| Access::Refused(reason.into())),
-            );
+            .with_writes(connection.refusal().map_or(Access::Allowed, |reason| Access::Refused(reason.into())));
         match connection.last_check().and_then(|check| check.tenant.as_ref()) {
             Some(tenant) => capabilities.with_tenant(tenant.id.to_string()),
             None => capabilities,

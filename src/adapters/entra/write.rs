@@ -44,12 +44,7 @@ struct Pending {
 
 impl Run {
     fn new(client: GraphClient, changes: Vec<Change>) -> Self {
-        let mut run = Self {
-            client,
-            queues: Vec::new(),
-            round: None,
-            answers: VecDeque::new(),
-        };
+        let mut run = Self { client, queues: Vec::new(), round: None, answers: VecDeque::new() };
         let mut places: HashMap<ObjectId, usize> = HashMap::new();
         for change in changes {
             let object = object_of(&change.operation).cloned();
@@ -67,12 +62,7 @@ impl Run {
             if place == run.queues.len() {
                 run.queues.push(VecDeque::new());
             }
-            run.queues[place].push_back(Pending {
-                id: change.id,
-                object,
-                steps: steps.into(),
-                failed: None,
-            });
+            run.queues[place].push_back(Pending { id: change.id, object, steps: steps.into(), failed: None });
         }
         run
     }
@@ -114,10 +104,7 @@ impl Run {
         }
         let begun = !requests.is_empty();
         if begun {
-            self.round = Some(Round {
-                outcomes: self.client.batch(requests),
-                queues,
-            });
+            self.round = Some(Round { outcomes: self.client.batch(requests), queues });
         }
         begun || !self.answers.is_empty()
     }
@@ -156,8 +143,7 @@ impl Pending {
                 self.steps.pop_front();
             }
             // The first failure is the answer; the other parts do not depend on it.
-            self.failed
-                .get_or_insert(error.with_context("part", step.part.as_str()));
+            self.failed.get_or_insert(error.with_context("part", step.part.as_str()));
         }
     }
 
@@ -173,11 +159,7 @@ impl Pending {
 
 /// The next change of an object, if nothing of it is left to do.
 fn take_done(queue: &mut VecDeque<Pending>) -> Option<Pending> {
-    if queue.front()?.steps.is_empty() {
-        queue.pop_front()
-    } else {
-        None
-    }
+    if queue.front()?.steps.is_empty() { queue.pop_front() } else { None }
 }
 
 fn created(response: &BatchResponse) -> Result<ObjectId> {

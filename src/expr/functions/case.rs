@@ -9,9 +9,7 @@ use crate::expr::eval::{Call, Item, Stop, quote};
 /// See [ToLower](https://learn.microsoft.com/entra/identity/app-provisioning/functions-for-customizing-application-data#tolower).
 pub(super) fn to_lower<'a>(call: &Call<'a, '_>) -> Result<Item<'a>, Stop> {
     let dotless = match call.is_given(1) {
-        true => call
-            .text(1)?
-            .map_or(Ok(false), |culture| has_dotless_i(call, &culture))?,
+        true => call.text(1)?.map_or(Ok(false), |culture| has_dotless_i(call, &culture))?,
         false => false,
     };
     call.map_text(0, |source| {

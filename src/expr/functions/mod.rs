@@ -56,17 +56,11 @@ pub(super) struct Misuse {
 }
 
 const fn required(name: &'static str) -> Parameter {
-    Parameter {
-        name,
-        need: Need::Required,
-    }
+    Parameter { name, need: Need::Required }
 }
 
 const fn optional(name: &'static str) -> Parameter {
-    Parameter {
-        name,
-        need: Need::Optional,
-    }
+    Parameter { name, need: Need::Optional }
 }
 
 /// What most functions are: no repetition, no further check, no clock.
@@ -80,12 +74,7 @@ const PLAIN: Function = Function {
 };
 
 static FUNCTIONS: &[Function] = &[
-    Function {
-        name: "Append",
-        parameters: &[required("source"), required("suffix")],
-        run: text::append,
-        ..PLAIN
-    },
+    Function { name: "Append", parameters: &[required("source"), required("suffix")], run: text::append, ..PLAIN },
     Function {
         name: "Coalesce",
         parameters: &[required("source")],
@@ -127,18 +116,8 @@ static FUNCTIONS: &[Function] = &[
         run: replace::replace,
         ..PLAIN
     },
-    Function {
-        name: "StripSpaces",
-        parameters: &[required("source")],
-        run: text::strip_spaces,
-        ..PLAIN
-    },
-    Function {
-        name: "ToLower",
-        parameters: &[required("source"), optional("culture")],
-        run: case::to_lower,
-        ..PLAIN
-    },
+    Function { name: "StripSpaces", parameters: &[required("source")], run: text::strip_spaces, ..PLAIN },
+    Function { name: "ToLower", parameters: &[required("source"), optional("culture")], run: case::to_lower, ..PLAIN },
 ];
 
 /// Functions of the reference that this version does not have.
@@ -197,9 +176,7 @@ const CONNECT: &[&str] = &[
 ];
 
 pub(super) fn find(name: &str) -> Option<&'static Function> {
-    FUNCTIONS
-        .iter()
-        .find(|function| function.name.eq_ignore_ascii_case(name))
+    FUNCTIONS.iter().find(|function| function.name.eq_ignore_ascii_case(name))
 }
 
 /// What to say of a function that is not in the table: what is wrong, and what would be accepted.
@@ -208,16 +185,10 @@ pub(super) fn explain_unknown(name: &str) -> (String, String) {
     let all = || known().collect::<Vec<_>>().join(", ");
     let is = |other: &&&str| other.eq_ignore_ascii_case(name);
     if let Some(name) = LATER.iter().find(is) {
-        return (
-            format!("the function {name} is not supported yet in this version"),
-            format!("one of {}", all()),
-        );
+        return (format!("the function {name} is not supported yet in this version"), format!("one of {}", all()));
     }
     if let Some(name) = CONNECT.iter().find(is) {
-        return (
-            format!("{name} is an Entra Connect function"),
-            format!("that language is another; one of {}", all()),
-        );
+        return (format!("{name} is an Entra Connect function"), format!("that language is another; one of {}", all()));
     }
     let accepted = match closest(name, known().chain(LATER.iter().copied())) {
         Some(near) => format!("did you mean {near}?"),
@@ -237,11 +208,8 @@ impl Function {
 
     pub(super) fn check_count(&self, count: usize) -> Result<(), (String, String)> {
         let most = self.parameters.len();
-        let least = self
-            .parameters
-            .iter()
-            .rposition(|parameter| parameter.need == Need::Required)
-            .map_or(0, |last| last + 1);
+        let least =
+            self.parameters.iter().rposition(|parameter| parameter.need == Need::Required).map_or(0, |last| last + 1);
         if count >= least && (count <= most || self.last == Last::Repeats) {
             return Ok(());
         }

@@ -6,13 +6,15 @@ use std::fmt::{self, Write};
 use crate::model::{Completeness, Value};
 use crate::reconcile::{Action, AttributeChange, Entry, Plan, Problem, Severity};
 
+/// How many entries are named for something that is only told.
+const TOLD: usize = 5;
 /// The longest value that is shown whole, in characters.
 const SHOWN: usize = 60;
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.summary())?;
-        let shown = || self.entries().iter().filter(|entry| entry.runs() || explains_itself(entry));
+        let shown = || self.entries().iter().filter(|entry| entry.runs() || needs_words(entry));
         if shown().next().is_some() {
             writeln!(f, "Entries")?;
             shown().try_for_each(|entry| write!(f, "{entry}"))?;
@@ -35,7 +37,11 @@ struct Summary<'a>(&'a Plan);
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let header = self.0.header();
-        let set = if header.link_set == "default" { String::new() } else { format!(", link set {}", plain(&header.link_set)) };
+        let set = if header.link_set == "default" {
+            String::new()
+        } else {
+            format!(", link set {}", plain(&header.link_set))
+        };
         writeln!(f, "Plan of job {}{set}, as of {}", plain(&header.job), minute(header.as_of))?;
         for read in &header.reads {
             let state = match &read.completeness {
@@ -47,7 +53,8 @@ impl fmt::Display for Summary<'_> {
         }
         writeln!(f)?;
         counts(f, self.0)?;
-        problems(f, self.0)
+        problems(f, self.0)?;
+        reports(f, self.0)
     }
 }
 
@@ -111,6 +118,28 @@ fn problems(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
     writeln!(f)
 }
 
+/// What is only told: each reason once, with some of those that it is told of.
+fn reports(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
+    let mut reasons: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
+    for entry in plan.entries().iter().filter(|entry| entry.action == Action::Report) {
+        if let Some(reason) = &entry.reason {
+            reasons.entry(reason).or_default().push(entry);
+        }
+    }
+    if reasons.is_empty() {
+        return Ok(());
+    }
+    writeln!(f, "Left as they are")?;
+    for (reason, entries) in reasons {
+        writeln!(f, "  {} ({} entries)", plain(reason), entries.len())?;
+        entries.iter().take(TOLD).try_for_each(|entry| writeln!(f, "      {}", name(entry)))?;
+        if entries.len() > TOLD {
+            writeln!(f, "      … and {} more, all of them in the plan's JSON", entries.len() - TOLD)?;
+        }
+    }
+    writeln!(f)
+}
+
 /// What problems of the same kind have in common.
 fn heading(problem: &Problem) -> String {
     let Problem { rule, message, .. } = problem;
@@ -146,9 +175,9 @@ impl fmt::Display for Entry {
     }
 }
 
-/// Whether the entry says something that its problems, listed above, do not.
-fn explains_itself(entry: &Entry) -> bool {
-    entry.reason.is_some() || (!entry.changes.is_empty() && !entry.runs())
+/// Whether the entry is held up and says something that the summary does not.
+fn needs_words(entry: &Entry) -> bool {
+    entry.action != Action::Report && (entry.reason.is_some() || !entry.changes.is_empty())
 }
 
 fn describe(change: &AttributeChange) -> String {
@@ -192,7 +221,8 @@ fn shorten(value: &Value) -> String {
 /// Text from outside without control characters: a name must not rewrite the reader's terminal.
 fn plain(text: &str) -> String {
     let hostile = |character: char| {
-        character.is_control() || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        character.is_control()
+            || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     text.chars().map(|character| if hostile(character) { '\u{fffd}' } else { character }).collect()
 }

@@ -139,7 +139,9 @@ async fn guards_stop_the_whole_plan_and_slices_do_not_evade_them() {
     assert!(breaches[0].to_string().contains("lift `disable`"), "{}", breaches[0]);
     assert!((1..=6).all(|id| world.is_active(&id.to_string())));
     // Three pass, and three more on the same day do not, whatever the slices.
-    let slice = |from: u32, to: u32| plan.select(move |entry| entry.key.id.parse().is_ok_and(|id: u32| (from..=to).contains(&id)));
+    let slice = |from: u32, to: u32| {
+        plan.select(move |entry| entry.key.id.parse().is_ok_and(|id: u32| (from..=to).contains(&id)))
+    };
     assert_eq!(job.apply(&slice(1, 3), Apply::new()).await.expect("a report").status, RunStatus::Complete);
     let report = job.apply(&slice(4, 6), Apply::new()).await.expect("a report");
     assert!(matches!(report.status, RunStatus::Stopped { .. }), "{report}");
@@ -164,10 +166,16 @@ async fn a_plan_is_kept_and_read_back_and_another_one_is_refused() {
     let world = World::new([person("1").with("title", Value::Null), person("2")]);
     let job = world.job();
     let plan = job.plan(Run::full()).await.expect("a plan");
-    assert_eq!(plan.to_json(), job.plan(Run::full()).await.expect("a plan").to_json(), "the same inputs, the same bytes");
+    assert_eq!(
+        plan.to_json(),
+        job.plan(Run::full()).await.expect("a plan").to_json(),
+        "the same inputs, the same bytes"
+    );
     let read = Plan::from_json(&plan.to_json()).expect("a plan");
     assert_eq!(read.digest(), plan.digest());
-    assert!(!plan.to_json().contains(world.sink.confirmed().first().map_or("(secret)", |(_, _, secret)| secret.expose())));
+    assert!(
+        !plan.to_json().contains(world.sink.confirmed().first().map_or("(secret)", |(_, _, secret)| secret.expose()))
+    );
     // Changed by hand.
     let forged = plan.to_json().replace("Person 2", "Person X");
     assert_eq!(Plan::from_json(&forged).expect_err("forged").kind(), ErrorKind::Stale);
@@ -236,7 +244,8 @@ async fn what_cannot_work_is_said_when_the_job_is_built() {
     let contradiction = Preferences::default().without_disable().with_left_scope(Leaver::disable());
     let error = world.builder(contradiction).build().expect_err("a contradiction");
     assert!(error.to_string().contains("left_scope"), "{error}");
-    let without_password = entrant::Mapping::users().attribute("userPrincipalName", "login").attribute("displayName", "name");
+    let without_password =
+        entrant::Mapping::users().attribute("userPrincipalName", "login").attribute("displayName", "name");
     let error = entrant::Job::builder("staff")
         .source(world.hr.clone())
         .target(world.directory.clone())

@@ -34,7 +34,10 @@ async fn several_candidates_are_a_question_for_a_person() {
     world.directory.push(account("c", Some("2")));
     let plan = world.plan().await;
     let ambiguous = entry(&plan, "1");
-    assert_eq!((ambiguous.situation, ambiguous.action, ambiguous.candidates.len()), (Situation::Ambiguous, Action::Exception, 2));
+    assert_eq!(
+        (ambiguous.situation, ambiguous.action, ambiguous.candidates.len()),
+        (Situation::Ambiguous, Action::Exception, 2)
+    );
     // Two sources that match one account: neither gets it.
     assert_eq!(entry(&plan, "2").situation, Situation::Ambiguous);
     assert_eq!(entry(&plan, "3").situation, Situation::Ambiguous);
@@ -89,13 +92,15 @@ async fn a_joiner_who_wants_a_taken_name_does_not_stop_the_incumbents_disable() 
         .source(world.hr.clone())
         .target(world.directory.clone())
         // By employee id alone: the name is no match, only taken.
-        .mapping(entrant::Mapping::users()
-            .attribute("userPrincipalName", "login")
-            .attribute("employeeId", "id")
-            .attribute("displayName", "name")
-            .attribute("active", "active")
-            .generate_password()
-            .match_on("employeeId"))
+        .mapping(
+            entrant::Mapping::users()
+                .attribute("userPrincipalName", "login")
+                .attribute("employeeId", "id")
+                .attribute("displayName", "name")
+                .attribute("active", "active")
+                .generate_password()
+                .match_on("employeeId"),
+        )
         .policy(Policy::outbound(Preferences::default()))
         .passwords(world.sink.clone())
         .state(world.state.clone())

@@ -13,14 +13,16 @@ use super::world::World;
 
 /// Few values for many people, so that they get in each other's way.
 fn person() -> impl Strategy<Value = Record> {
-    (0..9_u8, 0..9_u8, 0..9_u8, prop::option::of(0..2_u8), any::<bool>()).prop_map(|(id, number, login, title, active)| {
-        Record::new(ObjectId::user(id.to_string()))
-            .with("id", number.to_string())
-            .with("login", format!("p{login}@contoso.com"))
-            .with("name", format!("Person {id}"))
-            .with("title", title.map(|title| title.to_string()))
-            .with("active", active)
-    })
+    (0..9_u8, 0..9_u8, 0..9_u8, prop::option::of(0..2_u8), any::<bool>()).prop_map(
+        |(id, number, login, title, active)| {
+            Record::new(ObjectId::user(id.to_string()))
+                .with("id", number.to_string())
+                .with("login", format!("p{login}@contoso.com"))
+                .with("name", format!("Person {id}"))
+                .with("title", title.map(|title| title.to_string()))
+                .with("active", active)
+        },
+    )
 }
 
 fn account() -> impl Strategy<Value = Record> {
@@ -38,9 +40,12 @@ fn account() -> impl Strategy<Value = Record> {
 /// A directory holds a name once.
 fn accounts() -> impl Strategy<Value = Vec<Record>> {
     prop::collection::vec(account(), 0..6).prop_map(|accounts| {
-        let by_name: BTreeMap<Value, Record> =
-            accounts.into_iter().map(|account| (account.get("userPrincipalName").cloned().unwrap_or_default(), account)).collect();
-        let by_id: BTreeMap<ObjectId, Record> = by_name.into_values().map(|account| (account.id.clone(), account)).collect();
+        let by_name: BTreeMap<Value, Record> = accounts
+            .into_iter()
+            .map(|account| (account.get("userPrincipalName").cloned().unwrap_or_default(), account))
+            .collect();
+        let by_id: BTreeMap<ObjectId, Record> =
+            by_name.into_values().map(|account| (account.id.clone(), account)).collect();
         by_id.into_values().collect()
     })
 }

@@ -23,7 +23,10 @@ pub(crate) struct World {
 
 pub(crate) fn schema() -> Schema {
     Schema::new(Class::USER)
-        .with("userPrincipalName", AttributeSchema::text().ignore_case().required().renames().unique_in("userPrincipalName"))
+        .with(
+            "userPrincipalName",
+            AttributeSchema::text().ignore_case().required().renames().unique_in("userPrincipalName"),
+        )
         .with("employeeId", AttributeSchema::text())
         .with("displayName", AttributeSchema::text().required().with_max_length(20))
         .with("jobTitle", AttributeSchema::text())
@@ -124,7 +127,6 @@ impl World {
     pub(crate) fn is_active(&self, employee: &str) -> bool {
         self.account_of(employee).get("active") == Some(&Value::Bool(true))
     }
-
 }
 
 pub(crate) fn entry<'a>(plan: &'a Plan, id: &str) -> &'a Entry {

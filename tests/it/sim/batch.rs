@@ -28,29 +28,16 @@ async fn a_batch_answers_each_item() {
     assert_eq!(got.status, 200, "{got:?}");
     let responses = got.body["responses"].as_array().expect("answers");
     assert_eq!(responses.len(), 8);
-    let one = |id: &str| {
-        responses
-            .iter()
-            .find(|response| response["id"] == id)
-            .expect("one answer each")
-    };
+    let one = |id: &str| responses.iter().find(|response| response["id"] == id).expect("one answer each");
     assert_eq!(one("get")["body"]["value"], json!([]));
     assert_eq!(one("2")["status"], 201);
-    assert!(
-        one("2")["headers"]["Content-Type"]
-            .as_str()
-            .expect("text")
-            .starts_with("application/json")
-    );
+    assert!(one("2")["headers"]["Content-Type"].as_str().expect("text").starts_with("application/json"));
     assert_eq!((&one("after")["status"], one("after").get("body")), (&json!(204), None));
     assert_eq!(one("bad")["status"], 404);
     assert_eq!(one("lost")["status"], 424);
     assert_eq!(one("absolute")["status"], 400);
     assert_eq!(one("nested")["status"], 400);
-    assert_eq!(
-        one("number")["body"].as_str().map(|text| text == "3" || text == "4"),
-        Some(true)
-    );
+    assert_eq!(one("number")["body"].as_str().map(|text| text == "3" || text == "4"), Some(true));
     assert_eq!(sim.user("ada.okafor@contoso.com").expect("created")["city"], "Leeds");
     assert_eq!(sim.requests().batch_posts, 1);
     assert_eq!(sim.requests().batch_items, 8);
@@ -68,16 +55,7 @@ async fn a_batch_answers_each_item() {
         json!([{"id": "1", "method": "POST", "url": "/users", "headers": json_header}]),
         json!("none"),
     ] {
-        client
-            .post("$batch", &json!({ "requests": requests }))
-            .await
-            .refused(400, "BadRequest", "");
+        client.post("$batch", &json!({ "requests": requests })).await.refused(400, "BadRequest", "");
     }
-    assert_eq!(
-        client
-            .post("$batch", &json!({"requests": (1..=20).map(item).collect::<Value>()}))
-            .await
-            .status,
-        200
-    );
+    assert_eq!(client.post("$batch", &json!({"requests": (1..=20).map(item).collect::<Value>()})).await.status, 200);
 }

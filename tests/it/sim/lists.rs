@@ -15,11 +15,7 @@ use super::{Client, ada, read, tenant};
 async fn pages_visit_everyone_once() {
     let sim = tenant().users(250).build();
     let client = Client::of(&sim);
-    let all: Vec<String> = sim
-        .users()
-        .iter()
-        .map(|user| user["id"].as_str().expect("an id").to_owned())
-        .collect();
+    let all: Vec<String> = sim.users().iter().map(|user| user["id"].as_str().expect("an id").to_owned()).collect();
     for (first, pages) in [
         ("users", 3),
         ("users?$select=id&$top=7", 36),
@@ -33,48 +29,31 @@ async fn pages_visit_everyone_once() {
         loop {
             let page = client.get(&path).await;
             assert_eq!(page.status, 200, "{page:?}");
-            assert_eq!(
-                page.body["@odata.count"].is_number(),
-                count == 0 && first.contains("count"),
-                "{first}"
-            );
+            assert_eq!(page.body["@odata.count"].is_number(), count == 0 && first.contains("count"), "{first}");
             seen.extend(page.ids().into_iter().map(str::to_owned));
             count += 1;
             let Some(next) = page.body["@odata.nextLink"].as_str() else {
                 break;
             };
-            path = next
-                .strip_prefix("https://sim.invalid/v1.0/")
-                .expect("our own")
-                .to_owned();
+            path = next.strip_prefix("https://sim.invalid/v1.0/").expect("our own").to_owned();
         }
         assert_eq!(count, pages, "{first}");
         assert_eq!(seen, all, "{first}");
     }
 
     let page = client.get("users?$top=10").await;
-    let next = page.body["@odata.nextLink"]
-        .as_str()
-        .expect("more")
-        .replace("https://sim.invalid/v1.0/", "");
+    let next = page.body["@odata.nextLink"].as_str().expect("more").replace("https://sim.invalid/v1.0/", "");
     let other = next.replace("top=10", "top=11");
-    client
-        .get(&other)
-        .await
-        .refused(400, "Directory_ExpiredPageToken", "expired");
+    client.get(&other).await.refused(400, "Directory_ExpiredPageToken", "expired");
     sim.expire_page_tokens();
-    client
-        .get(&next)
-        .await
-        .refused(400, "Directory_ExpiredPageToken", "expired");
+    client.get(&next).await.refused(400, "Directory_ExpiredPageToken", "expired");
 }
 
 #[tokio::test]
 async fn users_are_found_by_filter() {
     let sim = tenant().users(20).build();
-    let ids: Vec<_> = (1..=20)
-        .map(|n| json!({"employeeId": format!("X{n}"), "mail": format!("x{n}@contoso.com")}))
-        .collect();
+    let ids: Vec<_> =
+        (1..=20).map(|n| json!({"employeeId": format!("X{n}"), "mail": format!("x{n}@contoso.com")})).collect();
     for (user, change) in sim.users().iter().zip(ids) {
         sim.update_user(user["id"].as_str().expect("an id"), change);
     }
@@ -86,30 +65,18 @@ async fn users_are_found_by_filter() {
         ("employeeId eq 'x3'".to_owned(), vec![id(2)]),
         ("employeeId in ('X2','X1','X99')".to_owned(), vec![id(0), id(1)]),
         ("employeeId eq 'X3' and accountEnabled eq false".to_owned(), vec![]),
-        (
-            format!("userPrincipalName eq '{name}' or mail eq 'x1@contoso.com'"),
-            vec![id(0), id(4)],
-        ),
+        (format!("userPrincipalName eq '{name}' or mail eq 'x1@contoso.com'"), vec![id(0), id(4)]),
         (format!("id eq '{}'", id(7)), vec![id(7)]),
         ("startswith(mail,'x2')".to_owned(), vec![id(1), id(19)]),
     ] {
-        assert_eq!(
-            client.get(&format!("users?$filter={filter}")).await.ids(),
-            expected,
-            "{filter}"
-        );
+        assert_eq!(client.get(&format!("users?$filter={filter}")).await.ids(), expected, "{filter}");
     }
     let counted = client.get("users?$count=true&$top=1&$filter=employeeId ne 'X3'").await;
     assert_eq!(counted.body["@odata.count"], 19);
     assert_eq!(client.get("users/$count").await.body, json!(20));
     let request = Request::get("https://sim.invalid/v1.0/users/$count")
         .header("Authorization", format!("Bearer {}", client.token));
-    let got = read(
-        sim.transport()
-            .send(request.body(Bytes::new()).expect("a request"))
-            .await
-            .expect("an answer"),
-    );
+    let got = read(sim.transport().send(request.body(Bytes::new()).expect("a request")).await.expect("an answer"));
     got.refused(400, "Request_BadRequest", "$count is not currently supported.");
 }
 
@@ -121,42 +88,23 @@ async fn lag_hides_what_was_just_written() {
     let created = client.post("users", &ada()).await;
     let path = format!("users/{}", created.body["id"].as_str().expect("an id"));
     client.get(&path).await.refused(404, "Request_ResourceNotFound", "");
-    client
-        .patch(&path, &json!({"city": "Leeds"}))
-        .await
-        .refused(404, "Request_ResourceNotFound", "");
-    client
-        .get("users/ada.okafor@contoso.com")
-        .await
-        .refused(404, "Request_ResourceNotFound", "");
+    client.patch(&path, &json!({"city": "Leeds"})).await.refused(404, "Request_ResourceNotFound", "");
+    client.get("users/ada.okafor@contoso.com").await.refused(404, "Request_ResourceNotFound", "");
     let filter = "users?$filter=userPrincipalName eq 'ada.okafor@contoso.com'";
     assert!(client.get("users").await.ids().is_empty());
     assert!(client.get(filter).await.ids().is_empty());
     assert_eq!(client.get("users/$count").await.body, json!(0));
-    client
-        .post("users", &ada())
-        .await
-        .refused(400, "Request_BadRequest", "userPrincipalName already exists");
+    client.post("users", &ada()).await.refused(400, "Request_BadRequest", "userPrincipalName already exists");
     clock.advance(Duration::from_secs(10));
     assert_eq!(client.get(filter).await.ids().len(), 1);
     assert_eq!(
-        client
-            .patch(&path, &json!({"city": "Leeds", "userPrincipalName": "eve@contoso.com"}))
-            .await
-            .status,
+        client.patch(&path, &json!({"city": "Leeds", "userPrincipalName": "eve@contoso.com"})).await.status,
         204
     );
-    assert_eq!(
-        client.get(&format!("{path}?$select=city")).await.body["city"],
-        Value::Null
-    );
+    assert_eq!(client.get(&format!("{path}?$select=city")).await.body["city"], Value::Null);
     assert_eq!(client.get(filter).await.ids().len(), 1, "the old name until then");
     sim.update_user(path.trim_start_matches("users/"), json!({"accountEnabled": false}));
-    assert_eq!(
-        client.get(&format!("{path}?$select=city")).await.body["city"],
-        "Leeds",
-        "an administrator settles it"
-    );
+    assert_eq!(client.get(&format!("{path}?$select=city")).await.body["city"], "Leeds", "an administrator settles it");
     assert!(client.get(filter).await.ids().is_empty());
 }
 
@@ -171,29 +119,11 @@ async fn the_organisation_and_its_domains() {
         let those = domains.iter().filter(|domain| domain[flag] == true);
         those.map(|domain| domain["name"].as_str().expect("a name")).collect()
     };
-    assert_eq!(
-        (marked("isDefault"), marked("isInitial")),
-        (vec!["contoso.com"], vec!["contoso.onmicrosoft.com"])
-    );
+    assert_eq!((marked("isDefault"), marked("isInitial")), (vec!["contoso.com"], vec!["contoso.onmicrosoft.com"]));
     let listed = client.get("domains").await;
     let ids: Vec<_> = listed.ids();
-    assert_eq!(
-        ids,
-        domains
-            .iter()
-            .map(|domain| domain["name"].as_str().expect("a name"))
-            .collect::<Vec<_>>()
-    );
-    assert_eq!(
-        client.get("domains/FABRIKAM.com").await.body["authenticationType"],
-        "Federated"
-    );
-    client
-        .get("organization?$select=shoeSize")
-        .await
-        .refused(400, "BadRequest", "shoeSize");
-    client
-        .get("domains?$filter=isDefault eq true")
-        .await
-        .refused(400, "Request_UnsupportedQuery", "filter");
+    assert_eq!(ids, domains.iter().map(|domain| domain["name"].as_str().expect("a name")).collect::<Vec<_>>());
+    assert_eq!(client.get("domains/FABRIKAM.com").await.body["authenticationType"], "Federated");
+    client.get("organization?$select=shoeSize").await.refused(400, "BadRequest", "shoeSize");
+    client.get("domains?$filter=isDefault eq true").await.refused(400, "Request_UnsupportedQuery", "filter");
 }

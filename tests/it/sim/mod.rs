@@ -34,10 +34,7 @@ struct Got {
 
 impl Client {
     fn of(sim: &Sim) -> Self {
-        Self {
-            sim: sim.clone(),
-            token: sim.token().expose().to_owned(),
-        }
+        Self { sim: sim.clone(), token: sim.token().expose().to_owned() }
     }
 
     async fn try_send(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Response<Bytes>, Error> {
@@ -84,10 +81,7 @@ impl Got {
         assert_eq!(said, (status, code), "{self:?}");
         let text = error["message"].as_str().expect("a message");
         assert!(text.contains(message), "{text}");
-        assert_eq!(
-            error["innerError"]["request-id"],
-            self.headers["request-id"].to_str().expect("text")
-        );
+        assert_eq!(error["innerError"]["request-id"], self.headers["request-id"].to_str().expect("text"));
     }
 
     fn ids(&self) -> Vec<&str> {
@@ -107,11 +101,7 @@ fn read(answer: Response<Bytes>) -> Got {
 
 fn tenant() -> SimBuilder {
     let clock = ManualClock::at(datetime!(2026-03-04 10:15:30 UTC));
-    Sim::builder()
-        .domain("contoso.com")
-        .federated_domain("fabrikam.com")
-        .seed(7)
-        .clock(clock)
+    Sim::builder().domain("contoso.com").federated_domain("fabrikam.com").seed(7).clock(clock)
 }
 
 fn ada() -> Value {

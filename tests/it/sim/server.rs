@@ -28,11 +28,7 @@ async fn the_tenant_answers_on_a_socket() {
         .expect("a body");
     let token = issued["access_token"].as_str().expect("a token").to_owned();
     let get = async |address: String| {
-        let answer = web
-            .get(address)
-            .header("AUTHORIZATION", format!("Bearer {token}"))
-            .send()
-            .await?;
+        let answer = web.get(address).header("AUTHORIZATION", format!("Bearer {token}")).send().await?;
         let body = answer.bytes().await?;
         Ok::<Value, reqwest::Error>(serde_json::from_slice(&body).expect("JSON"))
     };
@@ -47,17 +43,10 @@ async fn the_tenant_answers_on_a_socket() {
     assert_eq!(seen, 5);
 
     sim.fail(Fault::on("GET", "/v1.0/users").drop_after());
-    assert!(
-        get(format!("{url}v1.0/users")).await.is_err(),
-        "the connection is closed"
-    );
+    assert!(get(format!("{url}v1.0/users")).await.is_err(), "the connection is closed");
     assert!(get(format!("{url}v1.0/users")).await.is_ok());
 
-    let too_long = web
-        .post(format!("{url}v1.0/users"))
-        .body(vec![b' '; 5 * 1024 * 1024])
-        .send()
-        .await;
+    let too_long = web.post(format!("{url}v1.0/users")).body(vec![b' '; 5 * 1024 * 1024]).send().await;
     // The server may close before all was sent.
     assert!(too_long.map_or(true, |answer| answer.status() == http::StatusCode::PAYLOAD_TOO_LARGE));
     let request = format!(
@@ -67,14 +56,9 @@ async fn the_tenant_answers_on_a_socket() {
     );
     let answer = raw(url.socket_addrs(|| None).expect("an address")[0], request).await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-    assert!(
-        answer.contains("http://tenant.example:81/v1.0/users?$select=id"),
-        "{answer}"
-    );
+    assert!(answer.contains("http://tenant.example:81/v1.0/users?$select=id"), "{answer}");
 
-    tokio::time::timeout(Duration::from_secs(10), server.stop())
-        .await
-        .expect("it stops though a client keeps alive");
+    tokio::time::timeout(Duration::from_secs(10), server.stop()).await.expect("it stops though a client keeps alive");
     assert!(get(format!("{url}v1.0/users")).await.is_err());
 }
 
@@ -88,8 +72,5 @@ async fn raw(address: std::net::SocketAddr, request: String) -> String {
         stream.read_to_string(&mut answer)?;
         Ok::<_, std::io::Error>(answer)
     };
-    tokio::task::spawn_blocking(exchange)
-        .await
-        .expect("no panic")
-        .expect("an answer")
+    tokio::task::spawn_blocking(exchange).await.expect("no panic").expect("an answer")
 }

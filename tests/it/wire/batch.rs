@@ -27,9 +27,7 @@ async fn run(graph: &GraphClient, requests: Vec<BatchRequest>) -> BTreeMap<usize
 }
 
 fn gets(count: usize) -> Vec<BatchRequest> {
-    (0..count)
-        .map(|number| BatchRequest::new(Method::GET, format!("/users/{number}")))
-        .collect()
+    (0..count).map(|number| BatchRequest::new(Method::GET, format!("/users/{number}"))).collect()
 }
 
 /// Answers each request of a batch by a closure, the last first.
@@ -57,18 +55,10 @@ async fn requests_are_packed_and_answers_find_their_way() {
         let response = outcome.expect("a success");
         assert_eq!(response.body["url"], format!("/users/{index}"));
     }
-    let sizes: Vec<_> = script
-        .seen()
-        .iter()
-        .map(|r| body_of(r)["requests"].as_array().expect("a list").len())
-        .collect();
+    let sizes: Vec<_> =
+        script.seen().iter().map(|r| body_of(r)["requests"].as_array().expect("a list").len()).collect();
     assert_eq!(sizes, [20, 20, 5]);
-    assert!(
-        script
-            .addresses()
-            .iter()
-            .all(|address| address == "https://graph.example/v1.0/$batch")
-    );
+    assert!(script.addresses().iter().all(|address| address == "https://graph.example/v1.0/$batch"));
 }
 
 #[tokio::test]
@@ -76,11 +66,7 @@ async fn a_body_brings_its_type_and_typed_requests_fit() {
     let script = Script::new(|_, request| each(request, |_| json!({"status": 204})));
     let graph = client(&script);
     let requests = vec![
-        graph
-            .users()
-            .create(&json!({"city": "Leeds"}))
-            .into_batch()
-            .expect("valid"),
+        graph.users().create(&json!({"city": "Leeds"})).into_batch().expect("valid"),
         graph.deleted_items().restore("1").into_batch().expect("valid"),
         graph
             .users()
@@ -112,10 +98,7 @@ async fn only_what_asks_for_it_is_repeated_each_after_its_own_time() {
     let script = Script::new(move |_, request| {
         each(request, |item| {
             let url = item["url"].as_str().expect("a url").to_owned();
-            times
-                .lock()
-                .expect("fine")
-                .push((url.clone(), (watch.now() - start).as_seconds_f64()));
+            times.lock().expect("fine").push((url.clone(), (watch.now() - start).as_seconds_f64()));
             let mut asked = asked.lock().expect("fine");
             let count = asked.entry(url.clone()).or_default();
             *count += 1;
@@ -136,10 +119,7 @@ async fn only_what_asks_for_it_is_repeated_each_after_its_own_time() {
         }
     }
     let times = times.lock().expect("fine");
-    assert_eq!(
-        times[20..],
-        [("/users/7".to_owned(), 2.5), ("/users/3".to_owned(), 10.0)]
-    );
+    assert_eq!(times[20..], [("/users/7".to_owned(), 2.5), ("/users/3".to_owned(), 10.0)]);
 }
 
 #[tokio::test]
@@ -148,12 +128,7 @@ async fn a_lost_batch_leaves_creations_in_doubt_and_repeats_the_rest() {
         |_| Reply::Lost,
         |_| Reply::json(504, ""),
         |_| Reply::json(200, "{\"responses\":["),
-        |_| {
-            Reply::json(
-                200,
-                json!({"responses": [{"id": "99", "status": 200}, {"status": 200}, 7]}),
-            )
-        },
+        |_| Reply::json(200, json!({"responses": [{"id": "99", "status": 200}, {"status": 200}, 7]})),
     ];
     for first in seen {
         let script = Script::new(move |number, request| match number {
@@ -172,13 +147,7 @@ async fn a_lost_batch_leaves_creations_in_doubt_and_repeats_the_rest() {
         assert!((1..4).all(|index| outcomes[&index].is_ok()));
         assert_eq!(script.count(), 2);
         let again = body_of(&script.seen()[1]);
-        assert!(
-            again["requests"]
-                .as_array()
-                .expect("a list")
-                .iter()
-                .all(|item| item["method"] != "POST")
-        );
+        assert!(again["requests"].as_array().expect("a list").iter().all(|item| item["method"] != "POST"));
     }
 }
 
@@ -206,10 +175,7 @@ async fn a_batch_that_was_not_carried_out_is_repeated_whole() {
 async fn doubt_in_a_batch_stays() {
     let script = Script::new(|number, request| match number {
         0 => Reply::Lost,
-        _ => each(
-            request,
-            |_| json!({"status": 404, "body": {"error": {"code": "Request_ResourceNotFound"}}}),
-        ),
+        _ => each(request, |_| json!({"status": 404, "body": {"error": {"code": "Request_ResourceNotFound"}}})),
     });
     let outcomes = run(&client(&script), vec![BatchRequest::new(Method::DELETE, "/users/1")]).await;
     let error = outcomes[&0].as_ref().expect_err("gone");
@@ -220,22 +186,12 @@ async fn doubt_in_a_batch_stays() {
 #[tokio::test]
 async fn a_request_that_cannot_be_sent_does_not_stop_the_others() {
     let script = Script::new(|_, request| each(request, |_| json!({"status": 200})));
-    let requests = [
-        "users",
-        "https://evil.example/",
-        "//evil.example/",
-        "/../../x",
-        "",
-        "/users",
-    ]
-    .map(|url| BatchRequest::new(Method::GET, url));
+    let requests = ["users", "https://evil.example/", "//evil.example/", "/../../x", "", "/users"]
+        .map(|url| BatchRequest::new(Method::GET, url));
     let outcomes = run(&client(&script), requests.to_vec()).await;
     assert!((0..5).all(|index| outcomes[&index].as_ref().is_err_and(|e| e.kind() == ErrorKind::Invalid)));
     assert!(outcomes[&5].is_ok());
-    assert_eq!(
-        body_of(&script.seen()[0])["requests"].as_array().expect("a list").len(),
-        1
-    );
+    assert_eq!(body_of(&script.seen()[0])["requests"].as_array().expect("a list").len(), 1);
 }
 
 #[tokio::test]

@@ -23,24 +23,15 @@ async fn fails_with(sample: Sample) -> Error {
     let method = sample.method.parse().expect("a method");
     let script = Script::new(move |_, _| {
         let leak = |(name, value): (&String, &String)| (&*name.clone().leak(), value.clone());
-        Reply::Answer(
-            sample.status,
-            sample.headers.iter().map(leak).collect(),
-            sample.body.to_string(),
-        )
+        Reply::Answer(sample.status, sample.headers.iter().map(leak).collect(), sample.body.to_string())
     });
-    let graph = builder(&script, &clock())
-        .retry(RetryPolicy::never())
-        .build()
-        .expect("a client");
+    let graph = builder(&script, &clock()).retry(RetryPolicy::never()).build().expect("a client");
     graph.request(method, "/users").await.expect_err("a refusal")
 }
 
 #[tokio::test]
 async fn graphs_refusals_are_classified() {
-    let duplicate = |property: &str| GraphClass::DuplicateValue {
-        property: Some(property.to_owned()),
-    };
+    let duplicate = |property: &str| GraphClass::DuplicateValue { property: Some(property.to_owned()) };
     let named = |property: &str| Some(property.to_owned());
     #[rustfmt::skip]
     let expected = [
@@ -91,12 +82,7 @@ async fn an_error_says_what_graph_said_in_one_line() {
             "innerError": {"request-id": "inner-id"}}});
         Reply::json(400, body)
     });
-    let error = client(&script)
-        .users()
-        .get("ada@contoso.com")
-        .select(["id"])
-        .await
-        .expect_err("refused");
+    let error = client(&script).users().get("ada@contoso.com").select(["id"]).await.expect_err("refused");
     assert_eq!(
         error.to_string(),
         "Line one. forged: line (request=GET /v1.0/users/ada@contoso.com, status=400, code=Request_BadRequest, \
@@ -128,10 +114,7 @@ async fn refusals_of_any_shape_are_errors() {
         for status in [301, 304, 400, 404, 418, 499, 599] {
             let owned = body.to_owned();
             let script = Script::new(move |_, _| Reply::json(status, &owned));
-            let graph = builder(&script, &clock())
-                .retry(RetryPolicy::never())
-                .build()
-                .expect("a client");
+            let graph = builder(&script, &clock()).retry(RetryPolicy::never()).build().expect("a client");
             let error = graph.users().get("x").await.expect_err("no success");
             let said = error.graph().expect("an answer came");
             assert_eq!(said.status, status);
@@ -143,14 +126,7 @@ async fn refusals_of_any_shape_are_errors() {
 
 #[tokio::test]
 async fn successes_of_the_wrong_shape_are_errors_and_quote_nothing() {
-    for body in [
-        "",
-        "[]",
-        "{",
-        r#"{"id":{"s3cret":1}}"#,
-        r#"{"accountEnabled":"s3cret"}"#,
-        r#"{"id":"a","id":"b"}"#,
-    ] {
+    for body in ["", "[]", "{", r#"{"id":{"s3cret":1}}"#, r#"{"accountEnabled":"s3cret"}"#, r#"{"id":"a","id":"b"}"#] {
         let script = Script::new(move |_, _| Reply::json(200, body));
         let graph = client(&script);
         let error = graph.users().get("x").await.expect_err("not a user");
@@ -195,10 +171,7 @@ async fn token_refusals_name_the_code_and_never_the_secret() {
 #[tokio::test]
 async fn the_secret_goes_to_the_token_endpoint_and_is_shown_nowhere() {
     let script = Script::new(|number, _| match number {
-        0 => Reply::json(
-            200,
-            json!({"token_type": "Bearer", "expires_in": 3599, "access_token": "t0ken"}),
-        ),
+        0 => Reply::json(200, json!({"token_type": "Bearer", "expires_in": 3599, "access_token": "t0ken"})),
         _ => Reply::json(404, "{}"),
     });
     let graph = secret_client(&script);
@@ -222,10 +195,5 @@ fn secret_client(script: &Script) -> GraphClient {
         ClientId::new("11111111-2222-3333-4444-555555555555").expect("a client"),
         "s3cret~v@lue",
     );
-    GraphClient::builder(credential)
-        .cloud(cloud())
-        .transport(script.clone())
-        .clock(clock())
-        .build()
-        .expect("a client")
+    GraphClient::builder(credential).cloud(cloud()).transport(script.clone()).clock(clock()).build().expect("a client")
 }

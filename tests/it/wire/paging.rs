@@ -32,12 +32,7 @@ async fn a_list_is_walked_to_its_end() {
         page(&[], Some(&format!("{NEXT}c"))),
         page(&["3", "4"], None),
     ]);
-    let list = client(&script)
-        .users()
-        .list()
-        .select(["id"])
-        .filter("city eq 'A&B'")
-        .advanced();
+    let list = client(&script).users().list().select(["id"]).filter("city eq 'A&B'").advanced();
     let pages: Vec<_> = list.pages().try_collect().await.expect("all pages");
     assert_eq!(pages.iter().map(|page| page.items.len()).collect::<Vec<_>>(), [2, 0, 2]);
     assert_eq!(pages[0].count, Some(4));
@@ -49,12 +44,7 @@ async fn a_list_is_walked_to_its_end() {
             "https://graph.example/v1.0/users?$skiptoken=c",
         ]
     );
-    assert!(
-        script
-            .seen()
-            .iter()
-            .all(|request| request.headers()["consistencylevel"] == "eventual")
-    );
+    assert!(script.seen().iter().all(|request| request.headers()["consistencylevel"] == "eventual"));
 }
 
 #[tokio::test]
@@ -127,25 +117,16 @@ async fn a_listing_that_breaks_is_not_begun_again() {
     assert!(items.try_next().await.expect("first").is_some());
     assert!(items.try_next().await.expect("a lost page is read again").is_some());
     let error = items.try_next().await.expect_err("the token has expired");
-    assert_eq!(
-        error.graph().expect("Graph said so").class(),
-        GraphClass::ExpiredPageToken
-    );
+    assert_eq!(error.graph().expect("Graph said so").class(), GraphClass::ExpiredPageToken);
     assert!(items.next().await.is_none());
     assert_eq!(script.count(), 4);
 }
 
 #[tokio::test]
 async fn pages_of_the_wrong_shape_are_errors() {
-    for body in [
-        "",
-        "{}",
-        "[]",
-        r#"{"value":{}}"#,
-        r#"{"value":[1]}"#,
-        r#"{"value":[],"@odata.nextLink":7}"#,
-        "{\"value\":[",
-    ] {
+    for body in
+        ["", "{}", "[]", r#"{"value":{}}"#, r#"{"value":[1]}"#, r#"{"value":[],"@odata.nextLink":7}"#, "{\"value\":["]
+    {
         let script = Script::new(move |_, _| Reply::json(200, body));
         let outcome: Result<Vec<User>, _> = client(&script).users().list().items().try_collect().await;
         assert_eq!(outcome.expect_err("no page").kind(), ErrorKind::Protocol, "{body}");

@@ -25,20 +25,11 @@ fn the_client_is_cheap_to_share() {
 async fn a_request_is_as_asked_for() {
     let script = Script::new(|_, _| Reply::json(200, json!({"id": "1", "displayName": null, "x-new": [1]})));
     let graph = client(&script);
-    let user: User = graph
-        .users()
-        .get("o'neil#EXT#@contoso.com")
-        .select(["id", "displayName"])
-        .await
-        .expect("a user");
+    let user: User = graph.users().get("o'neil#EXT#@contoso.com").select(["id", "displayName"]).await.expect("a user");
     assert_eq!(user.id.expect("an id").as_str(), "1");
     assert_eq!(user.display_name, None);
     assert_eq!(user.extra["x-new"], json!([1]), "unknown properties are kept");
-    graph
-        .users()
-        .update("$ada@contoso.com", &json!({"city": null}))
-        .await
-        .expect("updated");
+    graph.users().update("$ada@contoso.com", &json!({"city": null})).await.expect("updated");
     graph.deleted_items().restore("1").await.expect("restored");
     let seen = script.seen();
     assert_eq!(
@@ -59,10 +50,7 @@ async fn a_request_is_as_asked_for() {
         let id = request.headers()["client-request-id"].to_str().expect("text");
         assert!(uuid::Uuid::parse_str(id).is_ok());
     }
-    assert_ne!(
-        seen[0].headers()["client-request-id"],
-        seen[1].headers()["client-request-id"]
-    );
+    assert_ne!(seen[0].headers()["client-request-id"], seen[1].headers()["client-request-id"]);
 }
 
 #[tokio::test]
@@ -91,30 +79,14 @@ async fn the_token_goes_nowhere_else() {
         }
     }
     assert!(graph.users().delete("").await.is_err(), "an empty id is no collection");
-    assert!(
-        graph
-            .request(Method::GET, "/users")
-            .header("a\r\nb", "c")
-            .await
-            .is_err()
-    );
-    assert!(
-        script
-            .seen()
-            .iter()
-            .all(|request| request.uri().host() == Some("graph.example"))
-    );
+    assert!(graph.request(Method::GET, "/users").header("a\r\nb", "c").await.is_err());
+    assert!(script.seen().iter().all(|request| request.uri().host() == Some("graph.example")));
 }
 
 #[tokio::test]
 async fn redirects_are_not_followed() {
-    let script = Script::new(|_, _| {
-        Reply::Answer(
-            302,
-            vec![("location", "https://evil.example/".to_owned())],
-            String::new(),
-        )
-    });
+    let script =
+        Script::new(|_, _| Reply::Answer(302, vec![("location", "https://evil.example/".to_owned())], String::new()));
     let error = client(&script).users().get("x").await.expect_err("no answer");
     assert_eq!(error.kind(), ErrorKind::Protocol);
     assert_eq!(script.count(), 1);
@@ -129,15 +101,10 @@ fn only_private_hosts_are_accepted() {
         ("http://login.example/", "https://graph.example/", false),
         ("https://login.example/", "https://me:pw@graph.example/", false),
     ] {
-        let cloud = Cloud::Custom {
-            authority: authority.parse().expect("valid"),
-            graph: graph.parse().expect("valid"),
-        };
+        let cloud =
+            Cloud::Custom { authority: authority.parse().expect("valid"), graph: graph.parse().expect("valid") };
         let script = Script::new(|_, _| Reply::NotSent);
-        let built = GraphClient::builder(StaticToken::new("t"))
-            .cloud(cloud)
-            .transport(script)
-            .build();
+        let built = GraphClient::builder(StaticToken::new("t")).cloud(cloud).transport(script).build();
         assert_eq!(built.is_ok(), expected, "{authority} {graph}");
     }
 }
@@ -180,17 +147,10 @@ async fn what_is_repeated_depends_on_the_method_and_the_failure() {
             });
             let policy = RetryPolicy::default().with_max_attempts(3);
             let graph = builder(&script, &clock()).retry(policy).build().expect("a client");
-            let error = graph
-                .request(method.clone(), "/users/1")
-                .await
-                .expect_err("it fails to the end");
+            let error = graph.request(method.clone(), "/users/1").await.expect_err("it fails to the end");
             let expected = if method == Method::POST { post } else { others };
             assert_eq!(script.count(), expected, "{method} {error}");
-            assert_eq!(
-                error.is_outcome_in_doubt(),
-                in_doubt && method != Method::GET,
-                "{method} {error}"
-            );
+            assert_eq!(error.is_outcome_in_doubt(), in_doubt && method != Method::GET, "{method} {error}");
         }
     }
 }
@@ -240,10 +200,7 @@ struct Numbered(Arc<AtomicU32>);
 #[async_trait]
 impl TokenCredential for Numbered {
     async fn token(&self, _: &TokenContext) -> Result<AccessToken> {
-        Ok(AccessToken::new(format!(
-            "t{}",
-            self.0.fetch_add(1, Ordering::SeqCst) + 1
-        )))
+        Ok(AccessToken::new(format!("t{}", self.0.fetch_add(1, Ordering::SeqCst) + 1)))
     }
 }
 
@@ -252,10 +209,7 @@ async fn a_refused_token_is_renewed_once() {
     let table = [(1, 2, true), (2, 2, false)];
     for (refusals, sent, succeeds) in table {
         let script = Script::new(move |number, _| match number < refusals {
-            true => Reply::json(
-                401,
-                r#"{"error":{"code":"InvalidAuthenticationToken","message":"expired"}}"#,
-            ),
+            true => Reply::json(401, r#"{"error":{"code":"InvalidAuthenticationToken","message":"expired"}}"#),
             false => Reply::json(201, "{}"),
         });
         let graph = GraphClient::builder(Numbered::default())
@@ -312,13 +266,8 @@ async fn the_organization_and_its_domains_are_read() {
     assert_eq!(organization.id.as_str(), "84841066-274d-4ec0-a5c1-276be684bdd3");
     assert!(organization.verified_domains[0].is_default);
     assert_eq!(organization.extra["tenantType"], "AAD");
-    let domains: Vec<_> = futures::TryStreamExt::try_collect(graph.domains().items())
-        .await
-        .expect("domains");
+    let domains: Vec<_> = futures::TryStreamExt::try_collect(graph.domains().items()).await.expect("domains");
     assert!(domains.len() == 1 && domains[0].is_verified);
     let empty = Script::new(|_, _| Reply::json(200, json!({"value": []})));
-    assert_eq!(
-        client(&empty).organization().await.expect_err("none").kind(),
-        ErrorKind::Protocol
-    );
+    assert_eq!(client(&empty).organization().await.expect_err("none").kind(), ErrorKind::Protocol);
 }

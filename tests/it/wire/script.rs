@@ -50,10 +50,7 @@ impl fmt::Debug for Script {
 
 impl Script {
     pub(super) fn new(answer: impl Fn(usize, &Request<Bytes>) -> Reply + Send + Sync + 'static) -> Self {
-        Self {
-            answer: Arc::new(answer),
-            seen: Arc::default(),
-        }
+        Self { answer: Arc::new(answer), seen: Arc::default() }
     }
 
     pub(super) fn seen(&self) -> Vec<Request<Bytes>> {
@@ -104,10 +101,7 @@ pub(super) fn cloud() -> Cloud {
 }
 
 pub(super) fn builder(script: &Script, clock: &ManualClock) -> GraphClientBuilder {
-    GraphClient::builder(StaticToken::new("t0ken"))
-        .cloud(cloud())
-        .transport(script.clone())
-        .clock(clock.clone())
+    GraphClient::builder(StaticToken::new("t0ken")).cloud(cloud()).transport(script.clone()).clock(clock.clone())
 }
 
 pub(super) fn client(script: &Script) -> GraphClient {

@@ -66,17 +66,10 @@ async fn a_whole_exchange_has_the_right_bytes() {
         "a+b&c",
     );
     let graph = GraphClient::builder(credential)
-        .cloud(Cloud::Custom {
-            authority: root.clone(),
-            graph: root,
-        })
+        .cloud(Cloud::Custom { authority: root.clone(), graph: root })
         .build()
         .expect("a client");
-    graph
-        .users()
-        .update("o'neil#EXT#@contoso.com", &json!({"city": null}))
-        .await
-        .expect("updated");
+    graph.users().update("o'neil#EXT#@contoso.com", &json!({"city": null})).await.expect("updated");
     let agent = &server.received_requests().await.expect("recorded")[1].headers["user-agent"];
     assert!(agent.to_str().expect("text").starts_with("entrant/"));
 }
@@ -89,10 +82,7 @@ async fn redirects_come_back_as_they_are() {
         .mount(&server)
         .await;
     let transport = ReqwestTransport::new().expect("a transport");
-    let answer = transport
-        .send(get(&format!("{}/a", server.uri())))
-        .await
-        .expect("an answer");
+    let answer = transport.send(get(&format!("{}/a", server.uri()))).await.expect("an answer");
     assert_eq!(answer.status(), 302);
     assert_eq!(server.received_requests().await.expect("recorded").len(), 1);
 }
@@ -114,10 +104,7 @@ async fn bodies_are_bounded() {
         .mount(&server)
         .await;
     for (limit, fits) in [(1_000, false), (1_001, true)] {
-        let transport = ReqwestTransport::builder()
-            .max_body_bytes(limit)
-            .build()
-            .expect("a transport");
+        let transport = ReqwestTransport::builder().max_body_bytes(limit).build().expect("a transport");
         let outcome = transport.send(get(&format!("{}/", server.uri()))).await;
         assert_eq!(outcome.is_ok(), fits);
         if let Err(error) = outcome {
@@ -127,18 +114,11 @@ async fn bodies_are_bounded() {
     // Packed: 10,000 times the same byte.
     const PACKED: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xed\xc1\x01\x0d\x00\x00\x00\xc2\xa0\xda\x8f\x6f\x0e\x37\xa0\x00\x00\x00\x00\x00\x00\x00\x00\x00\xe0\xdf\x00\xa3\xa4\x55\x0d\x10\x27\x00\x00";
     Mock::given(path("/packed"))
-        .respond_with(
-            ResponseTemplate::new(200)
-                .insert_header("content-encoding", "gzip")
-                .set_body_bytes(PACKED),
-        )
+        .respond_with(ResponseTemplate::new(200).insert_header("content-encoding", "gzip").set_body_bytes(PACKED))
         .mount(&server)
         .await;
     for (limit, fits) in [(9_999, false), (10_000, true)] {
-        let transport = ReqwestTransport::builder()
-            .max_body_bytes(limit)
-            .build()
-            .expect("a transport");
+        let transport = ReqwestTransport::builder().max_body_bytes(limit).build().expect("a transport");
         let outcome = transport.send(get(&format!("{}/packed", server.uri()))).await;
         assert_eq!(outcome.map(|answer| answer.body().len()).ok(), fits.then_some(10_000));
     }
@@ -147,53 +127,28 @@ async fn bodies_are_bounded() {
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n5\r\nhello\r\n5\r\nhello\r\n0\r\n\r\n",
     )
     .await;
-    let transport = ReqwestTransport::builder()
-        .max_body_bytes(14)
-        .build()
-        .expect("a transport");
-    assert_eq!(
-        transport.send(get(&chunked)).await.expect_err("too large").kind(),
-        ErrorKind::Protocol
-    );
-    let transport = ReqwestTransport::builder()
-        .max_body_bytes(15)
-        .build()
-        .expect("a transport");
-    assert_eq!(
-        transport.send(get(&chunked)).await.expect("it fits").body(),
-        "hellohellohello"
-    );
+    let transport = ReqwestTransport::builder().max_body_bytes(14).build().expect("a transport");
+    assert_eq!(transport.send(get(&chunked)).await.expect_err("too large").kind(), ErrorKind::Protocol);
+    let transport = ReqwestTransport::builder().max_body_bytes(15).build().expect("a transport");
+    assert_eq!(transport.send(get(&chunked)).await.expect("it fits").body(), "hellohellohello");
 }
 
 #[tokio::test]
 async fn what_was_not_sent_is_told_from_what_is_in_doubt() {
-    let transport = ReqwestTransport::builder()
-        .timeout(Duration::from_millis(300))
-        .build()
-        .expect("a transport");
+    let transport = ReqwestTransport::builder().timeout(Duration::from_millis(300)).build().expect("a transport");
     let port = {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         listener.local_addr().expect("an address").port()
     };
-    let error = transport
-        .send(get(&format!("http://127.0.0.1:{port}/?q=s3cret")))
-        .await
-        .expect_err("nobody listens");
+    let error = transport.send(get(&format!("http://127.0.0.1:{port}/?q=s3cret"))).await.expect_err("nobody listens");
     assert_eq!(error.kind(), ErrorKind::Transport);
     assert!(!error.is_outcome_in_doubt());
     assert!(!format!("{error:?}").contains("s3cret"));
 
-    let broken = [
-        &b""[..],
-        b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf",
-        b"garbage\r\n\r\n",
-    ];
+    let broken = [&b""[..], b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf", b"garbage\r\n\r\n"];
     for bytes in broken {
         let address = answers(bytes).await;
-        let error = transport
-            .send(get(&format!("{address}?q=s3cret")))
-            .await
-            .expect_err("no whole answer");
+        let error = transport.send(get(&format!("{address}?q=s3cret"))).await.expect_err("no whole answer");
         assert_eq!(error.kind(), ErrorKind::Transport, "{error:?}");
         assert!(error.is_outcome_in_doubt());
         assert!(!format!("{error:?}").contains("s3cret"));
@@ -204,28 +159,15 @@ async fn what_was_not_sent_is_told_from_what_is_in_doubt() {
         .respond_with(ResponseTemplate::new(200).set_delay(Duration::from_secs(30)))
         .mount(&server)
         .await;
-    let error = transport
-        .send(get(&format!("{}/", server.uri())))
-        .await
-        .expect_err("too slow");
+    let error = transport.send(get(&format!("{}/", server.uri()))).await.expect_err("too slow");
     assert_eq!(error.kind(), ErrorKind::TimedOut);
     assert!(error.is_outcome_in_doubt());
 }
 
 #[test]
 fn certificates_are_read_or_refused() {
-    for pem in [
-        "",
-        "nonsense",
-        "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n",
-    ] {
-        let error = ReqwestTransport::builder()
-            .ca_certificate(pem)
-            .build()
-            .expect_err("no certificate");
-        assert!(
-            matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Transport),
-            "{pem}"
-        );
+    for pem in ["", "nonsense", "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n"] {
+        let error = ReqwestTransport::builder().ca_certificate(pem).build().expect_err("no certificate");
+        assert!(matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Transport), "{pem}");
     }
 }
