@@ -8,11 +8,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use async_trait::async_trait;
 use entrant::adapters::{CsvSource, JsonlSource, PasswordFile, RedbState};
 use entrant::clock::{Clock, ManualClock};
-use entrant::model::{Anchor, AttributeSchema, Change, ChangeId, Class, Mutability, Name, ObjectId, Schema, Value, Written};
+use entrant::model::{
+    Anchor, AttributeSchema, Change, ChangeId, Class, Mutability, Name, ObjectId, Schema, Value, Written,
+};
 use entrant::secret::Secret;
 use entrant::store::{
-    Batch, Capabilities, InitialPassword, Lease, Lookup, MemoryState, MemoryStore, PasswordSink, Query, Read,
-    Source, State, Table, Target,
+    Batch, Capabilities, InitialPassword, Lease, Lookup, MemoryState, MemoryStore, PasswordSink, Query, Read, Source,
+    State, Table, Target,
 };
 use entrant::testing::{Sample, password_sink_suite, source_suite, state_suite, target_suite};
 use entrant::{Record, Result};

@@ -12,8 +12,8 @@ use super::{Access, Capabilities, GetSupport, Lookup, Query, Read, Source, Targe
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
-    Anchor, AttributeSchema, Attributes, Cardinality, Change, ChangeId, Class, Completeness, Kind, Mutability, Name, ObjectId, Operation,
-    Record, Schema, Value, Written, values_equal,
+    Anchor, AttributeSchema, Attributes, Cardinality, Change, ChangeId, Class, Completeness, Kind, Mutability, Name,
+    ObjectId, Operation, Record, Schema, Value, Written, values_equal,
 };
 use crate::reconcile::{Constraints, NoConstraints};
 use crate::secret::Secret;

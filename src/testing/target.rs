@@ -7,9 +7,9 @@ use futures::StreamExt;
 
 use super::violation::{Verdict, fails, holds, same, works};
 use crate::error::{ErrorKind, Result};
-use crate::model::{Anchor, 
-    AttributeSchema, Attributes, Change, ChangeId, Class, Name, ObjectId, Operation, Record, Schema, Value, Written,
-    values_equal,
+use crate::model::{
+    Anchor, AttributeSchema, Attributes, Change, ChangeId, Class, Name, ObjectId, Operation, Record, Schema, Value,
+    Written, values_equal,
 };
 use crate::secret::Secret;
 use crate::store::{GetSupport, Lookup, Target};

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use entrant::adapters::{CsvSource, JsonlSource, RedbState};
 use entrant::clock::ManualClock;
-use entrant::model::{Completeness, 
-    AttributeSchema, Attributes, Change, ChangeId, Class, Kind, Mutability, Name, ObjectId, Operation, Schema, eq,
+use entrant::model::{
+    AttributeSchema, Attributes, Change, ChangeId, Class, Completeness, Kind, Mutability, Name, ObjectId, Operation,
+    Schema, eq,
 };
 use entrant::secret::Secret;
 use entrant::store::{
-    Access, Batch, Lookup, MemoryState, MemoryStore, Query, Source, SourceExt, State, Table, Target,
-    WriteFault,
+    Access, Batch, Lookup, MemoryState, MemoryStore, Query, Source, SourceExt, State, Table, Target, WriteFault,
 };
 use entrant::{ErrorKind, Record, Result, Value};
 use futures::StreamExt;
