@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use entrant::auth::{ClientId, ClientSecret, StaticToken, TenantId, TokenCredential};
+use entrant::connection::Connection;
 use entrant::graph::GraphClient;
 use entrant::http::ReqwestTransport;
 use entrant::{Cloud, Error, ErrorKind, Result};
@@ -67,6 +68,27 @@ impl ConnectionFlags {
             ClientId::new(client)?,
             secret,
         )))
+    }
+
+    /// The connection that these flags and the environment describe.
+    #[allow(dead_code, reason = "not every example works with a tenant as a whole")]
+    pub(crate) fn connection(&self) -> Result<Connection> {
+        let missing = |what| Error::new(ErrorKind::Invalid, what);
+        let tenant = self.tenant.as_deref().ok_or_else(|| missing("no tenant: give --tenant, its id or one of its domains"))?;
+        let token = std::env::var("GRAPH_TOKEN").ok();
+        let client = match (&self.client_id, &token) {
+            (Some(client), _) => client.as_str(),
+            // A ready token says by itself which application it is of.
+            (None, Some(_)) => "ready-token",
+            (None, None) => return Err(missing("no application: give --client-id")),
+        };
+        let builder = Connection::builder(tenant, client).cloud(self.cloud());
+        match (token, std::env::var("AZURE_CLIENT_SECRET")) {
+            (Some(token), _) => builder.token(token),
+            (None, Ok(secret)) => builder.client_secret(secret),
+            (None, Err(_)) => return Err(missing("no credentials: set AZURE_CLIENT_SECRET or GRAPH_TOKEN")),
+        }
+        .build()
     }
 
     /// The hosts to talk to.

@@ -364,7 +364,7 @@ impl Parser {
     }
 
     fn member(&self, path: &Path, member: &str) -> Result<String, Refusal> {
-        super::write::member_of(path.prop, member).ok_or_else(|| unsupported_clause(path))
+        super::values::member_of(path.prop, member).ok_or_else(|| unsupported_clause(path))
     }
 
     fn literal(&mut self, path: &Path) -> Result<Literal, Refusal> {

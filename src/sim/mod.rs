@@ -42,6 +42,7 @@
 mod answer;
 mod audit;
 mod batch;
+mod builder;
 mod directory;
 mod fault;
 mod filter;
@@ -56,11 +57,13 @@ mod server;
 mod state;
 mod tenant;
 mod user;
+mod values;
 mod write;
 
 pub use audit::{Activity, AuditEntry, Requests};
+pub use builder::SimBuilder;
 pub use fault::Fault;
 #[cfg(feature = "sim-server")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sim-server")))]
 pub use server::SimServer;
-pub use tenant::{Sim, SimBuilder};
+pub use tenant::Sim;

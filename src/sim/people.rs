@@ -47,6 +47,12 @@ pub(super) struct Lag {
 }
 
 impl Lag {
+    /// From when on readers see it.
+    fn end(self) -> OffsetDateTime {
+        self.now
+            .saturating_add(self.by.try_into().unwrap_or(time::Duration::MAX))
+    }
+
     pub(super) fn none(now: OffsetDateTime) -> Self {
         Self {
             now,
@@ -68,7 +74,7 @@ impl People {
             older: Vec::new(),
         };
         if !lag.by.is_zero() {
-            entry.older.push((lag.now + lag.by, None));
+            entry.older.push((lag.end(), None));
             self.unsettled.insert(slot);
         }
         self.slots.push(Some(entry));
@@ -96,7 +102,7 @@ impl People {
             entry.older.clear();
             self.unsettled.remove(&slot);
         } else {
-            entry.older.push((lag.now + lag.by, Some(before)));
+            entry.older.push((lag.end(), Some(before)));
             self.unsettled.insert(slot);
         }
     }

@@ -302,7 +302,7 @@ pub(super) fn base64url_decode(text: &str) -> Option<Vec<u8>> {
         bits += 6;
         if bits >= 8 {
             bits -= 8;
-            bytes.push((group >> bits) as u8 & 0xFF);
+            bytes.push((group >> bits) as u8);
         }
     }
     Some(bytes)

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::audit::{AuditEntry, Requests};
 use super::fault::Fault;
-use super::people::{Lag, People};
+use super::people::{Field, Lag, People};
 use super::property;
 use super::seed::{Person, Seeded};
 use super::user::{Stored, User};
@@ -144,13 +144,19 @@ impl State {
         for _ in 0..count {
             let number = u64::from(self.people.end()) + 1;
             let person = Person::draw(&mut self.ids);
-            let alias = format!(
-                "{}.{}{number}",
-                person.given.to_lowercase(),
-                person.family.to_lowercase()
-            );
+            let id = self.ids.uuid();
+            let mut alias = format!("{}.{}{number}", person.given, person.family).to_lowercase();
+            let is_taken = |name: &str| {
+                let fields = [Field::Name, Field::Address];
+                fields
+                    .iter()
+                    .any(|field| self.people.holder(*field, name, None).is_some())
+            };
+            if is_taken(&format!("{alias}@{domain}")) {
+                alias = format!("{alias}.{}", id.simple());
+            }
             let name = format!("{alias}@{domain}");
-            let mut user = User::new(self.ids.uuid(), now.unix_timestamp());
+            let mut user = User::new(id, now.unix_timestamp());
             for (prop, text) in [
                 (
                     property::DISPLAY_NAME,

@@ -1,11 +1,10 @@
 //! The tenant from outside: building it, looking into it, and sending it requests.
 
 use std::fmt;
-use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ::http::{HeaderMap, Request, Response};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
@@ -15,17 +14,17 @@ use uuid::Uuid;
 
 use super::answer::{Answer, Refusal, Trace};
 use super::audit::{AuditEntry, Requests};
+use super::builder::SimBuilder;
 use super::fault::{Fault, Place};
 use super::login::Door;
-use super::people::{People, Slot};
+use super::people::Slot;
 use super::property;
 use super::query::Target;
 use super::routes::{Asked, Call};
-use super::seed::Seeded;
-use super::state::{Client, Domain, DomainRole, Settings, State, Token, Tokens};
+use super::state::{State, Token};
 use super::user::{User, whole};
 use super::write::By;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 use crate::cloud::Cloud;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::http::Transport;
@@ -75,202 +74,6 @@ pub(super) enum Forwarded {
     Trusted,
 }
 
-/// Builds a [`Sim`].
-#[derive(Debug)]
-#[must_use]
-pub struct SimBuilder {
-    domains: Vec<Domain>,
-    name: Option<String>,
-    seed: u64,
-    clock: Arc<dyn Clock>,
-    clients: Vec<(String, Secret)>,
-    users: usize,
-    page_size: usize,
-    latency: Duration,
-    lag: Duration,
-    token_lifetime: Duration,
-    max_filter_values: usize,
-    forwarded: Forwarded,
-    audit_writer: Option<Writer>,
-}
-
-struct Writer(Box<dyn Write + Send>);
-
-impl fmt::Debug for Writer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Writer")
-    }
-}
-
-impl SimBuilder {
-    /// Adds a verified domain. The first one is the tenant's default; without any it is `contoso.com`. The
-    /// `….onmicrosoft.com` one is there too.
-    pub fn domain(self, name: impl Into<String>) -> Self {
-        self.with_domain(name.into(), DomainRole::Managed)
-    }
-
-    /// Adds a verified domain whose users sign in elsewhere: each needs an `onPremisesImmutableId`.
-    pub fn federated_domain(self, name: impl Into<String>) -> Self {
-        self.with_domain(name.into(), DomainRole::Federated)
-    }
-
-    /// The organisation's name; by default that of its domain.
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-
-    /// Derives all ids, tokens and random orders from this number; default 0.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
-
-    /// What time it is, and how latency passes; default the machine's clock.
-    pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Arc::new(clock);
-        self
-    }
-
-    /// Adds an application that may sign in; without any there is one, derived from the seed.
-    pub fn client(mut self, id: impl Into<String>, secret: impl Into<Secret>) -> Self {
-        self.clients.push((id.into(), secret.into()));
-        self
-    }
-
-    /// Starts with this many generated people; default 0.
-    pub fn users(mut self, count: usize) -> Self {
-        self.users = count;
-        self
-    }
-
-    /// How many objects a page holds without `$top`, 1 to 999; default 100.
-    pub fn page_size(mut self, size: usize) -> Self {
-        self.page_size = size.clamp(1, 999);
-        self
-    }
-
-    /// How long every answer takes; default no time.
-    pub fn latency(mut self, latency: Duration) -> Self {
-        self.latency = latency;
-        self
-    }
-
-    /// How long after a client's write readers still see what was before; default no time.
-    ///
-    /// Until then a new or restored user is not found by any read or write, and a changed one shows its old values.
-    /// That a name is taken shows at once, and so does a deletion.
-    pub fn lag(mut self, lag: Duration) -> Self {
-        self.lag = lag;
-        self
-    }
-
-    /// How long a token is good for; default 3,599 seconds.
-    pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
-        self.token_lifetime = lifetime;
-        self
-    }
-
-    /// How many values `in`, and how many conditions `or`, may join in a `$filter`; default 15, as observed.
-    pub fn max_filter_values(mut self, count: usize) -> Self {
-        self.max_filter_values = count.max(1);
-        self
-    }
-
-    /// Believes `X-Forwarded-Proto` and `X-Forwarded-Host`: for a server behind a reverse proxy.
-    pub fn trust_forwarded(mut self) -> Self {
-        self.forwarded = Forwarded::Trusted;
-        self
-    }
-
-    /// Writes each entry of the audit as a line of JSON, as it happens.
-    pub fn audit_writer(mut self, writer: impl Write + Send + 'static) -> Self {
-        self.audit_writer = Some(Writer(Box::new(writer)));
-        self
-    }
-
-    /// The tenant.
-    #[must_use]
-    pub fn build(mut self) -> Sim {
-        let mut setup = Seeded::new(self.seed, 1);
-        if self.domains.is_empty() {
-            self = self.domain("contoso.com");
-        }
-        let (first, label) = match self.domains.first() {
-            Some(first) => (
-                first.name.clone(),
-                first.name.split('.').next().unwrap_or_default().to_owned(),
-            ),
-            None => (String::new(), String::new()),
-        };
-        let initial = format!("{label}.onmicrosoft.com");
-        match self.domains.iter_mut().find(|domain| domain.name == initial) {
-            Some(domain) => domain.role = DomainRole::Initial,
-            None => self.domains.insert(
-                0,
-                Domain {
-                    name: initial,
-                    role: DomainRole::Initial,
-                },
-            ),
-        }
-        let tenant_id = setup.uuid();
-        if self.clients.is_empty() {
-            let id = setup.uuid().to_string();
-            self.clients
-                .push((id, Secret::new(format!("sim~{}", setup.uuid().simple()))));
-        }
-        let clients = self.clients.into_iter();
-        let clients = clients
-            .map(|(id, secret)| Client {
-                id,
-                secret,
-                principal: setup.uuid(),
-            })
-            .collect();
-        let now = self.clock.now();
-        let mut state = State {
-            settings: Settings {
-                tenant_id,
-                name: self.name.unwrap_or(first),
-                created: now,
-                domains: self.domains,
-                clients,
-                page_size: self.page_size,
-                lag: self.lag,
-                token_lifetime: self.token_lifetime,
-                max_filter_values: self.max_filter_values,
-            },
-            people: People::default(),
-            passwords: std::collections::HashMap::new(),
-            tokens: Tokens::default(),
-            faults: Vec::new(),
-            audit: Vec::new(),
-            audit_writer: self.audit_writer.map(|writer| writer.0),
-            requests: Requests::default(),
-            page_generation: 0,
-            ids: Seeded::new(self.seed, 2),
-            chance: Seeded::new(self.seed, 3),
-        };
-        state.populate(self.users, now);
-        Sim {
-            shared: Arc::new(Shared {
-                state: Mutex::new(state),
-                clock: self.clock,
-                latency: self.latency,
-                forwarded: self.forwarded,
-            }),
-        }
-    }
-
-    fn with_domain(mut self, name: String, role: DomainRole) -> Self {
-        let name = name.to_lowercase();
-        self.domains.retain(|domain| domain.name != name);
-        self.domains.push(Domain { name, role });
-        self
-    }
-}
-
 impl Sim {
     /// A tenant with all defaults: `contoso.com`, no users, one application.
     #[must_use]
@@ -280,20 +83,17 @@ impl Sim {
 
     /// A tenant to be set up.
     pub fn builder() -> SimBuilder {
-        SimBuilder {
-            domains: Vec::new(),
-            name: None,
-            seed: 0,
-            clock: Arc::new(SystemClock::new()),
-            clients: Vec::new(),
-            users: 0,
-            page_size: 100,
-            latency: Duration::ZERO,
-            lag: Duration::ZERO,
-            token_lifetime: Duration::from_secs(3_599),
-            max_filter_values: 15,
-            forwarded: Forwarded::Ignored,
-            audit_writer: None,
+        SimBuilder::new()
+    }
+
+    pub(super) fn from_parts(state: State, clock: Arc<dyn Clock>, latency: Duration, forwarded: Forwarded) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                state: Mutex::new(state),
+                clock,
+                latency,
+                forwarded,
+            }),
         }
     }
 
@@ -635,17 +435,23 @@ fn client_request_id(headers: &Asked, request_id: Uuid) -> String {
 }
 
 fn response(answer: Answer, trace: &Trace) -> Response<Bytes> {
-    let mut builder = Response::builder().status(answer.status);
-    for (name, value) in &answer.headers {
-        builder = builder.header(*name, value);
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let request_id = trace.request_id.to_string();
+    let ids = [
+        ("request-id", request_id.as_str()),
+        ("client-request-id", &trace.client_request_id),
+        ("x-ms-request-id", &request_id),
+    ];
+    let headers = answer.headers.iter().map(|(name, value)| (*name, value.as_str()));
+    for (name, value) in headers.chain(ids) {
+        // What cannot be sent can only come from a script, such as a line break in `Retry-After`.
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().insert(name, value);
+        }
     }
-    builder
-        .header("request-id", trace.request_id.to_string())
-        .header("client-request-id", &trace.client_request_id)
-        .header("x-ms-request-id", trace.request_id.to_string())
-        .body(Bytes::from(answer.bytes()))
-        // A header that cannot be sent can only come from a script: the tenant's own are plain text.
-        .unwrap_or_else(|_| Response::new(Bytes::new()))
+    *response.body_mut() = answer.bytes().into();
+    response
 }
 
 fn found(state: &State, key: &str) -> Slot {

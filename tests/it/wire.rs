@@ -12,3 +12,5 @@ mod requests;
 mod script;
 #[path = "wire/socket.rs"]
 mod socket;
+#[path = "wire/tenant.rs"]
+mod tenant;
