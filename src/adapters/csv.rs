@@ -14,7 +14,7 @@ use futures::stream::BoxStream;
 
 use super::lines::{MAX_ROW_BYTES, without_bom};
 use super::rows::{self, Row, RowFile, RowFormat, Rows};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Attributes, Class, Name, ObjectId, Origin, Record, Value};
 use crate::store::{Capabilities, GetSupport, Lookup, Query, Read, Source};
 
@@ -146,6 +146,10 @@ struct CsvFormat {
 }
 
 impl CsvFormat {
+    fn invalid(&self, message: impl Into<Cow<'static, str>>) -> Error {
+        Error::new(ErrorKind::Invalid, message).with_context("file", self.file.path.display())
+    }
+
     fn open_rows<R: BufRead>(&self, input: R) -> Result<CsvRows<impl BufRead + use<R>>> {
         let failed = |error| self.file.failed("cannot read the file", error);
         let mut parser = Parser::new(without_bom(input).map_err(failed)?);
@@ -154,7 +158,7 @@ impl CsvFormat {
             None => 0,
             Some(key) => headers.iter().position(|header| header == key).ok_or_else(|| {
                 let columns: Vec<_> = headers.iter().map(Name::as_str).collect();
-                self.file.invalid(format!("no column of the file is called {key}; it has {}", columns.join(", ")))
+                self.invalid(format!("no column of the file is called {key}; it has {}", columns.join(", ")))
             })?,
         };
         Ok(CsvRows { file: self.file.clone(), place: self.file.place(), headers, key, parser })
@@ -163,22 +167,22 @@ impl CsvFormat {
     fn headers<R: BufRead>(&self, parser: &mut Parser<R>) -> Result<Arc<[Name]>> {
         let header = match parser.next_row() {
             Ok(Some(header)) => header,
-            Ok(None) => return Err(self.file.invalid("the file is empty: not even a header is in it")),
+            Ok(None) => return Err(self.invalid("the file is empty: not even a header is in it")),
             Err(error) => return Err(self.file.failed("cannot read the file", error)),
         };
         if let Some(fault) = header.fault {
-            return Err(self.file.invalid(format!("the header {fault}")));
+            return Err(self.invalid(format!("the header {fault}")));
         }
         let mut headers: Vec<Name> = Vec::with_capacity(header.fields());
         for index in 0..header.fields() {
             let name = header
                 .field(index)
-                .map_err(|_| self.file.invalid("the header is not in UTF-8; save the file as CSV UTF-8"))?;
+                .map_err(|_| self.invalid("the header is not in UTF-8; save the file as CSV UTF-8"))?;
             if name.trim().is_empty() {
-                return Err(self.file.invalid(format!("column {} has no name", index + 1)));
+                return Err(self.invalid(format!("column {} has no name", index + 1)));
             }
             if headers.iter().any(|earlier| earlier == name) {
-                return Err(self.file.invalid(format!("two columns are called {name}")));
+                return Err(self.invalid(format!("two columns are called {name}")));
             }
             headers.push(name.into());
         }

@@ -11,7 +11,7 @@
 mod blocking;
 #[cfg(feature = "csv")]
 mod csv;
-pub mod entra;
+mod entra;
 mod jsonl;
 mod lines;
 mod password_file;
@@ -23,7 +23,7 @@ mod rows;
 #[cfg(feature = "csv")]
 #[cfg_attr(docsrs, doc(cfg(feature = "csv")))]
 pub use csv::{CsvSource, CsvSourceBuilder};
-pub use entra::Entra;
+pub use entra::{Entra, EntraBuilder, member_scope};
 pub use jsonl::{JsonlSource, JsonlSourceBuilder};
 pub use password_file::PasswordFile;
 #[cfg(feature = "redb")]

@@ -64,10 +64,6 @@ impl RowFile {
     pub(super) fn failed(&self, message: &'static str, cause: io::Error) -> Error {
         Error::new(ErrorKind::Store, message).with_context("file", self.path.display()).with_source(cause)
     }
-
-    pub(super) fn invalid(&self, message: impl Into<Cow<'static, str>>) -> Error {
-        Error::new(ErrorKind::Invalid, message).with_context("file", self.path.display())
-    }
 }
 
 /// All records of the file, read when the stream is polled.

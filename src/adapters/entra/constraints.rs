@@ -201,10 +201,10 @@ fn wrong_value(name: &str, value: &Value) -> Option<(&'static str, String)> {
 fn listed(names: &[&str]) -> String {
     const NAMED: usize = 8;
     let first = names.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
-    match names.len() {
-        0 => "none".into(),
-        1..=NAMED => first,
-        more => format!("{first} and {} more", more - NAMED),
+    match names.len().checked_sub(NAMED) {
+        _ if names.is_empty() => "none".into(),
+        None | Some(0) => first,
+        Some(more) => format!("{first} and {more} more"),
     }
 }
 

@@ -234,8 +234,9 @@ mod tests {
 
     #[test]
     fn an_update_is_split_as_graph_wants_it() {
+        type Row<'a> = (&'a [(&'a str, Value)], &'a [&'a str]);
         #[rustfmt::skip]
-        let table: &[(&[(&str, Value)], &[&str])] = &[
+        let table: &[Row<'_>] = &[
             (&[], &[]),
             (&[("jobTitle", "x".into()), ("city", Value::Null)], &[r#"PATCH /users/7 {"city":null,"jobTitle":"x"}"#]),
             (

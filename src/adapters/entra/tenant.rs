@@ -37,6 +37,30 @@ const NAME: &str = "entra";
 /// `User.DeleteRestore.All`, or `User.ReadWrite.All`, to write; `Domain.Read.All` or `Organization.Read.All` to plan
 /// (application). Accounts with administrator roles ask for a directory role of the application too.
 ///
+/// # Examples
+///
+/// ```
+/// use entrant::adapters::Entra;
+/// use entrant::connection::Connection;
+/// use entrant::model::Class;
+/// use entrant::sim::Sim;
+/// use entrant::store::{Query, SourceExt};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> entrant::Result<()> {
+/// let sim = Sim::builder().users(3).build();
+/// let connection = Connection::builder(sim.tenant_id(), sim.client_id())
+///     .client_secret(sim.client_secret())
+///     .cloud(sim.cloud())
+///     .build()?;
+/// let entra = Entra::builder(connection).transport(sim.transport()).connect().await?;
+/// let (users, completeness) = entra.collect(&Query::all(Class::USER)).await;
+/// assert_eq!(users.len(), 3);
+/// assert!(completeness.is_complete());
+/// # Ok(())
+/// # }
+/// ```
+///
 /// See [user](https://learn.microsoft.com/graph/api/resources/user).
 #[derive(Clone)]
 pub struct Entra(Arc<Inner>);
