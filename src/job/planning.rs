@@ -62,6 +62,7 @@ impl Job {
                 in_doubt: &in_doubt,
                 job: &self.name,
                 abilities: self.abilities(),
+                lists_all: matches!(run.extent, RunExtent::One(_)),
                 lag: self.lag,
             };
             self.plan_mapping(&run, inputs, &mut header, &mut entries).await?;

@@ -49,7 +49,14 @@ impl Decider<'_> {
             }
             return Some(entry);
         }
-        None
+        self.inputs.lists_all.then(|| {
+            entry.action = Action::Report;
+            let target = entry.target.as_ref().map_or_else(|| "nothing".to_owned(), |id| id.id.to_string());
+            entry
+                .reason
+                .get_or_insert_with(|| format!("{}: counterpart {target}; there is nothing to do", entry.situation));
+            entry
+        })
     }
 
     fn blank(&self, case: &Case<'_>) -> Entry {

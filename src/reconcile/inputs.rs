@@ -23,6 +23,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) in_doubt: &'a [InDoubt],
     pub(crate) job: &'a str,
     pub(crate) abilities: Abilities,
+    /// Whether to list an object although there is nothing to do: someone asked for it by name.
+    pub(crate) lists_all: bool,
     /// How long a new object may take to show.
     pub(crate) lag: Duration,
 }

@@ -2,6 +2,7 @@
 
 mod entra;
 mod expr;
+mod flow;
 mod job;
 mod mapping;
 mod sim;

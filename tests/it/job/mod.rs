@@ -6,4 +6,4 @@ mod leavers;
 mod matching;
 mod random;
 mod reads;
-mod world;
+pub(crate) mod world;
