@@ -214,7 +214,9 @@ impl<R: BufRead> Rows for CsvRows<R> {
         let Some(row) = self.parser.next_row().map_err(failed)? else {
             return Ok(None);
         };
-        let broken = |why: Cow<'static, str>| Ok(Some(Row::Broken { row: row.line, why }));
+        let broken = |why: Cow<'static, str>| {
+            Ok(Some(Row::Broken { row: row.line, why, id: surely(&self.file, self.key, &row) }))
+        };
         if let Some(fault) = row.fault {
             return broken(fault.into());
         }
@@ -240,6 +242,13 @@ impl<R: BufRead> Rows for CsvRows<R> {
         record.attributes = Attributes::from_iter(values);
         Ok(Some(Row::Record(record)))
     }
+}
+
+/// Whose a broken row is: the key was followed by another field, so that it was not cut off itself.
+fn surely(file: &RowFile, key: usize, row: &RawRow<'_>) -> Option<ObjectId> {
+    let whole = row.fault.is_none() && key + 1 < row.fields();
+    let key = whole.then(|| row.field(key).ok()).flatten().filter(|key| !key.trim().is_empty())?;
+    Some(ObjectId::new(file.class.clone(), key))
 }
 
 /// Takes rows apart, one at a time.
@@ -378,7 +387,9 @@ mod tests {
                     let values: Vec<_> = record.attributes.iter().map(|(_, value)| format!("{value:?}")).collect();
                     format!("{}: {}", line.unwrap_or(0), values.join(" "))
                 }
-                Row::Broken { row, why } => format!("{row}! {why}"),
+                Row::Broken { row, why, id } => {
+                    format!("{row}! {why}{}", id.map(|id| format!(" ({})", id.id)).unwrap_or_default())
+                }
             });
         }
         Ok(seen)
@@ -396,7 +407,7 @@ mod tests {
             ("a,b\n1,\"x\ny\"\n2,z\n", &[r#"2: "1" "x\ny""#, r#"4: "2" "z""#], "a cell of two lines"),
             ("a,b\n1,\"x, \"\"y\"\"\"\n", &[r#"2: "1" "x, \"y\"""#], "quotes"),
             ("a,b\n1, x \"y\" \n", &[r#"2: "1" " x \"y\" ""#], "spaces stay, a quote within is text"),
-            ("a,b\n1\n2,y,z\n3,w\n", &["2! has 1 field instead of 2", "3! has 3 fields instead of 2", r#"4: "3" "w""#], "field counts"),
+            ("a,b\n1\n2,y,z\n3,w\n", &["2! has 1 field instead of 2", "3! has 3 fields instead of 2 (2)", r#"4: "3" "w""#], "field counts"),
             ("a,b\n,x\n \t,x\n", &["2! has no a", "3! has no a"], "no key"),
             ("a,b\n1,\"x\"y\n2,z\n", &["2! has text after a closing quote", r#"3: "2" "z""#], "text after a quote"),
             ("a,b\n1,\"x\n2,\"y\"\n3,z\n", &["2! has text after a closing quote", r#"4: "3" "z""#], "a quote closed by the next row's"),

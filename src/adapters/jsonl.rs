@@ -155,7 +155,7 @@ impl<R: BufRead> Rows for JsonlRows<R> {
             let line = read_line(&mut self.input, &mut self.buffer)
                 .map_err(|error| self.format.file.failed("cannot read the file", error))?;
             self.line += 1;
-            let broken = |why: String| Ok(Some(Row::Broken { row: self.line, why: why.into() }));
+            let broken = |why: String| Ok(Some(Row::Broken { row: self.line, why: why.into(), id: None }));
             match line {
                 Line::End => return Ok(None),
                 Line::TooLong => return broken(format!("is longer than {MAX_ROW_BYTES} bytes")),

@@ -12,7 +12,7 @@ use futures::stream::{self, BoxStream};
 
 use super::blocking::{blocking, blocking_stream};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Class, ObjectId, Record};
+use crate::model::{Class, ObjectId, Origin, Record};
 use crate::store::{Lookup, Query, Read};
 
 /// The broken rows that a reason names one by one.
@@ -47,6 +47,8 @@ pub(super) enum Row {
         /// Its line, from 1.
         row: u64,
         why: Cow<'static, str>,
+        /// Whose it is, where that much can be read for sure.
+        id: Option<ObjectId>,
     },
 }
 
@@ -74,8 +76,8 @@ pub(super) fn read<F: RowFormat>(format: &F, query: &Query) -> BoxStream<'static
     let format = format.clone();
     blocking_stream(move |feed| {
         let mut wanted = true;
-        let end = visit(&format, |record| {
-            wanted = feed.push(Read::Record(record)).is_continue();
+        let end = visit(&format, |read| {
+            wanted = feed.push(read).is_continue();
             wanted
         })?;
         if wanted {
@@ -94,12 +96,25 @@ pub(super) async fn get<F: RowFormat>(format: &F, ids: &[ObjectId]) -> Result<Ve
     let ids = ids.to_vec();
     blocking(move || {
         let mut found: HashMap<&ObjectId, Vec<Record>> = ids.iter().map(|id| (id, Vec::new())).collect();
-        let end = visit(&format, |record| {
-            if let Some(records) = found.get_mut(&record.id) {
-                records.push(record);
+        let mut broken: Vec<Record> = Vec::new();
+        let end = visit(&format, |read| {
+            match read {
+                Read::Record(record) => {
+                    if let Some(records) = found.get_mut(&record.id) {
+                        records.push(record);
+                    }
+                }
+                Read::Unreadable { id, origin, .. } => broken.push(Record::new(id).with_origin(origin)),
+                _ => {}
             }
             true
         })?;
+        // A broken row is no answer by itself, but it makes a second one of its id.
+        for record in broken {
+            if let Some(records) = found.get_mut(&record.id).filter(|records| !records.is_empty()) {
+                records.push(record);
+            }
+        }
         let own_class = |id: &ObjectId| id.class == format.file().class;
         if let Some(reason) = end
             && ids.iter().any(|id| own_class(id) && found[id].is_empty())
@@ -112,8 +127,8 @@ pub(super) async fn get<F: RowFormat>(format: &F, ids: &[ObjectId]) -> Result<Ve
     .await
 }
 
-/// Shows each record to `take` until that has enough; answers why that was not all.
-fn visit<F: RowFormat>(format: &F, mut take: impl FnMut(Record) -> bool) -> Result<Option<String>> {
+/// Shows each row to `take` until that has enough; answers why that was not all.
+fn visit<F: RowFormat>(format: &F, mut take: impl FnMut(Read) -> bool) -> Result<Option<String>> {
     let file = format.file();
     let opened = file.open()?;
     let stamp = |file: &File| file.metadata().map(|metadata| (metadata.len(), modified(&metadata)));
@@ -122,13 +137,16 @@ fn visit<F: RowFormat>(format: &F, mut take: impl FnMut(Record) -> bool) -> Resu
     let mut rows = format.rows(BufReader::new(opened))?;
     let mut broken = BrokenRows::default();
     while let Some(row) = rows.next()? {
-        match row {
-            Row::Record(record) => {
-                if !take(record) {
-                    return Ok(None);
-                }
+        let read = match row {
+            Row::Record(record) => Some(Read::Record(record)),
+            Row::Broken { row, why, id } => {
+                broken.add(row, &why);
+                let origin = Origin::row(file.place(), row);
+                id.map(|id| Read::Unreadable { id, origin, reason: format!("the row {why}") })
             }
-            Row::Broken { row, why } => broken.add(row, &why),
+        };
+        if read.is_some_and(|read| !take(read)) {
+            return Ok(None);
         }
     }
     let after = stamp(&again).map_err(|error| file.failed("cannot read the file", error))?;

@@ -1,6 +1,6 @@
 //! Making a plan: reading both sides, asking what planning asks, and nothing written.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures::StreamExt;
 use time::OffsetDateTime;
@@ -152,10 +152,17 @@ impl Job {
             query = query.with_filter(filter.clone());
         }
         let mut side = self.read(&*self.source, &query).await;
-        side.records.retain(|record| {
+        let asked_for = |record: &Record| {
             wanted.as_ref().is_none_or(|id| record.id == *id)
                 && run.filter.as_ref().is_none_or(|filter| filter.matches(&record.attributes))
-        });
+        };
+        // By id, so that a second record of the same id is seen although it fails the filter.
+        let ids: HashSet<ObjectId> =
+            side.records.iter().filter(|record| asked_for(record)).map(|record| record.id.clone()).collect();
+        side.records.retain(|record| ids.contains(&record.id));
+        let whole = run.filter.is_none();
+        side.unreadable
+            .retain(|(id, ..)| ids.contains(id) || (whole && wanted.as_ref().is_none_or(|wanted| wanted == id)));
         side
     }
 
@@ -170,6 +177,7 @@ impl Job {
 
     async fn read<S: Source + ?Sized>(&self, store: &S, query: &Query) -> Side {
         let mut records = Vec::new();
+        let mut unreadable = Vec::new();
         let mut completeness = None;
         let mut stream = store.read(query);
         while completeness.is_none() {
@@ -180,6 +188,7 @@ impl Job {
                         self.tell_read(store.name(), &query.class, records.len());
                     }
                 }
+                Some(Ok(Read::Unreadable { id, origin, reason })) => unreadable.push((id, origin, reason)),
                 Some(Ok(Read::Deleted(_))) => {}
                 Some(Ok(Read::End { completeness: end, .. })) => completeness = Some(end),
                 Some(Err(error)) => completeness = Some(Completeness::Partial { reason: error.to_chain() }),
@@ -190,7 +199,7 @@ impl Job {
             }
         }
         self.tell_read(store.name(), &query.class, records.len());
-        Side { records, completeness }
+        Side { records, unreadable, completeness }
     }
 
     fn tell_read(&self, store: &str, class: &Class, objects: usize) {

@@ -251,7 +251,7 @@ impl Report {
             one_to_one: count(&[S::Confirmed, S::Found]),
             unresolved_source: count(&[S::Absent]),
             unresolved_target: count(&[S::Unassigned]),
-            ambiguous: count(&[S::Ambiguous, S::FoundAlreadyLinked, S::Rekeyed, S::Duplicate]),
+            ambiguous: count(&[S::Ambiguous, S::FoundAlreadyLinked, S::Rekeyed, S::Duplicate, S::Unreadable]),
             link_problems: count(&[S::Missing, S::SourceMissing, S::LinkOnly, S::RecycleBin, S::Pending]),
             out_of_scope: count(&[S::Unqualified, S::SourceIgnored, S::TargetIgnored]),
         }

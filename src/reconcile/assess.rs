@@ -7,7 +7,7 @@ use super::inputs::{Answers, InDoubt, Inputs, Questions, Side};
 use super::link::Linked;
 use super::{EntryKey, Evidence, Problem, Severity, Situation};
 use crate::mapping::{FlowOutcome, Mapped};
-use crate::model::{Anchor, Name, ObjectId, Record, Schema, Value, comparison_key, values_equal};
+use crate::model::{Anchor, Name, ObjectId, Origin, Record, Schema, Value, comparison_key, values_equal};
 
 /// How far the target's clock and ours may be apart.
 const CLOCK_TOLERANCE: time::Duration = time::Duration::minutes(5);
@@ -46,6 +46,7 @@ pub(super) struct Case<'a> {
     pub(super) situation: Situation,
     pub(super) source: Option<&'a Sourced>,
     pub(super) source_id: Option<ObjectId>,
+    pub(super) origin: Option<&'a Origin>,
     pub(super) target: Option<&'a Record>,
     pub(super) target_id: Option<ObjectId>,
     pub(super) link: Option<&'a Linked>,
@@ -62,6 +63,7 @@ impl Case<'_> {
             situation,
             source: None,
             source_id: None,
+            origin: None,
             target: None,
             target_id: None,
             link: None,
@@ -109,6 +111,7 @@ pub(super) fn assess<'a>(
     extent: Extent,
     sources: &'a [Sourced],
     read: SourceRead,
+    unreadable: &'a [(ObjectId, Origin, String)],
     target_side: &'a Side,
     answers: &'a Answers,
 ) -> Result<Assessment<'a>, Questions> {
@@ -124,16 +127,23 @@ pub(super) fn assess<'a>(
     for sourced in sources {
         by_id.entry(&sourced.record.id).or_default().push(sourced);
     }
+    let mut broken: BTreeMap<&ObjectId, Vec<&(ObjectId, Origin, String)>> = BTreeMap::new();
+    for one in unreadable {
+        broken.entry(&one.0).or_default().push(one);
+    }
     let mut cases: Vec<Case<'a>> = Vec::with_capacity(by_id.len());
-    for records in by_id.values() {
-        match records.as_slice() {
-            [one] => cases.extend(assessor.source_phase(one)),
-            several => cases.extend(assessor.duplicates(several)),
+    for (id, records) in &by_id {
+        match (records.as_slice(), broken.remove(id)) {
+            ([one], None) => cases.extend(assessor.source_phase(one)),
+            (several, unreadable) => cases.extend(assessor.duplicates(several, &unreadable.unwrap_or_default())),
         }
+    }
+    for (id, unreadable) in &broken {
+        cases.extend(unreadable.iter().map(|one| assessor.unreadable(id, one)));
     }
     if extent == Extent::Whole {
         for link in inputs.links.iter() {
-            if !by_id.contains_key(&link.source) {
+            if !by_id.contains_key(&link.source) && !broken.contains_key(&link.source) {
                 cases.extend(assessor.link_without_source(link, read));
             }
         }
@@ -400,28 +410,44 @@ impl<'a> Assessor<'a> {
         Some(case)
     }
 
-    fn duplicates(&mut self, several: &[&'a Sourced]) -> Vec<Case<'a>> {
+    /// Records that share an id: nobody's, until a person says whose it is. Those that cannot be read count too.
+    fn duplicates(&self, several: &[&'a Sourced], unreadable: &[&'a (ObjectId, Origin, String)]) -> Vec<Case<'a>> {
         // In an order that does not depend on that of the read, where the records have no rows to go by.
         let mut several = several.to_vec();
         several
             .sort_by_cached_key(|sourced| (sourced.record.origin.clone(), format!("{:?}", sourced.record.attributes)));
-        (1..)
-            .zip(&several)
-            .map(|(number, sourced)| {
-                let id = &sourced.record.id;
-                let mut key = EntryKey::of_source(self.key_name(), id);
-                key.record = Some(sourced.record.origin.as_ref().and_then(|origin| origin.row).unwrap_or(number));
-                let mut case = Case::new(key, Situation::Duplicate);
-                case.source = Some(sourced);
-                case.source_id = Some(id.clone());
-                case.problems.push(Problem::new(
-                    Severity::Attention,
-                    "duplicate-id",
-                    format!("{} records share the id `{}`; an id must be one object's alone", several.len(), id.id),
-                ));
-                case
-            })
-            .collect()
+        let count = several.len() + unreadable.len();
+        let shared = |mut case: Case<'a>| {
+            let id = case.source_id.as_ref().map_or("", |id| &id.id);
+            let message = format!("{count} records share the id `{id}`; an id must be one object's alone");
+            case.situation = Situation::Duplicate;
+            case.problems.push(Problem::new(Severity::Attention, "duplicate-id", message));
+            case
+        };
+        let readable = (1..).zip(several).map(|(number, sourced)| {
+            let mut case = self.repeated(&sourced.record.id, sourced.record.origin.as_ref(), number);
+            case.source = Some(sourced);
+            case
+        });
+        let broken = unreadable.iter().map(|one| self.unreadable(&one.0, one));
+        readable.chain(broken).map(shared).collect()
+    }
+
+    /// An object that is there and cannot be read.
+    fn unreadable(&self, id: &ObjectId, (_, origin, reason): &'a (ObjectId, Origin, String)) -> Case<'a> {
+        let mut case = self.repeated(id, Some(origin), 0);
+        case.situation = Situation::Unreadable;
+        case.origin = Some(origin);
+        case.problems.push(Problem::new(Severity::Attention, "unreadable", format!("{reason} ({origin})")));
+        case
+    }
+
+    fn repeated(&self, id: &ObjectId, origin: Option<&Origin>, number: u64) -> Case<'a> {
+        let mut key = EntryKey::of_source(self.key_name(), id);
+        key.record = Some(origin.and_then(|origin| origin.row).unwrap_or(number));
+        let mut case = Case::new(key, Situation::Duplicate);
+        case.source_id = Some(id.clone());
+        case
     }
 
     /// A link whose source was not in what was read.

@@ -67,7 +67,7 @@ impl Decider<'_> {
             situation: case.situation,
             action: if ignored { Action::Ignore } else { Action::Report },
             source: case.source_id.clone(),
-            origin: case.source.and_then(|sourced| sourced.record.origin.clone()),
+            origin: case.source.and_then(|sourced| sourced.record.origin.as_ref()).or(case.origin).cloned(),
             target: case.target_id.clone(),
             label: self.label(case),
             changes: Vec::new(),

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::{Constraints, LinkIndex, Policy};
 use crate::expr::Context;
 use crate::mapping::CompiledMapping;
-use crate::model::{Anchor, Completeness, Name, ObjectId, Record, Schema, Value};
+use crate::model::{Anchor, Completeness, Name, ObjectId, Origin, Record, Schema, Value};
 
 /// Everything that planning one mapping starts from.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +43,8 @@ pub(crate) struct Abilities {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Side {
     pub(crate) records: Vec<Record>,
+    /// Objects that are there and cannot be read: where, and why.
+    pub(crate) unreadable: Vec<(ObjectId, Origin, String)>,
     /// Whether that was all; `None` if the side was not read as a whole.
     pub(crate) completeness: Option<Completeness>,
 }

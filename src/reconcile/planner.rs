@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::assess::{Extent, SourceRead, Sourced, assess};
 use super::inputs::{Answers, Inputs, Questions, Side};
 use super::{Entry, Problem, Severity, Situation, decide, order, unique};
-use crate::model::{Completeness, Record};
+use crate::model::{Completeness, ObjectId, Origin, Record};
 
 /// What planning one mapping yields.
 #[derive(Debug)]
@@ -22,6 +22,7 @@ pub(crate) struct Planner<'a> {
     extent: Extent,
     sources: Vec<Sourced>,
     read: SourceRead,
+    unreadable: Vec<(ObjectId, Origin, String)>,
     target: Side,
     answers: Answers,
 }
@@ -30,7 +31,7 @@ impl<'a> Planner<'a> {
     pub(crate) fn new(inputs: Inputs<'a>, extent: Extent, source: Side, target: Side) -> Self {
         let read = SourceRead { objects: source.records.len() as u64, complete: source.is_complete() };
         let sources = source.records.into_iter().map(|record| Sourced::new(&inputs, record)).collect();
-        Self { inputs, extent, sources, read, target, answers: Answers::default() }
+        Self { inputs, extent, sources, read, unreadable: source.unreadable, target, answers: Answers::default() }
     }
 
     /// Takes answers in. Sources that were looked up again are planned as if they had been read.
@@ -48,7 +49,8 @@ impl<'a> Planner<'a> {
 
     /// The plan, or what must be looked up first.
     pub(crate) fn plan(&self) -> Result<MappingPlan, Questions> {
-        let assessment = assess(&self.inputs, self.extent, &self.sources, self.read, &self.target, &self.answers)?;
+        let assessment =
+            assess(&self.inputs, self.extent, &self.sources, self.read, &self.unreadable, &self.target, &self.answers)?;
         let mut situations: BTreeMap<Situation, u64> = BTreeMap::new();
         for case in &assessment.cases {
             *situations.entry(case.situation).or_default() += 1;

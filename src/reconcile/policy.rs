@@ -97,6 +97,7 @@ impl Policy {
             | Situation::FoundAlreadyLinked
             | Situation::Rekeyed
             | Situation::Duplicate
+            | Situation::Unreadable
             | Situation::Missing
             | Situation::RecycleBin => Decision::Do(Action::Exception),
             Situation::Unassigned | Situation::SourceIgnored | Situation::TargetIgnored | Situation::AllGone => {

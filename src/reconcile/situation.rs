@@ -52,7 +52,7 @@ pub(crate) use words;
 
 words! {
     /// How a source object and its counterpart stand to each other: the thirteen situations of the reference engine
-    /// under their names, and four of our own.
+    /// under their names, and five of our own.
     Situation {
         /// Linked, and both ends are there.
         Confirmed => "confirmed",
@@ -74,6 +74,8 @@ words! {
         Rekeyed => "rekeyed",
         /// Several source records share one id.
         Duplicate => "duplicate",
+        /// A source record is there and cannot be read.
+        Unreadable => "unreadable",
         /// Out of scope, with a counterpart.
         Unqualified => "unqualified",
         /// Out of scope, without a counterpart.

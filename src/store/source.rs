@@ -10,7 +10,7 @@ use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Class, Completeness, Filter, Name, ObjectId, Record};
+use crate::model::{Class, Completeness, Filter, Name, ObjectId, Origin, Record};
 
 /// A store that can be read.
 ///
@@ -189,6 +189,16 @@ impl Cursor {
 pub enum Read {
     /// An object.
     Record(Record),
+    /// An object that is there and cannot be read, such as a row with too few fields: it is acted on by nobody, and
+    /// it shares its id with no other. The read is partial.
+    Unreadable {
+        /// Which object.
+        id: ObjectId,
+        /// Where it stands.
+        origin: Origin,
+        /// What is wrong with it, in one line.
+        reason: String,
+    },
     /// A change feed says that this object was deleted.
     Deleted(ObjectId),
     /// The end, always the last step.
@@ -250,7 +260,7 @@ pub trait SourceExt: Source {
         while let Some(step) = stream.next().await {
             match step {
                 Ok(Read::Record(record)) => records.push(record),
-                Ok(Read::Deleted(_)) => {}
+                Ok(Read::Deleted(_) | Read::Unreadable { .. }) => {}
                 Ok(Read::End { completeness, .. }) => return (records, completeness),
                 Err(error) => {
                     return (records, Completeness::Partial { reason: error.to_chain() });

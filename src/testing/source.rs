@@ -121,6 +121,7 @@ async fn read_whole(source: &impl Source, query: &Query) -> Verdict<Vec<Record>>
         holds("the end is the last step", !ended, || format!("{step:?} after it"))?;
         match step {
             Read::Record(record) => records.push(record),
+            Read::Unreadable { id, .. } => holds("the sample can be read", false, || format!("{id} cannot"))?,
             Read::Deleted(id) => holds("a full read yields what is there", false, || format!("{id} deleted"))?,
             Read::End { completeness, .. } => {
                 ended = true;

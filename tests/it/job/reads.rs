@@ -77,3 +77,33 @@ async fn nobody_is_created_whom_a_broken_target_list_might_have_held() {
     assert_eq!(world.directory.records().len(), 3);
     assert_eq!(report.status, RunStatus::Incomplete);
 }
+
+/// A file of three people, of whom the last row is cut off in the middle.
+fn cut_file(rows: &str) -> (tempfile::TempDir, entrant::adapters::CsvSource) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("people.csv");
+    std::fs::write(&file, format!("id,login,name,title,active\n{rows}")).expect("a file");
+    let source = entrant::adapters::CsvSource::builder(&file).name("hr").build().expect("a source");
+    (folder, source)
+}
+
+#[tokio::test]
+async fn a_row_that_is_cut_off_still_shares_its_id() {
+    let world = World::new([]);
+    let (_folder, source) = cut_file("1,p1@contoso.com,One,Clerk,True\n2,p2@contoso.com,Two,Clerk,True\n2,p3@con");
+    let job = world.builder(entrant::Preferences::default()).source(source).build().expect("a job");
+    let plan = job.plan(Run::full()).await.expect("a plan");
+    let created: Vec<&str> = plan.entries().iter().filter(|entry| entry.writes()).map(|entry| &*entry.key.id).collect();
+    assert_eq!(created, ["1"], "{plan}");
+    let shared: Vec<_> = plan.entries().iter().filter(|entry| entry.situation == Situation::Duplicate).collect();
+    assert_eq!(shared.len(), 2, "both rows are listed: {plan}");
+    assert!(plan.to_string().contains("row 4 of people.csv"), "{plan}");
+    // Looked at alone, it is the same.
+    let one = job.plan(Run::one("2")).await.expect("a plan");
+    assert!(one.is_converged(), "{one}");
+    // One that shares with nobody is named, and nothing is concluded from it.
+    let (_folder, source) = cut_file("1,p1@contoso.com,One,Clerk,True\n2,p2@con");
+    let job = world.builder(entrant::Preferences::default()).source(source).build().expect("a job");
+    let plan = job.plan(Run::full()).await.expect("a plan");
+    assert_eq!(plan.situations()[&Situation::Unreadable], 1, "{plan}");
+}
