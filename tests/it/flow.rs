@@ -148,7 +148,8 @@ async fn apply_is_refused_until_the_check_has_passed() {
 
 #[tokio::test]
 async fn faults_on_the_way_lead_to_the_same_end() {
-    let faults: &[(&str, fn() -> Fault)] = &[
+    type Case = (&'static str, fn() -> Fault);
+    let faults: &[Case] = &[
         ("a 429 inside a batch", || Fault::on("POST", "/v1.0/users").in_batch().after(3).times(5).throttle("2")),
         ("a decimal Retry-After", || Fault::on("POST", "/v1.0/users").in_batch().times(2).throttle("0.5")),
         ("a 503", || Fault::on("POST", "/v1.0/$batch").status(503)),
