@@ -73,7 +73,7 @@ fn counts(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
         let note = match action {
             Action::Exception => " (need a person)".to_owned(),
             Action::Report => " (nothing is changed)".to_owned(),
-            _ if blocked > 0 => format!(" ({blocked} more are blocked)"),
+            _ if blocked > 0 => format!(" ({blocked} more blocked)"),
             _ => String::new(),
         };
         if shown > 0 || (blocked > 0 && *action != Action::Report) {
@@ -131,7 +131,8 @@ fn reports(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
     }
     writeln!(f, "Left as they are")?;
     for (reason, entries) in reasons {
-        writeln!(f, "  {} ({} entries)", plain(reason), entries.len())?;
+        let plural = if entries.len() == 1 { "entry" } else { "entries" };
+        writeln!(f, "  {} ({} {plural})", plain(reason), entries.len())?;
         entries.iter().take(TOLD).try_for_each(|entry| writeln!(f, "      {}", name(entry)))?;
         if entries.len() > TOLD {
             writeln!(f, "      … and {} more, all of them in the plan's JSON", entries.len() - TOLD)?;

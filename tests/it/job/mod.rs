@@ -6,4 +6,5 @@ mod leavers;
 mod matching;
 mod random;
 mod reads;
+mod render;
 pub(crate) mod world;
