@@ -6,9 +6,10 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::builder::Ready;
+use super::links::Links;
 use super::{Apply, EntryReport, Event, Job, Outcome, OutcomeKind, Report, RunStatus};
 use crate::error::{Error, ErrorKind, Result};
-use crate::reconcile::{Action, Breach, Entry, EntryKey, Link, Part, Plan, breaches, waves};
+use crate::reconcile::{Action, Breach, Entry, EntryKey, Part, Plan, breaches, waves};
 use crate::store::{Access, Batch, Lease, Source};
 
 /// How many entries are noted, written and settled together.
@@ -21,8 +22,7 @@ pub(super) struct Progress<'a> {
     pub(super) job: &'a Job,
     pub(super) plan: &'a Plan,
     pub(super) lease: Lease,
-    /// The links by their source, as they are now.
-    pub(super) links: HashMap<crate::model::ObjectId, Link>,
+    pub(super) links: Links,
     outcomes: Vec<Option<Outcome>>,
     pub(super) targets: HashMap<usize, crate::model::ObjectId>,
 }
@@ -126,7 +126,7 @@ impl Job {
         self.ledger.forget_effects(&mut batch, &self.name, started - time::Duration::DAY).await?;
         self.ledger.state().commit(&lease, batch).await?;
         self.recover(&lease).await?;
-        let links = self.links_by_source().await?;
+        let links = self.links().await?;
         let outcomes = vec![None; plan.entries().len()];
         let mut progress = Progress { job: self, plan, lease, links, outcomes, targets: HashMap::new() };
         let waves = waves(plan.entries());
@@ -172,17 +172,6 @@ impl Job {
         report.finished = self.clock.now();
         self.tell(&Event::Finished(&report));
         report
-    }
-
-    /// The links between the job's two stores, by their source; of a source's tombstone and its link, the link.
-    pub(super) async fn links_by_source(&self) -> Result<HashMap<crate::model::ObjectId, Link>> {
-        let mut links: HashMap<crate::model::ObjectId, Link> = HashMap::new();
-        for link in self.ledger.links().await? {
-            if let (Some(source), Some(_)) = (link.end(self.source.name()), link.end(self.target.name())) {
-                links.insert(source.object.clone(), link);
-            }
-        }
-        Ok(links)
     }
 
     pub(super) fn ready(&self, key: &EntryKey) -> Result<&Ready> {

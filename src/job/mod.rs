@@ -10,6 +10,7 @@ mod builder;
 #[expect(clippy::module_inception, reason = "the file holds the type of that name")]
 mod job;
 mod ledger;
+mod links;
 mod observe;
 mod password;
 mod planning;

@@ -6,6 +6,7 @@ use super::Job;
 use super::Outcome;
 use super::apply::Progress;
 use super::ledger::Intent;
+use super::links::Links;
 use super::planning::lookup;
 use super::write::password_key;
 use crate::error::Result;
@@ -22,7 +23,7 @@ impl Job {
     /// Settles the writes whose outcome is not known, by looking at the target.
     pub(super) async fn recover(&self, lease: &Lease) -> Result<()> {
         let now = self.clock.now();
-        let mut links = self.links_by_source().await?;
+        let mut links = self.links().await?;
         let mut batch = Batch::new();
         let mut created = Vec::new();
         let intents = self.ledger.intents(&self.name).await?;
@@ -39,17 +40,18 @@ impl Job {
                 self.ledger.remove_intent(&mut batch, &self.name, &intent.key);
             }
         }
-        for link in links.values() {
+        for link in links.iter() {
             let deleted = link.end(self.target.name()).and_then(|end| end.deleted_at);
             if deleted.is_some_and(|deleted| now - deleted > TOMBSTONE) {
                 self.ledger.remove_link(&mut batch, link);
             }
         }
-        if !batch.is_empty() {
-            self.ledger.state().commit(lease, batch).await?;
-        }
+        // First the sink: as long as the intent stands, confirming is made up for.
         if let Some(sink) = self.passwords.as_ref().filter(|_| !created.is_empty()) {
             sink.confirm(created).await?;
+        }
+        if !batch.is_empty() {
+            self.ledger.state().commit(lease, batch).await?;
         }
         Ok(())
     }
@@ -58,20 +60,20 @@ impl Job {
     async fn recover_create(
         &self,
         intent: &Intent,
-        links: &mut HashMap<ObjectId, Link>,
+        links: &mut Links,
         batch: &mut Batch,
         created: &mut Vec<(String, ObjectId)>,
     ) -> Result<bool> {
         let now = self.clock.now();
         let Some(source) = &intent.source else { return Ok(true) };
-        if links.get(source).and_then(|link| link.end(self.target.name())).is_some_and(|end| end.deleted_at.is_none()) {
+        if links.target_of(source).is_some_and(|end| end.deleted_at.is_none()) {
             return Ok(true);
         }
         let Some(id) = self.find_created(intent).await? else {
             // It may not show yet; a create that is repeated takes the intent's place.
             return Ok(now - intent.at > self.lag);
         };
-        if links.values().any(|link| link.end(self.target.name()).is_some_and(|end| end.object == id)) {
+        if links.source_of(&id).is_some() {
             return Ok(true);
         }
         let mut end = LinkEnd::new(self.target.name(), id.clone(), LinkOrigin::Created, now).owned_by(&self.name);
@@ -82,7 +84,7 @@ impl Job {
             self.ledger.remove_link(batch, &tombstone);
         }
         self.ledger.put_link(batch, &link);
-        links.insert(source.clone(), link);
+        links.insert(link);
         if self.ready(&intent.key).is_ok_and(|ready| ready.mapping.generates_password().is_some()) {
             created.push((password_key(&self.name, &intent.key), id));
         }
@@ -94,7 +96,7 @@ impl Job {
         &self,
         intent: &Intent,
         records: &HashMap<ObjectId, Answer>,
-        links: &mut HashMap<ObjectId, Link>,
+        links: &mut Links,
         batch: &mut Batch,
     ) -> bool {
         let Some(Ok(found)) = intent.target.as_ref().and_then(|id| records.get(id)) else {
@@ -105,9 +107,8 @@ impl Job {
         let is_off = |record: &Record| {
             status.as_ref().and_then(|status| record.get(status)).and_then(Value::as_bool) == Some(false)
         };
-        let Some(link) = intent.source.as_ref().and_then(|source| links.get_mut(source)) else { return true };
-        let Some(end) = link.end_mut(self.target.name()).filter(|end| Some(&end.object) == intent.target.as_ref())
-        else {
+        let Some(source) = &intent.source else { return true };
+        let Some(end) = links.target_of_mut(source).filter(|end| Some(&end.object) == intent.target.as_ref()) else {
             return true;
         };
         match found.first() {
@@ -119,7 +120,9 @@ impl Job {
             None if intent.action == Action::Delete => end.deleted_at = Some(intent.at),
             _ => return true,
         }
-        self.ledger.put_link(batch, link);
+        if let Some(link) = links.get(source) {
+            self.ledger.put_link(batch, link);
+        }
         true
     }
 
@@ -199,11 +202,7 @@ impl Progress<'_> {
         };
         let Some(record) = records.first() else {
             // A young account may not show yet: the write itself will tell.
-            let young = entry
-                .source
-                .as_ref()
-                .and_then(|source| self.links.get(source))
-                .and_then(|link| link.end(self.job.target.name()));
+            let young = entry.source.as_ref().and_then(|source| self.links.target_of(source));
             let young = young.is_some_and(|end| self.now() - end.since < self.job.lag);
             return match entry.action {
                 Action::Delete | Action::Disable | Action::Update if young => Ok(None),

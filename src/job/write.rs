@@ -56,27 +56,21 @@ impl Progress<'_> {
         let entry = self.entry(at);
         let stale = |reason: &str| Some(Outcome::Stale { reason: reason.to_owned() });
         let source = entry.source.as_ref()?;
-        let link = self.links.get(source);
-        let end = link.and_then(|link| link.end(self.job.target.name()));
+        let end = self.links.target_of(source);
         let ours = |end: &&LinkEnd| Some(&end.object) == entry.target.as_ref() && end.deleted_at.is_none();
         match entry.action {
             Action::Create => {
-                let target = end
-                    .filter(|end| end.deleted_at.is_none() && Some(&end.object) != entry.target.as_ref())?
-                    .object
-                    .clone();
-                // Missing is recreated: the link then is to the account that is gone.
-                if entry.situation == crate::reconcile::Situation::Missing && self.plan_linked_to(at, &target) {
+                let linked = end.filter(|end| end.deleted_at.is_none())?.object.clone();
+                // What is created anew may still be linked to the account that is gone.
+                if entry.candidates.contains(&linked) {
                     return None;
                 }
-                self.targets.insert(at, target);
+                self.targets.insert(at, linked);
                 Some(Outcome::Unchanged)
             }
             Action::Link => {
-                let other = self.links.values().any(|link| {
-                    link.end(self.job.source.name()).is_none_or(|end| end.object != *source)
-                        && link.end(self.job.target.name()).is_some_and(|end| ours(&end))
-                });
+                let owner = entry.target.as_ref().and_then(|target| self.links.source_of(target));
+                let other = owner.is_some_and(|owner| owner != source);
                 match end {
                     _ if other => stale("what was to be linked was linked to another source since"),
                     Some(end) if end.deleted_at.is_none() && Some(&end.object) != entry.target.as_ref() => {
@@ -93,11 +87,6 @@ impl Progress<'_> {
             Action::Unlink if end.is_none() => Some(Outcome::Unchanged),
             _ => None,
         }
-    }
-
-    /// Whether the planned entry was linked to this target when the plan was made.
-    fn plan_linked_to(&self, at: usize, target: &ObjectId) -> bool {
-        self.entry(at).candidates.is_empty() && !self.targets.contains_key(&at) && !target.id.is_empty()
     }
 
     fn work(&self, at: usize, part: Part) -> Result<Work> {
@@ -291,10 +280,7 @@ impl Progress<'_> {
             return;
         }
         let before = match entry.action {
-            Action::Relink => {
-                let old = self.links.iter().find(|(_, link)| link.end(there).is_some_and(|end| end.object == target));
-                old.map(|(source, _)| source.clone()).and_then(|source| self.links.remove(&source))
-            }
+            Action::Relink => self.links.source_of(&target).cloned().and_then(|source| self.links.remove(&source)),
             _ => self.links.remove(&source),
         };
         let now = self.now();
@@ -303,12 +289,12 @@ impl Progress<'_> {
         let mut end = kept.unwrap_or_else(|| LinkEnd::new(there, target, origin, now));
         end.owner = Some(self.job.name().to_owned());
         end.deleted_at = None;
-        let link = Link::new(LinkEnd::new(here, source.clone(), LinkOrigin::Adopted, now), end);
+        let link = Link::new(LinkEnd::new(here, source, LinkOrigin::Adopted, now), end);
         if let Some(before) = before {
             self.job.ledger.remove_link(batch, &before);
         }
         self.job.ledger.put_link(batch, &link);
-        self.links.insert(source, link);
+        self.links.insert(link);
     }
 
     /// Sends the changes, and settles each answer as it comes. Gives what is left: the errors, by entry.
@@ -361,10 +347,11 @@ impl Progress<'_> {
                 created.push((self.password_key(work.at), answer.id.clone()));
             }
         }
-        self.job.ledger.state().commit(&self.lease, batch).await?;
+        // First the sink: as long as the intent stands, confirming is made up for.
         if let Some(sink) = self.job.passwords.as_ref().filter(|_| !created.is_empty()) {
             sink.confirm(created).await?;
         }
+        self.job.ledger.state().commit(&self.lease, batch).await?;
         for (work, answer) in written {
             self.targets.insert(work.at, answer.id);
             self.settle(work.at, Outcome::Applied);
@@ -393,16 +380,13 @@ impl Progress<'_> {
                 let mut end = LinkEnd::new(there.as_str(), id.clone(), origin, now).owned_by(&job);
                 end.disabled_by_us = work.intent.disables;
                 let link = Link::new(LinkEnd::new(here.as_str(), source.clone(), LinkOrigin::Adopted, now), end);
-                self.links.insert(source.clone(), link);
+                self.links.insert(link);
             }
-            if let Some(link) = self.links.get_mut(source) {
-                let before = link.clone();
-                if let Some(end) = link.end_mut(&there) {
-                    remember(end, &entry, work, as_of, now);
-                }
-                if *link != before || entry.action == Action::Create || entry.action == Action::Restore {
-                    self.job.ledger.put_link(batch, link);
-                }
+            if let Some(end) = self.links.target_of_mut(source) {
+                remember(end, &entry, work, as_of, now);
+            }
+            if let Some(link) = self.links.get(source) {
+                self.job.ledger.put_link(batch, link);
             }
         }
         self.job.ledger.remove_intent(batch, &job, &entry.key);
@@ -410,10 +394,8 @@ impl Progress<'_> {
             .effects()
             .into_iter()
             .filter(|(guard, _)| !matches!(guard, Guard::Create | Guard::Update))
-            .filter(|(guard, _)| {
-                (*guard == Guard::Disable) == (work.intent.disables && entry.action != Action::Create)
-                    || *guard != Guard::Disable
-            })
+            // Each part of an entry counts what it did.
+            .filter(|(guard, _)| (*guard == Guard::Disable) == work.intent.disables)
             .map(|(guard, count)| ((entry.class.clone(), guard), count))
             .collect();
         self.job.ledger.put_effects(batch, &job, &entry.key, self.plan.digest(), &effects, now);
@@ -465,8 +447,7 @@ impl Progress<'_> {
 
     /// Whether the object was made so recently that it may not show yet.
     fn is_young(&self, work: &Work) -> bool {
-        let link = work.intent.source.as_ref().and_then(|source| self.links.get(source));
-        let end = link.and_then(|link| link.end(self.job.target.name()));
+        let end = work.intent.source.as_ref().and_then(|source| self.links.target_of(source));
         end.is_some_and(|end| self.now() - end.since < self.job.lag)
     }
 

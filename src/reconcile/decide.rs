@@ -126,7 +126,7 @@ impl Decider<'_> {
         entry.action = Action::Create;
         entry.link_origin = Some(LinkOrigin::Created);
         // The account that was linked is gone for good; the new one has an id of its own.
-        entry.target = None;
+        entry.candidates = entry.target.take().into_iter().collect();
         for flow in flows {
             let Some(new) = self.inputs.mapping.on_create(flow).filter(|value| !value.is_null()) else { continue };
             entry.changes.push(self.change(&flow.attribute, None, new));
