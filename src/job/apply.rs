@@ -6,6 +6,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::builder::Ready;
+use super::ledger::LinkSet;
 use super::links::Links;
 use super::{Apply, EntryReport, Event, Job, Outcome, OutcomeKind, Report, RunStatus};
 use crate::error::{Error, ErrorKind, Result};
@@ -14,6 +15,8 @@ use crate::store::{Access, Batch, Lease, Source};
 
 /// How many entries are noted, written and settled together.
 const WINDOW: usize = 200;
+/// How long after planning the target is taken to hold nobody new.
+const FRESH: Duration = Duration::from_secs(60);
 /// How often a lease that another holds is asked for.
 const LEASE_POLL: Duration = Duration::from_secs(1);
 
@@ -24,6 +27,8 @@ pub(super) struct Progress<'a> {
     pub(super) lease: Lease,
     pub(super) links: Links,
     outcomes: Vec<Option<Outcome>>,
+    /// Whether each create is preceded by a look for who matches.
+    pub(super) looks: bool,
     pub(super) targets: HashMap<usize, crate::model::ObjectId>,
 }
 
@@ -46,7 +51,6 @@ impl Job {
     pub async fn apply(&self, plan: &Plan, apply: Apply) -> Result<Report> {
         self.check(plan, &apply)?;
         let tenant = self.tenant();
-        self.ledger.check_tenant(tenant.as_deref()).await?;
         let lease = self.take_lease(apply.wait).await?;
         let result = self.apply_leased(plan, &apply, lease.clone(), tenant.as_deref()).await;
         // Whatever came of it, the next run need not wait. A lease that cannot be given back runs out by itself.
@@ -121,14 +125,16 @@ impl Job {
             report.status = RunStatus::Stopped { breaches: stopped };
             return Ok(self.finish(report));
         }
+        let link_set = self.ledger.open(tenant).await?;
+        let looks = self.looks_before_creating(plan, link_set.as_ref())?;
         let mut batch = Batch::new();
-        self.ledger.put_link_set(&mut batch, tenant);
+        self.ledger.put_link_set(&mut batch, link_set, tenant);
         self.ledger.forget_effects(&mut batch, &self.name, started - time::Duration::DAY).await?;
         self.ledger.state().commit(&lease, batch).await?;
         self.recover(&lease).await?;
         let links = self.links().await?;
         let outcomes = vec![None; plan.entries().len()];
-        let mut progress = Progress { job: self, plan, lease, links, outcomes, targets: HashMap::new() };
+        let mut progress = Progress { job: self, plan, lease, links, outcomes, looks, targets: HashMap::new() };
         let waves = waves(plan.entries());
         self.tell(&Event::Applying { entries: plan.entries().iter().filter(|entry| entry.runs()).count() as u64 });
         for wave in waves {
@@ -154,6 +160,18 @@ impl Job {
         }
         report.status = self.status(plan, &report);
         Ok(self.finish(report))
+    }
+
+    /// Whether accounts may have appeared since the plan was made that nobody knows of: it is not of this moment, or was
+    /// made before anything was remembered.
+    fn looks_before_creating(&self, plan: &Plan, link_set: Option<&LinkSet>) -> Result<bool> {
+        let header = plan.header();
+        let now = link_set.map(|set| &set.id);
+        if header.link_set_id.is_some() && header.link_set_id.as_ref() != now {
+            return Err(Error::new(ErrorKind::Stale, "the plan was made with another state; make a new one")
+                .with_context("link set", &self.link_set));
+        }
+        Ok(header.link_set_id.as_ref() != now || self.clock.now() - header.as_of > FRESH)
     }
 
     fn status(&self, plan: &Plan, report: &Report) -> RunStatus {

@@ -29,8 +29,10 @@ pub(super) struct Ledger {
 /// What is known of a link set as a whole.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct LinkSet {
+pub(super) struct LinkSet {
     format: u32,
+    /// Tells this link set from one of the same name in another state.
+    pub(super) id: String,
     tenant: Option<String>,
 }
 
@@ -103,9 +105,9 @@ impl Ledger {
 
     // The link set as a whole.
 
-    /// Checks that the link set belongs to this tenant, or to none yet.
-    pub(super) async fn check_tenant(&self, tenant: Option<&str>) -> Result<()> {
-        let Some(stored) = self.link_set().await? else { return Ok(()) };
+    /// The link set, if anything was ever written to it; it must belong to this tenant, or to none yet.
+    pub(super) async fn open(&self, tenant: Option<&str>) -> Result<Option<LinkSet>> {
+        let Some(stored) = self.link_set().await? else { return Ok(None) };
         match (stored.tenant.as_deref(), tenant) {
             (Some(own), Some(other)) if own != other => Err(Error::new(
                 ErrorKind::TenantChanged,
@@ -114,7 +116,7 @@ impl Ledger {
             .with_context("link set", &self.set)
             .with_context("its tenant", own)
             .with_context("connected to", other)),
-            _ => Ok(()),
+            _ => Ok(Some(stored)),
         }
     }
 
@@ -130,8 +132,9 @@ impl Ledger {
     }
 
     /// Claims the link set for a tenant.
-    pub(super) fn put_link_set(&self, batch: &mut Batch, tenant: Option<&str>) {
-        let set = LinkSet { format: FORMAT, tenant: tenant.map(str::to_owned) };
+    pub(super) fn put_link_set(&self, batch: &mut Batch, stored: Option<LinkSet>, tenant: Option<&str>) {
+        let id = stored.map_or_else(|| uuid::Uuid::new_v4().to_string(), |stored| stored.id);
+        let set = LinkSet { format: FORMAT, id, tenant: tenant.map(str::to_owned) };
         batch.put(Table::LinkSets, self.key(&[]), encode(&set));
     }
 

@@ -39,7 +39,7 @@ impl Job {
     /// Leaves nothing behind.
     pub async fn plan(&self, run: Run) -> Result<Plan> {
         let tenant = self.tenant();
-        self.ledger.check_tenant(tenant.as_deref()).await?;
+        let link_set = self.ledger.open(tenant.as_deref()).await?;
         let as_of = whole_second(self.clock.now());
         let links = self.ledger.links().await?;
         let index = LinkIndex::new(&links, self.source.name(), self.target.name());
@@ -47,6 +47,7 @@ impl Job {
         let constraints = self.target.constraints().await?;
         let context = self.context(as_of, &*constraints);
         let mut header = Header::new(&self.name, &self.link_set, tenant, as_of);
+        header.link_set_id = link_set.map(|set| set.id);
         header.run = run.describe();
         header.fingerprint = self.fingerprint();
         let mut entries = Vec::new();

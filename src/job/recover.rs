@@ -1,6 +1,6 @@
 //! What a run that was cut off left behind, and what changed since a plan was made: found out by looking.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::Job;
 use super::Outcome;
@@ -9,10 +9,10 @@ use super::ledger::Intent;
 use super::links::Links;
 use super::planning::lookup;
 use super::write::password_key;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Context;
 use crate::mapping::Mapped;
-use crate::model::{Name, ObjectId, Record, Value};
+use crate::model::{Class, Completeness, Name, ObjectId, Record, Value, comparison_key};
 use crate::reconcile::{Action, Answer, Entry, Evidence, Link, LinkEnd, LinkOrigin, Part, is_made_by};
 use crate::store::{Batch, GetSupport, Lease, Query, Source, SourceExt};
 
@@ -129,20 +129,11 @@ impl Job {
     /// The object that a create in doubt made: the only one on which all anchors agree, and not older than the intent.
     pub(super) async fn find_created(&self, intent: &Intent) -> Result<Option<ObjectId>> {
         let ready = self.ready(&intent.key)?;
-        let capabilities = self.target.capabilities();
         let unique = |name: &Name| ready.schema.get(name).is_some_and(|attribute| attribute.unique_in.is_some());
         let sharpest = intent.anchors.iter().max_by_key(|(name, value)| (unique(name), !value.is_blank()));
         let Some((name, value)) = sharpest else { return Ok(None) };
         let class = ready.mapping.target_class();
-        let records = if capabilities.find {
-            self.target.find(class, name, std::slice::from_ref(value)).await?
-        } else {
-            let (records, completeness) = self.target.collect(&Query::all(class.clone())).await;
-            if !completeness.is_complete() {
-                return Ok(None);
-            }
-            records
-        };
+        let records = self.who_holds(class, name, std::slice::from_ref(value)).await?;
         let Some(doubt) = intent.in_doubt() else { return Ok(None) };
         let mut made = records.iter().filter(|record| is_made_by(&ready.schema, record, &doubt));
         match (made.next(), made.next()) {
@@ -152,7 +143,62 @@ impl Job {
     }
 }
 
+impl Job {
+    /// The target's objects that may hold one of these values: found by value, or else all there are.
+    async fn who_holds(&self, class: &Class, name: &Name, values: &[Value]) -> Result<Vec<Record>> {
+        if self.target.capabilities().find {
+            return self.target.find(class, name, values).await;
+        }
+        match self.target.collect(&Query::all(class.clone())).await {
+            (records, Completeness::Complete) => Ok(records),
+            (_, Completeness::Partial { reason }) => {
+                Err(Error::new(ErrorKind::Store, "the target could not be read to its end")
+                    .with_context("reason", reason))
+            }
+        }
+    }
+}
+
 impl Progress<'_> {
+    /// Looks for accounts that match whom is about to be created; gives the entries for which there are none.
+    pub(super) async fn look_for_matches(&mut self, open: Vec<usize>) -> Result<Vec<usize>> {
+        let mut wanted: BTreeMap<(Class, Name), Vec<(usize, Value)>> = BTreeMap::new();
+        for &at in open.iter().filter(|at| self.looks && self.entry(**at).action == Action::Create) {
+            let entry = self.entry(at);
+            let matching = self.job.ready(&entry.key)?.mapping.matching();
+            for change in entry.changes.iter().filter(|change| matching.contains(&change.attribute)) {
+                let key = (entry.class.clone(), change.attribute.clone());
+                wanted.entry(key).or_default().push((at, change.new.clone()));
+            }
+        }
+        let mut refused: BTreeMap<usize, String> = BTreeMap::new();
+        for ((class, name), values) in wanted {
+            let schema = self.job.target.schema(&class)?;
+            let Some(attribute) = schema.get(&name) else { continue };
+            let asked: Vec<Value> = values.iter().map(|(_, value)| value.clone()).collect();
+            match self.job.who_holds(&class, &name, &asked).await {
+                Err(error) => refused.extend(values.iter().map(|(at, _)| (*at, error.to_chain()))),
+                Ok(found) => {
+                    let keys: HashMap<String, &Record> = found
+                        .iter()
+                        .filter_map(|record| Some((comparison_key(attribute, record.get(&name)?)?, record)))
+                        .collect();
+                    for (at, value) in &values {
+                        if let Some(record) = comparison_key(attribute, value).and_then(|key| keys.get(&key).copied()) {
+                            let reason =
+                                format!("{} matches by {name} and was not there when the plan was made", record.id.id);
+                            refused.insert(*at, reason);
+                        }
+                    }
+                }
+            }
+        }
+        for (at, reason) in &refused {
+            self.settle(*at, Outcome::Stale { reason: reason.clone() });
+        }
+        Ok(open.into_iter().filter(|at| !refused.contains_key(at)).collect())
+    }
+
     /// Reads both sides again before anything is taken away; gives the entries for which nothing changed.
     pub(super) async fn recheck(&mut self, open: Vec<usize>, part: Part) -> Result<Vec<usize>> {
         let takes_away = |entry: &Entry| {

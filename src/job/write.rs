@@ -40,6 +40,7 @@ impl Progress<'_> {
                 None => open.push(at),
             }
         }
+        let open = self.look_for_matches(open).await?;
         let open = self.recheck(open, part).await?;
         let mut works = Vec::with_capacity(open.len());
         for at in open {

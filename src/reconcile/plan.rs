@@ -31,6 +31,8 @@ pub(crate) struct Header {
     pub(crate) format: u32,
     pub(crate) job: String,
     pub(crate) link_set: String,
+    /// Which link set of that name, if it was there when the plan was made.
+    pub(crate) link_set_id: Option<String>,
     pub(crate) tenant: Option<String>,
     #[serde(with = "time::serde::rfc3339")]
     pub(crate) as_of: OffsetDateTime,
@@ -64,6 +66,7 @@ impl Header {
             format: FORMAT,
             job: job.to_owned(),
             link_set: link_set.to_owned(),
+            link_set_id: None,
             tenant,
             as_of,
             run: String::new(),

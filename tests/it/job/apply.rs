@@ -265,3 +265,29 @@ async fn what_cannot_work_is_said_when_the_job_is_built() {
         .expect_err("nowhere to put passwords");
     assert!(error.to_string().contains(".passwords("), "{error}");
 }
+
+#[tokio::test]
+async fn a_plan_of_another_state_or_another_day_creates_nobody_twice() {
+    let world = World::new([person("1"), person("2")]);
+    let before_anything = world.plan().await;
+    world.settled_run().await;
+    world.hr.push(person("3"));
+    let with_links = world.plan().await;
+    // The state is lost; the accounts are still there, under other names.
+    let lost = World { state: entrant::store::MemoryState::new().with_clock(world.clock.clone()), ..world };
+    for record in lost.directory.records() {
+        lost.directory.set(&record.id, "userPrincipalName", format!("renamed-{}@contoso.com", record.id.id));
+    }
+    let job = lost.job();
+    let report = job.apply(&before_anything, Apply::new()).await.expect("a report");
+    assert_eq!(report.outcome(OutcomeKind::Stale), 2, "{report}");
+    assert_eq!(job.apply(&with_links, Apply::new()).await.expect_err("another state").kind(), ErrorKind::Stale);
+    assert_eq!(lost.directory.records().len(), 2);
+    // Someone made the account by hand between plan and apply.
+    let world = World::new([person("1"), person("2")]);
+    let plan = world.plan().await;
+    world.directory.push(account("a", Some("1")));
+    world.clock.advance(Duration::from_secs(300));
+    let report = world.job().apply(&plan, Apply::new()).await.expect("a report");
+    assert_eq!((report.outcome(OutcomeKind::Stale), report.outcome(OutcomeKind::Applied)), (1, 1), "{report}");
+}

@@ -15,7 +15,7 @@ async fn a_plan_reads_from_the_summary_to_the_entries() {
     world.hr.push(person("5").with("name", "A name that is far longer than twenty characters"));
     world.hr.push(person("6"));
     let plan = world.plan().await;
-    insta::assert_snapshot!(plan, @r#"
+    insta::assert_snapshot!(plan.to_string().replace(plan.digest(), "…"), @r#"
     Plan of job staff, as of 2026-01-05 09:00 UTC
       read hr: 6 user objects, complete
       read directory: 3 user objects, complete
@@ -57,7 +57,7 @@ async fn a_plan_reads_from_the_summary_to_the_entries() {
           userPrincipalName = "p6@contoso.com"   ← [login]
           password = (secret)   ← generated
 
-    Digest 9b7bd820b97796d54ad324d212f91034cf3d80e96c1d5ca0ebdb56512d394259
+    Digest …
     "#);
 }
 
