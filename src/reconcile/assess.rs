@@ -1,109 +1,15 @@
 //! Which situation each object is in; and what must still be looked up to know.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
+use super::case::{Assessment, Case, Extent, SourceRead, Sourced};
+use super::conflict::{contest, rekey};
 use super::correlate::{Match, TargetIndex};
-use super::inputs::{Answers, InDoubt, Inputs, Questions, Side};
+use super::doubt::is_made_by;
+use super::inputs::{Answers, Inputs, Questions, Side};
 use super::link::Linked;
 use super::{EntryKey, Evidence, Problem, Severity, Situation};
-use crate::mapping::{FlowOutcome, Mapped};
-use crate::model::{Anchor, Name, ObjectId, Origin, Record, Schema, Value, comparison_key, values_equal};
-
-/// How far the target's clock and ours may be apart.
-const CLOCK_TOLERANCE: time::Duration = time::Duration::minutes(5);
-
-/// A source record with what the mapping makes of it.
-#[derive(Debug)]
-pub(crate) struct Sourced {
-    pub(super) record: Record,
-    pub(super) in_scope: bool,
-    pub(super) mapped: Mapped,
-}
-
-impl Sourced {
-    pub(crate) fn new(inputs: &Inputs<'_>, record: Record) -> Self {
-        let in_scope = inputs.mapping.scope().is_none_or(|scope| scope.matches(&record.attributes));
-        let mapped = inputs.mapping.evaluate(&record, inputs.context);
-        Self { record, in_scope, mapped }
-    }
-
-    /// What the mapping would give a new object for an attribute.
-    pub(super) fn desired(&self, inputs: &Inputs<'_>, attribute: &Name) -> Option<Value> {
-        let Mapped::Flows(flows) = &self.mapped else { return None };
-        let flow = flows.iter().find(|flow| flow.attribute == *attribute)?;
-        inputs.mapping.on_create(flow)
-    }
-
-    fn is_ignored(&self) -> bool {
-        matches!(self.mapped, Mapped::Ignored)
-    }
-}
-
-/// One object in its situation.
-#[derive(Debug)]
-pub(super) struct Case<'a> {
-    pub(super) key: EntryKey,
-    pub(super) situation: Situation,
-    pub(super) source: Option<&'a Sourced>,
-    pub(super) source_id: Option<ObjectId>,
-    pub(super) origin: Option<&'a Origin>,
-    pub(super) target: Option<&'a Record>,
-    pub(super) target_id: Option<ObjectId>,
-    pub(super) link: Option<&'a Linked>,
-    pub(super) candidates: Vec<ObjectId>,
-    pub(super) evidence: Option<Evidence>,
-    pub(super) recovered: Option<&'a InDoubt>,
-    pub(super) problems: Vec<Problem>,
-}
-
-impl Case<'_> {
-    fn new(key: EntryKey, situation: Situation) -> Self {
-        Self {
-            key,
-            situation,
-            source: None,
-            source_id: None,
-            origin: None,
-            target: None,
-            target_id: None,
-            link: None,
-            candidates: Vec::new(),
-            evidence: None,
-            recovered: None,
-            problems: Vec::new(),
-        }
-    }
-
-    fn block(mut self, rule: &'static str, message: impl Into<String>) -> Self {
-        self.problems.push(Problem::new(Severity::Blocks, rule, message));
-        self
-    }
-}
-
-/// All objects of a mapping in their situations.
-pub(super) struct Assessment<'a> {
-    pub(super) cases: Vec<Case<'a>>,
-    pub(super) owned_elsewhere: u64,
-    /// Targets that some source may be, so that nobody else's leaving removes them.
-    pub(super) candidates: HashSet<ObjectId>,
-    pub(super) index: TargetIndex<'a>,
-}
-
-/// Whether the run looks at all objects, or only at those that it was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Extent {
-    /// All: what is not in the source is looked at too.
-    Whole,
-    /// Only these sources.
-    Only,
-}
-
-/// What is known of the read of the source as a whole.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct SourceRead {
-    pub(super) objects: u64,
-    pub(super) complete: bool,
-}
+use crate::model::{Anchor, Name, ObjectId, Origin, Record, Value, comparison_key};
 
 /// Assesses every object, or says what must be looked up first.
 pub(super) fn assess<'a>(
@@ -635,85 +541,4 @@ impl<'a> Assessor<'a> {
     fn key_name(&self) -> &'a Name {
         self.inputs.mapping.name()
     }
-}
-
-/// Several sources that found the same target: it is nobody's until a person says whose.
-fn contest(cases: &mut [Case<'_>]) {
-    let mut claims: HashMap<ObjectId, Vec<usize>> = HashMap::new();
-    for (position, case) in cases.iter().enumerate() {
-        if case.situation == Situation::Found
-            && let Some(target) = &case.target_id
-        {
-            claims.entry(target.clone()).or_default().push(position);
-        }
-    }
-    for positions in claims.values().filter(|positions| positions.len() > 1) {
-        let ids: Vec<String> =
-            positions.iter().filter_map(|at| cases[*at].source_id.as_ref()).map(ToString::to_string).collect();
-        for position in positions {
-            let case = &mut cases[*position];
-            case.situation = Situation::Ambiguous;
-            case.recovered = None;
-            case.problems.push(Problem::new(
-                Severity::Attention,
-                "contested",
-                format!("several sources match one object: {}", ids.join(", ")),
-            ));
-        }
-    }
-}
-
-/// A source that is gone and another that came for its account are one person with a new id.
-fn rekey(cases: &mut Vec<Case<'_>>) {
-    let gone: HashMap<ObjectId, usize> = cases
-        .iter()
-        .enumerate()
-        .filter(|(_, case)| case.situation == Situation::SourceMissing && case.problems.is_empty())
-        .filter_map(|(position, case)| Some((case.target_id.clone()?, position)))
-        .collect();
-    let mut arrivals: HashMap<usize, Vec<usize>> = HashMap::new();
-    for (position, case) in cases.iter().enumerate() {
-        if case.situation == Situation::FoundAlreadyLinked
-            && let Some(left) = case.target_id.as_ref().and_then(|target| gone.get(target))
-        {
-            arrivals.entry(*left).or_default().push(position);
-        }
-    }
-    let mut merged: HashSet<EntryKey> = HashSet::new();
-    for (left, arrived) in arrivals {
-        let [arrived] = arrived.as_slice() else { continue };
-        merged.insert(cases[left].key.clone());
-        cases[*arrived].situation = Situation::Rekeyed;
-        cases[*arrived].evidence = cases[left].evidence.clone();
-    }
-    cases.retain(|case| case.situation == Situation::Rekeyed || !merged.contains(&case.key));
-}
-
-/// Whether an object is what a create in doubt made: all anchors agree, and it is not older than the intent.
-pub(crate) fn is_made_by(schema: &Schema, record: &Record, doubt: &InDoubt) -> bool {
-    let agrees = |(name, value): &(Name, Value)| {
-        let (Some(schema), Some(own)) = (schema.get(name), record.get(name)) else { return false };
-        values_equal(schema, own, value)
-    };
-    let young = schema.created_at.as_ref().is_none_or(|name| {
-        record.get(name).and_then(moment).is_some_and(|created| created >= doubt.at - CLOCK_TOLERANCE)
-    });
-    young && !doubt.anchors.is_empty() && doubt.anchors.iter().all(agrees)
-}
-
-fn moment(value: &Value) -> Option<time::OffsetDateTime> {
-    match value {
-        Value::DateTime(moment) => Some(*moment),
-        Value::Text(text) => time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok(),
-        _ => None,
-    }
-}
-
-/// The messages of what the mapping could not make, by attribute.
-pub(super) fn failures(mapped: &Mapped) -> impl Iterator<Item = (&Name, &str)> {
-    let flows = if let Mapped::Flows(flows) = mapped { flows.as_slice() } else { &[] };
-    flows.iter().filter_map(|flow| match &flow.outcome {
-        FlowOutcome::Failed(message) => Some((&flow.attribute, message.as_str())),
-        _ => None,
-    })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::assess::{Assessment, Case, failures};
+use super::case::{Assessment, Case, failures};
 use super::inputs::Inputs;
 use super::policy::Decision;
 use super::preferences::LeaverStepKind;

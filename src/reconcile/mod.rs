@@ -3,9 +3,12 @@
 //! Pure: no input or output, no clock, no randomness. The same inputs give the same plan, byte for byte.
 
 mod assess;
+mod case;
+mod conflict;
 mod constraints;
 mod correlate;
 mod decide;
+mod doubt;
 mod entry;
 mod guard;
 mod inputs;
@@ -30,8 +33,9 @@ pub use preferences::{Enable, Leaver, Preferences, days};
 pub use problem::{Problem, Severity};
 pub use situation::{Action, Situation};
 
-pub(crate) use assess::{Extent, is_made_by};
+pub(crate) use case::Extent;
 pub(crate) use decide::write_only_digest;
+pub(crate) use doubt::is_made_by;
 pub(crate) use inputs::{Abilities, Answer, Answers, InDoubt, Inputs, Questions, Side};
 pub(crate) use order::{Part, waves};
 pub(crate) use plan::Header;

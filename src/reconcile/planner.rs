@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::assess::{Extent, SourceRead, Sourced, assess};
+use super::assess::assess;
+use super::case::{Extent, SourceRead, Sourced};
 use super::inputs::{Answers, Inputs, Questions, Side};
 use super::{Entry, Problem, Severity, Situation, decide, order, unique};
 use crate::model::{Completeness, ObjectId, Origin, Record};

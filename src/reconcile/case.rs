@@ -1,0 +1,112 @@
+//! An object in its situation, and the source record that it is about.
+
+use std::collections::HashSet;
+
+use super::correlate::TargetIndex;
+use super::inputs::{InDoubt, Inputs};
+use super::link::Linked;
+use super::{EntryKey, Evidence, Problem, Severity, Situation};
+use crate::mapping::{FlowOutcome, Mapped};
+use crate::model::{Name, ObjectId, Origin, Record, Value};
+
+/// A source record with what the mapping makes of it.
+#[derive(Debug)]
+pub(crate) struct Sourced {
+    pub(super) record: Record,
+    pub(super) in_scope: bool,
+    pub(super) mapped: Mapped,
+}
+
+impl Sourced {
+    pub(crate) fn new(inputs: &Inputs<'_>, record: Record) -> Self {
+        let in_scope = inputs.mapping.scope().is_none_or(|scope| scope.matches(&record.attributes));
+        let mapped = inputs.mapping.evaluate(&record, inputs.context);
+        Self { record, in_scope, mapped }
+    }
+
+    /// What the mapping would give a new object for an attribute.
+    pub(super) fn desired(&self, inputs: &Inputs<'_>, attribute: &Name) -> Option<Value> {
+        let Mapped::Flows(flows) = &self.mapped else { return None };
+        let flow = flows.iter().find(|flow| flow.attribute == *attribute)?;
+        inputs.mapping.on_create(flow)
+    }
+
+    pub(super) fn is_ignored(&self) -> bool {
+        matches!(self.mapped, Mapped::Ignored)
+    }
+}
+
+/// One object in its situation.
+#[derive(Debug)]
+pub(super) struct Case<'a> {
+    pub(super) key: EntryKey,
+    pub(super) situation: Situation,
+    pub(super) source: Option<&'a Sourced>,
+    pub(super) source_id: Option<ObjectId>,
+    pub(super) origin: Option<&'a Origin>,
+    pub(super) target: Option<&'a Record>,
+    pub(super) target_id: Option<ObjectId>,
+    pub(super) link: Option<&'a Linked>,
+    pub(super) candidates: Vec<ObjectId>,
+    pub(super) evidence: Option<Evidence>,
+    pub(super) recovered: Option<&'a InDoubt>,
+    pub(super) problems: Vec<Problem>,
+}
+
+impl Case<'_> {
+    pub(super) fn new(key: EntryKey, situation: Situation) -> Self {
+        Self {
+            key,
+            situation,
+            source: None,
+            source_id: None,
+            origin: None,
+            target: None,
+            target_id: None,
+            link: None,
+            candidates: Vec::new(),
+            evidence: None,
+            recovered: None,
+            problems: Vec::new(),
+        }
+    }
+
+    pub(super) fn block(mut self, rule: &'static str, message: impl Into<String>) -> Self {
+        self.problems.push(Problem::new(Severity::Blocks, rule, message));
+        self
+    }
+}
+
+/// All objects of a mapping in their situations.
+pub(super) struct Assessment<'a> {
+    pub(super) cases: Vec<Case<'a>>,
+    pub(super) owned_elsewhere: u64,
+    /// Targets that some source may be, so that nobody else's leaving removes them.
+    pub(super) candidates: HashSet<ObjectId>,
+    pub(super) index: TargetIndex<'a>,
+}
+
+/// Whether the run looks at all objects, or only at those that it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All: what is not in the source is looked at too.
+    Whole,
+    /// Only these sources.
+    Only,
+}
+
+/// What is known of the read of the source as a whole.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SourceRead {
+    pub(super) objects: u64,
+    pub(super) complete: bool,
+}
+
+/// The messages of what the mapping could not make, by attribute.
+pub(super) fn failures(mapped: &Mapped) -> impl Iterator<Item = (&Name, &str)> {
+    let flows = if let Mapped::Flows(flows) = mapped { flows.as_slice() } else { &[] };
+    flows.iter().filter_map(|flow| match &flow.outcome {
+        FlowOutcome::Failed(message) => Some((&flow.attribute, message.as_str())),
+        _ => None,
+    })
+}
