@@ -30,6 +30,12 @@ impl<T: Clock + ?Sized> Clock for Arc<T> {
     }
 }
 
+/// A moment so much later; the last one there is, if that is too far.
+pub(crate) fn later(moment: OffsetDateTime, by: Duration) -> OffsetDateTime {
+    let by = time::Duration::try_from(by).unwrap_or(time::Duration::MAX);
+    moment.checked_add(by).unwrap_or(time::PrimitiveDateTime::MAX.assume_utc())
+}
+
 /// The clock of the machine.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]

@@ -6,10 +6,12 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::builder::Ready;
-use super::ledger::LinkSet;
+use super::ledger::{Intent, LinkSet};
 use super::links::Links;
 use super::{Apply, EntryReport, Event, Job, Outcome, OutcomeKind, Report, RunStatus};
+use crate::clock::later;
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::ObjectId;
 use crate::reconcile::{Action, Breach, Entry, EntryKey, Part, Plan, breaches, waves};
 use crate::store::{Access, Batch, Lease, Source};
 
@@ -29,7 +31,9 @@ pub(super) struct Progress<'a> {
     outcomes: Vec<Option<Outcome>>,
     /// Whether each create is preceded by a look for who matches.
     pub(super) looks: bool,
-    pub(super) targets: HashMap<usize, crate::model::ObjectId>,
+    /// Creates of an earlier run whose outcome is still not known, by their source.
+    pub(super) doubts: HashMap<ObjectId, Intent>,
+    pub(super) targets: HashMap<usize, ObjectId>,
 }
 
 impl Job {
@@ -73,7 +77,7 @@ impl Job {
     /// The lease on the link set; while another holds it, waited for so long.
     async fn take_lease(&self, wait: Duration) -> Result<Lease> {
         let name = self.ledger.lease_name();
-        let deadline = self.clock.now() + wait;
+        let deadline = later(self.clock.now(), wait);
         loop {
             if let Some(lease) = self.ledger.state().lease(&name, self.lease).await? {
                 return Ok(lease);
@@ -119,22 +123,23 @@ impl Job {
     async fn apply_leased(&self, plan: &Plan, apply: &Apply, lease: Lease, tenant: Option<&str>) -> Result<Report> {
         let started = self.clock.now();
         let mut report = Report::new(plan, started);
-        let mut stopped = self.breaches(plan).await?;
-        stopped.retain(|breach| !apply.lifted.contains(&breach.guard));
-        if !stopped.is_empty() {
-            report.status = RunStatus::Stopped { breaches: stopped };
-            return Ok(self.finish(report));
-        }
         let link_set = self.ledger.open(tenant).await?;
         let looks = self.looks_before_creating(plan, link_set.as_ref())?;
         let mut batch = Batch::new();
         self.ledger.put_link_set(&mut batch, link_set, tenant);
         self.ledger.forget_effects(&mut batch, &self.name, started - time::Duration::DAY).await?;
         self.ledger.state().commit(&lease, batch).await?;
-        self.recover(&lease).await?;
+        // First what a dead run did: it counts for the guards.
+        let doubts = self.recover(&lease).await?;
+        let mut stopped = self.breaches(plan).await?;
+        stopped.retain(|breach| !apply.lifted.contains(&breach.guard));
+        if !stopped.is_empty() {
+            report.status = RunStatus::Stopped { breaches: stopped };
+            return Ok(self.finish(report));
+        }
         let links = self.links().await?;
         let outcomes = vec![None; plan.entries().len()];
-        let mut progress = Progress { job: self, plan, lease, links, outcomes, looks, targets: HashMap::new() };
+        let mut progress = Progress { job: self, plan, lease, links, outcomes, looks, doubts, targets: HashMap::new() };
         let waves = waves(plan.entries());
         self.tell(&Event::Applying { entries: plan.entries().iter().filter(|entry| entry.runs()).count() as u64 });
         for wave in waves {

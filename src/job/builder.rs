@@ -214,6 +214,17 @@ impl JobBuilder {
             faults.push("it has no target; give it one with .target(…)".to_owned());
         }
         for (at, one) in ready.iter().enumerate() {
+            let same = |other: &&Ready| {
+                (other.mapping.source_class(), other.mapping.target_class())
+                    == (one.mapping.source_class(), one.mapping.target_class())
+            };
+            if let Some(other) = ready[..at].iter().find(same) {
+                faults.push(format!(
+                    "{} and {} map the same classes, so each would take the other's people for leavers; make one mapping of them, or two jobs",
+                    other.mapping.name(),
+                    one.mapping.name()
+                ));
+            }
             if ready[..at].iter().any(|other| other.mapping.name() == one.mapping.name()) {
                 faults.push(format!("two mappings are named {}; name one with .named(…)", one.mapping.name()));
             }

@@ -62,6 +62,9 @@ pub(super) struct Intent {
     pub(super) disables: bool,
     /// For a create: what can tell the object from others.
     pub(super) anchors: Vec<(Name, Value)>,
+    /// For a create: the object that it takes the place of, which is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) replaces: Option<ObjectId>,
     /// Digests of the write-only values that are written.
     pub(super) written: Vec<(Name, String)>,
 }
@@ -133,8 +136,11 @@ impl Ledger {
 
     /// Claims the link set for a tenant.
     pub(super) fn put_link_set(&self, batch: &mut Batch, stored: Option<LinkSet>, tenant: Option<&str>) {
-        let id = stored.map_or_else(|| uuid::Uuid::new_v4().to_string(), |stored| stored.id);
-        let set = LinkSet { format: FORMAT, id, tenant: tenant.map(str::to_owned) };
+        let (id, known) = match stored {
+            Some(stored) => (stored.id, stored.tenant),
+            None => (uuid::Uuid::new_v4().to_string(), None),
+        };
+        let set = LinkSet { format: FORMAT, id, tenant: tenant.map(str::to_owned).or(known) };
         batch.put(Table::LinkSets, self.key(&[]), encode(&set));
     }
 

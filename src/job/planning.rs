@@ -13,8 +13,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Context;
 use crate::model::{Anchor, Class, Completeness, Name, ObjectId, Record, Value, comparison_key};
 use crate::reconcile::{
-    Abilities, Answer, Answers, Constraints, Extent, Header, InDoubt, Inputs, LinkIndex, Plan, Planner, Questions,
-    Side, SideRead, schema_drift,
+    self, Abilities, Answer, Answers, Constraints, Extent, Header, InDoubt, Inputs, LinkIndex, Plan, Planner,
+    Questions, Side, SideRead, schema_drift,
 };
 use crate::store::{GetSupport, Lookup, Query, Read, Source};
 
@@ -50,9 +50,9 @@ impl Job {
         header.link_set_id = link_set.map(|set| set.id);
         header.run = run.describe();
         header.fingerprint = self.fingerprint();
-        let mut entries = Vec::new();
-        for ready in &self.mappings {
-            let in_doubt = in_doubt(&intents, ready);
+        let in_doubt: Vec<Vec<InDoubt>> = self.mappings.iter().map(|ready| in_doubt(&intents, ready)).collect();
+        let mut planners = Vec::with_capacity(self.mappings.len());
+        for (ready, in_doubt) in self.mappings.iter().zip(&in_doubt) {
             let inputs = Inputs {
                 mapping: &ready.mapping,
                 policy: &ready.policy,
@@ -60,29 +60,42 @@ impl Job {
                 constraints: &*constraints,
                 context: &context,
                 links: &index,
-                in_doubt: &in_doubt,
+                in_doubt,
                 job: &self.name,
                 abilities: self.abilities(),
                 lists_all: matches!(run.extent, RunExtent::One(_)),
                 lag: self.lag,
             };
-            self.plan_mapping(&run, inputs, &mut header, &mut entries).await?;
+            planners.push(self.planner(&run, inputs, &mut header).await?);
             let class = ready.mapping.target_class();
             let linked = index.iter().filter(|link| {
                 link.target.object.class == *class && link.target.owner.as_deref() == Some(self.name.as_str())
             });
             header.linked.insert(class.clone(), linked.count() as u64);
         }
-        Ok(Plan::new(header, entries))
+        for _ in 0..ROUNDS {
+            match reconcile::plan(&planners) {
+                Ok(planned) => {
+                    header.situations = planned.situations;
+                    header.owned_elsewhere = planned.owned_elsewhere;
+                    return Ok(Plan::new(header, planned.entries));
+                }
+                Err(questions) => {
+                    for (planner, questions) in planners.iter_mut().zip(questions) {
+                        let answers = self.answer(planner.inputs(), questions).await;
+                        planner.answer(answers);
+                    }
+                }
+            }
+        }
+        Err(Error::new(
+            ErrorKind::Protocol,
+            "planning asks without end: a store gives answers that change from call to call",
+        ))
     }
 
-    async fn plan_mapping(
-        &self,
-        run: &Run,
-        inputs: Inputs<'_>,
-        header: &mut Header,
-        entries: &mut Vec<crate::reconcile::Entry>,
-    ) -> Result<()> {
+    /// Reads both sides of a mapping.
+    async fn planner<'a>(&self, run: &Run, inputs: Inputs<'a>, header: &mut Header) -> Result<Planner<'a>> {
         let whole = run.extent == RunExtent::Full && run.filter.is_none();
         let (mut source, target) =
             futures::future::join(self.read_source(run, &inputs), self.read_target(whole, &inputs)).await;
@@ -108,33 +121,22 @@ impl Job {
                 completeness: side.completeness.clone(),
             });
         }
-        let mut first = Answers::default();
+        let extent = if whole { Extent::Whole } else { Extent::Only };
+        let mut planner = Planner::new(inputs, extent, source, target);
         if let RunExtent::One(id) = &run.extent
             && inputs.abilities.source_get
         {
             let id = ObjectId::new(inputs.mapping.source_class().clone(), id.clone());
-            first = self.answer(&inputs, Questions { sources: BTreeSet::from([id]), ..Questions::default() }).await;
-        }
-        let extent = if whole { Extent::Whole } else { Extent::Only };
-        let mut planner = Planner::new(inputs, extent, source, target);
-        planner.answer(first);
-        for _ in 0..ROUNDS {
-            match planner.plan() {
-                Ok(plan) => {
-                    entries.extend(plan.entries);
-                    for (situation, count) in plan.situations {
-                        *header.situations.entry(situation).or_default() += count;
-                    }
-                    header.owned_elsewhere += plan.owned_elsewhere;
-                    return Ok(());
-                }
-                Err(questions) => planner.answer(self.answer(&inputs, questions).await),
+            let asked = Questions { sources: BTreeSet::from([id.clone()]), ..Questions::default() };
+            let answers = self.answer(&inputs, asked).await;
+            if let Some(Err(reason)) = answers.sources.get(&id) {
+                return Err(Error::new(ErrorKind::Store, "the source could not be asked for the object")
+                    .with_context("object", &id)
+                    .with_context("reason", reason));
             }
+            planner.answer(answers);
         }
-        Err(Error::new(
-            ErrorKind::Protocol,
-            "planning asks without end: a store gives answers that change from call to call",
-        ))
+        Ok(planner)
     }
 
     async fn read_source(&self, run: &Run, inputs: &Inputs<'_>) -> Side {
@@ -144,7 +146,7 @@ impl Job {
             query = query.with_select(select);
         }
         let wanted: Option<ObjectId> = match &run.extent {
-            // Asked by id, see `plan_mapping`.
+            // Asked by id, see `planner`.
             RunExtent::One(_) if inputs.abilities.source_get => return Side::default(),
             RunExtent::One(id) => Some(ObjectId::new(class.clone(), id.clone())),
             RunExtent::Full => None,
@@ -347,7 +349,7 @@ fn holds(inputs: &Inputs<'_>, record: &Record, name: &Name, value: &Value) -> bo
     key.is_some() && own.as_slice().iter().any(|own| comparison_key(schema, own) == key)
 }
 
-/// The creates of a mapping whose answer never came.
+/// The creates between a mapping's classes whose answer never came; the mapping may have had another name then.
 fn in_doubt(intents: &[Intent], ready: &Ready) -> Vec<InDoubt> {
     intents.iter().filter(|intent| intent.key.mapping == *ready.mapping.name()).filter_map(Intent::in_doubt).collect()
 }

@@ -1,10 +1,11 @@
 //! What a run that was cut off left behind, and what changed since a plan was made: found out by looking.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Job;
 use super::Outcome;
 use super::apply::Progress;
+use super::builder::Ready;
 use super::ledger::Intent;
 use super::links::Links;
 use super::planning::lookup;
@@ -13,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Context;
 use crate::mapping::Mapped;
 use crate::model::{Class, Completeness, Name, ObjectId, Record, Value, comparison_key};
-use crate::reconcile::{Action, Answer, Entry, Evidence, Link, LinkEnd, LinkOrigin, Part, is_made_by};
+use crate::reconcile::{Action, Answer, Entry, Evidence, Guard, Link, LinkEnd, LinkOrigin, Part, is_made_by};
 use crate::store::{Batch, GetSupport, Lease, Query, Source, SourceExt};
 
 /// How long a tombstone is kept: as long as the recycle bin keeps what it stands for.
@@ -21,7 +22,9 @@ const TOMBSTONE: time::Duration = time::Duration::days(30);
 
 impl Job {
     /// Settles the writes whose outcome is not known, by looking at the target.
-    pub(super) async fn recover(&self, lease: &Lease) -> Result<()> {
+    ///
+    /// Gives the creates that are still in doubt, by their source.
+    pub(super) async fn recover(&self, lease: &Lease) -> Result<HashMap<ObjectId, Intent>> {
         let now = self.clock.now();
         let mut links = self.links().await?;
         let mut batch = Batch::new();
@@ -30,6 +33,7 @@ impl Job {
         let ids: Vec<ObjectId> = intents.iter().filter_map(|intent| intent.target.clone()).collect();
         let can_get = self.target.capabilities().get != GetSupport::Unsupported;
         let records = if ids.is_empty() || !can_get { HashMap::new() } else { lookup(&*self.target, &ids).await };
+        let mut doubts = HashMap::new();
         for intent in intents {
             let settled = if intent.action == Action::Create {
                 self.recover_create(&intent, &mut links, &mut batch, &mut created).await?
@@ -38,6 +42,8 @@ impl Job {
             };
             if settled {
                 self.ledger.remove_intent(&mut batch, &self.name, &intent.key);
+            } else if let (Action::Create, Some(source)) = (intent.action, intent.source.clone()) {
+                doubts.insert(source, intent);
             }
         }
         for link in links.iter() {
@@ -53,7 +59,7 @@ impl Job {
         if !batch.is_empty() {
             self.ledger.state().commit(lease, batch).await?;
         }
-        Ok(())
+        Ok(doubts)
     }
 
     /// Links what a create made although its answer was lost. Whether the intent is settled.
@@ -66,12 +72,14 @@ impl Job {
     ) -> Result<bool> {
         let now = self.clock.now();
         let Some(source) = &intent.source else { return Ok(true) };
-        if links.target_of(source).is_some_and(|end| end.deleted_at.is_none()) {
+        let linked = links.target_of(source).filter(|end| end.deleted_at.is_none());
+        if linked.is_some_and(|end| intent.replaces.as_ref() != Some(&end.object)) {
             return Ok(true);
         }
-        let Some(id) = self.find_created(intent).await? else {
-            // It may not show yet; a create that is repeated takes the intent's place.
-            return Ok(now - intent.at > self.lag);
+        let Some(id) = self.seek_created(intent).await else {
+            // It may not show yet. What nothing can be found by stays a question for a person.
+            let kept = if intent.anchors.is_empty() { TOMBSTONE } else { self.lag.try_into().unwrap_or(TOMBSTONE) };
+            return Ok(now - intent.at > kept);
         };
         if links.source_of(&id).is_some() {
             return Ok(true);
@@ -85,7 +93,7 @@ impl Job {
         }
         self.ledger.put_link(batch, &link);
         links.insert(link);
-        if self.ready(&intent.key).is_ok_and(|ready| ready.mapping.generates_password().is_some()) {
+        if self.ready_for(intent).is_some_and(|ready| ready.mapping.generates_password().is_some()) {
             created.push((password_key(&self.name, &intent.key), id));
         }
         Ok(true)
@@ -103,7 +111,7 @@ impl Job {
             // Nobody can say; the next plan reads what is there and goes by that.
             return !records.values().any(|answer| answer.is_err());
         };
-        let status = self.ready(&intent.key).ok().and_then(|ready| ready.schema.status.clone());
+        let status = self.ready_for(intent).and_then(|ready| ready.schema.status.clone());
         let is_off = |record: &Record| {
             status.as_ref().and_then(|status| record.get(status)).and_then(Value::as_bool) == Some(false)
         };
@@ -111,24 +119,54 @@ impl Job {
         let Some(end) = links.target_of_mut(source).filter(|end| Some(&end.object) == intent.target.as_ref()) else {
             return true;
         };
+        let mut effect = None;
         match found.first() {
-            Some(record) if intent.disables && is_off(record) => end.disabled_by_us = true,
+            Some(record) if intent.disables && is_off(record) => {
+                end.disabled_by_us = true;
+                effect = Some(Guard::Disable);
+            }
             Some(_) if intent.action == Action::Restore => {
                 end.deleted_at = None;
                 end.owner = Some(self.name.clone());
             }
-            None if intent.action == Action::Delete => end.deleted_at = Some(intent.at),
+            None if intent.action == Action::Delete => {
+                end.deleted_at = Some(intent.at);
+                effect = Some(Guard::Delete);
+            }
             _ => return true,
         }
+        // What a dead run took away counts like any other.
+        let effects = effect.map(|guard| ((intent.class.clone(), guard), 1)).into_iter().collect();
+        self.ledger.put_effects(batch, &self.name, &intent.key, &intent.plan, &effects, intent.at);
         if let Some(link) = links.get(source) {
             self.ledger.put_link(batch, link);
         }
         true
     }
 
+    /// The mapping that a write was of, by its name; or by its classes, should it have another name by now.
+    fn ready_for(&self, intent: &Intent) -> Option<&Ready> {
+        let source = intent.source.as_ref().map(|source| &source.class);
+        let same = |ready: &&Ready| {
+            *ready.mapping.target_class() == intent.class && Some(ready.mapping.source_class()) == source
+        };
+        self.ready(&intent.key).ok().or_else(|| self.mappings.iter().find(same))
+    }
+
+    /// As [`find_created`](Job::find_created); that the target cannot be asked is no answer either.
+    pub(super) async fn seek_created(&self, intent: &Intent) -> Option<ObjectId> {
+        match self.find_created(intent).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(error = %error.to_chain(), "cannot look for what a create in doubt made");
+                None
+            }
+        }
+    }
+
     /// The object that a create in doubt made: the only one on which all anchors agree, and not older than the intent.
-    pub(super) async fn find_created(&self, intent: &Intent) -> Result<Option<ObjectId>> {
-        let ready = self.ready(&intent.key)?;
+    async fn find_created(&self, intent: &Intent) -> Result<Option<ObjectId>> {
+        let Some(ready) = self.ready_for(intent) else { return Ok(None) };
         let unique = |name: &Name| ready.schema.get(name).is_some_and(|attribute| attribute.unique_in.is_some());
         let sharpest = intent.anchors.iter().max_by_key(|(name, value)| (unique(name), !value.is_blank()));
         let Some((name, value)) = sharpest else { return Ok(None) };
@@ -203,18 +241,17 @@ impl Progress<'_> {
     pub(super) async fn recheck(&mut self, open: Vec<usize>, part: Part) -> Result<Vec<usize>> {
         let takes_away = |entry: &Entry| {
             let alone = entry.changes.len() == 1;
-            entry.action == Action::Delete || (entry.disables() && (part == Part::Status || alone))
+            let switches = entry.disables() || entry.enables();
+            entry.action == Action::Delete || (switches && (part == Part::Status || alone))
         };
         let risky: Vec<usize> = open.iter().copied().filter(|at| takes_away(self.entry(*at))).collect();
         if risky.is_empty() {
             return Ok(open);
         }
         let sources: Vec<ObjectId> = risky.iter().filter_map(|at| self.entry(*at).source.clone()).collect();
-        let sources = self.reread_source(&sources).await;
-        let can_get = self.job.target.capabilities().get != GetSupport::Unsupported;
-        let targets: Vec<ObjectId> =
-            risky.iter().filter_map(|at| self.entry(*at).target.clone()).filter(|_| can_get).collect();
-        let targets = if targets.is_empty() { HashMap::new() } else { lookup(&*self.job.target, &targets).await };
+        let sources = reread(&*self.job.source, &sources).await;
+        let targets: Vec<ObjectId> = risky.iter().filter_map(|at| self.entry(*at).target.clone()).collect();
+        let targets = reread(&*self.job.target, &targets).await;
         let context = self.context().await?;
         let mut kept = Vec::with_capacity(open.len());
         for at in open {
@@ -305,38 +342,35 @@ impl Progress<'_> {
         Ok(changed.map(str::to_owned))
     }
 
-    /// Reads source objects again: by id, or the whole class where the source cannot be asked by id.
-    pub(super) async fn reread_source(&mut self, ids: &[ObjectId]) -> HashMap<ObjectId, Answer> {
-        let source = self.job.source.clone();
-        if source.capabilities().get != GetSupport::Unsupported {
-            return lookup(&*source, ids).await;
-        }
-        let mut answers: HashMap<ObjectId, Answer> = HashMap::new();
-        let mut classes: Vec<&crate::model::Class> = ids.iter().map(|id| &id.class).collect();
-        classes.sort();
-        classes.dedup();
-        for class in classes {
-            let (records, completeness) = source.collect(&Query::all(class.clone())).await;
-            let mut by_id: HashMap<ObjectId, Vec<Record>> = HashMap::new();
-            for record in records {
-                by_id.entry(record.id.clone()).or_default().push(record);
-            }
-            for id in ids.iter().filter(|id| id.class == *class) {
-                let found = by_id.remove(id).unwrap_or_default();
-                let answer = if found.is_empty() && !completeness.is_complete() {
-                    Err("not in a read that broke off".to_owned())
-                } else {
-                    Ok(found)
-                };
-                answers.insert(id.clone(), answer);
-            }
-        }
-        answers
-    }
-
     /// What expressions are evaluated with: the plan's time, and the target's parameters.
     pub(super) async fn context(&self) -> Result<Context> {
         let constraints = self.job.target.constraints().await?;
         Ok(self.job.context(self.plan.as_of(), &*constraints))
     }
+}
+
+/// Reads objects again: by id, or the whole class where the store cannot be asked by id.
+pub(super) async fn reread<S: Source + ?Sized>(store: &S, ids: &[ObjectId]) -> HashMap<ObjectId, Answer> {
+    if store.capabilities().get != GetSupport::Unsupported {
+        return lookup(store, ids).await;
+    }
+    let mut answers: HashMap<ObjectId, Answer> = HashMap::new();
+    let classes: BTreeSet<&Class> = ids.iter().map(|id| &id.class).collect();
+    for class in classes {
+        let (records, completeness) = store.collect(&Query::all(class.clone())).await;
+        let mut by_id: HashMap<ObjectId, Vec<Record>> = HashMap::new();
+        for record in records {
+            by_id.entry(record.id.clone()).or_default().push(record);
+        }
+        for id in ids.iter().filter(|id| id.class == *class) {
+            let found = by_id.remove(id).unwrap_or_default();
+            let answer = if found.is_empty() && !completeness.is_complete() {
+                Err("not in a read that broke off".to_owned())
+            } else {
+                Ok(found)
+            };
+            answers.insert(id.clone(), answer);
+        }
+    }
+    answers
 }

@@ -7,7 +7,9 @@ use futures::StreamExt;
 
 use super::apply::Progress;
 use super::ledger::Intent;
+use super::recover::reread;
 use super::{Outcome, password};
+use crate::clock::later;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Attributes, Change, ChangeId, Mutability, Name, ObjectId, Operation, Schema, Value, Written};
 use crate::reconcile::{Action, Effects, Entry, Guard, Link, LinkEnd, LinkNote, LinkOrigin, Part, write_only_digest};
@@ -34,7 +36,9 @@ impl Progress<'_> {
     pub(super) async fn window(&mut self, window: &[usize], part: Part) -> Result<()> {
         let mut open = Vec::new();
         for &at in window {
-            let refused = self.held_up(at).map(|reason| Outcome::Blocked { reason }).or_else(|| self.refused(at));
+            // What an attribute waits for does not hold up the status.
+            let held_up = (part == Part::Main).then(|| self.held_up(at)).flatten();
+            let refused = held_up.map(|reason| Outcome::Blocked { reason }).or_else(|| self.refused(at));
             match refused {
                 Some(outcome) => self.settle(at, outcome),
                 None => open.push(at),
@@ -74,6 +78,9 @@ impl Progress<'_> {
                 let other = owner.is_some_and(|owner| owner != source);
                 match end {
                     _ if other => stale("what was to be linked was linked to another source since"),
+                    Some(end) if end.owner.as_deref().is_some_and(|owner| owner != self.job.name()) => {
+                        stale("another job owns the link since")
+                    }
                     Some(end) if end.deleted_at.is_none() && Some(&end.object) != entry.target.as_ref() => {
                         stale("the source was linked to another object since")
                     }
@@ -81,12 +88,39 @@ impl Progress<'_> {
                 }
             }
             Action::Update | Action::Disable | Action::Delete | Action::Wait => match end {
-                Some(end) if ours(&end) && end.owner.as_deref() == Some(self.job.name()) => None,
+                Some(end) if ours(&end) && end.owner.as_deref() == Some(self.job.name()) => {
+                    // Someone else may have switched it off since: only what this job switched off comes back.
+                    let own =
+                        self.job.ready(&entry.key).is_ok_and(|ready| ready.policy.preferences().enables_only_own());
+                    let lost = entry.enables() && own && !end.disabled_by_us;
+                    lost.then(|| Outcome::Stale { reason: "it is no longer this job that switched it off".to_owned() })
+                }
                 Some(end) if entry.action == Action::Delete && end.deleted_at.is_some() => Some(Outcome::Unchanged),
                 _ => stale("the link that the plan goes by has changed since"),
             },
-            Action::Unlink if end.is_none() => Some(Outcome::Unchanged),
-            _ => None,
+            Action::Unlink => match end {
+                None => Some(Outcome::Unchanged),
+                Some(end) if Some(&end.object) == entry.target.as_ref() => None,
+                Some(_) => stale("the source was linked to another object since"),
+            },
+            Action::Restore => match end {
+                Some(end) if Some(&end.object) != entry.target.as_ref() => {
+                    stale("the source was linked to another object since")
+                }
+                _ => None,
+            },
+            Action::Relink => {
+                let before = entry.target.as_ref().and_then(|target| self.links.source_of(target));
+                match before {
+                    None => stale("the link that was to be moved is gone"),
+                    Some(before) if before == source => Some(Outcome::Unchanged),
+                    Some(_) if end.is_some_and(|end| end.deleted_at.is_none()) => {
+                        stale("the source was linked to another object since")
+                    }
+                    Some(_) => None,
+                }
+            }
+            Action::Report | Action::Ignore | Action::Exception => None,
         }
     }
 
@@ -123,7 +157,9 @@ impl Progress<'_> {
             key: entry.key.clone(),
             action: entry.action,
             plan: self.plan.digest().to_owned(),
-            at: self.now(),
+            // Of a create that was begun before, the first beginning counts: what it made is no younger.
+            at: self.doubt(entry).map_or_else(|| self.now(), |doubt| doubt.at),
+            replaces: entry.candidates.first().filter(|_| entry.action == Action::Create).cloned(),
             class: entry.class.clone(),
             source: entry.source.clone(),
             target: entry.target.clone(),
@@ -132,6 +168,11 @@ impl Progress<'_> {
             written,
         };
         Ok(Work { at, part, operation, intent })
+    }
+
+    /// The create of an earlier run for the same source whose outcome is still not known.
+    fn doubt(&self, entry: &Entry) -> Option<&Intent> {
+        self.doubts.get(entry.source.as_ref()?).filter(|_| entry.action == Action::Create)
     }
 
     /// What tells the object that is made from all others: its matching and unique values.
@@ -190,7 +231,7 @@ impl Progress<'_> {
         if ids.is_empty() {
             return Ok(());
         }
-        let records = self.reread_source(&ids).await;
+        let records = reread(&*self.job.source, &ids).await;
         let context = self.context().await?;
         let mut kept = Vec::with_capacity(works.len());
         for mut work in works.drain(..) {
@@ -290,7 +331,7 @@ impl Progress<'_> {
         let mut end = kept.unwrap_or_else(|| LinkEnd::new(there, target, origin, now));
         end.owner = Some(self.job.name().to_owned());
         end.deleted_at = None;
-        let link = Link::new(LinkEnd::new(here, source, LinkOrigin::Adopted, now), end);
+        let link = Link::new(source_end(before.as_ref(), here, source, now), end);
         if let Some(before) = before {
             self.job.ledger.remove_link(batch, &before);
         }
@@ -370,17 +411,19 @@ impl Progress<'_> {
         if let Some(source) = &entry.source {
             if let (Action::Create | Action::Restore, Some(id)) = (entry.action, id) {
                 let before = self.links.remove(source);
-                let origin = before
-                    .as_ref()
-                    .and_then(|link| link.end(&there))
-                    .filter(|_| entry.action == Action::Restore)
-                    .map_or(LinkOrigin::Created, |end| end.origin);
+                let origin = entry.link_origin.unwrap_or(LinkOrigin::Adopted);
+                let mut end = LinkEnd::new(there.as_str(), id.clone(), origin, now);
+                end.disabled_by_us = work.intent.disables;
+                // What is brought back is what it was.
+                let kept = before.as_ref().and_then(|link| link.end(&there)).filter(|end| end.object == *id);
+                if let Some(kept) = kept.filter(|_| entry.action == Action::Restore) {
+                    end = LinkEnd { deleted_at: None, leaving_since: None, since: now, ..kept.clone() };
+                }
+                let end = end.owned_by(&job);
+                let link = Link::new(source_end(before.as_ref(), &here, source.clone(), now), end);
                 if let Some(before) = before {
                     self.job.ledger.remove_link(batch, &before);
                 }
-                let mut end = LinkEnd::new(there.as_str(), id.clone(), origin, now).owned_by(&job);
-                end.disabled_by_us = work.intent.disables;
-                let link = Link::new(LinkEnd::new(here.as_str(), source.clone(), LinkOrigin::Adopted, now), end);
                 self.links.insert(link);
             }
             if let Some(end) = self.links.target_of_mut(source) {
@@ -410,12 +453,13 @@ impl Progress<'_> {
         for (index, error) in errors {
             let work = works[index].clone();
             if self.is_unsettled(&work, &error) {
+                self.doubted(&work);
                 open.push((work, error));
             } else {
                 self.fail(&work, &error).await?;
             }
         }
-        let deadline = self.now() + self.job.settle;
+        let deadline = later(self.now(), self.job.settle);
         let mut wait = FIRST_WAIT;
         while !open.is_empty() {
             open = self.look_for_created(open).await?;
@@ -440,7 +484,10 @@ impl Progress<'_> {
     /// Whether a failure may have been a success, or may become one by waiting.
     fn is_unsettled(&self, work: &Work, error: &Error) -> bool {
         match &work.operation {
-            Some(Operation::Create { .. }) => error.is_outcome_in_doubt(),
+            // A name that is taken is most likely taken by what was begun before.
+            Some(Operation::Create { .. }) => {
+                error.is_outcome_in_doubt() || (error.kind() == ErrorKind::Conflict && self.is_doubted(work))
+            }
             Some(Operation::Update { .. }) => error.kind() == ErrorKind::NotFound && self.is_young(work),
             _ => false,
         }
@@ -457,7 +504,7 @@ impl Progress<'_> {
         let mut left = Vec::new();
         for (work, error) in open {
             if matches!(work.operation, Some(Operation::Create { .. }))
-                && let Some(id) = self.job.find_created(&work.intent).await?
+                && let Some(id) = self.job.seek_created(&work.intent).await
             {
                 self.commit_written(vec![(work, Written::new(id))]).await?;
             } else {
@@ -477,10 +524,11 @@ impl Progress<'_> {
         let errors = self.write(&works).await?;
         for (index, error) in errors {
             let work = works[index].clone();
-            let create = matches!(work.operation, Some(Operation::Create { .. }));
-            // A conflict now means most likely that the first attempt was carried out: look until it shows.
-            if self.is_unsettled(&work, &error) || (create && error.kind() == ErrorKind::Conflict) {
+            if self.is_unsettled(&work, &error) {
                 left.push((work, error));
+            } else if self.is_doubted(&work) {
+                // The first attempt may have been carried out, whatever became of this one: the intent stays.
+                self.settle(work.at, Outcome::Pending { reason: error.to_chain() });
             } else {
                 self.fail(&work, &error).await?;
             }
@@ -490,19 +538,29 @@ impl Progress<'_> {
 
     fn is_safe_to_repeat(&self, work: &Work) -> bool {
         let Ok(ready) = self.job.ready(&work.intent.key) else { return false };
-        let unique = |name: &Name| ready.schema.get(name).is_some_and(|attribute| attribute.unique_in.is_some());
-        !matches!(work.operation, Some(Operation::Create { .. }))
-            || work.intent.anchors.iter().any(|(name, value)| unique(name) && !value.is_blank())
+        work.intent.in_doubt().is_none_or(|doubt| doubt.is_repeatable(&ready.schema))
+    }
+
+    /// Whether a create for the same source was begun whose outcome is not known.
+    fn is_doubted(&self, work: &Work) -> bool {
+        self.doubt(self.entry(work.at)).is_some()
+    }
+
+    fn doubted(&mut self, work: &Work) {
+        if let (Some(source), Some(Operation::Create { .. })) = (&work.intent.source, &work.operation) {
+            self.doubts.entry(source.clone()).or_insert_with(|| work.intent.clone());
+        }
     }
 
     async fn fail(&mut self, work: &Work, error: &Error) -> Result<()> {
         // What may have been done stays noted; what surely was not is forgotten.
-        if !error.is_outcome_in_doubt() {
+        let in_doubt = error.is_outcome_in_doubt() || self.is_doubted(work);
+        if !in_doubt {
             let mut batch = Batch::new();
             self.job.ledger.remove_intent(&mut batch, self.job.name(), &work.intent.key);
             self.job.ledger.state().commit(&self.lease, batch).await?;
         }
-        let outcome = if error.is_outcome_in_doubt() {
+        let outcome = if in_doubt {
             Outcome::Pending { reason: error.to_chain() }
         } else {
             let message = match error.graph() {
@@ -533,9 +591,16 @@ fn remember(end: &mut LinkEnd, entry: &Entry, work: &Work, as_of: time::OffsetDa
     } else if entry.enables() && (work.part == Part::Status || entry.changes.len() == 1) {
         end.disabled_by_us = false;
     }
-    for (name, digest) in &work.intent.written {
+    let written = work.intent.written.iter().map(|(name, digest)| (name, digest));
+    for (name, digest) in written.chain(&entry.remember) {
         end.written.insert(name.clone(), digest.clone());
     }
+}
+
+/// The source's end of a link: as it was, if there was one.
+fn source_end(before: Option<&Link>, store: &str, source: ObjectId, now: time::OffsetDateTime) -> LinkEnd {
+    let kept = before.and_then(|link| link.end(store)).filter(|end| end.object == source).cloned();
+    kept.unwrap_or_else(|| LinkEnd::new(store, source, LinkOrigin::Adopted, now))
 }
 
 /// Under which key the password of an entry is kept.

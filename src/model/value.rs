@@ -180,7 +180,11 @@ impl fmt::Display for Value {
             Self::Bool(value) => value.fmt(f),
             Self::Integer(value) => value.fmt(f),
             Self::Text(text) => f.write_str(text),
-            Self::DateTime(moment) => f.write_str(&moment.format(&Rfc3339).map_err(|_| fmt::Error)?),
+            // RFC 3339 has no years before 0.
+            Self::DateTime(moment) => match moment.format(&Rfc3339) {
+                Ok(text) => f.write_str(&text),
+                Err(_) => moment.fmt(f),
+            },
             Self::Binary(bytes) => bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
             Self::List(values) => values.iter().enumerate().try_for_each(|(index, value)| {
                 f.write_str(if index == 0 { "" } else { ", " })?;

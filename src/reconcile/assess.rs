@@ -6,7 +6,7 @@ use super::case::{Assessment, Case, Extent, SourceRead, Sourced};
 use super::conflict::{contest, rekey};
 use super::correlate::{Match, TargetIndex};
 use super::doubt::is_made_by;
-use super::inputs::{Answers, Inputs, Questions, Side};
+use super::inputs::{Answers, InDoubt, Inputs, Questions, Side};
 use super::link::Linked;
 use super::{EntryKey, Evidence, Problem, Severity, Situation};
 use crate::model::{Anchor, Name, ObjectId, Origin, Record, Value, comparison_key};
@@ -23,6 +23,7 @@ pub(super) fn assess<'a>(
 ) -> Result<Assessment<'a>, Questions> {
     let mut assessor = Assessor {
         inputs: *inputs,
+        read,
         answers,
         target_complete: target_side.is_complete(),
         index: TargetIndex::new(inputs, target_side, answers),
@@ -77,6 +78,7 @@ pub(super) fn assess<'a>(
 
 struct Assessor<'a> {
     inputs: Inputs<'a>,
+    read: SourceRead,
     answers: &'a Answers,
     target_complete: bool,
     index: TargetIndex<'a>,
@@ -123,6 +125,9 @@ impl<'a> Assessor<'a> {
                 case.target = Some(record);
                 case.situation = if !sourced.in_scope {
                     case.evidence = Some(Evidence::OutOfScope);
+                    if !self.read.scope_delivered {
+                        case = case.block("schema-drift", "the scope reads an attribute that no record has");
+                    }
                     Situation::Unqualified
                 } else if link.target.owner.is_none() {
                     // Linked by a job of the other direction: this one takes over its own end.
@@ -131,12 +136,18 @@ impl<'a> Assessor<'a> {
                     Situation::Confirmed
                 };
             }
+            Whereabouts::Deleted(_) if !sourced.in_scope => case.situation = Situation::Unqualified,
             Whereabouts::Deleted(record) => {
                 case.target = Some(record);
                 case.situation = Situation::RecycleBin;
             }
             Whereabouts::Gone if !sourced.in_scope => case.situation = Situation::LinkOnly,
-            Whereabouts::Gone => case.situation = self.missing_or_pending(link),
+            Whereabouts::Gone => {
+                if let Some(case) = self.recovered(&mut case, sourced) {
+                    return case;
+                }
+                case.situation = self.missing_or_pending(link);
+            }
             Whereabouts::Unknown(reason) => {
                 case.situation = Situation::Pending;
                 case = case.block("target-not-read", reason);
@@ -193,7 +204,11 @@ impl<'a> Assessor<'a> {
                     }
                     _ => Situation::Found,
                 };
-                Some(case)
+                // That it is the only one counts only if all are known.
+                Some(match unknown {
+                    Some(reason) => case.block("target-not-read", format!("target not read completely: {reason}")),
+                    None => case,
+                })
             }
             Match::Candidates(_) => {
                 case.situation = Situation::Ambiguous;
@@ -228,7 +243,8 @@ impl<'a> Assessor<'a> {
             }
             asked |= self.inputs.abilities.target_find && !self.ask_find(name, value);
             let Some(key) = comparison_key(schema, value) else { continue };
-            let holders = schema.unique_in.as_ref().map_or(&[][..], |space| self.index.holders(space, &key));
+            let holders =
+                schema.unique_in.as_ref().map_or(&[][..], |space| self.index.holders(&(space.clone(), key.clone())));
             let matches = self.index.candidates(
                 &self
                     .inputs
@@ -251,6 +267,13 @@ impl<'a> Assessor<'a> {
         }
         let ours: Vec<&'a Record> =
             found.into_iter().filter(|record| is_made_by(self.inputs.schema, record, doubt)).collect();
+        if ours.is_empty() && !doubt.is_repeatable(self.inputs.schema) && self.is_recent(doubt) {
+            let mut case =
+                std::mem::replace(case, Case::new(EntryKey::of_source(self.key_name(), id), Situation::Pending));
+            case.situation = Situation::Pending;
+            let message = "a create was cut off, and no unique value would stop a second one; look in the target for what it made";
+            return Some(Some(case.block("in-doubt", message)));
+        }
         let [record] = ours.as_slice() else { return None };
         if self.inputs.links.of_target(&record.id).is_some() {
             return None;
@@ -262,6 +285,11 @@ impl<'a> Assessor<'a> {
         case.candidates = vec![record.id.clone()];
         case.recovered = Some(doubt);
         Some(Some(case))
+    }
+
+    /// Whether what a create made may not show yet; without anything to find it by, nobody can ever say.
+    fn is_recent(&self, doubt: &InDoubt) -> bool {
+        doubt.anchors.is_empty() || self.inputs.context.as_of() - doubt.at < self.inputs.lag
     }
 
     fn in_recycle_bin(
@@ -333,6 +361,10 @@ impl<'a> Assessor<'a> {
         let readable = (1..).zip(several).map(|(number, sourced)| {
             let mut case = self.repeated(&sourced.record.id, sourced.record.origin.as_ref(), number);
             case.source = Some(sourced);
+            // Whoever they turn out to be, nobody takes their accounts away.
+            if let Match::Candidates(found) = self.index.candidates(&self.matching_keys(sourced)) {
+                case.candidates = found.iter().map(|position| self.index.record(*position).id.clone()).collect();
+            }
             case
         });
         let broken = unreadable.iter().map(|one| self.unreadable(&one.0, one));

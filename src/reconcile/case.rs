@@ -100,6 +100,8 @@ pub(crate) enum Extent {
 pub(super) struct SourceRead {
     pub(super) objects: u64,
     pub(super) complete: bool,
+    /// Whether some record has each attribute that the scope reads.
+    pub(super) scope_delivered: bool,
 }
 
 /// The messages of what the mapping could not make, by attribute.

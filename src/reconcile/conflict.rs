@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::case::Case;
+use super::unique::listed;
 use super::{EntryKey, Problem, Severity, Situation};
 use crate::model::ObjectId;
 
@@ -17,8 +18,8 @@ pub(super) fn contest(cases: &mut [Case<'_>]) {
         }
     }
     for positions in claims.values().filter(|positions| positions.len() > 1) {
-        let ids: Vec<String> =
-            positions.iter().filter_map(|at| cases[*at].source_id.as_ref()).map(ToString::to_string).collect();
+        let ids =
+            listed(positions.iter().filter_map(|at| cases[*at].source_id.as_ref()).map(ToString::to_string), ", ");
         for position in positions {
             let case = &mut cases[*position];
             case.situation = Situation::Ambiguous;
@@ -26,7 +27,7 @@ pub(super) fn contest(cases: &mut [Case<'_>]) {
             case.problems.push(Problem::new(
                 Severity::Attention,
                 "contested",
-                format!("several sources match one object: {}", ids.join(", ")),
+                format!("several sources match one object: {ids}"),
             ));
         }
     }

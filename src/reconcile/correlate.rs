@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::inputs::{Answers, Inputs, Side};
+use super::unique::Key;
 use crate::model::{Filter, Name, ObjectId, Record, comparison_key};
 
 /// The target objects that are known, found by id and by value. Positions are places in the arena of records.
@@ -12,7 +13,7 @@ pub(super) struct TargetIndex<'a> {
     /// By matching attribute (in its order) and key; only objects in the target scope.
     matching: Vec<HashMap<String, Vec<usize>>>,
     /// By name space and key; every object, in scope or not.
-    unique: HashMap<(Name, String), Vec<usize>>,
+    unique: HashMap<Key, Vec<usize>>,
     scope: Option<&'a Filter>,
 }
 
@@ -104,8 +105,8 @@ impl<'a> TargetIndex<'a> {
     }
 
     /// Who holds a value in a name space.
-    pub(super) fn holders(&self, space: &Name, key: &str) -> &[usize] {
-        self.unique.get(&(space.clone(), key.to_owned())).map_or(&[], Vec::as_slice)
+    pub(super) fn holders(&self, key: &Key) -> &[usize] {
+        self.unique.get(key).map_or(&[], Vec::as_slice)
     }
 }
 

@@ -1,25 +1,31 @@
 //! From a situation to an entry: the policy's answer, what differs, and what stands in the way.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
-use super::case::{Assessment, Case, failures};
+use super::case::{Case, failures};
 use super::inputs::Inputs;
 use super::policy::Decision;
 use super::preferences::LeaverStepKind;
+use super::unique::listed;
 use super::{
     Action, AttributeChange, Draft, DraftStep, Enable, Entry, Evidence, Finding, FindingKind, Leaver, LinkNote,
     LinkOrigin, Problem, SecretChange, Severity, Situation,
 };
+use crate::clock::later;
 use crate::mapping::Mapped;
 use crate::model::{Attributes, Mutability, Name, ObjectId, Record, Value, values_equal};
 
 /// How much of a rule a plan shows, in characters.
 const LONGEST_RULE: usize = 60;
+/// How many other objects an entry names.
+const NAMED: usize = 10;
 
 /// The entries for all cases, in the order of the cases; cases without anything to show have none.
-pub(super) fn decide(inputs: &Inputs<'_>, assessment: &Assessment<'_>) -> Vec<Entry> {
-    let decider = Decider { inputs, candidates: &assessment.candidates };
-    assessment.cases.iter().filter_map(|case| decider.entry(case)).collect()
+///
+/// `candidates` are the targets that some source may be: nobody's leaving takes them away.
+pub(super) fn decide(inputs: &Inputs<'_>, cases: &[Case<'_>], candidates: &HashSet<ObjectId>) -> Vec<Entry> {
+    let decider = Decider { inputs, candidates };
+    cases.iter().filter_map(|case| decider.entry(case)).collect()
 }
 
 struct Decider<'a> {
@@ -35,6 +41,11 @@ impl Decider<'_> {
             Decision::Do(Action::Create) => self.create(case, &mut entry),
             Decision::Do(Action::Update) => self.update(case, &mut entry),
             Decision::Do(Action::Link) => self.link(case, &mut entry),
+            Decision::Do(Action::Restore) => {
+                entry.action = Action::Restore;
+                // Without a link it was never ours: bringing it back is taking it over.
+                entry.link_origin = case.link.is_none().then_some(LinkOrigin::Adopted);
+            }
             Decision::Do(action) => entry.action = action,
             Decision::Report(reason) => entry.reason = Some(reason.to_owned()),
             Decision::Leave(leaver) => self.leave(case, &leaver, &mut entry),
@@ -76,8 +87,12 @@ impl Decider<'_> {
             reason: None,
             until: None,
             notes: Vec::new(),
+            remember: BTreeMap::new(),
             link_origin: None,
-            candidates: if case.situation == Situation::Found { Vec::new() } else { case.candidates.clone() },
+            candidates: match case.situation {
+                Situation::Found => Vec::new(),
+                _ => case.candidates.iter().take(NAMED).cloned().collect(),
+            },
             problems: case.problems.clone(),
             after: Vec::new(),
         }
@@ -109,7 +124,7 @@ impl Decider<'_> {
                 Some(format!("what matches, {}, is linked to `{other}`", target()))
             }
             Situation::Ambiguous if case.problems.is_empty() => {
-                let ids = case.candidates.iter().map(|id| id.id.to_string()).collect::<Vec<_>>().join(", ");
+                let ids = listed(case.candidates.iter().map(|id| id.id.to_string()), ", ");
                 Some(format!("{} objects match: {ids}", case.candidates.len()))
             }
             Situation::Missing => Some(format!("the linked account {} is gone, also from the recycle bin", target())),
@@ -144,8 +159,24 @@ impl Decider<'_> {
             }
         }
         self.add_failures(case, entry, DraftStep::Create);
+        self.require_status(entry);
         self.check(None, entry, DraftStep::Create);
         self.add_missing_required(entry);
+    }
+
+    /// Where the status is mapped, nobody is created active because the source says nothing.
+    fn require_status(&self, entry: &mut Entry) {
+        let Some(name) = &self.inputs.schema.status else { return };
+        let Some(rule) = self.inputs.mapping.rule(name) else { return };
+        let known = entry.changes.iter().any(|change| change.status);
+        let explained = entry.problems.iter().any(|problem| problem.attribute.as_ref() == Some(name));
+        if !known && !explained {
+            let message =
+                format!("the source does not say whether the person is active, by {}", shorten(&rule.provenance()));
+            entry
+                .problems
+                .push(Problem::new(Severity::Blocks, "status-unknown", message).with_value(name.clone(), None));
+        }
     }
 
     fn add_missing_required(&self, entry: &mut Entry) {
@@ -192,9 +223,7 @@ impl Decider<'_> {
             let old = match schema.mutability {
                 Mutability::ReadOnly | Mutability::CreateOnly => continue,
                 Mutability::WriteOnly => {
-                    if self.write_only_changed(case, &flow.attribute, &new, adopting) {
-                        entry.changes.push(self.change(&flow.attribute, None, new));
-                    }
+                    self.write_only(case, entry, &flow.attribute, new, adopting);
                     continue;
                 }
                 Mutability::ReadWrite => target.get(&flow.attribute).cloned().unwrap_or_default(),
@@ -274,23 +303,30 @@ impl Decider<'_> {
 
     /// A value that cannot be read back is written when it differs from what this job last wrote; a switch only when
     /// it is turned on. What is adopted is taken as it is.
-    fn write_only_changed(&self, case: &Case<'_>, name: &Name, new: &Value, adopting: bool) -> bool {
-        let Some(link) = case.link.filter(|_| !adopting && self.inputs.policy.preferences().update) else {
-            return false;
-        };
-        if matches!(new, Value::Bool(false) | Value::Null) {
-            return false;
+    fn write_only(&self, case: &Case<'_>, entry: &mut Entry, name: &Name, new: Value, adopting: bool) {
+        let Some(source) = case.source_id.as_ref().filter(|_| self.inputs.policy.preferences().update) else { return };
+        let before = case.link.and_then(|link| link.target.written.get(name));
+        let digest = write_only_digest(source, name, &new);
+        if before == Some(&digest) {
+            return;
         }
-        link.target.written.get(name).is_none_or(|before| *before != write_only_digest(&link.source, name, new))
+        let off = matches!(new, Value::Bool(false) | Value::Null);
+        if adopting || case.link.is_none() || (off && before.is_some()) {
+            entry.remember.insert(name.clone(), digest);
+        } else if !off {
+            entry.changes.push(self.change(name, None, new));
+        }
     }
 
     // What is taken away.
 
     fn leave(&self, case: &Case<'_>, leaver: &Leaver, entry: &mut Entry) {
         let (Some(link), Some(target)) = (case.link, case.target) else {
-            if !case.candidates.is_empty() {
-                entry.reason = Some("out of scope; what matches is not linked, so it is left alone".to_owned());
-            }
+            entry.reason = match case.link {
+                Some(_) => Some("left, and the account is gone or lies in the recycle bin".to_owned()),
+                None if case.candidates.is_empty() => None,
+                None => Some("out of scope; what matches is not linked, so it is left alone".to_owned()),
+            };
             return;
         };
         if self.candidates.contains(&link.target.object) {
@@ -305,7 +341,7 @@ impl Decider<'_> {
         let mut due = None;
         let mut next = None;
         for step in leaver.steps.iter().filter(|step| step.kind == LeaverStepKind::Delete || active) {
-            let at = since + step.after;
+            let at = later(since, step.after);
             if at <= as_of {
                 due = Some(step.kind);
             } else {
@@ -318,6 +354,11 @@ impl Decider<'_> {
         }
         let existed_before = link.target.origin == LinkOrigin::Adopted && !preferences.delete_adopted;
         match (due, next) {
+            // That an account this young is not found on delete would prove nothing.
+            (Some(LeaverStepKind::Delete), _) if !existed_before && as_of - link.target.since < self.inputs.lag => {
+                entry.action = Action::Wait;
+                entry.until = Some(later(link.target.since, self.inputs.lag));
+            }
             (Some(LeaverStepKind::Delete), _) if !existed_before => {
                 entry.action = Action::Delete;
                 self.check(Some(target), entry, DraftStep::Delete);
@@ -417,6 +458,13 @@ impl Decider<'_> {
             let severity = match (&finding.kind, &finding.attribute) {
                 (FindingKind::Unknown, _) => Severity::Warning,
                 (FindingKind::Violation, Some(attribute)) => self.severity(attribute, step),
+                // An object that may not be written is matched and linked all the same.
+                (FindingKind::Violation, None) if step == DraftStep::Update => {
+                    let severity = if entry.disables() { Severity::Attention } else { Severity::Warning };
+                    entry.changes.clear();
+                    entry.remember.clear();
+                    severity
+                }
                 (FindingKind::Violation, None) => Severity::Blocks,
             };
             let mut problem = Problem::new(severity, finding.rule, finding.message);

@@ -1,5 +1,6 @@
 //! One line of a plan: what is found for one object, and what is to be done about it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -52,6 +53,9 @@ pub struct Entry {
     /// What changes in the link beside what the action says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<LinkNote>,
+    /// Digests of write-only values that the link remembers without a write.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub remember: BTreeMap<Name, String>,
     /// The origin that the target's end of a new link gets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link_origin: Option<LinkOrigin>,
@@ -221,6 +225,8 @@ pub struct Edge {
     pub entry: EntryKey,
     /// Why.
     pub kind: EdgeKind,
+    /// The attribute that this entry waits to write.
+    pub attribute: Name,
 }
 
 /// Why one entry comes before another.
@@ -239,7 +245,10 @@ impl Entry {
         let acts = match self.action {
             Action::Report | Action::Ignore | Action::Exception => false,
             Action::Update | Action::Wait => {
-                !self.changes.is_empty() || !self.secrets.is_empty() || !self.notes.is_empty()
+                !self.changes.is_empty()
+                    || !self.secrets.is_empty()
+                    || !self.notes.is_empty()
+                    || !self.remember.is_empty()
             }
             Action::Create
             | Action::Link

@@ -109,6 +109,7 @@ impl Entry {
             A::Create => effects.push((Guard::Create, 1)),
             A::Delete => effects.push((Guard::Delete, 1)),
             A::Link if !self.recovers() => effects.push((Guard::Adopt, 1)),
+            A::Restore if self.link_origin.is_some() => effects.push((Guard::Adopt, 1)),
             _ => {}
         }
         if self.action != A::Create && !self.changes.is_empty() {

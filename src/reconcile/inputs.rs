@@ -70,6 +70,14 @@ pub(crate) struct InDoubt {
     pub(crate) disabled: bool,
 }
 
+impl InDoubt {
+    /// Whether a second create would be refused if the first was carried out: by a value that one object only can hold.
+    pub(crate) fn is_repeatable(&self, schema: &Schema) -> bool {
+        let unique = |name: &Name| schema.get(name).is_some_and(|attribute| attribute.unique_in.is_some());
+        self.anchors.iter().any(|(name, value)| unique(name) && !value.is_blank())
+    }
+}
+
 /// What planning must look up before it can go on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Questions {

@@ -39,4 +39,4 @@ pub(crate) use doubt::is_made_by;
 pub(crate) use inputs::{Abilities, Answer, Answers, InDoubt, Inputs, Questions, Side};
 pub(crate) use order::{Part, waves};
 pub(crate) use plan::Header;
-pub(crate) use planner::{Planner, schema_drift};
+pub(crate) use planner::{Planner, plan, schema_drift};

@@ -1,8 +1,8 @@
 //! In which order the entries of a plan are carried out.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use super::{Action, Entry, EntryKey, Problem, Severity};
+use super::{Action, Entry, EntryKey};
 
 /// Entries that may be carried out at the same time, given by their place in the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,10 +42,14 @@ pub(crate) fn waves(entries: &[Entry]) -> Vec<Wave> {
     let graph = Graph::new(entries);
     let mut stages: Vec<Stage> = entries.iter().map(stage).collect();
     // What must come before an earlier stage moves there.
-    while let Some((before, after)) =
-        graph.edges.iter().copied().find(|(before, after)| stages[*before] > stages[*after])
-    {
-        stages[before] = stages[after];
+    let mut moved: Vec<usize> = (0..entries.len()).collect();
+    while let Some(after) = moved.pop() {
+        for before in &graph.befores[after] {
+            if stages[*before] > stages[after] {
+                stages[*before] = stages[after];
+                moved.push(*before);
+            }
+        }
     }
     let depths = graph.depths();
     let mut places: Vec<((Stage, usize), usize)> = Vec::new();
@@ -68,25 +72,30 @@ pub(crate) fn waves(entries: &[Entry]) -> Vec<Wave> {
     waves.into_iter().map(|(_, wave)| wave).collect()
 }
 
-/// Blocks the entries that wait for each other in a circle.
-pub(super) fn block_cycles(entries: &mut [Entry]) {
+/// Entries that wait for each other in a circle; at least one circle wherever there are any.
+pub(super) fn circles(entries: &[Entry]) -> Vec<Vec<usize>> {
     let graph = Graph::new(entries);
     let depths = graph.depths();
-    let stuck: HashSet<usize> =
-        (0..entries.len()).filter(|at| depths[*at].is_none() && graph.is_on_cycle(*at)).collect();
-    for at in &stuck {
-        let circle = graph.circle(*at).iter().map(|at| entries[*at].key.to_string()).collect::<Vec<_>>().join(" → ");
-        entries[*at].problems.push(Problem::new(
-            Severity::Blocks,
-            "cycle",
-            format!("each waits for a value that the next one gives up: {circle}; change one of them by hand first"),
-        ));
+    // Whoever has no depth waits for a circle, or is on one: going back from it leads round.
+    let mut walks: Vec<Option<usize>> = vec![None; entries.len()];
+    let mut circles = Vec::new();
+    for start in (0..entries.len()).filter(|at| depths[*at].is_none()) {
+        let mut way = Vec::new();
+        let mut at = start;
+        while walks[at].is_none() {
+            walks[at] = Some(start);
+            way.push(at);
+            match graph.befores[at].iter().find(|before| depths[**before].is_none()) {
+                Some(before) => at = *before,
+                None => break,
+            }
+        }
+        let begins = way.iter().position(|own| *own == at).filter(|_| walks[at] == Some(start));
+        if let Some(begins) = begins {
+            circles.push(way.split_off(begins));
+        }
     }
-    let blocked: Vec<usize> = (0..entries.len()).filter(|at| depths[*at].is_none() && !stuck.contains(at)).collect();
-    for at in blocked {
-        let message = "waits for a value that entries in a circle hold".to_owned();
-        entries[at].problems.push(Problem::new(Severity::Blocks, "cycle", message));
-    }
+    circles
 }
 
 struct Graph {
@@ -130,37 +139,5 @@ impl Graph {
             }
         }
         depths
-    }
-
-    fn is_on_cycle(&self, at: usize) -> bool {
-        !self.circle(at).is_empty()
-    }
-
-    /// The way from an entry back to itself; empty if there is none.
-    fn circle(&self, start: usize) -> Vec<usize> {
-        let mut came_from: HashMap<usize, usize> = HashMap::new();
-        let mut open = vec![start];
-        while let Some(at) = open.pop() {
-            for before in &self.befores[at] {
-                if *before == start {
-                    let mut way = vec![start, at];
-                    while let Some(next) =
-                        way.last().filter(|last| **last != start).and_then(|last| came_from.get(last))
-                    {
-                        way.push(*next);
-                    }
-                    way.dedup();
-                    if *way.last().unwrap_or(&start) != start {
-                        way.push(start);
-                    }
-                    return way;
-                }
-                if !came_from.contains_key(before) {
-                    came_from.insert(*before, at);
-                    open.push(*before);
-                }
-            }
-        }
-        Vec::new()
     }
 }

@@ -3,17 +3,67 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::assess::assess;
-use super::case::{Extent, SourceRead, Sourced};
+use super::case::{Assessment, Extent, SourceRead, Sourced};
+use super::correlate::TargetIndex;
 use super::inputs::{Answers, Inputs, Questions, Side};
-use super::{Entry, Problem, Severity, Situation, decide, order, unique};
-use crate::model::{Completeness, ObjectId, Origin, Record};
+use super::{Entry, Problem, Severity, Situation, decide, unique};
+use crate::model::{Class, Completeness, Name, ObjectId, Origin, Record, Schema};
 
-/// What planning one mapping yields.
-#[derive(Debug)]
-pub(crate) struct MappingPlan {
+/// What planning yields.
+#[derive(Debug, Default)]
+pub(crate) struct Planned {
     pub(crate) entries: Vec<Entry>,
     pub(crate) situations: BTreeMap<Situation, u64>,
     pub(crate) owned_elsewhere: u64,
+}
+
+/// What the mappings of one target class have in common.
+struct Shared<'a> {
+    schema: &'a Schema,
+    indexes: Vec<&'a TargetIndex<'a>>,
+    entries: Vec<Entry>,
+}
+
+/// Plans all mappings of a run together: what one of them finds protects what another would take away, and a value is
+/// held once over all of them. Or gives what each planner must look up first.
+pub(crate) fn plan(planners: &[Planner<'_>]) -> Result<Planned, Vec<Questions>> {
+    let mut assessments = Vec::with_capacity(planners.len());
+    let mut questions = Vec::with_capacity(planners.len());
+    for planner in planners {
+        match planner.assess() {
+            Ok(assessment) => {
+                assessments.push(assessment);
+                questions.push(Questions::default());
+            }
+            Err(open) => questions.push(open),
+        }
+    }
+    if assessments.len() < planners.len() {
+        return Err(questions);
+    }
+    let candidates: HashSet<ObjectId> =
+        assessments.iter().flat_map(|assessment| assessment.candidates.iter().cloned()).collect();
+    let mut planned = Planned::default();
+    let mut classes: BTreeMap<&Class, Shared<'_>> = BTreeMap::new();
+    for (planner, assessment) in planners.iter().zip(&assessments) {
+        for case in &assessment.cases {
+            *planned.situations.entry(case.situation).or_default() += 1;
+        }
+        planned.owned_elsewhere += assessment.owned_elsewhere;
+        let shared = classes.entry(planner.inputs.mapping.target_class()).or_insert_with(|| Shared {
+            schema: planner.inputs.schema,
+            indexes: Vec::new(),
+            entries: Vec::new(),
+        });
+        shared.indexes.push(&assessment.index);
+        shared.entries.extend(decide::decide(&planner.inputs, &assessment.cases, &candidates));
+    }
+    for Shared { schema, indexes, mut entries } in classes.into_values() {
+        entries.sort_by(|left, right| left.key.cmp(&right.key));
+        unique::settle(schema, &indexes, &mut entries);
+        planned.entries.extend(entries);
+    }
+    Ok(planned)
 }
 
 /// Plans one mapping: evaluates each source record once, and is asked again as long as it has questions.
@@ -30,7 +80,11 @@ pub(crate) struct Planner<'a> {
 
 impl<'a> Planner<'a> {
     pub(crate) fn new(inputs: Inputs<'a>, extent: Extent, source: Side, target: Side) -> Self {
-        let read = SourceRead { objects: source.records.len() as u64, complete: source.is_complete() };
+        let delivered = |name: &&Name| source.records.iter().any(|record| record.get(name).is_some());
+        let scope_delivered = source.records.is_empty()
+            || inputs.mapping.scope().is_none_or(|scope| scope.attributes().iter().all(delivered));
+        let objects = source.records.len() as u64;
+        let read = SourceRead { objects, complete: source.is_complete(), scope_delivered };
         let sources = source.records.into_iter().map(|record| Sourced::new(&inputs, record)).collect();
         Self { inputs, extent, sources, read, unreadable: source.unreadable, target, answers: Answers::default() }
     }
@@ -48,19 +102,13 @@ impl<'a> Planner<'a> {
         self.answers.find.extend(answers.find);
     }
 
-    /// The plan, or what must be looked up first.
-    pub(crate) fn plan(&self) -> Result<MappingPlan, Questions> {
-        let assessment =
-            assess(&self.inputs, self.extent, &self.sources, self.read, &self.unreadable, &self.target, &self.answers)?;
-        let mut situations: BTreeMap<Situation, u64> = BTreeMap::new();
-        for case in &assessment.cases {
-            *situations.entry(case.situation).or_default() += 1;
-        }
-        let mut entries = decide::decide(&self.inputs, &assessment);
-        entries.sort_by(|left, right| left.key.cmp(&right.key));
-        unique::settle(&self.inputs, &assessment.index, &mut entries);
-        order::block_cycles(&mut entries);
-        Ok(MappingPlan { entries, situations, owned_elsewhere: assessment.owned_elsewhere })
+    fn assess(&self) -> Result<Assessment<'_>, Questions> {
+        assess(&self.inputs, self.extent, &self.sources, self.read, &self.unreadable, &self.target, &self.answers)
+    }
+
+    /// What the planner goes by.
+    pub(crate) fn inputs(&self) -> &Inputs<'a> {
+        &self.inputs
     }
 }
 

@@ -142,6 +142,11 @@ impl Preferences {
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 
+    /// Whether only those are switched on again that the job switched off.
+    pub(crate) fn enables_only_own(&self) -> bool {
+        self.enable == Enable::Own
+    }
+
     /// Whether accounts are created.
     #[must_use]
     pub fn creates(&self) -> bool {

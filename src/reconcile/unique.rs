@@ -1,105 +1,176 @@
 //! Values that one object only can hold: who keeps them, who gets them, who must wait.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::correlate::TargetIndex;
-use super::inputs::Inputs;
-use super::{Action, Edge, EdgeKind, Entry, Problem, Severity};
-use crate::model::{Name, ObjectId, Value, comparison_key};
+use super::{Action, AttributeChange, Edge, EdgeKind, Entry, Problem, Severity, order};
+use crate::model::{Name, ObjectId, Schema, Value, comparison_key};
 
 /// A value within its name space, as it is compared.
-type Key = (Name, String);
+pub(super) type Key = (Name, String);
+
+/// How many rivals a message names.
+const NAMED: usize = 10;
+
+/// An entry that would newly hold a value.
+#[derive(Debug)]
+struct Claim {
+    at: usize,
+    attribute: Name,
+    key: Key,
+}
 
 /// Lets every unique value have one holder: who has it keeps it, unless this plan takes it from them; then one
-/// newcomer gets it, after them. All other newcomers are exceptions.
-pub(super) fn settle(inputs: &Inputs<'_>, index: &TargetIndex<'_>, entries: &mut [Entry]) {
-    let by_target: HashMap<ObjectId, usize> =
-        entries.iter().enumerate().filter_map(|(at, entry)| Some((entry.target.clone()?, at))).collect();
-    let mut edges;
+/// newcomer gets it, after them. All other newcomers are exceptions, and so are those who wait for each other in a
+/// circle.
+pub(super) fn settle(schema: &Schema, indexes: &[&TargetIndex<'_>], entries: &mut [Entry]) {
     loop {
-        edges = Vec::new();
-        let mut refusals: Vec<(usize, Name, String)> = Vec::new();
-        for ((space, key), claims) in claims(inputs, index, entries) {
-            if let [_, _, ..] = claims.as_slice() {
-                let keys = claims.iter().map(|(at, _)| entries[*at].key.to_string()).collect::<Vec<_>>().join(", ");
-                refusals.extend(
-                    claims.into_iter().map(|(at, name)| (at, name, format!("several want this value: {keys}"))),
-                );
-                continue;
-            }
-            for (at, name) in claims {
-                for holder in index.holders(&space, &key).iter().map(|position| &index.record(*position).id) {
-                    let giver = by_target.get(holder).copied().filter(|giver| *giver != at);
-                    match giver.filter(|giver| gives_up(inputs, &entries[*giver], &space, &key)) {
-                        Some(giver) => edges.push((at, giver)),
-                        None => refusals.push((at, name.clone(), format!("taken by {}, which keeps it", holder.id))),
-                    }
-                }
+        let edges = settle_once(schema, indexes, entries);
+        entries.iter_mut().for_each(|entry| entry.after.clear());
+        for (at, giver, attribute) in edges {
+            let edge = Edge { entry: entries[giver].key.clone(), kind: EdgeKind::Frees, attribute };
+            if !entries[at].after.contains(&edge) {
+                entries[at].after.push(edge);
             }
         }
-        if refusals.is_empty() {
-            break;
+        let circles = order::circles(entries);
+        if circles.is_empty() {
+            return;
         }
         // Each round takes at least one claim away, so that the rounds end.
-        for (at, name, message) in refusals {
-            refuse(inputs, &mut entries[at], &name, message);
-        }
-    }
-    for (at, giver) in edges {
-        let edge = Edge { entry: entries[giver].key.clone(), kind: EdgeKind::Frees };
-        if !entries[at].after.contains(&edge) {
-            entries[at].after.push(edge);
+        for circle in circles {
+            let names = listed(circle.iter().map(|at| entries[*at].key.to_string()), " → ");
+            for at in circle {
+                let wanted: Vec<Name> = entries[at].after.iter().map(|edge| edge.attribute.clone()).collect();
+                for attribute in wanted {
+                    let message = format!(
+                        "each waits for a value that the next one gives up: {names}; change one of them by hand first"
+                    );
+                    refuse(schema, &mut entries[at], &attribute, "cycle", message);
+                }
+            }
         }
     }
 }
 
-/// Who would newly hold which value: the places of the entries, with the attribute.
-fn claims(inputs: &Inputs<'_>, index: &TargetIndex<'_>, entries: &[Entry]) -> BTreeMap<Key, Vec<(usize, Name)>> {
-    let mut claims: BTreeMap<Key, Vec<(usize, Name)>> = BTreeMap::new();
+/// Refuses what cannot be had, and gives who waits for whom over which attribute.
+fn settle_once(schema: &Schema, indexes: &[&TargetIndex<'_>], entries: &mut [Entry]) -> Vec<(usize, usize, Name)> {
+    let claims = claims(schema, indexes, entries);
+    let by_target: HashMap<ObjectId, usize> =
+        entries.iter().enumerate().filter_map(|(at, entry)| Some((entry.target.clone()?, at))).collect();
+    let mut rivals: BTreeMap<&Key, Vec<usize>> = BTreeMap::new();
+    for (number, claim) in claims.iter().enumerate() {
+        rivals.entry(&claim.key).or_default().push(number);
+    }
+    let mut lost = vec![false; claims.len()];
+    for numbers in rivals.values().filter(|numbers| numbers.len() > 1) {
+        let names = listed(numbers.iter().map(|number| entries[claims[*number].at].key.to_string()), ", ");
+        for number in numbers {
+            lost[*number] = true;
+            let Claim { at, attribute, .. } = &claims[*number];
+            refuse(schema, &mut entries[*at], attribute, "unique", format!("several want this value: {names}"));
+        }
+    }
+    // Whom each claim waits for; and the claims to look at again when an entry loses what it was to become.
+    let mut givers: Vec<Vec<usize>> = vec![Vec::new(); claims.len()];
+    let mut relying: HashMap<usize, Vec<usize>> = HashMap::new();
+    let mut open: VecDeque<usize> = (0..claims.len()).collect();
+    while let Some(number) = open.pop_front() {
+        if lost[number] {
+            continue;
+        }
+        let Claim { at, attribute, key } = &claims[number];
+        givers[number].clear();
+        let mut keeper = None;
+        for holder in indexes.iter().flat_map(|index| index.holders(key).iter().map(|at| &index.record(*at).id)) {
+            let giver = by_target.get(holder).copied().filter(|giver| giver != at);
+            match giver.filter(|giver| gives_up(schema, &entries[*giver], key)) {
+                Some(giver) => givers[number].push(giver),
+                None => keeper = Some(holder.clone()),
+            }
+        }
+        match keeper {
+            Some(keeper) => {
+                lost[number] = true;
+                let message = format!("taken by {}, which keeps it", keeper.id);
+                refuse(schema, &mut entries[*at], attribute, "unique", message);
+                open.extend(relying.remove(at).unwrap_or_default());
+            }
+            None => givers[number].iter().for_each(|giver| relying.entry(*giver).or_default().push(number)),
+        }
+    }
+    let won = (0..claims.len()).filter(|number| !lost[*number]);
+    won.flat_map(|number| givers[number].iter().map(move |giver| (number, *giver)))
+        .map(|(number, giver)| (claims[number].at, giver, claims[number].attribute.clone()))
+        .collect()
+}
+
+/// Who would newly hold which value.
+fn claims(schema: &Schema, indexes: &[&TargetIndex<'_>], entries: &[Entry]) -> Vec<Claim> {
+    let mut claims: Vec<Claim> = Vec::new();
     for (at, entry) in entries.iter().enumerate().filter(|(_, entry)| entry.runs()) {
-        let own = entry.target.as_ref().and_then(|id| index.position(id));
+        let holds = |key: &Key| {
+            indexes.iter().any(|index| {
+                let own = entry.target.as_ref().and_then(|id| index.position(id));
+                own.is_some_and(|own| index.holders(key).contains(&own))
+            })
+        };
+        let mut own: Vec<Claim> = Vec::new();
         for change in &entry.changes {
-            for (space, key) in keys(inputs, &change.attribute, &change.new) {
-                let holds_it = own.is_some_and(|own| index.holders(&space, &key).contains(&own));
-                let claimed = claims.entry((space, key)).or_default();
-                if !holds_it && !claimed.iter().any(|(other, _)| *other == at) {
-                    claimed.push((at, change.attribute.clone()));
+            for key in keys(schema, &change.attribute, &change.new) {
+                if !holds(&key) && !own.iter().any(|claim| claim.key == key) {
+                    own.push(Claim { at, attribute: change.attribute.clone(), key });
                 }
             }
         }
+        claims.extend(own);
     }
-    claims.retain(|_, claims| !claims.is_empty());
     claims
 }
 
 /// Whether an entry, if it runs, leaves a value to others.
-fn gives_up(inputs: &Inputs<'_>, entry: &Entry, space: &Name, key: &str) -> bool {
+fn gives_up(schema: &Schema, entry: &Entry, key: &Key) -> bool {
     if !entry.runs() {
         return false;
     }
-    let has =
-        |attribute: &Name, value: &Value| keys(inputs, attribute, value).iter().any(|(s, k)| s == space && k == key);
-    let changed = |value: fn(&super::AttributeChange) -> Option<&Value>| {
-        entry.changes.iter().any(|change| value(change).is_some_and(|value| has(&change.attribute, value)))
+    let holds = |value: fn(&AttributeChange) -> Option<&Value>| {
+        entry
+            .changes
+            .iter()
+            .any(|change| value(change).is_some_and(|value| keys(schema, &change.attribute, value).contains(key)))
     };
-    entry.action == Action::Delete || (changed(|change| change.old.as_ref()) && !changed(|change| Some(&change.new)))
+    entry.action == Action::Delete || (holds(|change| change.old.as_ref()) && !holds(|change| Some(&change.new)))
 }
 
-fn keys(inputs: &Inputs<'_>, attribute: &Name, value: &Value) -> Vec<Key> {
-    let Some(schema) = inputs.schema.get(attribute) else { return Vec::new() };
-    let Some(space) = &schema.unique_in else { return Vec::new() };
-    let key = |value| Some((space.clone(), comparison_key(schema, value)?));
+fn keys(schema: &Schema, attribute: &Name, value: &Value) -> Vec<Key> {
+    let Some(attribute) = schema.get(attribute) else { return Vec::new() };
+    let Some(space) = &attribute.unique_in else { return Vec::new() };
+    let key = |value| Some((space.clone(), comparison_key(attribute, value)?));
     value.as_slice().iter().filter_map(key).collect()
 }
 
-fn refuse(inputs: &Inputs<'_>, entry: &mut Entry, attribute: &Name, message: String) {
+/// Leaves the attribute out; a create that cannot do without it is blocked.
+fn refuse(schema: &Schema, entry: &mut Entry, attribute: &Name, rule: &'static str, message: String) {
     let at = entry.changes.iter().position(|change| change.attribute == *attribute);
     let value = at.map(|at| entry.changes[at].new.clone());
-    let required = inputs.schema.get(attribute).is_some_and(|schema| schema.required_on_create);
+    let required = schema.get(attribute).is_some_and(|schema| schema.required_on_create);
     let blocks = entry.action == Action::Create && required;
     if let (Some(at), false) = (at, blocks) {
         entry.changes.remove(at);
     }
     let severity = if blocks { Severity::Blocks } else { Severity::Attention };
-    entry.problems.push(Problem::new(severity, "unique", message).with_value(attribute.clone(), value));
+    entry.problems.push(Problem::new(severity, rule, message).with_value(attribute.clone(), value));
+    // What is left may be a disable alone.
+    if entry.action == Action::Update && entry.changes.len() == 1 && entry.disables() {
+        entry.action = Action::Disable;
+    }
+}
+
+/// The first few, and how many more there are.
+pub(super) fn listed(names: impl Iterator<Item = String>, separator: &str) -> String {
+    let mut names: Vec<String> = names.collect();
+    let more = names.len().saturating_sub(NAMED);
+    names.truncate(NAMED);
+    let named = names.join(separator);
+    if more == 0 { named } else { format!("{named} and {more} more") }
 }

@@ -376,3 +376,72 @@ async fn passwords_are_in_no_plan_no_report_and_no_debug_output() {
     }
     assert!(!shown.contains(world.sim.client_secret().expose()));
 }
+
+#[tokio::test]
+async fn z1_killed_under_lag() {
+    let world = World::with_lag(3, Duration::from_secs(600));
+    let cut = Cut { inner: world.sim.transport(), batches_left: 1.into() };
+    let job = world.job_on(world.entra_over(cut).await);
+    let run = tokio::time::timeout(Duration::from_millis(300), job.run(Run::full(), Apply::new())).await;
+    assert!(run.is_err());
+    drop(job);
+    world.clock.advance(Duration::from_secs(360));
+    let job = world.job().await;
+    let report = job.run(Run::full(), Apply::new()).await.expect("a report");
+    println!("second: {report}");
+    world.clock.advance(Duration::from_secs(1200));
+    let plan = job.plan(Run::full()).await.expect("p");
+    println!("{plan}");
+    let report = job.apply(&plan, Apply::new()).await.expect("a report");
+    assert_eq!(report.status, RunStatus::Complete, "third: {report}");
+    world.assert_exact(3);
+}
+
+#[tokio::test]
+async fn z2_in_doubt_then_refused() {
+    let world = World::with_lag(1, Duration::from_secs(120));
+    let job = world.job().await;
+    world.sim.fail(Fault::on("POST", "/v1.0/$batch").drop_after());
+    world.sim.fail(Fault::on("POST", "/v1.0/users").in_batch().after(1).times(1).status(403));
+    let report = job.run(Run::full(), Apply::new()).await.expect("a report");
+    println!("first: {report}");
+    world.clock.advance(Duration::from_secs(1200));
+    let plan = job.plan(Run::full()).await.expect("p");
+    println!("{plan}");
+    let report = job.apply(&plan, Apply::new()).await.expect("a report");
+    assert_eq!(report.status, RunStatus::Complete, "second: {report}");
+    world.assert_exact(1);
+}
+
+#[tokio::test]
+async fn z3_delete_of_young_404() {
+    let world = World::new(2);
+    let job = Job::builder("staff")
+        .source(world.hr.clone())
+        .target(world.entra().await)
+        .mapping(mapping())
+        .policy(Policy::outbound(Preferences::default().with_source_deleted(entrant::reconcile::Leaver::delete())))
+        .passwords(world.sink.clone())
+        .state(world.state.clone())
+        .clock(world.clock.clone())
+        .build()
+        .expect("job");
+    job.run(Run::full(), Apply::new()).await.expect("r");
+    world.clock.advance(Duration::from_secs(60));
+    world.hr.remove(&ObjectId::user("1"));
+    world.sim.fail(Fault::on("DELETE", "/v1.0/users").in_batch().status(404));
+    let r = job.run(Run::full(), Apply::new()).await.expect("r");
+    world.clock.advance(Duration::from_secs(3600));
+    let r2 = job.run(Run::full(), Apply::new()).await.expect("r");
+    assert_eq!(world.sim.users().len(), 1, "{r}{r2}");
+}
+
+#[tokio::test]
+async fn z4_find_fails_after_lost_answer() {
+    let world = World::new(3);
+    let job = world.job().await;
+    world.sim.fail(Fault::on("POST", "/v1.0/$batch").drop_after());
+    world.sim.fail(Fault::on("GET", "/v1.0/users").containing("filter").always().status(403));
+    let r = job.run(Run::full(), Apply::new()).await;
+    assert!(r.is_ok(), "{r:?}");
+}

@@ -32,7 +32,7 @@ async fn a_create_whose_answer_was_lost_is_found_and_not_repeated() {
 
 /// A target behind which the process dies: it writes, and the answer never comes.
 #[derive(Debug)]
-struct Dying {
+pub(crate) struct Dying {
     inner: MemoryStore,
     armed: Arc<AtomicBool>,
 }
@@ -81,7 +81,7 @@ impl Target for Dying {
     }
 }
 
-fn dying_job(world: &World, armed: &Arc<AtomicBool>) -> Job {
+pub(crate) fn dying_job(world: &World, armed: &Arc<AtomicBool>) -> Job {
     Job::builder("staff")
         .source(world.hr.clone())
         .target(Dying { inner: world.directory.clone(), armed: armed.clone() })
@@ -95,7 +95,7 @@ fn dying_job(world: &World, armed: &Arc<AtomicBool>) -> Job {
 }
 
 /// Runs until the process dies in the middle of a write.
-async fn die(job: &Job) {
+pub(crate) async fn die(job: &Job) {
     let run = job.run(Run::full(), Apply::new());
     let cut = tokio::time::timeout(Duration::from_millis(200), run).await;
     assert!(cut.is_err(), "the run was to be cut off");
@@ -159,4 +159,9 @@ async fn a_disable_that_died_on_the_way_is_remembered_as_ours() {
     let report = job.run(Run::full(), Apply::new()).await.expect("a report");
     assert_eq!(report.outcome(OutcomeKind::Applied), 1, "{report}");
     assert!(world.is_active("1"), "we disabled it, so we enable it");
+}
+impl Dying {
+    pub(crate) fn new(inner: MemoryStore, armed: Arc<AtomicBool>) -> Self {
+        Self { inner, armed }
+    }
 }
