@@ -1,6 +1,7 @@
 //! Which situation each object is in; and what must still be looked up to know.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use super::case::{Assessment, Case, Extent, SourceRead, Sourced};
 use super::conflict::{contest, rekey};
@@ -10,6 +11,9 @@ use super::inputs::{Answers, InDoubt, Inputs, Questions, Side};
 use super::link::Linked;
 use super::{EntryKey, Evidence, Problem, Severity, Situation};
 use crate::model::{Anchor, Name, ObjectId, Origin, Record, Value, comparison_key};
+
+/// How many of the objects that a source may be are named.
+const CANDIDATES_SHOWN: usize = 10;
 
 /// Assesses every object, or says what must be looked up first.
 pub(super) fn assess<'a>(
@@ -29,6 +33,8 @@ pub(super) fn assess<'a>(
         index: TargetIndex::new(inputs, target_side, answers),
         questions: Questions::default(),
         owned_elsewhere: 0,
+        candidates: HashSet::new(),
+        lists_noted: HashSet::new(),
     };
     let mut by_id: BTreeMap<&ObjectId, Vec<&Sourced>> = BTreeMap::new();
     for sourced in sources {
@@ -69,7 +75,7 @@ pub(super) fn assess<'a>(
     }
     contest(&mut cases);
     rekey(&mut cases);
-    let candidates: HashSet<ObjectId> = cases.iter().flat_map(|case| case.candidates.iter().cloned()).collect();
+    let candidates = std::mem::take(&mut assessor.candidates);
     if extent == Extent::Whole {
         cases.extend(assessor.target_phase(&cases, &candidates));
     }
@@ -84,6 +90,9 @@ struct Assessor<'a> {
     index: TargetIndex<'a>,
     questions: Questions,
     owned_elsewhere: u64,
+    /// Targets that some source may be.
+    candidates: HashSet<ObjectId>,
+    lists_noted: HashSet<usize>,
 }
 
 /// What is known of a linked target that was not in the list.
@@ -183,7 +192,7 @@ impl<'a> Assessor<'a> {
         let unknown = self.unanswered(sourced);
         let found = self.index.candidates(&keys);
         if let Match::Candidates(found) = &found {
-            case.candidates = found.iter().map(|position| self.index.record(*position).id.clone()).collect();
+            self.note_candidates(&mut case, found);
         }
         if !sourced.in_scope {
             case.situation = if case.candidates.is_empty() { Situation::SourceIgnored } else { Situation::Unqualified };
@@ -254,8 +263,8 @@ impl<'a> Assessor<'a> {
                     .map(|own| (own == name).then(|| key.clone()))
                     .collect::<Vec<_>>(),
             );
-            let matches = if let Match::Candidates(found) = matches { found } else { Vec::new() };
-            for position in holders.iter().copied().chain(matches) {
+            let matches = if let Match::Candidates(found) = matches { found } else { Arc::default() };
+            for position in holders.iter().chain(matches.iter()).copied() {
                 let record = self.index.record(position);
                 if !found.iter().any(|known| known.id == record.id) {
                     found.push(record);
@@ -282,7 +291,7 @@ impl<'a> Assessor<'a> {
         case.situation = Situation::Found;
         case.target = Some(record);
         case.target_id = Some(record.id.clone());
-        case.candidates = vec![record.id.clone()];
+        self.candidates.insert(record.id.clone());
         case.recovered = Some(doubt);
         Some(Some(case))
     }
@@ -339,13 +348,25 @@ impl<'a> Assessor<'a> {
             (Some(one), Some(two)) => {
                 case.situation = Situation::Ambiguous;
                 case.candidates = [one, two].into_iter().chain(deleted).map(|record| record.id.clone()).collect();
+                case.candidate_count = case.candidates.len();
             }
         }
         Some(case)
     }
 
+    /// Notes what a source may be: the first few for the eye, all of them so that nobody takes them away.
+    fn note_candidates(&mut self, case: &mut Case<'a>, found: &Arc<Vec<usize>>) {
+        let id = |position: &usize| self.index.record(*position).id.clone();
+        case.candidates = found.iter().take(CANDIDATES_SHOWN).map(id).collect();
+        case.candidate_count = found.len();
+        // The same list is met by all that it matches; going through it once is enough.
+        if self.lists_noted.insert(Arc::as_ptr(found) as usize) {
+            self.candidates.extend(found.iter().map(id));
+        }
+    }
+
     /// Records that share an id: nobody's, until a person says whose it is. Those that cannot be read count too.
-    fn duplicates(&self, several: &[&'a Sourced], unreadable: &[&'a (ObjectId, Origin, String)]) -> Vec<Case<'a>> {
+    fn duplicates(&mut self, several: &[&'a Sourced], unreadable: &[&'a (ObjectId, Origin, String)]) -> Vec<Case<'a>> {
         // In an order that does not depend on that of the read, where the records have no rows to go by.
         let mut several = several.to_vec();
         several
@@ -358,17 +379,18 @@ impl<'a> Assessor<'a> {
             case.problems.push(Problem::new(Severity::Attention, "duplicate-id", message));
             case
         };
-        let readable = (1..).zip(several).map(|(number, sourced)| {
+        let mut cases = Vec::with_capacity(count);
+        for (number, sourced) in (1..).zip(several) {
             let mut case = self.repeated(&sourced.record.id, sourced.record.origin.as_ref(), number);
             case.source = Some(sourced);
             // Whoever they turn out to be, nobody takes their accounts away.
             if let Match::Candidates(found) = self.index.candidates(&self.matching_keys(sourced)) {
-                case.candidates = found.iter().map(|position| self.index.record(*position).id.clone()).collect();
+                self.note_candidates(&mut case, &found);
             }
-            case
-        });
-        let broken = unreadable.iter().map(|one| self.unreadable(&one.0, one));
-        readable.chain(broken).map(shared).collect()
+            cases.push(shared(case));
+        }
+        cases.extend(unreadable.iter().map(|one| shared(self.unreadable(&one.0, one))));
+        cases
     }
 
     /// An object that is there and cannot be read.

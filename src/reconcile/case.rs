@@ -47,7 +47,10 @@ pub(super) struct Case<'a> {
     pub(super) target: Option<&'a Record>,
     pub(super) target_id: Option<ObjectId>,
     pub(super) link: Option<&'a Linked>,
+    /// The first few of the objects that it may be.
     pub(super) candidates: Vec<ObjectId>,
+    /// How many there are in all.
+    pub(super) candidate_count: usize,
     pub(super) evidence: Option<Evidence>,
     pub(super) recovered: Option<&'a InDoubt>,
     pub(super) problems: Vec<Problem>,
@@ -65,6 +68,7 @@ impl Case<'_> {
             target_id: None,
             link: None,
             candidates: Vec::new(),
+            candidate_count: 0,
             evidence: None,
             recovered: None,
             problems: Vec::new(),

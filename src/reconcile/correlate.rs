@@ -1,6 +1,7 @@
 //! Finding counterparts: target objects by id, by matching values and by unique values.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::inputs::{Answers, Inputs, Side};
 use super::unique::Key;
@@ -11,7 +12,7 @@ pub(super) struct TargetIndex<'a> {
     records: Vec<&'a Record>,
     by_id: HashMap<&'a ObjectId, usize>,
     /// By matching attribute (in its order) and key; only objects in the target scope.
-    matching: Vec<HashMap<String, Vec<usize>>>,
+    matching: Vec<HashMap<String, Arc<Vec<usize>>>>,
     /// By name space and key; every object, in scope or not.
     unique: HashMap<Key, Vec<usize>>,
     scope: Option<&'a Filter>,
@@ -25,7 +26,9 @@ pub(super) enum Match {
     /// Nothing matches.
     None,
     /// These match by the first attribute that yields any, at least one.
-    Candidates(Vec<usize>),
+    ///
+    /// Shared by all that they match: a placeholder in place of an id may match thousands to thousands.
+    Candidates(Arc<Vec<usize>>),
 }
 
 impl<'a> TargetIndex<'a> {
@@ -59,7 +62,7 @@ impl<'a> TargetIndex<'a> {
         if self.in_scope(record) {
             for (attribute, index) in inputs.mapping.matching().iter().zip(&mut self.matching) {
                 for key in keys(inputs, attribute, record) {
-                    index.entry(key).or_default().push(position);
+                    Arc::make_mut(index.entry(key).or_default()).push(position);
                 }
             }
         }
@@ -98,7 +101,7 @@ impl<'a> TargetIndex<'a> {
         }
         for (key, index) in keys.iter().zip(&self.matching) {
             if let Some(found) = key.as_ref().and_then(|key| index.get(key)) {
-                return Match::Candidates(found.clone());
+                return Match::Candidates(Arc::clone(found));
             }
         }
         Match::None

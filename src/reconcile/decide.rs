@@ -6,7 +6,6 @@ use super::case::{Case, failures};
 use super::inputs::Inputs;
 use super::policy::Decision;
 use super::preferences::LeaverStepKind;
-use super::unique::listed;
 use super::{
     Action, AttributeChange, Draft, DraftStep, Enable, Entry, Evidence, Finding, FindingKind, Leaver, LinkNote,
     LinkOrigin, Problem, SecretChange, Severity, Situation,
@@ -17,8 +16,6 @@ use crate::model::{Attributes, Mutability, Name, ObjectId, Record, Value, values
 
 /// How much of a rule a plan shows, in characters.
 const LONGEST_RULE: usize = 60;
-/// How many other objects an entry names.
-const NAMED: usize = 10;
 
 /// The entries for all cases, in the order of the cases; cases without anything to show have none.
 ///
@@ -91,7 +88,7 @@ impl Decider<'_> {
             link_origin: None,
             candidates: match case.situation {
                 Situation::Found => Vec::new(),
-                _ => case.candidates.iter().take(NAMED).cloned().collect(),
+                _ => case.candidates.clone(),
             },
             problems: case.problems.clone(),
             after: Vec::new(),
@@ -124,8 +121,9 @@ impl Decider<'_> {
                 Some(format!("what matches, {}, is linked to `{other}`", target()))
             }
             Situation::Ambiguous if case.problems.is_empty() => {
-                let ids = listed(case.candidates.iter().map(|id| id.id.to_string()), ", ");
-                Some(format!("{} objects match: {ids}", case.candidates.len()))
+                let ids = case.candidates.iter().map(|id| id.id.to_string()).collect::<Vec<_>>().join(", ");
+                let more = if case.candidate_count > case.candidates.len() { ", …" } else { "" };
+                Some(format!("{} objects match: {ids}{more}", case.candidate_count))
             }
             Situation::Missing => Some(format!("the linked account {} is gone, also from the recycle bin", target())),
             Situation::RecycleBin => Some(format!("the account {} lies in the recycle bin", target())),

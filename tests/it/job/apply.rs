@@ -173,9 +173,6 @@ async fn a_plan_is_kept_and_read_back_and_another_one_is_refused() {
     );
     let read = Plan::from_json(&plan.to_json()).expect("a plan");
     assert_eq!(read.digest(), plan.digest());
-    assert!(
-        !plan.to_json().contains(world.sink.confirmed().first().map_or("(secret)", |(_, _, secret)| secret.expose()))
-    );
     // Changed by hand.
     let forged = plan.to_json().replace("Person 2", "Person X");
     assert_eq!(Plan::from_json(&forged).expect_err("forged").kind(), ErrorKind::Stale);

@@ -34,9 +34,6 @@ async fn what_nobody_linked_is_never_taken_away() {
     // One that matches a source out of scope, and one that no source knows.
     world.directory.push(account("a", Some("1")));
     world.directory.push(account("b", Some("99")));
-    let scoped =
-        world.builder(Preferences::default()).mapping(mapping().named("scoped").scope(ne("title", "Clerk"))).build();
-    drop(scoped);
     let job = Job::builder("staff")
         .source(world.hr.clone())
         .target(world.directory.clone())

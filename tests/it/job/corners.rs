@@ -1,14 +1,18 @@
-#![allow(unused_imports, dead_code, clippy::all)]
+//! Corners that a first design overlooks.
+
 use super::crash::{die, dying_job};
-use super::world::*;
-use entrant::job::{Apply, OutcomeKind, Run, RunStatus};
-use entrant::model::*;
-use entrant::reconcile::*;
-use entrant::store::*;
+use super::world::{Sink, World, account, entry, mapping, person};
+use entrant::job::{Apply, Run, RunStatus};
+use entrant::model::{AttributeSchema, Change, ChangeId, Class, Completeness, ObjectId, Operation, Schema, eq};
+use entrant::reconcile::{Action, Constraints, Draft, Finding, Guard, Leaver, Plan, Situation, days};
+use entrant::store::{
+    Capabilities, GetSupport, InitialPassword, Lookup, MemoryState, MemoryStore, PasswordSink, Query, Read, Source,
+    Target, WriteFault,
+};
 use entrant::{Job, Mapping, Policy, Preferences, Record, Value};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 fn job_of(world: &World, name: &str, m: Mapping, p: Policy) -> Job {
     Job::builder(name.to_owned())
@@ -27,7 +31,7 @@ fn lifted() -> Apply {
 }
 
 #[tokio::test]
-async fn r01_partial_match_not_adopted() {
+async fn the_only_match_in_a_part_of_the_target_is_not_linked() {
     let world = World::new([person("1")]);
     world.directory.push(account("a", Some("1")));
     world.directory.end_reads(Completeness::Partial { reason: "page 3".to_owned() });
@@ -37,45 +41,15 @@ async fn r01_partial_match_not_adopted() {
 }
 
 #[tokio::test]
-async fn r02_two_mappings_same_class() {
-    let world = World::new([person("1"), person("2").with("title", "Temp"), person("3")]);
-    let job = Job::builder("staff")
-        .source(world.hr.clone())
-        .target(world.directory.clone())
-        .mapping(mapping().named("clerks").scope(entrant::model::eq("title", "Clerk")))
-        .mapping(mapping().named("temps").scope(entrant::model::eq("title", "Temp")))
-        .policy(Policy::outbound(Preferences::default()))
-        .passwords(world.sink.clone())
-        .state(world.state.clone())
-        .clock(world.clock.clone())
-        .build()
-        .expect("job");
-    job.run(Run::full(), Apply::new()).await.expect("report");
-    world.clock.advance(Duration::from_secs(3600));
-    let plan = job.plan(Run::full()).await.expect("plan");
-    assert_eq!(plan.count(Action::Disable), 0, "{plan}");
+async fn two_mappings_of_the_same_classes_are_refused() {
+    let world = World::new([person("1")]);
+    let two = world.builder(Preferences::default()).mapping(mapping().named("temps").scope(eq("title", "Temp")));
+    let error = two.build().expect_err("each would take the other's people for leavers");
+    assert!(error.to_string().contains("user and temps map the same classes"), "{error}");
 }
 
 #[tokio::test]
-async fn r03_two_mappings_double_create() {
-    let schema = Schema::new(Class::USER).with("displayName", AttributeSchema::text());
-    let hr = MemoryStore::new("hr").with_record(person("1"));
-    let dir = MemoryStore::new("directory").with_schema(schema);
-    let job = Job::builder("s")
-        .source(hr)
-        .target(dir.clone())
-        .mapping(Mapping::users().named("a").attribute("displayName", "name"))
-        .mapping(Mapping::users().named("b").attribute("displayName", "name"))
-        .policy(Policy::outbound(Preferences::default()))
-        .state(MemoryState::new())
-        .build()
-        .expect("job");
-    job.run(Run::full(), Apply::new()).await.expect("report");
-    assert_eq!(dir.records().len(), 1);
-}
-
-#[tokio::test]
-async fn r04_out_of_scope_restored() {
+async fn nobody_out_of_scope_is_restored() {
     let world = World::new([person("1"), person("2")]);
     let m = || mapping().scope(entrant::model::ne("title", "Gone"));
     let job = job_of(&world, "staff", m(), Policy::outbound(Preferences::default().with_restore()));
@@ -94,7 +68,7 @@ async fn r04_out_of_scope_restored() {
 }
 
 #[tokio::test]
-async fn r05_restored_stranger_is_not_created() {
+async fn a_restored_stranger_is_adopted_and_never_deleted() {
     let world = World::new([person("1").with("anchor", "X1"), person("2").with("anchor", "X2")]);
     world
         .directory
@@ -124,7 +98,7 @@ async fn r05_restored_stranger_is_not_created() {
 }
 
 #[tokio::test]
-async fn r06_restored_own_disable_is_undone() {
+async fn what_we_disabled_deleted_and_restored_we_enable() {
     let world = World::new([person("1"), person("2")]);
     let job = world
         .job_with(Preferences::default().with_restore().with_source_deleted(Leaver::disable().then_delete(days(10))));
@@ -143,7 +117,7 @@ async fn r06_restored_own_disable_is_undone() {
 }
 
 #[tokio::test]
-async fn r07_reset_constant_on_adopted() {
+async fn an_adopted_account_is_not_made_to_change_its_password() {
     let world = World::new([person("1")]);
     world.directory.push(account("a", Some("1")));
     let job = job_of(&world, "staff", mapping().constant("reset", true), Policy::outbound(Preferences::default()));
@@ -154,7 +128,7 @@ async fn r07_reset_constant_on_adopted() {
 }
 
 #[tokio::test]
-async fn r08_reset_turns_true_again() {
+async fn a_switch_that_is_turned_on_again_is_written_again() {
     let world = World::new([person("1").with("reset", true)]);
     let job = job_of(&world, "staff", mapping().attribute("reset", "reset"), Policy::outbound(Preferences::default()));
     job.run(Run::full(), lifted()).await.expect("r");
@@ -167,19 +141,18 @@ async fn r08_reset_turns_true_again() {
 }
 
 #[tokio::test]
-async fn r09_swap_does_not_stop_disable() {
+async fn a_swap_of_names_does_not_stop_a_disable() {
     let world = World::new([person("1"), person("2")]);
     world.settled_run().await;
     world.hr.set(&ObjectId::user("1"), "login", "p2@contoso.com");
     world.hr.set(&ObjectId::user("2"), "login", "p1@contoso.com");
     world.hr.set(&ObjectId::user("1"), "active", false);
-    println!("{}", world.plan().await);
     let r = world.run().await;
     assert!(!world.is_active("1"), "{r}");
 }
 
 #[tokio::test]
-async fn r10_held_up_does_not_stop_disable() {
+async fn a_name_that_is_not_given_up_does_not_stop_a_disable() {
     let world = World::new([person("1"), person("2")]);
     world.settled_run().await;
     world.hr.set(&ObjectId::user("1"), "login", "new1@contoso.com");
@@ -198,7 +171,7 @@ impl Constraints for Synced {
     }
 }
 #[tokio::test]
-async fn r11_synced_is_linked() {
+async fn what_may_not_be_written_is_linked_all_the_same() {
     let world = World::new([person("1").with("name", "Other")]);
     let _ = world.directory.clone().with_constraints(Arc::new(Synced));
     world.directory.push(account("a", Some("1")));
@@ -208,7 +181,7 @@ async fn r11_synced_is_linked() {
 }
 
 #[tokio::test]
-async fn r12_renamed_mapping_after_crash() {
+async fn a_mapping_that_was_renamed_after_a_crash_still_recovers() {
     let world = World::new([person("1")]);
     let armed = Arc::new(AtomicBool::new(true));
     die(&dying_job(&world, &armed)).await;
@@ -219,7 +192,7 @@ async fn r12_renamed_mapping_after_crash() {
 }
 
 #[tokio::test]
-async fn r13_recreate_crash() {
+async fn a_recreation_that_died_is_taken_up() {
     let world = World::new([person("1"), person("2")]);
     world.settled_run().await;
     let id = world.account_of("1").id;
@@ -248,7 +221,7 @@ async fn r13_recreate_crash() {
 }
 
 #[tokio::test]
-async fn r14_recreate_plan_twice() {
+async fn a_recreation_that_is_applied_twice_is_made_once() {
     let schema = Schema::new(Class::USER)
         .with("displayName", AttributeSchema::text())
         .with("employeeId", AttributeSchema::text());
@@ -275,7 +248,7 @@ async fn r14_recreate_plan_twice() {
 }
 
 #[tokio::test]
-async fn r15_lost_create_without_unique_not_repeated() {
+async fn a_lost_create_that_nothing_identifies_is_not_repeated() {
     let schema = Schema::new(Class::USER).with("displayName", AttributeSchema::text());
     let clock = entrant::clock::ManualClock::at(time::macros::datetime!(2026-01-05 08:00 UTC));
     let hr = MemoryStore::new("hr").with_record(person("1"));
@@ -290,14 +263,13 @@ async fn r15_lost_create_without_unique_not_repeated() {
         .build()
         .expect("job");
     dir.fail_write(1, WriteFault::AnswerLost);
-    let r = job.run(Run::full(), Apply::new()).await.expect("report");
-    println!("{r}");
+    job.run(Run::full(), Apply::new()).await.expect("a report");
     job.run(Run::full(), Apply::new()).await.expect("report");
     assert_eq!(dir.records().len(), 1);
 }
 
 #[tokio::test]
-async fn r16_stale_enable() {
+async fn a_plan_of_before_does_not_enable_what_security_disabled_since() {
     let world = World::new([person("1")]);
     world.settled_run().await;
     world.hr.set(&ObjectId::user("1"), "active", false);
@@ -310,13 +282,12 @@ async fn r16_stale_enable() {
     let id = world.account_of("1").id;
     world.directory.set(&id, "active", false); // security
     assert!(!world.is_active("1"));
-    println!("fresh plan: {}", job.plan(Run::full()).await.expect("p"));
     let r = job.apply(&old, Apply::new()).await.expect("r");
     assert!(!world.is_active("1"), "security disabled it: {r}");
 }
 
 #[tokio::test]
-async fn r17_link_steals_owner() {
+async fn a_plan_of_before_does_not_take_a_link_from_another_job() {
     let world = World::new([person("1")]);
     world.directory.push(account("a", Some("1")));
     let mine = world.job();
@@ -328,7 +299,7 @@ async fn r17_link_steals_owner() {
 }
 
 #[tokio::test]
-async fn r18_guard_after_crash() {
+async fn what_a_dead_run_took_away_counts_for_the_guards() {
     let world = World::new((1..=20).map(|id| person(&id.to_string())));
     world.settled_run().await;
     for id in 1..=3 {
@@ -340,9 +311,7 @@ async fn r18_guard_after_crash() {
     for id in 4..=6 {
         world.hr.set(&ObjectId::user(id.to_string()), "active", false);
     }
-    println!("off after crash: {}", (1..=3).filter(|i| !world.is_active(&i.to_string())).count());
     let mut r = world.run().await;
-    println!("first {r}off now: {}", (1..=20).filter(|i| !world.is_active(&i.to_string())).count());
     if r.status == RunStatus::Complete {
         r = world.run().await;
     }
@@ -364,7 +333,7 @@ impl PasswordSink for OnceFailing {
     }
 }
 #[tokio::test]
-async fn r19_confirm_lost() {
+async fn a_password_that_was_not_confirmed_is_confirmed_by_the_next_run() {
     let world = World::new([person("1")]);
     let sink = OnceFailing(world.sink.clone(), Arc::new(AtomicBool::new(true)));
     let job = world.builder(Preferences::default()).passwords(sink).build().expect("job");
@@ -375,7 +344,7 @@ async fn r19_confirm_lost() {
 }
 
 #[tokio::test]
-async fn r20_duplicates_protect_candidates() {
+async fn records_that_share_an_id_protect_what_they_match() {
     let world = World::new([person("1"), person("2")]);
     world.settled_run().await;
     world.hr.remove(&ObjectId::user("1"));
@@ -386,9 +355,9 @@ async fn r20_duplicates_protect_candidates() {
 }
 
 #[tokio::test]
-async fn r21_scope_drift() {
+async fn a_renamed_scope_column_takes_nobody_away() {
     let world = World::new((1..=3).map(|i| person(&i.to_string()).with("dept", "Sales")));
-    let m = || mapping().scope(entrant::model::eq("dept", "Sales"));
+    let m = || mapping().scope(eq("dept", "Sales"));
     let job = job_of(&world, "staff", m(), Policy::outbound(Preferences::default()));
     job.run(Run::full(), Apply::new()).await.expect("r");
     world.clock.advance(Duration::from_secs(3600));
@@ -401,7 +370,7 @@ async fn r21_scope_drift() {
 }
 
 #[tokio::test]
-async fn r22_stale_unlink() {
+async fn an_unlink_of_before_leaves_the_new_account_linked() {
     let world = World::new([person("1"), person("2")]);
     world.settled_run().await;
     let job = world.job_with(Preferences::default().with_recreate_missing());
@@ -419,12 +388,12 @@ async fn r22_stale_unlink() {
 }
 
 #[tokio::test]
-async fn r23_wait_forever() {
+async fn waiting_for_ever_is_not_too_long() {
     let world = World::new([person("1")]);
     world.job().run(Run::full(), Apply::new().wait(Duration::MAX)).await.expect("r");
 }
 #[tokio::test]
-async fn r24_leaver_far() {
+async fn a_grace_period_may_be_longer_than_the_calendar() {
     let world = World::new([person("1"), person("2")]);
     let job = world.job_with(Preferences::default().with_source_deleted(Leaver::disable().after(days(u32::MAX))));
     job.run(Run::full(), Apply::new()).await.expect("r");
@@ -433,12 +402,12 @@ async fn r24_leaver_far() {
     job.plan(Run::full()).await.expect("p");
 }
 #[test]
-fn r25_date_display() {
+fn a_date_before_the_calendar_is_shown() {
     let _ = Value::from(time::macros::datetime!(-0001-01-01 0:00 UTC)).to_string();
 }
 
 #[tokio::test]
-async fn r26_null_status_creates_active() {
+async fn nobody_is_created_active_because_the_source_says_nothing() {
     let world = World::new([person("1").with("active", Value::Null)]);
     let plan = world.plan().await;
     assert_eq!(plan.count(Action::Create), 0, "{plan}");
@@ -462,15 +431,15 @@ impl Source for Broken {
     }
 }
 #[tokio::test]
-async fn r27_one_with_broken_source() {
+async fn one_object_that_the_source_cannot_be_asked_for_is_an_error() {
     let world = World::new([person("1")]);
     let job = world.builder(Preferences::default()).source(Broken).build().expect("job");
     let r = job.run(Run::one("1"), Apply::new()).await;
-    assert!(r.is_err() || r.as_ref().unwrap().status != RunStatus::Complete, "{:?}", r);
+    assert_eq!(r.expect_err("the source is down").kind(), entrant::ErrorKind::Store);
 }
 
 #[tokio::test]
-async fn r28_mapping_across_classes_candidates() {
+async fn an_employee_who_becomes_a_contractor_is_not_disabled() {
     // employee becomes contractor (another class of the source)
     let world = World::new([person("1"), person("2")]);
     let m2 = || {
@@ -514,75 +483,38 @@ async fn r28_mapping_across_classes_candidates() {
     assert_eq!(plan.count(Action::Disable), 0, "{plan}");
 }
 
-fn big(n: usize) -> World {
-    World::new((1..=n).map(|id| person(&id.to_string())))
-}
-fn unguarded(world: &World) -> Job {
-    job_of(world, "staff", mapping(), Policy::outbound(Preferences::default()))
-}
-
-async fn direct(n: usize) -> World {
-    // target holds n linked people: adopt
-    let world = big(n);
-    for i in 1..=n {
-        world.directory.push(account(&format!("a{i}"), Some(&i.to_string())));
-    }
-    world
-}
+/// Thousands in each other's way: what is said of them grows with their number, not with its square.
 #[tokio::test]
-#[ignore]
-async fn p1_adopt() {
-    for n in [2500, 5000] {
-        let world = direct(n).await;
-        let job = unguarded(&world);
-        let t = Instant::now();
-        let plan = job.plan(Run::full()).await.expect("p");
-        let planned = t.elapsed();
-        let t = Instant::now();
-        job.apply(&plan, lifted()).await.expect("r");
-        println!("adopt {n}: plan {planned:?} apply {:?}", t.elapsed());
+async fn thousands_in_each_others_way_make_no_endless_plan() {
+    const COUNT: usize = 2_000;
+    let people = || (1..=COUNT).map(|id| person(&id.to_string()));
+    let bytes_each = |plan: &Plan| plan.to_json().len() / COUNT;
+    // A column that was shifted by a row: everybody wants the next one's name, the last one the first one's.
+    let world = World::new(people());
+    for id in 1..=COUNT {
+        world.directory.push(account(&format!("a{id}"), Some(&id.to_string())));
     }
-}
-#[tokio::test]
-#[ignore]
-async fn p2_shift() {
-    for n in [500, 1000, 2000, 4000] {
-        let world = direct(n).await;
-        let job = unguarded(&world);
-        job.run(Run::full(), lifted()).await.expect("r");
-        for i in 1..=n {
-            world.hr.set(&ObjectId::user(i.to_string()), "login", format!("p{}@contoso.com", i % n + 1));
-        }
-        let t = Instant::now();
-        let plan = job.plan(Run::full()).await.expect("p");
-        println!("cycle {n}: plan {:?}, json {} MB", t.elapsed(), plan.to_json().len() / 1_000_000);
-        for i in 1..=n {
-            world.hr.set(&ObjectId::user(i.to_string()), "login", format!("p{}@contoso.com", i + 1));
-        }
-        world.directory.push(account("stranger", None).with("userPrincipalName", format!("p{}@contoso.com", n + 1)));
-        let t = Instant::now();
-        let plan = job.plan(Run::full()).await.expect("p");
-        println!("chain {n}: plan {:?}, json {} MB", t.elapsed(), plan.to_json().len() / 1_000_000);
+    world.job().run(Run::full(), lifted()).await.expect("a report");
+    for id in 1..=COUNT {
+        world.hr.set(&ObjectId::user(id.to_string()), "login", format!("p{}@contoso.com", id % COUNT + 1));
     }
-}
-#[tokio::test]
-#[ignore]
-async fn p3_same_name() {
-    for n in [500, 1000, 2000, 4000] {
-        let world = World::new((1..=n).map(|id| person(&id.to_string()).with("login", "same@contoso.com")));
-        let job = unguarded(&world);
-        let t = Instant::now();
-        let plan = job.plan(Run::full()).await.expect("p");
-        println!("same upn {n}: plan {:?}, json {} MB", t.elapsed(), plan.to_json().len() / 1_000_000);
-        let world = World::new((1..=n).map(|id| person(&id.to_string()).with("id", "0")));
-        for i in 1..=n {
-            world
-                .directory
-                .push(account(&format!("a{i}"), Some("0")).with("userPrincipalName", format!("q{i}@contoso.com")));
-        }
-        let job = unguarded(&world);
-        let t = Instant::now();
-        let plan = job.plan(Run::full()).await.expect("p");
-        println!("same employeeId {n}x{n}: plan {:?}, json {} MB", t.elapsed(), plan.to_json().len() / 1_000_000);
+    let circle = world.plan().await;
+    assert!(circle.is_converged() && bytes_each(&circle) < 2_000, "{}", bytes_each(&circle));
+    // Without the first one's: the last one's is taken, and so nobody moves up.
+    world.hr.set(&ObjectId::user(COUNT.to_string()), "login", "taken@contoso.com");
+    world.directory.push(account("x", None).with("userPrincipalName", "taken@contoso.com"));
+    let chain = world.plan().await;
+    assert!(chain.is_converged() && bytes_each(&chain) < 2_000, "{}", bytes_each(&chain));
+    // Everybody wants one name; and everybody matches everybody, by a placeholder.
+    let world = World::new(people().map(|person| person.with("login", "same@contoso.com")));
+    let same = world.plan().await;
+    assert!(same.is_converged() && bytes_each(&same) < 3_000, "{}", bytes_each(&same));
+    let world = World::new(people().map(|person| person.with("id", "0")));
+    for id in 1..=COUNT {
+        world
+            .directory
+            .push(account(&format!("a{id}"), Some("0")).with("userPrincipalName", format!("q{id}@contoso.com")));
     }
+    let placeholder = world.plan().await;
+    assert!(placeholder.is_converged() && bytes_each(&placeholder) < 3_000, "{}", bytes_each(&placeholder));
 }
