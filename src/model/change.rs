@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Attributes, Class, Name, ObjectId};
+use serde::{Deserialize, Serialize};
+
+use super::{Attributes, Class, Name, ObjectId, Value};
+use crate::error::Error;
 use crate::secret::Secret;
 
 /// One write to one object. A target carries it out whole or reports an error for it.
@@ -63,6 +66,17 @@ pub enum Operation {
         /// And these, which are never shown.
         secrets: BTreeMap<Name, Secret>,
     },
+    /// Gives and takes elements of sets: references to other objects, licences. What an object has already, or no
+    /// longer has, is success. All attributes are tried; of what is refused the others are none the worse.
+    ///
+    /// A reference is the id of the object, a licence is a [`License`](super::License) as a value. Of a single
+    /// reference at most one is added, and it takes the place of the one before.
+    Elements {
+        /// Of this object.
+        id: ObjectId,
+        /// These, by attribute.
+        changes: BTreeMap<Name, ElementChange>,
+    },
     /// Deletes an object; that it is gone already is success.
     Delete {
         /// This object.
@@ -75,18 +89,73 @@ pub enum Operation {
     },
 }
 
+/// Elements of one attribute that are given and taken.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct ElementChange {
+    /// What is given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub add: Vec<Value>,
+    /// What is taken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remove: Vec<Value>,
+}
+
+impl ElementChange {
+    /// Gives some and takes others.
+    pub fn new(add: impl IntoIterator<Item = Value>, remove: impl IntoIterator<Item = Value>) -> Self {
+        Self { add: add.into_iter().collect(), remove: remove.into_iter().collect() }
+    }
+
+    /// Whether nothing is given and nothing taken.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.add.is_empty() && self.remove.is_empty()
+    }
+}
+
 /// What a target answers to a [`Change`] that it carried out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct Written {
     /// The object, with the id that the store gave it.
     pub id: ObjectId,
+    /// The elements that were not given or taken, and why: of an [`Operation::Elements`] alone.
+    pub refused: Vec<Refused>,
 }
 
 impl Written {
     /// The object was written.
     #[must_use]
     pub fn new(id: ObjectId) -> Self {
-        Self { id }
+        Self { id, refused: Vec::new() }
+    }
+
+    /// Says which elements were not written.
+    #[must_use]
+    pub fn with_refused(mut self, refused: impl IntoIterator<Item = Refused>) -> Self {
+        self.refused.extend(refused);
+        self
+    }
+}
+
+/// An element that was not given or taken.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Refused {
+    /// Of this attribute.
+    pub attribute: Name,
+    /// This element, as it was asked for.
+    pub element: Value,
+    /// Why.
+    pub error: Error,
+}
+
+impl Refused {
+    /// An element, and why it was not written.
+    #[must_use]
+    pub fn new(attribute: Name, element: Value, error: Error) -> Self {
+        Self { attribute, element, error }
     }
 }

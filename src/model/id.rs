@@ -58,6 +58,11 @@ impl ObjectId {
     pub fn user(id: impl Into<Arc<str>>) -> Self {
         Self::new(Class::USER, id)
     }
+
+    /// The id of a group.
+    pub fn group(id: impl Into<Arc<str>>) -> Self {
+        Self::new(Class::GROUP, id)
+    }
 }
 
 impl fmt::Display for ObjectId {

@@ -1,5 +1,6 @@
 //! One object of a store, as it was read or as it should be.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -35,13 +36,16 @@ pub struct Record {
     /// Where it was read, for messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    /// The attributes of several values of which not all could be read, and why: what they lack may well be there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub partial: BTreeMap<Name, String>,
 }
 
 impl Record {
     /// A record without attributes.
     #[must_use]
     pub fn new(id: ObjectId) -> Self {
-        Self { id, attributes: Attributes::default(), origin: None }
+        Self { id, attributes: Attributes::default(), origin: None, partial: BTreeMap::new() }
     }
 
     /// A record whose attributes are the members of a host's own type.
@@ -57,7 +61,7 @@ impl Record {
             return Err(invalid("cannot make a record: the object must serialise to a map of attributes"));
         };
         let attributes = members.into_iter().map(|(name, value)| (Name::from(name), Value::from(value))).collect();
-        Ok(Self { id, attributes, origin: None })
+        Ok(Self { attributes, ..Self::new(id) })
     }
 
     /// Sets an attribute.
@@ -71,6 +75,13 @@ impl Record {
     #[must_use]
     pub fn with_origin(mut self, origin: Origin) -> Self {
         self.origin = Some(origin);
+        self
+    }
+
+    /// Says that not all values of an attribute could be read, and why: nothing is taken away for not being among them.
+    #[must_use]
+    pub fn with_partial(mut self, name: impl Into<Name>, reason: impl Into<String>) -> Self {
+        self.partial.insert(name.into(), reason.into());
         self
     }
 
@@ -159,7 +170,7 @@ impl Serialize for Attributes {
 
 impl<'de> Deserialize<'de> for Attributes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let members = std::collections::BTreeMap::<Name, Value>::deserialize(deserializer)?;
+        let members = BTreeMap::<Name, Value>::deserialize(deserializer)?;
         Ok(Self(members.into_iter().collect()))
     }
 }

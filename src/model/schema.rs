@@ -22,13 +22,23 @@ pub struct Schema {
     pub label: Option<Name>,
     /// Which objects of the class a mapping looks at unless it says otherwise, such as members but not guests.
     pub default_scope: Option<Filter>,
+    /// The attributes that say which licences an object has, for a class that can have any.
+    pub licenses: Option<LicenseAttributes>,
 }
 
 impl Schema {
     /// A schema without attributes.
     #[must_use]
     pub fn new(class: Class) -> Self {
-        Self { class, attributes: BTreeMap::new(), status: None, created_at: None, label: None, default_scope: None }
+        Self {
+            class,
+            attributes: BTreeMap::new(),
+            status: None,
+            created_at: None,
+            label: None,
+            default_scope: None,
+            licenses: None,
+        }
     }
 
     /// Adds an attribute.
@@ -66,6 +76,34 @@ impl Schema {
         self
     }
 
+    /// Names the attributes that say which licences an object has: products, and the plans left out of them.
+    ///
+    /// The first holds [`License`](super::License)s when it is read, and takes products by id or name; the second takes
+    /// plans by id or name, and is not read.
+    #[must_use]
+    pub fn with_licenses(mut self, products: impl Into<Name>, disabled_plans: impl Into<Name>) -> Self {
+        self.licenses = Some(LicenseAttributes { products: products.into(), disabled_plans: disabled_plans.into() });
+        self
+    }
+
+    /// Whether the values of an attribute are given and taken one by one: references, and licences.
+    #[must_use]
+    pub fn is_elements(&self, name: &str) -> bool {
+        self.is_reference(name) || self.is_licensing(name)
+    }
+
+    /// Whether an attribute refers to other objects.
+    #[must_use]
+    pub fn is_reference(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|attribute| matches!(attribute.kind, Kind::Reference(_)))
+    }
+
+    /// Whether an attribute is one of those that say which licences an object has.
+    #[must_use]
+    pub fn is_licensing(&self, name: &str) -> bool {
+        self.licenses.as_ref().is_some_and(|licenses| licenses.products == *name || licenses.disabled_plans == *name)
+    }
+
     /// An attribute by name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&AttributeSchema> {
@@ -77,6 +115,16 @@ impl Schema {
     pub fn is_status(&self, name: &str) -> bool {
         self.status.as_deref() == Some(name)
     }
+}
+
+/// The attributes that say which licences an object has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LicenseAttributes {
+    /// The products.
+    pub products: Name,
+    /// The plans that are left out of them.
+    pub disabled_plans: Name,
 }
 
 /// What one attribute may hold.
@@ -105,6 +153,9 @@ pub struct AttributeSchema {
     pub anchor: bool,
     /// The longest text, in characters.
     pub max_length: Option<usize>,
+    /// Whether a value for a moment may be written on the way to another, so that two objects can swap theirs; see
+    /// `Constraints::temporary`.
+    pub swappable: bool,
 }
 
 impl AttributeSchema {
@@ -123,6 +174,7 @@ impl AttributeSchema {
             unique_in: None,
             anchor: false,
             max_length: None,
+            swappable: false,
         }
     }
 
@@ -130,6 +182,12 @@ impl AttributeSchema {
     #[must_use]
     pub fn text() -> Self {
         Self::new(Kind::Text)
+    }
+
+    /// The id of an object of a class.
+    #[must_use]
+    pub fn reference(class: Class) -> Self {
+        Self::new(Kind::Reference(class))
     }
 
     /// True or false.
@@ -206,6 +264,13 @@ impl AttributeSchema {
     #[must_use]
     pub fn with_max_length(mut self, characters: usize) -> Self {
         self.max_length = Some(characters);
+        self
+    }
+
+    /// Lets a value for a moment be written on the way to another.
+    #[must_use]
+    pub fn swappable(mut self) -> Self {
+        self.swappable = true;
         self
     }
 

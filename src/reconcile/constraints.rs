@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::model::{Attributes, Class, Name, Record, Value};
+use super::Products;
+use crate::model::{Attributes, Class, Name, ObjectId, Record, Value};
 
 /// What a target forbids, as it was when planning started. A pure check: the same draft, the same findings.
 pub trait Constraints: fmt::Debug + Send + Sync {
@@ -18,6 +19,18 @@ pub trait Constraints: fmt::Debug + Send + Sync {
     /// Values for `%Name%` in expressions that the target knows, such as `Domain`.
     fn parameters(&self) -> Vec<(Name, Value)> {
         Vec::new()
+    }
+
+    /// The products that licences are of; `None` where there are no licences.
+    fn products(&self) -> Option<&Products> {
+        None
+    }
+
+    /// A value that an object can hold for a moment on the way from `value` to another, and that nobody else holds:
+    /// two objects swap a value of a [swappable](crate::model::AttributeSchema::swappable) attribute by way of it.
+    fn temporary(&self, id: &ObjectId, attribute: &Name, value: &Value) -> Option<Value> {
+        let _ = (id, attribute, value);
+        None
     }
 }
 
@@ -44,13 +57,22 @@ pub struct Draft<'a> {
     pub current: Option<&'a Record>,
     /// What would be written.
     pub attributes: &'a Attributes,
+    /// The attributes of which elements would be given or taken.
+    pub elements: &'a [Name],
 }
 
 impl<'a> Draft<'a> {
     /// A draft of a write.
     #[must_use]
     pub fn new(class: &'a Class, step: DraftStep, current: Option<&'a Record>, attributes: &'a Attributes) -> Self {
-        Self { class, step, current, attributes }
+        Self { class, step, current, attributes, elements: &[] }
+    }
+
+    /// Names the attributes of which elements would be given or taken.
+    #[must_use]
+    pub fn with_elements(mut self, elements: &'a [Name]) -> Self {
+        self.elements = elements;
+        self
     }
 }
 
@@ -62,6 +84,8 @@ pub enum DraftStep {
     Create,
     /// Changed attributes of an existing one.
     Update,
+    /// Elements given or taken: references, licences.
+    Elements,
     /// Switched off.
     Disable,
     /// Switched on.
@@ -95,6 +119,19 @@ impl Finding {
         Self { kind: FindingKind::Violation, attribute: None, rule: rule.into(), message: message.into() }
     }
 
+    /// A write to an object that has a say over others, which must be allowed by name
+    /// ([`Preferences::with_privileged`](super::Preferences::with_privileged)).
+    pub fn privileged(rule: &'static str, message: impl Into<String>) -> Self {
+        Self { kind: FindingKind::Privileged, attribute: None, rule: rule.into(), message: message.into() }
+    }
+
+    /// The same of one attribute alone.
+    #[must_use]
+    pub fn at(mut self, attribute: impl Into<Name>) -> Self {
+        self.attribute = Some(attribute.into());
+        self
+    }
+
     /// Something that could not be read, so that nobody knows whether it would fail: a warning.
     pub fn unknown(rule: &'static str, message: impl Into<String>) -> Self {
         Self { kind: FindingKind::Unknown, attribute: None, rule: rule.into(), message: message.into() }
@@ -107,6 +144,8 @@ impl Finding {
 pub enum FindingKind {
     /// It would fail.
     Violation,
+    /// It is refused unless allowed by name.
+    Privileged,
     /// Nobody knows; the entry goes on.
     Unknown,
 }

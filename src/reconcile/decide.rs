@@ -452,9 +452,12 @@ impl Decider<'_> {
             let draft = Draft::new(self.inputs.mapping.target_class(), step, current, &attributes);
             findings.extend(self.inputs.constraints.check(&draft));
         }
-        for finding in findings {
+        let allowed = self.inputs.policy.preferences().privileged;
+        for finding in findings.into_iter().filter(|finding| !(allowed && finding.kind == FindingKind::Privileged)) {
             let severity = match (&finding.kind, &finding.attribute) {
                 (FindingKind::Unknown, _) => Severity::Warning,
+                (FindingKind::Privileged, Some(_)) => Severity::Attention,
+                (FindingKind::Privileged, None) => Severity::Blocks,
                 (FindingKind::Violation, Some(attribute)) => self.severity(attribute, step),
                 // An object that may not be written is matched and linked all the same.
                 (FindingKind::Violation, None) if step == DraftStep::Update => {
@@ -469,7 +472,7 @@ impl Decider<'_> {
             if let Some(attribute) = finding.attribute {
                 let at = entry.changes.iter().position(|change| change.attribute == attribute);
                 let value = at.map(|at| entry.changes[at].new.clone());
-                if let (Some(at), FindingKind::Violation) = (at, finding.kind) {
+                if let (Some(at), FindingKind::Violation | FindingKind::Privileged) = (at, finding.kind) {
                     entry.changes.remove(at);
                 }
                 problem = problem.with_value(attribute, value);

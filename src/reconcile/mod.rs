@@ -19,6 +19,7 @@ mod planner;
 mod policy;
 mod preferences;
 mod problem;
+mod products;
 mod render;
 mod situation;
 mod unique;
@@ -31,6 +32,7 @@ pub use plan::{Plan, SideRead};
 pub use policy::Policy;
 pub use preferences::{Enable, Leaver, Preferences, days};
 pub use problem::{Problem, Severity};
+pub use products::{Product, ProductPlan, Products};
 pub use situation::{Action, Situation};
 
 pub(crate) use case::Extent;

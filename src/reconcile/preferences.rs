@@ -33,6 +33,8 @@ pub struct Preferences {
     pub(super) restore: bool,
     pub(super) recreate_missing: bool,
     pub(super) delete_adopted: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) privileged: bool,
 }
 
 impl Default for Preferences {
@@ -48,6 +50,7 @@ impl Default for Preferences {
             restore: false,
             recreate_missing: false,
             delete_adopted: false,
+            privileged: false,
         }
     }
 }
@@ -120,6 +123,13 @@ impl Preferences {
     #[must_use]
     pub fn with_delete_adopted(mut self) -> Self {
         self.delete_adopted = true;
+        self
+    }
+
+    /// Lets accounts be disabled and deleted that have a say over others, such as holders of a directory role.
+    #[must_use]
+    pub fn with_privileged(mut self) -> Self {
+        self.privileged = true;
         self
     }
 

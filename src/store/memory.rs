@@ -8,12 +8,12 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
-use super::{Access, Capabilities, GetSupport, Lookup, Query, Read, Source, Target};
+use super::{Access, Capabilities, GetSupport, Lookup, Query, Read, Source, Target, memory_elements};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
-    Anchor, AttributeSchema, Attributes, Cardinality, Change, ChangeId, Class, Completeness, Kind, Mutability, Name,
-    ObjectId, Operation, Record, Schema, Value, Written, values_equal,
+    Anchor, AttributeSchema, Attributes, Cardinality, Change, ChangeId, Class, Completeness, ElementChange, Kind,
+    Mutability, Name, ObjectId, Operation, Record, Schema, Value, Written, values_equal,
 };
 use crate::reconcile::{Constraints, NoConstraints};
 use crate::secret::Secret;
@@ -365,6 +365,7 @@ impl Shared {
         match operation {
             Operation::Create { class, attributes, secrets } => self.create(class, attributes, secrets),
             Operation::Update { id, attributes, secrets } => self.update(id, attributes, secrets),
+            Operation::Elements { id, changes } => self.change_elements(id, changes),
             Operation::Delete { id } => self.delete(id),
             Operation::Restore { id } => self.restore(id),
         }
@@ -406,6 +407,17 @@ impl Shared {
         self.check_unique(&schema, &attributes, Some(&id))?;
         self.objects[position].set(&schema, attributes, secrets);
         Ok(Written::new(id))
+    }
+
+    fn change_elements(&mut self, id: ObjectId, changes: BTreeMap<Name, ElementChange>) -> Result<Written> {
+        let schema = self.schema(&id.class)?;
+        let position = self.position(&id)?.ok_or_else(|| missing(&id))?;
+        let there = self.objects.iter().map(|object| &object.record.id).collect();
+        let (values, refused) = memory_elements::change(&schema, &there, &self.objects[position].record, changes);
+        for (name, value) in values {
+            self.objects[position].record.attributes.insert(name, value);
+        }
+        Ok(Written::new(id).with_refused(refused))
     }
 
     fn delete(&mut self, id: ObjectId) -> Result<Written> {
@@ -538,6 +550,7 @@ fn select(record: &Record, names: Option<&[Name]>) -> Record {
     let Some(names) = names else { return record.clone() };
     let mut selected = Record::new(record.id.clone());
     selected.origin.clone_from(&record.origin);
+    selected.partial.clone_from(&record.partial);
     for name in names {
         if let Some(value) = record.get(name) {
             selected.attributes.insert(name.clone(), value.clone());

@@ -4,6 +4,7 @@
 //! initial passwords. Each sentence of their contracts has a case in the conformance suites (feature `testing`).
 
 mod memory;
+mod memory_elements;
 mod memory_state;
 mod passwords;
 mod source;

@@ -96,6 +96,10 @@ pub(super) fn route(operation: Operation) -> Result<Vec<Step>> {
             only_users(&id.class)?;
             update(&id, &attributes, &secrets)
         }
+        Operation::Elements { id, .. } => {
+            only_users(&id.class)?;
+            Err(Error::new(ErrorKind::Unsupported, "references and licences cannot be written so far"))
+        }
         Operation::Delete { id } => {
             only_users(&id.class)?;
             Ok(vec![Step { part: Part::Delete, method: Method::DELETE, path: key_segment(USERS, &id.id)?, body: None }])
