@@ -7,7 +7,7 @@ use super::case::{Assessment, Extent, SourceRead, Sourced};
 use super::correlate::TargetIndex;
 use super::decide::Decider;
 use super::inputs::{Answers, Inputs, Questions, Side};
-use super::{Constraints, Entry, Problem, Severity, Situation, elements, unique};
+use super::{Constraints, Entry, Problem, Severity, Situation, elements, references, unique};
 use crate::model::{Class, Completeness, Name, ObjectId, Origin, Record, Schema};
 
 /// What planning yields.
@@ -43,6 +43,10 @@ pub(crate) fn plan(planners: &[Planner<'_>]) -> Result<Planned, Vec<Questions>> 
     if assessments.len() < planners.len() {
         return Err(questions);
     }
+    let open = references::open(planners, &assessments);
+    if open.iter().any(|questions| !questions.is_empty()) {
+        return Err(open);
+    }
     let candidates: HashSet<ObjectId> =
         assessments.iter().flat_map(|assessment| assessment.candidates.iter().cloned()).collect();
     let deciders: Vec<Decider<'_>> =
@@ -50,7 +54,7 @@ pub(crate) fn plan(planners: &[Planner<'_>]) -> Result<Planned, Vec<Questions>> 
     let mut planned = Planned::default();
     let mut classes: BTreeMap<&Class, Shared<'_>> = BTreeMap::new();
     for ((planner, assessment), decider) in planners.iter().zip(&assessments).zip(&deciders) {
-        for case in &assessment.cases {
+        for case in assessment.cases.iter().filter(|case| !case.is_referenced()) {
             *planned.situations.entry(case.situation).or_default() += 1;
         }
         planned.owned_elsewhere += assessment.owned_elsewhere;
@@ -102,7 +106,14 @@ impl<'a> Planner<'a> {
         for record in found {
             self.sources.push(Sourced::new(&self.inputs, record.clone()));
         }
+        let mut found: Vec<&Record> = answers.references.values().flatten().flatten().collect();
+        found.sort_by(|left, right| left.id.cmp(&right.id));
+        for record in found {
+            let sourced = Sourced::new(&self.inputs, record.clone());
+            self.sources.push(Sourced { referenced: true, ..sourced });
+        }
         self.answers.sources.extend(answers.sources);
+        self.answers.references.extend(answers.references);
         self.answers.targets.extend(answers.targets);
         self.answers.deleted.extend(answers.deleted);
         self.answers.find.extend(answers.find);
@@ -115,6 +126,16 @@ impl<'a> Planner<'a> {
     /// Whether the source was looked at as a whole, and read to its end.
     pub(super) fn is_whole(&self) -> bool {
         self.extent == Extent::Whole && self.read.complete
+    }
+
+    /// Whether objects that are referred to are looked up in the source, by their ids.
+    pub(super) fn looks_up(&self) -> bool {
+        self.extent == Extent::Only && self.inputs.abilities.source_get
+    }
+
+    /// Whether an object can still be looked up in the source by its id.
+    pub(super) fn can_look_up(&self, id: &ObjectId) -> bool {
+        self.looks_up() && *self.inputs.mapping.source_class() == id.class && !self.answers.references.contains_key(id)
     }
 
     /// What the planner goes by.
