@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::assess::assess;
 use super::case::{Assessment, Extent, SourceRead, Sourced};
-use super::correlate::TargetIndex;
 use super::decide::Decider;
 use super::inputs::{Answers, Inputs, Questions, Side};
-use super::{Constraints, Entry, Problem, Severity, Situation, elements, references, unique};
-use crate::model::{Class, Completeness, Name, ObjectId, Origin, Record, Schema};
+use super::unique::Spaces;
+use super::{Entry, Problem, Severity, Situation, elements, references, unique};
+use crate::model::{Completeness, Name, ObjectId, Origin, Record};
 
 /// What planning yields.
 #[derive(Debug, Default)]
@@ -16,14 +16,6 @@ pub(crate) struct Planned {
     pub(crate) entries: Vec<Entry>,
     pub(crate) situations: BTreeMap<Situation, u64>,
     pub(crate) owned_elsewhere: u64,
-}
-
-/// What the mappings of one target class have in common.
-struct Shared<'a> {
-    schema: &'a Schema,
-    constraints: &'a dyn Constraints,
-    indexes: Vec<&'a TargetIndex<'a>>,
-    entries: Vec<Entry>,
 }
 
 /// Plans all mappings of a run together: what one of them finds protects what another would take away, and a value is
@@ -52,26 +44,24 @@ pub(crate) fn plan(planners: &[Planner<'_>]) -> Result<Planned, Vec<Questions>> 
     let deciders: Vec<Decider<'_>> =
         planners.iter().map(|planner| Decider::new(&planner.inputs, &candidates)).collect();
     let mut planned = Planned::default();
-    let mut classes: BTreeMap<&Class, Shared<'_>> = BTreeMap::new();
-    for ((planner, assessment), decider) in planners.iter().zip(&assessments).zip(&deciders) {
+    for (assessment, decider) in assessments.iter().zip(&deciders) {
         for case in assessment.cases.iter().filter(|case| !case.is_referenced()) {
             *planned.situations.entry(case.situation).or_default() += 1;
         }
         planned.owned_elsewhere += assessment.owned_elsewhere;
-        let shared = classes.entry(planner.inputs.mapping.target_class()).or_insert_with(|| Shared {
-            schema: planner.inputs.schema,
-            constraints: planner.inputs.constraints,
-            indexes: Vec::new(),
-            entries: Vec::new(),
-        });
-        shared.indexes.push(&assessment.index);
-        shared.entries.extend(decider.decide(&assessment.cases));
+        planned.entries.extend(decider.decide(&assessment.cases));
     }
-    for Shared { schema, constraints, indexes, mut entries } in classes.into_values() {
-        entries.sort_by(|left, right| left.key.cmp(&right.key));
-        unique::settle(schema, constraints, &indexes, &mut entries);
-        planned.entries.extend(entries);
-    }
+    let Some(first) = planners.first() else { return Ok(planned) };
+    planned.entries.sort_by(|left, right| left.key.cmp(&right.key));
+    let spaces = Spaces {
+        schemas: planners
+            .iter()
+            .map(|planner| (planner.inputs.mapping.target_class(), planner.inputs.schema))
+            .collect(),
+        constraints: first.inputs.constraints,
+        indexes: assessments.iter().map(|assessment| &assessment.index).collect(),
+    };
+    unique::settle(&spaces, &mut planned.entries);
     elements::settle(planners, &assessments, &deciders, &mut planned.entries);
     Ok(planned)
 }
