@@ -49,7 +49,7 @@ impl Progress<'_> {
                 None => open.push(at),
             }
         }
-        let open = self.look_for_matches(open).await?;
+        let open = if part == Part::Main { self.look_for_matches(open).await? } else { open };
         let open = self.recheck(open, part).await?;
         let mut works = Vec::with_capacity(open.len());
         for at in open {
@@ -104,7 +104,7 @@ impl Progress<'_> {
                     // Someone else may have switched it off since: only what this job switched off comes back.
                     let own =
                         self.job.ready(&entry.key).is_ok_and(|ready| ready.policy.preferences().enables_only_own());
-                    let lost = entry.enables() && own && !end.disabled_by_us;
+                    let lost = part <= Part::Status && entry.enables() && own && !end.disabled_by_us;
                     lost.then(|| Outcome::Stale { reason: "it is no longer this job that switched it off".to_owned() })
                 }
                 Some(end) if entry.action == Action::Delete && end.deleted_at.is_some() => Some(Outcome::Unchanged),
