@@ -6,7 +6,7 @@ use super::countries;
 use super::schema::{self, IMMUTABLE_ID, SYNC_ENABLED, USER_PRINCIPAL_NAME};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Domain, GraphClient};
-use crate::model::{Kind, Name, Value};
+use crate::model::{Class, Kind, Name, Value};
 use crate::reconcile::{Constraints, Draft, DraftStep, Finding};
 
 /// The tenant as it was when planning started.
@@ -162,9 +162,10 @@ fn wrong_name(name: &str) -> Option<String> {
 
 /// What is wrong with any other value: the rule and what would be right.
 fn wrong_value(name: &str, value: &Value) -> Option<(&'static str, String)> {
-    let schema = schema::user_schema();
-    let attribute = schema::attribute(name)?;
-    if schema.get(name)?.kind == Kind::Text && value.as_slice().iter().any(|value| value.as_text() == Some("")) {
+    let table = schema::of(&Class::USER).ok()?;
+    let attribute = table.attribute(name)?;
+    if table.schema().get(name)?.kind == Kind::Text && value.as_slice().iter().any(|value| value.as_text() == Some(""))
+    {
         return Some(("empty-text", "an empty text is refused; null clears".into()));
     }
     let text = value.as_text();

@@ -2,12 +2,17 @@
 
 mod constraints;
 mod countries;
+mod elements;
+mod groups;
+mod links;
 mod read;
 mod record;
 mod routing;
 mod schema;
+mod step;
 mod tenant;
+mod users;
 mod write;
 
-pub use schema::member_scope;
 pub use tenant::{Entra, EntraBuilder};
+pub use users::member_scope;

@@ -8,8 +8,8 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
 use super::constraints::EntraConstraints;
-use super::read::{Reader, only_users};
-use super::schema::user_schema;
+use super::read::Reader;
+use super::schema;
 use super::write;
 use crate::clock::{Clock, SystemClock};
 use crate::connection::Connection;
@@ -215,8 +215,7 @@ impl Source for Entra {
 #[async_trait]
 impl Target for Entra {
     fn schema(&self, class: &Class) -> Result<Arc<Schema>> {
-        only_users(class)?;
-        Ok(user_schema())
+        Ok(Arc::clone(schema::of(class)?.schema()))
     }
 
     async fn constraints(&self) -> Result<Arc<dyn Constraints>> {
