@@ -1,15 +1,16 @@
 //! Who is in groups, and who owns them: lists that hang on each group.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures::{StreamExt, stream};
 use http::Method;
 use serde::Deserialize;
 
-use super::schema::{Link, Table};
+use super::schema::{self, Link, MEMBERS, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{BatchResponse, Call, GraphClient};
-use crate::model::{Name, Record, Value};
+use crate::model::{Class, Name, Record, Value};
 use crate::odata::key_segment;
 
 /// How many long lists are read at once.
@@ -37,20 +38,41 @@ struct Found {
     link: &'static Link,
     objects: Vec<Linked>,
     next: Option<String>,
-    /// Why there may be more than these.
-    gap: Option<String>,
+    gap: Option<Gap>,
 }
+
+/// Why there may be more than what was read.
+pub(super) type Gap = (ErrorKind, String);
 
 /// Reads the links of records and puts them in: the first pages in batches, then those that go on, several at once.
 ///
 /// A list that cannot be read, or not to its end, is [partial](Record::partial), and stops no other.
 pub(super) async fn fill(client: &GraphClient, table: &Table, links: &[&'static Link], mut records: Vec<&mut Record>) {
+    let ids: Vec<Arc<str>> = records.iter().map(|record| Arc::clone(&record.id.id)).collect();
+    for (place, found) in read(client, table, links, &ids).await {
+        found.put_into(records[place]);
+    }
+}
+
+/// The users who are in groups, of each group with a gap if there may be more.
+pub(super) async fn members(client: &GraphClient, groups: &[String]) -> Vec<(Vec<String>, Option<Gap>)> {
+    let mut members: Vec<_> = groups.iter().map(|_| (Vec::new(), None)).collect();
+    let Ok(table) = schema::of(&Class::GROUP) else { return members };
+    let links: Vec<_> = table.place.links.iter().filter(|link| link.property == MEMBERS).collect();
+    let ids: Vec<Arc<str>> = groups.iter().map(|id| Arc::from(id.as_str())).collect();
+    for (place, found) in read(client, table, &links, &ids).await {
+        members[place] = (found.objects.into_iter().map(|object| object.id).collect(), found.gap);
+    }
+    members
+}
+
+async fn read(client: &GraphClient, table: &Table, links: &[&'static Link], ids: &[Arc<str>]) -> Vec<(usize, Found)> {
     let mut asked = Vec::new();
     let mut requests = Vec::new();
     let mut found: Vec<(usize, Found)> = Vec::new();
-    for (place, record) in records.iter().enumerate() {
+    for (place, id) in ids.iter().enumerate() {
         for &link in links {
-            match first_page(client, table, link, record).and_then(Call::into_batch) {
+            match first_page(client, table, link, id).and_then(Call::into_batch) {
                 Ok(request) => {
                     asked.push((place, link));
                     requests.push(request);
@@ -68,21 +90,18 @@ pub(super) async fn fill(client: &GraphClient, table: &Table, links: &[&'static 
         });
     }
     let walks = found.into_iter().map(|(place, found)| async move { (place, found.to_the_end(client).await) });
-    let mut walks = stream::iter(walks).buffer_unordered(MAX_WALKS);
-    while let Some((place, found)) = walks.next().await {
-        found.put_into(records[place]);
-    }
+    stream::iter(walks).buffer_unordered(MAX_WALKS).collect().await
 }
 
-fn first_page(client: &GraphClient, table: &Table, link: &Link, record: &Record) -> Result<Call> {
-    let path = format!("{}/{}", key_segment(table.place.path, &record.id.id)?, link.property);
+fn first_page(client: &GraphClient, table: &Table, link: &Link, id: &str) -> Result<Call> {
+    let path = format!("{}/{}", key_segment(table.place.path, id)?, link.property);
     Ok(client.request(Method::GET, path).select(["id"]).query("$top", PAGE))
 }
 
 impl Found {
     fn broken(link: &'static Link, error: &Error) -> Self {
         let gap = format!("the {} could not be read: {}", link.property, error.to_chain());
-        Self { link, objects: Vec::new(), next: None, gap: Some(gap) }
+        Self { link, objects: Vec::new(), next: None, gap: Some((error.kind(), gap)) }
     }
 
     async fn to_the_end(mut self, client: &GraphClient) -> Self {
@@ -110,7 +129,8 @@ impl Found {
 
     fn break_off(&mut self, count: u64, error: &Error) {
         let property = self.link.property;
-        self.gap = Some(format!("the list of {property} broke off after page {count}: {}", error.to_chain()));
+        let gap = format!("the list of {property} broke off after page {count}: {}", error.to_chain());
+        self.gap = Some((error.kind(), gap));
     }
 
     fn put_into(self, record: &mut Record) {
@@ -121,7 +141,9 @@ impl Found {
         }
         for object in objects {
             let Some(type_name) = object.type_name else {
-                gap.get_or_insert_with(|| format!("some of the {} do not say of which kind they are", link.property));
+                gap.get_or_insert_with(|| {
+                    (ErrorKind::Protocol, format!("some of the {} do not say of which kind they are", link.property))
+                });
                 continue;
             };
             // What no attribute is for, such as a device, is left out.
@@ -135,7 +157,7 @@ impl Found {
             ids.dedup();
             let name = link.attributes.iter().find(|(_, own)| *own == attribute);
             let Some(name) = name.map(|(_, name)| Name::from_static(name)) else { continue };
-            if let Some(gap) = &gap {
+            if let Some((_, gap)) = &gap {
                 record.partial.insert(name.clone(), gap.clone());
             }
             record.attributes.insert(name, Value::list(ids));
@@ -146,8 +168,7 @@ impl Found {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::adapters::entra::schema;
-    use crate::model::{Class, ObjectId};
+    use crate::model::ObjectId;
 
     #[test]
     fn objects_go_to_the_attribute_of_their_kind() {

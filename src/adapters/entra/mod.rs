@@ -3,10 +3,13 @@
 mod constraints;
 mod countries;
 mod elements;
+mod group_rules;
 mod groups;
 mod links;
+mod products;
 mod read;
 mod record;
+mod roles;
 mod routing;
 mod schema;
 mod step;
@@ -14,5 +17,6 @@ mod tenant;
 mod users;
 mod write;
 
+pub use products::PlanRelation;
 pub use tenant::{Entra, EntraBuilder};
 pub use users::member_scope;
