@@ -1,6 +1,6 @@
 //! What a tenant forbids beside its schema.
 
-use futures::TryStreamExt;
+use futures::{TryStreamExt, future};
 
 use super::products::{self, PlanRelation};
 use super::roles::Roles;
@@ -41,7 +41,7 @@ impl EntraConstraints {
     /// what depends on it is unknown and not an error.
     pub(super) async fn read(client: &GraphClient, relations: &[PlanRelation]) -> Result<Self> {
         let (domains, products, roles) =
-            futures::try_join!(Domains::read(client), products::read(client, relations), Roles::read(client))?;
+            future::try_join3(Domains::read(client), products::read(client, relations), Roles::read(client)).await?;
         Ok(Self { domains, products, roles })
     }
 

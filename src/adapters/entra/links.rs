@@ -89,7 +89,7 @@ async fn read(client: &GraphClient, table: &Table, links: &[&'static Link], ids:
             Err(error) => (place, Found::broken(link, &error)),
         });
     }
-    let walks = found.into_iter().map(|(place, found)| async move { (place, found.to_the_end(client).await) });
+    let walks = found.into_iter().map(|(place, found)| async move { (place, found.walked(client).await) });
     stream::iter(walks).buffer_unordered(MAX_WALKS).collect().await
 }
 
@@ -104,7 +104,7 @@ impl Found {
         Self { link, objects: Vec::new(), next: None, gap: Some((error.kind(), gap)) }
     }
 
-    async fn to_the_end(mut self, client: &GraphClient) -> Self {
+    async fn walked(mut self, client: &GraphClient) -> Self {
         let Some(next) = self.next.take() else { return self };
         // A link elsewhere is not followed; the list that begins with this page sees to the others.
         let Some(path) = next.strip_prefix(client.root().as_str()) else {

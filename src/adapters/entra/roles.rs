@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::TryStreamExt;
+use futures::{TryStreamExt, future};
 use http::Method;
 use serde::Deserialize;
 
@@ -39,10 +39,11 @@ impl Roles {
             .filter(format!("{ASSIGNABLE_TO_ROLE} eq true"))
             .select(["id"])
             .top(999);
-        let (assignments, groups) = futures::join!(
+        let (assignments, groups) = future::join(
             client.role_assignments().items().try_collect::<Vec<RoleAssignment>>(),
             groups.items().try_collect::<Vec<Assignable>>(),
-        );
+        )
+        .await;
         let claims = client.tokens().token().await?.claims();
         let mut roles = Self { application_holds_one: claims.directory_roles().next().is_some(), ..Self::default() };
         for assignment in roles.known(assignments, "role assignments")? {
