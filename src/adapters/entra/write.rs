@@ -227,11 +227,8 @@ struct Way {
 fn another_way(client: &GraphClient, object: &ObjectId, step: &Step, error: Error) -> Result<Way> {
     let again = || Step { again: true, ..step.clone() };
     match step.part {
-        // Graph takes all of them or none.
-        Part::Bind if step.elements.len() > 1 && !error.is_outcome_in_doubt() => {
-            if !client.groups().members(object).may_be_the_fault_of_one(&error) {
-                return Err(error);
-            }
+        // Graph takes all of them or none; and all that an attempt without an answer may have added are in.
+        Part::Bind if step.elements.len() > 1 && client.groups().members(object).may_be_the_fault_of_one(&error) => {
             let (steps, refused) = elements::one_by_one(client, object, step.elements.clone());
             Ok(Way { steps, refused })
         }
