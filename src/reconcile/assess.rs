@@ -150,12 +150,12 @@ impl<'a> Assessor<'a> {
                 case.target = Some(record);
                 case.situation = Situation::RecycleBin;
             }
-            Whereabouts::Gone if !sourced.in_scope => case.situation = Situation::LinkOnly,
+            Whereabouts::Gone if !sourced.in_scope => case.situation = self.unless_young(link, Situation::LinkOnly),
             Whereabouts::Gone => {
                 if let Some(case) = self.recovered(&mut case, sourced) {
                     return case;
                 }
-                case.situation = self.missing_or_pending(link);
+                case.situation = self.unless_young(link, Situation::Missing);
             }
             Whereabouts::Unknown(reason) => {
                 case.situation = Situation::Pending;
@@ -165,13 +165,10 @@ impl<'a> Assessor<'a> {
         Some(case)
     }
 
-    /// A target that is not to be found was deleted by someone, unless it is too young to be seen.
-    fn missing_or_pending(&self, link: &Linked) -> Situation {
-        if self.inputs.context.as_of() - link.target.since < self.inputs.lag {
-            Situation::Pending
-        } else {
-            Situation::Missing
-        }
+    /// What it means that a target is not to be found; nothing, while it is too young to be seen.
+    fn unless_young(&self, link: &Linked, situation: Situation) -> Situation {
+        let young = self.inputs.context.as_of() - link.target.since < self.inputs.lag;
+        if young { Situation::Pending } else { situation }
     }
 
     fn unlinked(
@@ -463,10 +460,7 @@ impl<'a> Assessor<'a> {
             }
             Whereabouts::Unknown(reason) => case = case.block("target-not-read", reason),
             Whereabouts::Deleted(_) | Whereabouts::Gone => {
-                case.situation = match self.missing_or_pending(link) {
-                    Situation::Pending => Situation::Pending,
-                    _ => Situation::LinkOnly,
-                };
+                case.situation = self.unless_young(link, Situation::LinkOnly);
             }
         }
         Some(case)

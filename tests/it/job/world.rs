@@ -104,6 +104,20 @@ impl World {
         self.builder(preferences).build().expect("the job is sound")
     }
 
+    /// A job with a mapping of its own.
+    pub(crate) fn scoped_job(&self, mapping: Mapping) -> Job {
+        Job::builder("staff")
+            .source(self.hr.clone())
+            .target(self.directory.clone())
+            .mapping(mapping)
+            .policy(Policy::outbound(Preferences::default()))
+            .passwords(self.sink.clone())
+            .state(self.state.clone())
+            .clock(self.clock.clone())
+            .build()
+            .expect("the job is sound")
+    }
+
     pub(crate) async fn plan(&self) -> Plan {
         self.job().plan(Run::full()).await.expect("planning works")
     }
