@@ -20,11 +20,16 @@ pub(super) fn assess<'a>(
     inputs: &Inputs<'a>,
     extent: Extent,
     sources: &'a [Sourced],
-    read: SourceRead,
+    mut read: SourceRead,
     unreadable: &'a [(ObjectId, Origin, String)],
     target_side: &'a Side,
     answers: &'a Answers,
 ) -> Result<Assessment<'a>, Questions> {
+    // Asked by id, the records come after the read.
+    if let Some(scope) = inputs.mapping.scope() {
+        let delivered = |name: &&Name| sources.iter().any(|sourced| sourced.record.get(name).is_some());
+        read.scope_delivered = scope.attributes().iter().all(delivered);
+    }
     let mut assessor = Assessor {
         inputs: *inputs,
         read,
@@ -459,9 +464,9 @@ impl<'a> Assessor<'a> {
                 case.evidence = Some(evidence);
             }
             Whereabouts::Unknown(reason) => case = case.block("target-not-read", reason),
-            Whereabouts::Deleted(_) | Whereabouts::Gone => {
-                case.situation = self.unless_young(link, Situation::LinkOnly);
-            }
+            // Not gone yet: it may be brought back, and is ours then.
+            Whereabouts::Deleted(_) => {}
+            Whereabouts::Gone => case.situation = self.unless_young(link, Situation::LinkOnly),
         }
         Some(case)
     }

@@ -5,11 +5,12 @@ use std::time::Duration;
 use entrant::clock::ManualClock;
 use entrant::job::{Apply, JobBuilder, Report, Run};
 use entrant::mapping::Mapping;
-use entrant::model::{AttributeSchema, Class, Mutability, ObjectId, Schema};
+use entrant::model::{AttributeSchema, Change, ChangeId, Class, Mutability, ObjectId, Operation, Schema};
 use entrant::reconcile::{Entry, Plan, Policy, Preferences};
 use entrant::secret::Secret;
-use entrant::store::{InitialPassword, MemoryState, MemoryStore, PasswordSink};
+use entrant::store::{InitialPassword, MemoryState, MemoryStore, PasswordSink, Target};
 use entrant::{Job, Record, Value};
+use futures::StreamExt;
 
 /// Two stores, a state and a clock, shared by all jobs of a test.
 #[derive(Debug)]
@@ -131,6 +132,12 @@ impl World {
         let report = self.run().await;
         self.clock.advance(Duration::from_secs(3600));
         report
+    }
+
+    /// What someone else does in the directory.
+    pub(crate) async fn write(&self, operation: Operation) {
+        let mut answers = self.directory.write(vec![Change::new(ChangeId::new(1), operation)]);
+        answers.next().await.expect("an answer").1.expect("it is done");
     }
 
     pub(crate) fn account_of(&self, employee: &str) -> Record {
