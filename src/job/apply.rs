@@ -141,6 +141,11 @@ impl Job {
         self.ledger.state().commit(&lease, batch).await?;
         // First what a dead run did: it counts for the guards.
         let doubts = self.recover(&lease).await?;
+        // Looking may have taken long.
+        let lease = self.ledger.state().renew(&lease, self.lease).await?.ok_or_else(|| {
+            Error::new(ErrorKind::Leased, "another run took over; this one stops")
+                .with_context("link set", &self.link_set)
+        })?;
         let mut stopped = self.breaches(plan).await?;
         stopped.retain(|breach| !apply.lifted.contains(&breach.guard));
         if !stopped.is_empty() {

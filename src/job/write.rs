@@ -579,16 +579,14 @@ impl Progress<'_> {
 
     /// Adopts the creates in doubt that turn out to have been done.
     async fn look_for_created(&mut self, open: Vec<(Work, Error)>) -> Result<Vec<(Work, Error)>> {
-        let mut left = Vec::new();
-        for (work, error) in open {
-            if matches!(work.operation, Some(Operation::Create { .. }))
-                && let Some(id) = self.job.seek_created(&work.intent).await
-            {
-                self.commit_written(vec![(work, id)]).await?;
-            } else {
-                left.push((work, error));
-            }
-        }
+        let creates = |work: &Work| matches!(work.operation, Some(Operation::Create { .. }));
+        let intents: Vec<&Intent> =
+            open.iter().filter(|(work, _)| creates(work)).map(|(work, _)| &work.intent).collect();
+        let made = self.job.seek_created(&intents).await;
+        let (found, left): (Vec<_>, Vec<_>) =
+            open.into_iter().partition(|(work, _)| creates(work) && made.contains_key(&work.intent.key));
+        let found = found.into_iter().filter_map(|(work, _)| Some((made.get(&work.intent.key)?.clone(), work)));
+        self.commit_written(found.map(|(id, work)| (work, id)).collect()).await?;
         Ok(left)
     }
 
