@@ -185,6 +185,6 @@ async fn a_disable_that_died_on_the_way_is_remembered_as_ours() {
 }
 impl Dying {
     pub(crate) fn new(inner: MemoryStore, armed: Arc<AtomicBool>) -> Self {
-        Self { inner, armed }
+        Self { inner, armed, asked: Arc::default() }
     }
 }
