@@ -206,6 +206,10 @@ impl Progress<'_> {
             plan: self.plan.digest().to_owned(),
             // Of a create that was begun before, the first beginning counts: what it made is no younger.
             at: self.doubt(entry).map_or_else(|| self.now(), |doubt| doubt.at),
+            target_at: Some(self.doubt(entry).map_or_else(
+                || self.now() + self.job.target.clock_ahead(),
+                |doubt| doubt.target_at.unwrap_or(doubt.at),
+            )),
             replaces: entry.candidates.first().filter(|_| creates).cloned(),
             class: entry.class.clone(),
             source: entry.source.clone(),
