@@ -178,11 +178,11 @@ async fn what_cannot_be_assigned_is_refused() {
         ("ada", change(&[("COMPANY", &[])], &[]), format!("License {} cannot be assigned to a user.", id("COMPANY"))),
         ("ada", change(&[("CONTOSO_ADDON", &["CONTOSO_CORE"])], &[]), needs),
         ("cy", change(&[("CONTOSO_ADDON", &[]), ("E5", &["EXCHANGE_S_ENTERPRISE"])], &["E3"]), needs_mail.clone()),
-        ("bo", change(&[("F3", &[])], &[]), exclusive("EXCHANGE_S_ENTERPRISE", "EXCHANGE_S_DESKLESS")),
+        ("bo", change(&[("F3", &[])], &[]), exclusive("EXCHANGE_S_DESKLESS", "EXCHANGE_S_ENTERPRISE")),
         (
             "bo",
             change(&[("F3", &["EXCHANGE_S_DESKLESS", "MCOIMP"])], &[]),
-            exclusive("SHAREPOINTENTERPRISE", "SHAREPOINTDESKLESS"),
+            exclusive("SHAREPOINTDESKLESS", "SHAREPOINTENTERPRISE"),
         ),
         (
             "ada",
