@@ -58,7 +58,7 @@ struct Route<'a> {
 }
 
 impl Route<'_> {
-    fn members(&mut self, add: Vec<Element>, remove: Vec<Element>) {
+    fn members(&mut self, add: Vec<Element>, mut remove: Vec<Element>) {
         let links = self.client.groups().members(self.object);
         let mut seen = HashSet::new();
         let mut add = self.references(add);
@@ -68,6 +68,9 @@ impl Route<'_> {
             let request = links.bind(chunk.iter().map(|(_, id)| id)).into_batch();
             self.push(Part::Bind, request, chunk.iter().map(|(element, _)| element.clone()).collect());
         }
+        // Nor is one who is given under one name taken under the other.
+        let is_given = |id: &str| seen.contains(&id.to_ascii_lowercase());
+        remove.retain(|element| !element.value.as_text().is_some_and(is_given));
         self.remove(Part::RemoveMember, &links, remove);
     }
 
@@ -291,7 +294,7 @@ mod tests {
         let users: Vec<_> = (0..25).map(id).collect();
         let (steps, refused) = routed(
             &group,
-            &[("members", users, vec![id(90), id(3)]), ("memberGroups", vec![id(7), id(50)], vec![id(91)])],
+            &[("members", users, vec![id(90), id(3)]), ("memberGroups", vec![id(7), id(50)], vec![id(91), id(5)])],
         );
         assert_eq!(refused, [""; 0]);
         assert_eq!(steps.len(), 4, "26 in two, and two removals: {steps:?}");

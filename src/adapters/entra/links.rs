@@ -7,7 +7,7 @@ use futures::{StreamExt, stream};
 use http::Method;
 use serde::Deserialize;
 
-use super::schema::{self, Link, MEMBERS, Table};
+use super::schema::{self, Link, MEMBER_GROUPS, MEMBERS, Table, VISIBILITY};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{BatchResponse, Call, GraphClient};
 use crate::model::{Class, Name, Record, Value};
@@ -16,6 +16,8 @@ use crate::odata::key_segment;
 /// How many long lists are read at once.
 const MAX_WALKS: usize = 4;
 const PAGE: &str = "999";
+/// See [list members](https://learn.microsoft.com/graph/api/group-list-members).
+const READ_HIDDEN: &str = "Member.Read.Hidden";
 
 /// The first page of a list.
 #[derive(Deserialize)]
@@ -52,6 +54,24 @@ pub(super) async fn fill(client: &GraphClient, table: &Table, links: &[&'static 
     for (place, found) in read(client, table, links, &ids).await {
         found.put_into(records[place]);
     }
+    if links.iter().any(|link| link.property == MEMBERS) && records.iter().any(|record| hides_members(record)) {
+        let token = client.tokens().token().await;
+        if token.is_ok_and(|token| token.claims().has_permission(READ_HIDDEN)) {
+            return;
+        }
+        for record in records.into_iter().filter(|record| hides_members(record)) {
+            for name in [MEMBERS, MEMBER_GROUPS].map(Name::from_static) {
+                let gap = || format!("the group hides its members from the application: grant {READ_HIDDEN}");
+                record.partial.entry(name).or_insert_with(gap);
+            }
+        }
+    }
+}
+
+/// Whether Graph shows the members only to who may see hidden ones, and an empty list to others.
+fn hides_members(record: &Record) -> bool {
+    let visibility = record.get(VISIBILITY).and_then(Value::as_text);
+    visibility.is_some_and(|text| text.eq_ignore_ascii_case("HiddenMembership"))
 }
 
 /// The users who are in groups, of each group with a gap if there may be more.

@@ -13,7 +13,7 @@ use crate::reconcile::{Product, ProductPlan, Products};
 ///
 /// Plans go by name (`EXCHANGE_S_ENTERPRISE`) or id. One relation is built in, as Microsoft documents it: Workplace
 /// Analytics needs Exchange Online of Plan 1 or Plan 2. No exclusion is: products that both have Exchange Online can be
-/// held together [since 2023](https://techcommunity.microsoft.com/blog/exchange/introducing-support-for-concurrent-exchange-online-license-assignments/3707107).
+/// held together [since 2023][together].
 ///
 /// # Examples
 ///
@@ -22,9 +22,11 @@ use crate::reconcile::{Product, ProductPlan, Products};
 /// use entrant::connection::Connection;
 /// # use entrant::sim::Sim;
 ///
-/// # fn example() -> entrant::Result<()> {
+/// # fn main() -> entrant::Result<()> {
 /// # let sim = Sim::new();
-/// # let connection = Connection::builder(sim.tenant_id(), sim.client_id()).token(sim.token()).build()?;
+/// # let connection = Connection::builder(sim.tenant_id(), sim.client_id())
+/// #     .client_secret(sim.client_secret())
+/// #     .build()?;
 /// let entra = Entra::builder(connection)
 ///     .plan_relations([
 ///         PlanRelation::requires("MCOEV", ["TEAMS1", "MCOSTANDARD"]),
@@ -35,10 +37,11 @@ use crate::reconcile::{Product, ProductPlan, Products};
 /// # let _ = entra;
 /// # Ok(())
 /// # }
-/// # example().unwrap();
 /// ```
 ///
 /// See [licence assignment problems](https://learn.microsoft.com/entra/fundamentals/licensing-groups-resolve-problems).
+///
+/// [together]: https://techcommunity.microsoft.com/t5/exchange-team-blog/introducing-support-for-concurrent-exchange-online-license/ba-p/3721098
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PlanRelation {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::links;
 use super::record::ObjectRecord;
-use super::schema::{self, Attribute, Filtering, Link, MANAGER, Reading, Table};
+use super::schema::{self, Attribute, Filtering, Link, MANAGER, Reading, Table, VISIBILITY};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{BatchRequest, BatchResponse, Call, GraphClass, GraphClient, List, Page};
 use crate::model::{Anchor, Cardinality, Class, Filter, Name, ObjectId, Origin, Record, Value, values_equal};
@@ -56,6 +56,10 @@ impl Wanted {
         select.extend(wanted().filter_map(Attribute::selected));
         let mut links: Vec<_> = table.place.links.iter().collect();
         links.retain(|link| link.attributes.iter().any(|(_, attribute)| is_wanted(attribute)));
+        if !links.is_empty() {
+            // It says whether the members are shown.
+            select.insert(VISIBILITY);
+        }
         let manager = wanted().any(|attribute| attribute.reading == Reading::Expanded);
         Self { table, select: select.into_iter().collect(), manager, links }
     }
@@ -443,8 +447,8 @@ mod tests {
         };
         let row = |select: &str, manager, links: &str| (select.to_owned(), manager, links.to_owned());
         assert_eq!(some(users(), &["skuId", "manager"]), row("id licenseAssignmentStates", true, ""));
-        assert_eq!(some(groups(), &["memberGroups", "manager"]), row("id", false, "members"));
-        assert_eq!(some(groups(), &["owners", "mail"]), row("id mail", false, "owners"));
+        assert_eq!(some(groups(), &["memberGroups", "manager"]), row("id visibility", false, "members"));
+        assert_eq!(some(groups(), &["owners", "mail"]), row("id mail visibility", false, "owners"));
         assert!(Wanted::deleted(users()).select.iter().all(|name| *name != "licenseAssignmentStates"));
     }
 

@@ -19,11 +19,22 @@ const RULE: &str = "role-holder";
 #[derive(Debug, Default)]
 pub(super) struct Roles {
     pub(super) holders: BTreeMap<String, BTreeSet<String>>,
-    /// Why there may be more than these.
-    pub(super) gap: Option<String>,
+    pub(super) gap: Option<RoleGap>,
     /// Whether the application itself holds a role, so that Graph lets it act on those who do.
     pub(super) application_holds_one: bool,
 }
+
+/// Why there may be more holders than those that are known.
+#[derive(Debug, Clone)]
+pub(super) struct RoleGap {
+    what: &'static str,
+    reason: String,
+    /// What would close it.
+    permission: &'static str,
+}
+
+const ASSIGNMENTS: (&str, &str) = ("role assignments", "RoleManagement.Read.Directory");
+const GROUPS: (&str, &str) = ("who is in groups that hold roles", "GroupMember.Read.All");
 
 #[derive(Deserialize)]
 struct Assignable {
@@ -46,34 +57,39 @@ impl Roles {
         .await;
         let claims = client.tokens().token().await?.claims();
         let mut roles = Self { application_holds_one: claims.directory_roles().next().is_some(), ..Self::default() };
-        for assignment in roles.known(assignments, "role assignments")? {
+        for assignment in roles.known(assignments, ASSIGNMENTS)? {
             let held = roles.holders.entry(lower(assignment.principal_id.as_str())).or_default();
             held.insert(assignment.role_name().to_owned());
         }
-        let groups = roles.known(groups, "groups that can hold roles")?;
+        if roles.holders.is_empty() {
+            return Ok(roles);
+        }
+        let groups = roles.known(groups, GROUPS)?;
         let holding = groups.iter().map(|group| lower(&group.id)).filter(|id| roles.holders.contains_key(id));
         roles.add_members(client, holding.collect()).await?;
         Ok(roles)
     }
 
     /// What was read; nothing, and a gap, if it may not be.
-    fn known<T>(&mut self, read: Result<Vec<T>>, what: &str) -> Result<Vec<T>> {
+    fn known<T>(&mut self, read: Result<Vec<T>>, what: (&'static str, &'static str)) -> Result<Vec<T>> {
         match read {
             Err(error) if error.kind() == ErrorKind::Forbidden => {
-                self.gap.get_or_insert_with(|| format!("the {what} may not be read: {}", error.to_chain()));
+                self.miss(what, error.to_chain());
                 Ok(Vec::new())
             }
             read => read,
         }
     }
 
+    fn miss(&mut self, (what, permission): (&'static str, &'static str), reason: String) {
+        self.gap.get_or_insert(RoleGap { what, reason, permission });
+    }
+
     async fn add_members(&mut self, client: &GraphClient, groups: Vec<String>) -> Result<()> {
         let members = links::members(client, &groups).await;
         for (group, (members, gap)) in groups.iter().zip(members) {
             match gap {
-                Some((ErrorKind::Forbidden, reason)) => {
-                    self.gap.get_or_insert(reason);
-                }
+                Some((ErrorKind::Forbidden, reason)) => self.miss(GROUPS, reason),
                 Some((kind, reason)) => return Err(Error::new(kind, reason)),
                 None => {}
             }
@@ -103,14 +119,13 @@ impl Roles {
             let message = format!("holds a directory role ({roles}): take the role away first, or allow by name");
             return Some(Finding::privileged(RULE, message));
         }
-        let gap = self.gap.as_ref()?;
+        let RoleGap { what, reason, permission } = self.gap.as_ref()?;
         Some(if self.application_holds_one {
-            let message = "cannot read role assignments: grant RoleManagement.Read.Directory, or allow by name";
-            Finding::privileged(RULE, message)
+            Finding::privileged(RULE, format!("cannot read {what}: grant {permission}, or allow by name"))
         } else {
             let message = format!(
-                "whether a directory role is held is not known: {gap}; grant RoleManagement.Read.Directory (Graph itself \
-                 refuses if one is)"
+                "whether a directory role is held is not known: cannot read {what} ({reason}): grant {permission}; Graph \
+                 itself refuses if one is"
             );
             Finding::unknown(RULE, message)
         })
@@ -133,14 +148,17 @@ mod tests {
             holders: BTreeMap::from([("a".to_owned(), BTreeSet::from(["User Administrator".to_owned()]))]),
             ..Roles::default()
         };
-        let gap = |application_holds_one| Roles { gap: Some("403".into()), application_holds_one, ..known() };
+        let gap = RoleGap { what: ASSIGNMENTS.0, reason: "403".into(), permission: ASSIGNMENTS.1 };
+        let gap = |application_holds_one| Roles { gap: Some(gap.clone()), application_holds_one, ..known() };
         let off: Attributes = [(ACCOUNT_ENABLED.into(), false.into())].into_iter().collect();
         let on: Attributes = [(ACCOUNT_ENABLED.into(), true.into())].into_iter().collect();
         let none = Attributes::new();
         use DraftStep::{Delete, Disable, Enable, Update};
         use FindingKind::{Privileged, Unknown};
+        type Expected<'a> = Option<(FindingKind, Option<&'a str>, &'a str)>;
+        type Row<'a> = (Roles, &'a str, DraftStep, &'a Attributes, Expected<'a>);
         #[rustfmt::skip]
-        let table: &[(Roles, &str, DraftStep, &Attributes, Option<(FindingKind, Option<&str>, &str)>)] = &[
+        let table: &[Row<'_>] = &[
             (known(), "A", Disable, &none, Some((Privileged, None, "holds a directory role (User Administrator)"))),
             (known(), "a", Delete, &none, Some((Privileged, None, "User Administrator"))),
             (known(), "a", Update, &off, Some((Privileged, Some(ACCOUNT_ENABLED), "User Administrator"))),

@@ -173,8 +173,10 @@ impl Pending {
         let dependent = if step.part.is_question() { self.steps.pop_front() } else { None };
         let elements = dependent.map_or(step.elements, |step| step.elements);
         if elements.is_empty() || error.is_outcome_in_doubt() {
-            // The first failure is the answer; the other parts do not depend on it.
-            self.failed.get_or_insert(error);
+            // The first failure is the answer, the other parts do not depend on it; but what is unknown stays unknown.
+            let in_doubt = error.is_outcome_in_doubt();
+            let first = self.failed.take().unwrap_or(error);
+            self.failed = Some(if in_doubt { first.with_outcome_in_doubt() } else { first });
         } else {
             self.refused.extend(elements::refused(elements, error));
         }

@@ -108,6 +108,16 @@ async fn roles_that_cannot_be_read_are_a_danger_only_to_those_who_could_do_harm(
             );
         }
         assert_eq!(found(&*constraints, DraftStep::Update, &ada), []);
+        sim.grant_permission("RoleManagement.Read.Directory");
+        sim.assign_role("Global Reader", &ada.id.id);
+        sim.fail(Fault::on("GET", "/v1.0/groups").status(403).always());
+        let constraints = entra.constraints().await.expect("unknown is no error");
+        let other = of_user("00000000-0000-4000-8000-000000000000");
+        let findings = found(&*constraints, DraftStep::Delete, &other);
+        assert!(
+            matches!(&findings[..], [(found, message)] if *found == kind && message.contains("GroupMember.Read.All")),
+            "{findings:?}"
+        );
         sim.fail(Fault::on("GET", "/v1.0/roleManagement").status(500).always());
         let error = entra.constraints().await.expect_err("a failure is no missing permission");
         assert_eq!(error.kind(), ErrorKind::Unavailable);

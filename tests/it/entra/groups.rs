@@ -336,3 +336,25 @@ async fn who_is_new_is_waited_for_by_the_caller() {
     assert!(refused(&entra, join).await.expect("written").is_empty());
     assert_eq!(sim.members(&group), [&*created.id]);
 }
+
+#[tokio::test]
+async fn members_that_are_hidden_may_be_more_than_are_seen() {
+    for permission in [None, Some("Member.Read.Hidden")] {
+        let clock = clock();
+        let mut sim = Sim::builder().domain("contoso.com").clock(clock.clone());
+        if let Some(permission) = permission {
+            sim = sim.permission(permission);
+        }
+        let sim = sim.build();
+        let entra = entra(&sim, &clock).await;
+        let people = people(&sim, 2);
+        let hidden = sim.add_group(json!({
+            "displayName": "hidden", "groupTypes": ["Unified"], "mailEnabled": true,
+            "visibility": "HiddenMembership", "members": [people[0]], "owners": [people[1]],
+        }));
+        let group = read_one(&entra, &hidden).await;
+        let partial: Vec<_> = group.partial.keys().map(|name| name.as_str()).collect();
+        assert_eq!(partial, if permission.is_some() { vec![] } else { vec!["memberGroups", "members"] });
+        assert_eq!(texts(&group, "owners"), [people[1].as_str()]);
+    }
+}
