@@ -5,6 +5,7 @@ mod expr;
 mod flow;
 mod job;
 mod mapping;
+mod memberships;
 mod sim;
 mod stores;
 mod wire;
