@@ -5,6 +5,7 @@
 
 mod aadsts;
 mod cache;
+mod claims;
 mod client_secret;
 mod credential;
 mod endpoint;
@@ -12,6 +13,7 @@ mod ids;
 mod static_token;
 
 pub use cache::TokenCache;
+pub use claims::TokenClaims;
 pub use client_secret::ClientSecret;
 pub use credential::{AccessToken, TokenContext, TokenCredential};
 pub use ids::{ClientId, TenantId};

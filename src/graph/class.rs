@@ -1,6 +1,11 @@
 //! What a failure of Graph means.
 
-use crate::error::{GraphError, GraphErrorDetail};
+use std::error::Error as _;
+
+use uuid::Uuid;
+
+use crate::error::{Error, GraphError, GraphErrorDetail};
+use crate::graph::{ServicePlanId, SkuId};
 
 /// What a failure of Graph means, read from its status, code and details; from its message only where those do not
 /// tell cases apart.
@@ -26,8 +31,18 @@ pub enum GraphClass {
     },
     /// The object is not there, or not yet everywhere.
     NotFound,
-    /// Something that was just made is not there yet for this request.
+    /// Something that was just made is not there yet for this request: worth trying again in some seconds, if it was.
+    /// Said only where Graph says so in words of its own; [`NotFound`](GraphClass::NotFound) shortly after an object
+    /// was made may mean the same.
     ReplicationDelay,
+    /// An object that was to be added to a list, such as a group's members, is in it.
+    ReferenceExists,
+    /// An object that was to be taken out of a list is not in it.
+    ReferenceMissing,
+    /// A group's last owner cannot be removed.
+    LastOwner,
+    /// The group is a distribution list or a mail-enabled security group, which Graph does not change.
+    MailEnabledGroup,
     /// Too many requests.
     Throttled,
     /// The token is missing, expired or not for Graph.
@@ -65,6 +80,39 @@ pub enum GraphClass {
     ExpiredPageToken,
     /// A limit of the tenant is reached.
     Quota,
+    /// A licence has no seat left.
+    NoSeats {
+        /// Which product, where Graph says so.
+        sku: Option<SkuId>,
+    },
+    /// A service plan needs others that the user would not have. Removing a licence may say so, too.
+    PlanDependency {
+        /// The plan, where Graph says so.
+        plan: Option<ServicePlanId>,
+        /// What it needs.
+        needs: Vec<ServicePlanId>,
+    },
+    /// Service plans exclude each other.
+    PlanConflict {
+        /// Those that do.
+        plans: Vec<ServicePlanId>,
+    },
+    /// A licence cannot be taken from the user, who has it by way of a group.
+    InheritedLicense,
+    /// A licence cannot be taken from the user, who does not have it.
+    NotLicensed,
+    /// The tenant does not subscribe to the product.
+    UnknownSku {
+        /// Which, where Graph says so.
+        sku: Option<SkuId>,
+    },
+    /// The product is none that users can be given.
+    UnassignableSku {
+        /// Which, where Graph says so.
+        sku: Option<SkuId>,
+    },
+    /// A user without a valid `usageLocation` gets no licence.
+    UsageLocation,
     /// Nothing of the above.
     Other,
 }
@@ -87,7 +135,9 @@ impl GraphClass {
             400 | 409 | 422 if is_duplicate(error) => duplicate(error),
             400 => by_message(error),
             401 => Self::Unauthorized,
+            403 if is_mail_enabled_group(error) => Self::MailEnabledGroup,
             403 => Self::Denied,
+            404 if is_not_replicated(error) => Self::ReplicationDelay,
             404 => Self::NotFound,
             422 => Self::InvalidValue { property: property_in(error) },
             429 => Self::Throttled,
@@ -106,6 +156,10 @@ impl GraphClass {
             }
             Self::NotFound => "check the id; an object that was just made may take a minute to be found",
             Self::ReplicationDelay => "wait some seconds and try again: the change has not reached all of the service",
+            Self::ReferenceExists => "nothing: it is in the list already",
+            Self::ReferenceMissing => "nothing: it is not in the list",
+            Self::LastOwner => "give the group another owner first",
+            Self::MailEnabledGroup => "change distribution lists and mail-enabled security groups in Exchange",
             Self::Throttled => "wait as long as the service asks; if it goes on, run fewer things at once",
             Self::Unauthorized => "check the token: it may have expired, or be for another service or cloud",
             Self::Denied => {
@@ -123,6 +177,18 @@ impl GraphClass {
             Self::UnsupportedQuery => "simplify the query; some need `ConsistencyLevel: eventual` and `$count=true`",
             Self::ExpiredPageToken => "begin the listing again",
             Self::Quota => "delete what is no longer needed (deleted objects count for a while), or raise the quota",
+            Self::NoSeats { .. } => "free or buy seats of the product",
+            Self::PlanDependency { .. } => {
+                "give the service plans that it needs in the same request, or switch off the plan that needs them"
+            }
+            Self::PlanConflict { .. } => {
+                "take the other licence away in the same request, or switch off one of the service plans"
+            }
+            Self::InheritedLicense => "take the user out of the group that gives the licence",
+            Self::NotLicensed => "nothing: the user does not have the licence",
+            Self::UnknownSku { .. } => "check the product's id against the tenant's subscriptions",
+            Self::UnassignableSku { .. } => "choose a product for users: this one is for the whole tenant",
+            Self::UsageLocation => "give the user a usageLocation first: two letters of ISO 3166-1, such as GB",
             Self::Other => "see the message; the request-id helps Microsoft's support",
         }
     }
@@ -133,6 +199,45 @@ impl GraphError {
     #[must_use]
     pub fn class(&self) -> GraphClass {
         GraphClass::of(self)
+    }
+}
+
+impl Error {
+    /// Whether Graph refused to add an object to a list (members, owners) because it is in it: that is a success.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use entrant::{Error, ErrorKind, error::GraphError};
+    ///
+    /// let mut said = GraphError::default();
+    /// said.status = 400;
+    /// said.message = "One or more added object references already exist for the following modified properties: \
+    ///                 'members'."
+    ///     .into();
+    /// assert!(Error::new(ErrorKind::Conflict, "refused").with_graph(said).is_already_there());
+    /// ```
+    #[must_use]
+    pub fn is_already_there(&self) -> bool {
+        self.graph_of_itself().is_some_and(|graph| graph.class() == GraphClass::ReferenceExists)
+    }
+
+    /// Whether Graph refused to take something away because it is not there. A 404 that is not the directory's own,
+    /// such as a proxy's, does not count.
+    ///
+    /// For what was made a moment ago this may be said too early.
+    #[must_use]
+    pub fn is_not_there(&self) -> bool {
+        self.graph_of_itself().is_some_and(|graph| match graph.class() {
+            GraphClass::ReferenceMissing => true,
+            GraphClass::NotFound => graph.status == 404 && graph.code == "Request_ResourceNotFound",
+            _ => false,
+        })
+    }
+
+    /// What Graph said of this very request, not of a batch that failed as a whole: such an error has its cause.
+    pub(super) fn graph_of_itself(&self) -> Option<&GraphError> {
+        self.graph().filter(|_| self.source().is_none())
     }
 }
 
@@ -166,9 +271,11 @@ fn by_message(error: &GraphError) -> GraphClass {
         () if has(error, "on-premises mastered") || has(error, "originated within an external service") => {
             GraphClass::DirectorySynced
         }
-        () if has(error, "source resource object or one of the objects being referenced") => {
-            GraphClass::ReplicationDelay
-        }
+        () if is_not_replicated(error) => GraphClass::ReplicationDelay,
+        () if is_mail_enabled_group(error) => GraphClass::MailEnabledGroup,
+        () if has(error, "added object references already exist") => GraphClass::ReferenceExists,
+        () if has(error, "removed object references do not exist") => GraphClass::ReferenceMissing,
+        () if has(error, "must have at least one owner") => GraphClass::LastOwner,
         () if has(error, "is read-only and cannot be set") => GraphClass::ReadOnlyProperty { property: property() },
         () if has(error, "a value is required for property") => GraphClass::MissingProperty { property: property() },
         () if has(error, "invalid object identifier") => GraphClass::NotFound,
@@ -182,8 +289,53 @@ fn by_message(error: &GraphError) -> GraphClass {
         {
             GraphClass::UnsupportedQuery
         }
+        () => license(error),
+    }
+}
+
+/// The failures of a licence, all of which have but a message.
+fn license(error: &GraphError) -> GraphClass {
+    let ids = guids(&error.message);
+    let sku = || ids.first().copied().map(SkuId::from);
+    let plans = |ids: &[Uuid]| ids.iter().copied().map(ServicePlanId::from).collect();
+    match () {
+        () if has(error, "does not have any available licenses") => GraphClass::NoSeats { sku: sku() },
+        () if has(error, "depends on the service plan") => GraphClass::PlanDependency {
+            plan: ids.first().copied().map(ServicePlanId::from),
+            needs: plans(ids.get(1..).unwrap_or_default()),
+        },
+        () if has(error, "mutually exclusive") => GraphClass::PlanConflict { plans: plans(&ids) },
+        () if has(error, "inherited from a group membership") => GraphClass::InheritedLicense,
+        () if has(error, "does not have a corresponding license") => GraphClass::NotLicensed,
+        () if has(error, "does not correspond to a valid company license") => GraphClass::UnknownSku { sku: sku() },
+        () if has(error, "license") && has(error, "cannot be assigned to a user") => {
+            GraphClass::UnassignableSku { sku: sku() }
+        }
+        () if has(error, "invalid usage location") => GraphClass::UsageLocation,
         () => GraphClass::Other,
     }
+}
+
+fn is_not_replicated(error: &GraphError) -> bool {
+    has(error, "source resource object or one of the objects being referenced")
+}
+
+fn is_mail_enabled_group(error: &GraphError) -> bool {
+    has(error, "cannot update a mail-enabled security group")
+        || has(error, "does not currently support writes of mail-enabled groups")
+}
+
+/// The GUIDs in a text, each once.
+fn guids(text: &str) -> Vec<Uuid> {
+    let mut found = Vec::new();
+    for word in text.split(|character: char| !character.is_ascii_hexdigit() && character != '-') {
+        if let Some(guid) = (word.len() == 36).then(|| Uuid::try_parse(word).ok()).flatten()
+            && !found.contains(&guid)
+        {
+            found.push(guid);
+        }
+    }
+    found
 }
 
 /// The name after `property` in the message, with or without quotes, or the target of a detail.

@@ -10,7 +10,10 @@ use crate::auth::{TokenCache, TokenContext, TokenCredential};
 use crate::clock::{Clock, SystemClock};
 use crate::cloud::Cloud;
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::{Call, DeletedItems, Domain, List, Organization, Users, directory};
+use crate::graph::{
+    Call, DeletedItems, Domain, Groups, List, Organization, RoleAssignment, SubscribedSku, Users, directory, licenses,
+    roles,
+};
 use crate::http::address::checked_root;
 use crate::http::{RetryPolicy, Transport};
 
@@ -93,6 +96,12 @@ impl GraphClient {
         Users::new(self.clone())
     }
 
+    /// Groups, their members and owners.
+    #[must_use]
+    pub fn groups(&self) -> Groups {
+        Groups::new(self.clone())
+    }
+
     /// The recycle bin, where deleted objects stay for 30 days.
     #[must_use]
     pub fn deleted_items(&self) -> DeletedItems {
@@ -119,6 +128,29 @@ impl GraphClient {
     /// See [list domains](https://learn.microsoft.com/graph/api/domain-list).
     pub fn domains(&self) -> List<Domain> {
         directory::domains(self)
+    }
+
+    /// The products that the tenant subscribes to, with their seats. Takes no query options.
+    ///
+    /// # Permissions
+    ///
+    /// `LicenseAssignment.Read.All` (application), or `Organization.Read.All`.
+    ///
+    /// See [list subscribedSkus](https://learn.microsoft.com/graph/api/subscribedsku-list).
+    pub fn subscribed_skus(&self) -> List<SubscribedSku> {
+        licenses::subscribed_skus(self)
+    }
+
+    /// Who holds which directory role now, with the role's name. May be filtered by `principalId` or
+    /// `roleDefinitionId`; takes no page size.
+    ///
+    /// # Permissions
+    ///
+    /// `RoleManagement.Read.Directory` (application).
+    ///
+    /// See [list unifiedRoleAssignments](https://learn.microsoft.com/graph/api/rbacapplication-list-roleassignments).
+    pub fn role_assignments(&self) -> List<RoleAssignment> {
+        roles::role_assignments(self)
     }
 
     /// Any request, for what has no typed method: `path` is relative to the version's root, already encoded, and may

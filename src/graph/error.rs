@@ -89,9 +89,23 @@ fn leaves_doubt(method: &Method, status: StatusCode) -> bool {
 
 fn kind_of(status: StatusCode, class: &GraphClass) -> ErrorKind {
     match (status.as_u16(), class) {
-        (_, GraphClass::DuplicateValue { .. } | GraphClass::Concurrency) => ErrorKind::Conflict,
+        (
+            _,
+            GraphClass::DuplicateValue { .. }
+            | GraphClass::Concurrency
+            | GraphClass::ReferenceExists
+            | GraphClass::NoSeats { .. }
+            | GraphClass::PlanConflict { .. },
+        ) => ErrorKind::Conflict,
         (429, _) => ErrorKind::Throttled,
-        (_, GraphClass::NotFound | GraphClass::ReplicationDelay) | (410, _) => ErrorKind::NotFound,
+        (
+            _,
+            GraphClass::NotFound
+            | GraphClass::ReplicationDelay
+            | GraphClass::ReferenceMissing
+            | GraphClass::UnknownSku { .. },
+        )
+        | (410, _) => ErrorKind::NotFound,
         (401, _) => ErrorKind::Unauthenticated,
         (403, _) => ErrorKind::Forbidden,
         (408, _) => ErrorKind::TimedOut,

@@ -1,25 +1,39 @@
 //! A typed client for the part of Microsoft Graph that provisioning needs.
 //!
 //! [`GraphClient`] authenticates, repeats what may be repeated, and keeps the token to the configured host. Typed
-//! resources hang on it ([`users`](GraphClient::users), [`deleted_items`](GraphClient::deleted_items),
-//! [`organization`](GraphClient::organization), [`domains`](GraphClient::domains)); [`batch`](GraphClient::batch)
-//! sends many requests in few, and [`request`](GraphClient::request) reaches the rest of Graph. Failures keep what
-//! Graph said; [`GraphClass`] says what it means.
+//! resources hang on it ([`users`](GraphClient::users), [`groups`](GraphClient::groups) with members and owners,
+//! [`subscribed_skus`](GraphClient::subscribed_skus), [`role_assignments`](GraphClient::role_assignments),
+//! [`deleted_items`](GraphClient::deleted_items), [`organization`](GraphClient::organization),
+//! [`domains`](GraphClient::domains)); [`batch`](GraphClient::batch) sends many requests in few, and
+//! [`request`](GraphClient::request) reaches the rest of Graph. Failures keep what Graph said; [`GraphClass`] says what
+//! it means.
 
 mod batch;
 mod class;
 mod client;
 mod directory;
 mod error;
+mod groups;
+mod licenses;
+mod members;
 mod page;
 mod request;
+mod roles;
 mod send;
 mod users;
+mod word;
 
 pub use batch::{BatchRequest, BatchResponse};
 pub use class::GraphClass;
 pub use client::{GraphClient, GraphClientBuilder};
 pub use directory::{DeletedItems, Domain, Organization, VerifiedDomain};
+pub use groups::{Group, GroupId, GroupKind, Groups};
+pub use licenses::{
+    AppliesTo, AssignedLicense, CapabilityStatus, LicenseAssignmentState, LicenseChange, LicenseDetails, LicenseError,
+    LicenseOrigin, LicenseState, PrepaidUnits, ServicePlan, ServicePlanId, SkuId, SubscribedSku,
+};
+pub use members::{DirectoryObject, DirectoryObjectId, DirectoryObjectKind, GroupLinks};
 pub use page::{List, Page};
 pub use request::Call;
+pub use roles::{RoleAssignment, RoleDefinition, RoleId};
 pub use users::{User, UserId, Users};

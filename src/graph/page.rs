@@ -71,7 +71,16 @@ impl<T: DeserializeOwned> List<T> {
         self.map(|call| call.query("$filter", filter))
     }
 
-    /// How many items a page has, 1 to 999 for users.
+    /// Asks for what a relation leads to, too (`$expand`); its options may stand in brackets: `manager($select=id)`.
+    ///
+    /// Graph expands 20 objects of each item at most, one level deep, and not in an advanced query.
+    ///
+    /// See [expand](https://learn.microsoft.com/graph/query-parameters#expand-parameter).
+    pub fn expand(self, relation: impl AsRef<str>) -> Self {
+        self.map(|call| call.expand(relation))
+    }
+
+    /// How many items a page has, 1 to 999 for users, groups and members.
     pub fn top(mut self, items: u16) -> Self {
         self.top = Some(items);
         self

@@ -52,7 +52,7 @@ impl Call {
 }
 
 impl<T> Call<T> {
-    /// Adds a query option, such as `$expand`; the value is encoded here.
+    /// Adds a query option, such as `$search`; the value is encoded here.
     pub fn query(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         if let Ok(parts) = &mut self.parts {
             parts.path.push(if parts.path.contains('?') { '&' } else { '?' });
@@ -73,6 +73,15 @@ impl<T> Call<T> {
             names.push_str(property.as_ref());
         }
         self.query("$select", names)
+    }
+
+    /// Asks for what a relation leads to, too (`$expand`); its options may stand in brackets: `manager($select=id)`.
+    ///
+    /// Graph expands 20 objects at most, one level deep, and not in an advanced query.
+    ///
+    /// See [expand](https://learn.microsoft.com/graph/query-parameters#expand-parameter).
+    pub fn expand(self, relation: impl AsRef<str>) -> Self {
+        self.query("$expand", relation)
     }
 
     /// Adds a header, such as `ConsistencyLevel`. The token's header cannot be replaced.

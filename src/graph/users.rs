@@ -1,6 +1,5 @@
 //! Users.
 
-use std::fmt;
 use std::sync::Arc;
 
 use http::Method;
@@ -9,8 +8,8 @@ use serde_json::{Map, Value as Json};
 use time::OffsetDateTime;
 
 use crate::error::Result;
-use crate::graph::{Call, GraphClient, List};
-use crate::model::ObjectId;
+use crate::graph::word::text_id;
+use crate::graph::{AssignedLicense, Call, DirectoryObject, GraphClient, LicenseAssignmentState, List};
 use crate::odata;
 
 /// The users of the tenant.
@@ -34,48 +33,7 @@ pub struct Users(GraphClient);
 #[serde(transparent)]
 pub struct UserId(Arc<str>);
 
-impl UserId {
-    /// Takes an object id or a user principal name.
-    pub fn new(id: impl Into<Arc<str>>) -> Self {
-        Self(id.into())
-    }
-
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for UserId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl From<&str> for UserId {
-    fn from(id: &str) -> Self {
-        Self::new(id)
-    }
-}
-
-impl From<String> for UserId {
-    fn from(id: String) -> Self {
-        Self::new(id)
-    }
-}
-
-impl From<&UserId> for UserId {
-    fn from(id: &UserId) -> Self {
-        id.clone()
-    }
-}
-
-impl From<&ObjectId> for UserId {
-    fn from(id: &ObjectId) -> Self {
-        Self(id.id.clone())
-    }
-}
+text_id!(UserId);
 
 /// A user, as far as it was asked for: what was not selected, or has no value, is `None`.
 ///
@@ -140,6 +98,12 @@ pub struct User {
     pub other_mails: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy_addresses: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assigned_licenses: Option<Vec<AssignedLicense>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub license_assignment_states: Option<Vec<LicenseAssignmentState>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manager: Option<DirectoryObject>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_premises_immutable_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -230,8 +194,79 @@ impl Users {
         self.call(Method::DELETE, path(id.into())).decode_with(|_| Ok(()))
     }
 
+    /// Reads a user's manager.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if there is no manager, and likewise if there is no such
+    /// user. Where the difference matters, ask for the user with `.expand("manager($select=id)")`: then a user without
+    /// a manager is one whose [`manager`](User::manager) is `None`.
+    ///
+    /// # Permissions
+    ///
+    /// `User.Read.All` (application).
+    ///
+    /// See [list manager](https://learn.microsoft.com/graph/api/user-list-manager).
+    pub fn manager(&self, id: impl Into<UserId>) -> Call<DirectoryObject> {
+        self.call_at(Method::GET, id.into(), "/manager").decode()
+    }
+
+    /// Gives a user this manager, in place of another.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if one of the two is not there, or not yet everywhere.
+    ///
+    /// # Permissions
+    ///
+    /// `User.ReadWrite.All` (application).
+    ///
+    /// See [assign manager](https://learn.microsoft.com/graph/api/user-post-manager).
+    pub fn set_manager(&self, id: impl Into<UserId>, manager: impl Into<UserId>) -> Call<()> {
+        // The same form as for the path: the root ends in a slash, the path begins with one.
+        match path(manager.into()) {
+            Ok(manager) => {
+                let reference = format!("{}{manager}", self.0.root().as_str().trim_end_matches('/'));
+                self.call_at(Method::PUT, id.into(), "/manager/$ref")
+                    .body(&serde_json::json!({ "@odata.id": reference }))
+                    .decode_with(|_| Ok(()))
+            }
+            Err(error) => self.call(Method::PUT, Err(error)).decode_with(|_| Ok(())),
+        }
+    }
+
+    /// Leaves a user without a manager. [`Error::is_not_there`](crate::Error::is_not_there) tells that there was none.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if there was no manager, or is no such user.
+    ///
+    /// # Permissions
+    ///
+    /// `User.ReadWrite.All` (application).
+    ///
+    /// See [remove manager](https://learn.microsoft.com/graph/api/user-delete-manager).
+    pub fn remove_manager(&self, id: impl Into<UserId>) -> Call<()> {
+        self.call_at(Method::DELETE, id.into(), "/manager/$ref").decode_with(|_| Ok(()))
+    }
+
+    /// Makes a user sign in again everywhere. Tokens that applications hold already stay good for up to an hour.
+    ///
+    /// # Permissions
+    ///
+    /// `User.RevokeSessions.All` (application).
+    ///
+    /// See [revoke sign-in sessions](https://learn.microsoft.com/graph/api/user-revokesigninsessions).
+    pub fn revoke_sign_in_sessions(&self, id: impl Into<UserId>) -> Call<()> {
+        self.call_at(Method::POST, id.into(), "/revokeSignInSessions").decode_with(|_| Ok(()))
+    }
+
     fn call(&self, method: Method, path: Result<String>) -> Call {
         Call::new(self.0.clone(), method, path)
+    }
+
+    pub(super) fn call_at(&self, method: Method, id: UserId, rest: &str) -> Call {
+        self.call(method, path(id).map(|path| path + rest))
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use time::OffsetDateTime;
+use tokio::sync::OnceCell;
 
 use super::builder::Ready;
 use super::ledger::{Intent, LinkSet};
@@ -11,8 +12,11 @@ use super::links::Links;
 use super::{Apply, EntryReport, Event, Job, Outcome, OutcomeKind, Report, RunStatus};
 use crate::clock::later;
 use crate::error::{Error, ErrorKind, Result};
+use crate::expr::Context;
 use crate::model::ObjectId;
-use crate::reconcile::{Action, Breach, Entry, EntryKey, Part, Plan, breaches, waves};
+use crate::reconcile::{
+    Action, AttributeChange, Breach, EdgeKind, Entry, EntryKey, Part, Plan, breaches, edge_parts, waves,
+};
 use crate::store::{Access, Batch, Lease, Source};
 
 /// How many entries are noted, written and settled together.
@@ -34,6 +38,9 @@ pub(super) struct Progress<'a> {
     /// Creates of an earlier run whose outcome is still not known, by their source.
     pub(super) doubts: HashMap<ObjectId, Intent>,
     pub(super) targets: HashMap<usize, ObjectId>,
+    places: HashMap<&'a EntryKey, usize>,
+    /// What expressions are evaluated with, once something must be.
+    pub(super) context: OnceCell<Context>,
 }
 
 impl Job {
@@ -139,7 +146,18 @@ impl Job {
         }
         let links = self.links().await?;
         let outcomes = vec![None; plan.entries().len()];
-        let mut progress = Progress { job: self, plan, lease, links, outcomes, looks, doubts, targets: HashMap::new() };
+        let mut progress = Progress {
+            job: self,
+            plan,
+            lease,
+            links,
+            outcomes,
+            looks,
+            doubts,
+            targets: HashMap::new(),
+            places: plan.entries().iter().enumerate().map(|(at, entry)| (&entry.key, at)).collect(),
+            context: OnceCell::new(),
+        };
         let waves = waves(plan.entries());
         self.tell(&Event::Applying { entries: plan.entries().iter().filter(|entry| entry.runs()).count() as u64 });
         for wave in waves {
@@ -248,18 +266,37 @@ impl Progress<'_> {
         self.outcomes[at] = Some(kept);
     }
 
-    /// Why an entry must wait for another that was not carried out.
-    pub(super) fn held_up(&self, at: usize) -> Option<String> {
-        self.entry(at).after.iter().find_map(|edge| {
-            let before = self.plan.entries().iter().position(|entry| entry.key == edge.entry)?;
+    /// Why a part of an entry must wait for another entry that was not carried out. What makes an object that others
+    /// refer to holds up none but the reference.
+    pub(super) fn held_up(&self, at: usize, part: Part) -> Option<String> {
+        let entry = self.entry(at);
+        entry.after.iter().filter(|edge| edge.kind == EdgeKind::Frees).find_map(|edge| {
+            let before = *self.places.get(&edge.entry)?;
+            if edge_parts(self.entry(before), entry, edge.kind, &edge.attribute).1 != part {
+                return None;
+            }
             let done = self.outcomes[before].as_ref().is_some_and(Outcome::is_done);
             (!done).then(|| format!("waits for {}, which was not carried out", edge.entry))
         })
     }
 
-    /// Whether the object's other attributes are already dealt with, so that only the status is left.
-    pub(super) fn is_part(part: Part, status: bool, alone: bool) -> bool {
-        alone || (part == Part::Status) == status
+    /// Whether the object that an entry is about is there by now, so that what is left of it can be written.
+    pub(super) fn is_there(&self, at: usize) -> bool {
+        match self.entry(at).action {
+            Action::Create => self.targets.contains_key(&at),
+            Action::Link | Action::Restore => self.outcomes[at].as_ref().is_none_or(Outcome::is_done),
+            _ => true,
+        }
+    }
+
+    /// Whether a change belongs to a part of its entry. `alone`: it is the only one, or the object is made with it.
+    pub(super) fn is_part(part: Part, change: &AttributeChange, alone: bool) -> bool {
+        match part {
+            Part::Temporary => change.through.is_some(),
+            Part::Main => alone || !change.status,
+            Part::Status => change.status,
+            Part::References | Part::Licenses => false,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Keys are JSON arrays, so that no id can run into its neighbour; values are JSON objects. All of a link set lies
 //! under its name.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::TryStreamExt;
@@ -10,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Class, Name, ObjectId, Value};
-use crate::reconcile::{Action, Effects, EntryKey, Guard, InDoubt, Link, LinkEnd};
+use crate::model::{Class, ElementChange, Name, ObjectId, Value};
+use crate::reconcile::{Action, Effects, EntryKey, Given, Guard, InDoubt, Link, LinkEnd};
 use crate::store::{Batch, State, Table};
 
 /// The format of what is stored; another one is refused.
@@ -67,6 +68,9 @@ pub(super) struct Intent {
     pub(super) replaces: Option<ObjectId>,
     /// Digests of the write-only values that are written.
     pub(super) written: Vec<(Name, String)>,
+    /// The elements that are given and taken.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) elements: BTreeMap<Name, ElementChange>,
 }
 
 impl Intent {
@@ -88,6 +92,28 @@ struct Removal {
     class: Class,
     guard: Guard,
     count: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    object: Option<ObjectId>,
+    #[serde(with = "time::serde::rfc3339")]
+    at: OffsetDateTime,
+}
+
+/// What an entry took away.
+#[derive(Clone, Copy)]
+pub(super) struct Taken<'a> {
+    pub(super) entry: &'a EntryKey,
+    pub(super) plan: &'a str,
+    pub(super) class: &'a Class,
+    pub(super) guard: Guard,
+    pub(super) object: Option<&'a ObjectId>,
+    /// Which element, of those that are taken one by one.
+    pub(super) element: Option<&'a str>,
+    pub(super) count: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GivenAt {
     #[serde(with = "time::serde::rfc3339")]
     at: OffsetDateTime,
 }
@@ -194,36 +220,88 @@ impl Ledger {
         self.key(&[job, &key])
     }
 
+    // What was given, element by element.
+
+    /// What was given to the objects of a store.
+    pub(super) async fn given(&self, store: &str) -> Result<Given> {
+        let mut given = Given::default();
+        let mut stored = self.state.scan(Table::Given, &self.prefix(&[QUALIFIER, store]));
+        while let Some((key, bytes)) = stored.try_next().await? {
+            let key: Vec<Arc<str>> = decode(Table::Given, &key)?;
+            let GivenAt { at } = decode(Table::Given, &bytes)?;
+            if let [_, _, _, class, id, attribute, element] = key.as_slice() {
+                let object = ObjectId::new(Class::new(&**class), Arc::clone(id));
+                given.insert(object, Name::from(&**attribute), Arc::clone(element), at);
+            }
+        }
+        Ok(given)
+    }
+
+    pub(super) fn put_given(
+        &self,
+        batch: &mut Batch,
+        store: &str,
+        object: &ObjectId,
+        attribute: &Name,
+        element: &str,
+        at: OffsetDateTime,
+    ) {
+        batch.put(Table::Given, self.given_key(store, object, attribute, element), encode(&GivenAt { at }));
+    }
+
+    pub(super) fn remove_given(
+        &self,
+        batch: &mut Batch,
+        store: &str,
+        object: &ObjectId,
+        attribute: &Name,
+        element: &str,
+    ) {
+        batch.remove(Table::Given, self.given_key(store, object, attribute, element));
+    }
+
+    /// Forgets all that was given to an object whose link is dropped.
+    pub(super) async fn forget_given(&self, batch: &mut Batch, store: &str, object: &ObjectId) -> Result<()> {
+        let prefix = self.prefix(&[QUALIFIER, store, object.class.as_str(), &object.id]);
+        let mut stored = self.state.scan(Table::Given, &prefix);
+        while let Some((key, _)) = stored.try_next().await? {
+            batch.remove(Table::Given, key);
+        }
+        Ok(())
+    }
+
+    fn given_key(&self, store: &str, object: &ObjectId, attribute: &Name, element: &str) -> Vec<u8> {
+        self.key(&[QUALIFIER, store, object.class.as_str(), &object.id, attribute, element])
+    }
+
     // What was taken away, for the guards.
 
     /// What the job did since.
     pub(super) async fn effects_since(&self, job: &str, since: OffsetDateTime) -> Result<Effects> {
-        let mut effects = Effects::new();
+        let mut effects = Effects::default();
         let mut stored = self.state.scan(Table::Removals, &self.prefix(&[job]));
         while let Some((_, bytes)) = stored.try_next().await? {
             let removal: Removal = decode(Table::Removals, &bytes)?;
             if removal.at > since {
-                *effects.entry((removal.class, removal.guard)).or_default() += removal.count;
+                effects.count(&removal.class, removal.guard, removal.object.as_ref(), removal.count);
             }
         }
         Ok(effects)
     }
 
-    /// Notes what an entry did. One row an entry and kind, so that noting it twice counts once.
-    pub(super) fn put_effects(
-        &self,
-        batch: &mut Batch,
-        job: &str,
-        entry: &EntryKey,
-        plan: &str,
-        effects: &Effects,
-        at: OffsetDateTime,
-    ) {
-        let entry = serde_json::to_string(entry).expect("a key has only text");
-        for ((class, guard), count) in effects {
-            let removal = Removal { class: class.clone(), guard: *guard, count: *count, at };
-            batch.put(Table::Removals, self.key(&[job, plan, guard.as_str(), &entry]), encode(&removal));
-        }
+    /// Notes what an entry took away. One row an entry, kind and element, so that noting it twice counts once.
+    pub(super) fn put_removal(&self, batch: &mut Batch, job: &str, taken: &Taken<'_>, at: OffsetDateTime) {
+        let entry = serde_json::to_string(taken.entry).expect("a key has only text");
+        let removal = Removal {
+            class: taken.class.clone(),
+            guard: taken.guard,
+            count: taken.count,
+            object: taken.object.cloned(),
+            at,
+        };
+        let mut key = vec![job, taken.plan, taken.guard.as_str(), &entry];
+        key.extend(taken.element);
+        batch.put(Table::Removals, self.key(&key), encode(&removal));
     }
 
     /// Forgets what is too old to count.

@@ -43,6 +43,7 @@ impl Job {
         let as_of = whole_second(self.clock.now());
         let links = self.ledger.links().await?;
         let index = LinkIndex::new(&links, self.source.name(), self.target.name());
+        let given = self.ledger.given(self.target.name()).await?;
         let intents = self.ledger.intents(&self.name).await?;
         let constraints = self.target.constraints().await?;
         let context = self.context(as_of, &*constraints);
@@ -60,6 +61,7 @@ impl Job {
                 constraints: &*constraints,
                 context: &context,
                 links: &index,
+                given: &given,
                 in_doubt,
                 job: &self.name,
                 abilities: self.abilities(),
@@ -72,6 +74,8 @@ impl Job {
                 link.target.object.class == *class && link.target.owner.as_deref() == Some(self.name.as_str())
             });
             header.linked.insert(class.clone(), linked.count() as u64);
+            let memberships = given.count(class, |name| ready.schema.is_reference(name));
+            header.memberships.insert(class.clone(), memberships);
         }
         for _ in 0..ROUNDS {
             match reconcile::plan(&planners) {
@@ -336,6 +340,9 @@ pub(super) fn select(inputs: &Inputs<'_>) -> Vec<Name> {
         .filter(|name| schema.get(name).is_some_and(|attribute| attribute.is_readable()))
         .cloned()
         .collect();
+    if let Some(licenses) = schema.licenses.as_ref().filter(|_| inputs.policy.preferences().looks_at_licenses()) {
+        names.insert(licenses.products.clone());
+    }
     names.extend([&schema.status, &schema.created_at, &schema.label].into_iter().flatten().cloned());
     let scope = inputs.mapping.target_scope().or(schema.default_scope.as_ref());
     names.extend(scope.into_iter().flat_map(|scope| scope.attributes().into_iter().cloned()));

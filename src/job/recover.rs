@@ -1,20 +1,24 @@
 //! What a run that was cut off left behind, and what changed since a plan was made: found out by looking.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::Job;
 use super::Outcome;
 use super::apply::Progress;
 use super::builder::Ready;
-use super::ledger::Intent;
+use super::elements::outcome_of;
+use super::ledger::{Intent, Taken};
 use super::links::Links;
 use super::planning::lookup;
 use super::write::password_key;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Context;
 use crate::mapping::Mapped;
-use crate::model::{Class, Completeness, Name, ObjectId, Record, Value, comparison_key};
-use crate::reconcile::{Action, Answer, Entry, Evidence, Guard, Link, LinkEnd, LinkOrigin, Part, is_made_by};
+use crate::model::{Cardinality, Class, Completeness, License, Name, ObjectId, Record, Value, comparison_key};
+use crate::reconcile::{
+    Action, Answer, Element, Entry, Evidence, Guard, Link, LinkEnd, LinkOrigin, Part, element_basis, element_key,
+    is_made_by,
+};
 use crate::store::{Batch, GetSupport, Lease, Query, Source, SourceExt};
 
 /// How long a tombstone is kept: as long as the recycle bin keeps what it stands for.
@@ -50,6 +54,9 @@ impl Job {
             let deleted = link.end(self.target.name()).and_then(|end| end.deleted_at);
             if deleted.is_some_and(|deleted| now - deleted > TOMBSTONE) {
                 self.ledger.remove_link(&mut batch, link);
+                if let Some(end) = link.end(self.target.name()) {
+                    self.ledger.forget_given(&mut batch, self.target.name(), &end.object).await?;
+                }
             }
         }
         // First the sink: as long as the intent stands, confirming is made up for.
@@ -129,6 +136,10 @@ impl Job {
                 end.deleted_at = None;
                 end.owner = Some(self.name.clone());
             }
+            Some(record) if !intent.elements.is_empty() => {
+                self.recover_elements(intent, record, batch);
+                return true;
+            }
             None if intent.action == Action::Delete => {
                 end.deleted_at = Some(intent.at);
                 effect = Some(Guard::Delete);
@@ -136,12 +147,36 @@ impl Job {
             _ => return true,
         }
         // What a dead run took away counts like any other.
-        let effects = effect.map(|guard| ((intent.class.clone(), guard), 1)).into_iter().collect();
-        self.ledger.put_effects(batch, &self.name, &intent.key, &intent.plan, &effects, intent.at);
+        if let Some(guard) = effect {
+            self.ledger.put_removal(batch, &self.name, &taken(intent, guard, None), intent.at);
+        }
         if let Some(link) = links.get(source) {
             self.ledger.put_link(batch, link);
         }
         true
+    }
+
+    /// Remembers the elements that were given and taken although the answer was lost.
+    fn recover_elements(&self, intent: &Intent, record: &Record, batch: &mut Batch) {
+        let (store, at) = (self.target.name(), intent.at);
+        for (attribute, change) in outcome_of(intent, record) {
+            for key in change.add.iter().filter_map(element_key) {
+                self.ledger.put_given(batch, store, &record.id, &attribute, &key, at);
+            }
+            for key in change.remove.iter().filter_map(element_key) {
+                self.ledger.remove_given(batch, store, &record.id, &attribute, &key);
+                let schema = self.ready_for(intent).map(|ready| &ready.schema);
+                let attribute_schema = schema.and_then(|schema| schema.get(&attribute));
+                let many = attribute_schema.is_some_and(|schema| schema.cardinality == Cardinality::Many);
+                let guard = match schema.is_some_and(|schema| schema.is_licensing(&attribute)) {
+                    true => Guard::LicenseRemoval,
+                    false if many => Guard::MemberRemoval,
+                    false => Guard::Clear,
+                };
+                let element = format!("{attribute} {key}");
+                self.ledger.put_removal(batch, &self.name, &taken(intent, guard, Some(&element)), at);
+            }
+        }
     }
 
     /// The mapping that a write was of, by its name; or by its classes, should it have another name by now.
@@ -179,6 +214,11 @@ impl Job {
             _ => Ok(None),
         }
     }
+}
+
+fn taken<'a>(intent: &'a Intent, guard: Guard, element: Option<&'a str>) -> Taken<'a> {
+    let object = intent.target.as_ref().filter(|_| guard == Guard::MemberRemoval);
+    Taken { entry: &intent.key, plan: &intent.plan, class: &intent.class, guard, object, element, count: 1 }
 }
 
 impl Job {
@@ -240,9 +280,10 @@ impl Progress<'_> {
     /// Reads both sides again before anything is taken away; gives the entries for which nothing changed.
     pub(super) async fn recheck(&mut self, open: Vec<usize>, part: Part) -> Result<Vec<usize>> {
         let takes_away = |entry: &Entry| {
-            let alone = entry.changes.len() == 1;
+            let alone = part == Part::Main && entry.changes.len() == 1;
             let switches = entry.disables() || entry.enables();
-            entry.action == Action::Delete || (switches && (part == Part::Status || alone))
+            let takes = entry.sets.iter().any(|set| set.part() == part && set.takes());
+            takes || entry.action == Action::Delete || (switches && (part == Part::Status || alone))
         };
         let risky: Vec<usize> = open.iter().copied().filter(|at| takes_away(self.entry(*at))).collect();
         if risky.is_empty() {
@@ -256,7 +297,7 @@ impl Progress<'_> {
         let mut kept = Vec::with_capacity(open.len());
         for at in open {
             let outcome =
-                if risky.contains(&at) { self.changed_since(at, &sources, &targets, &context)? } else { None };
+                if risky.contains(&at) { self.changed_since(at, part, &sources, &targets, &context)? } else { None };
             match outcome {
                 Some(outcome) => self.settle(at, outcome),
                 None => kept.push(at),
@@ -269,6 +310,7 @@ impl Progress<'_> {
     fn changed_since(
         &self,
         at: usize,
+        part: Part,
         sources: &HashMap<ObjectId, Answer>,
         targets: &HashMap<ObjectId, Answer>,
         context: &Context,
@@ -292,6 +334,11 @@ impl Progress<'_> {
                 _ => stale("the account is gone from the target".to_owned()),
             };
         };
+        if matches!(part, Part::References | Part::Licenses) {
+            return Ok(self
+                .elements_changed(entry, part, sources, record, context)?
+                .map(|reason| Outcome::Stale { reason }));
+        }
         for change in entry.changes.iter().filter(|change| change.status) {
             let now = record.get(&change.attribute).cloned().unwrap_or_default();
             if now == change.new {
@@ -299,6 +346,57 @@ impl Progress<'_> {
             }
             if change.old.as_ref() != Some(&now) {
                 return stale(format!("{} is now {now} in the target", change.attribute));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What changed since the plan was made in the elements that are to be taken, on either side.
+    fn elements_changed(
+        &self,
+        entry: &Entry,
+        part: Part,
+        sources: &HashMap<ObjectId, Answer>,
+        record: &Record,
+        context: &Context,
+    ) -> Result<Option<String>> {
+        let ready = self.job.ready(&entry.key)?;
+        let source = match entry.source.as_ref().and_then(|source| sources.get(source)) {
+            Some(Ok(records)) => match records.as_slice() {
+                [one] => Some(one),
+                _ => None,
+            },
+            _ => None,
+        };
+        for set in entry.sets.iter().filter(|set| set.part() == part && set.takes()) {
+            if let Some(basis) = &set.basis {
+                let Some(source) = source else {
+                    return Ok(Some(
+                        "the source record is gone, not the only one of its id, or cannot be read".to_owned(),
+                    ));
+                };
+                let in_scope = ready.mapping.scope().is_none_or(|scope| scope.matches(&source.attributes));
+                let now = element_basis(
+                    &ready.mapping,
+                    &ready.schema,
+                    &ready.mapping.evaluate(source, context),
+                    &set.attribute,
+                );
+                if !in_scope || now != *basis {
+                    return Ok(Some(format!("what the source says of {} changed", set.attribute)));
+                }
+            }
+            let held: HashSet<_> = record
+                .get(&set.attribute)
+                .into_iter()
+                .flat_map(|value| value.as_slice())
+                .filter(|value| License::from_value(value).is_some_and(|license| license.is_direct()))
+                .filter_map(element_key)
+                .collect();
+            let is_held =
+                |element: &Element| element.value.as_ref().and_then(element_key).is_some_and(|key| held.contains(&key));
+            if record.partial.contains_key(&set.attribute) || !set.remove.iter().all(is_held) {
+                return Ok(Some(format!("{} changed in the target", set.attribute)));
             }
         }
         Ok(None)
@@ -344,8 +442,11 @@ impl Progress<'_> {
 
     /// What expressions are evaluated with: the plan's time, and the target's parameters.
     pub(super) async fn context(&self) -> Result<Context> {
-        let constraints = self.job.target.constraints().await?;
-        Ok(self.job.context(self.plan.as_of(), &*constraints))
+        let context = self.context.get_or_try_init(|| async {
+            let constraints = self.job.target.constraints().await?;
+            Ok::<_, Error>(self.job.context(self.plan.as_of(), &*constraints))
+        });
+        Ok(context.await?.clone())
     }
 }
 

@@ -6,13 +6,16 @@ use std::time::Duration;
 use futures::StreamExt;
 
 use super::apply::Progress;
-use super::ledger::Intent;
+use super::elements::split_refused;
+use super::ledger::{Intent, Taken};
 use super::recover::reread;
 use super::{Outcome, password};
 use crate::clock::later;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Attributes, Change, ChangeId, Mutability, Name, ObjectId, Operation, Schema, Value, Written};
-use crate::reconcile::{Action, Effects, Entry, Guard, Link, LinkEnd, LinkNote, LinkOrigin, Part, write_only_digest};
+use crate::reconcile::{
+    Action, AttributeChange, Entry, Guard, Link, LinkEnd, LinkNote, LinkOrigin, Part, write_only_digest,
+};
 use crate::secret::Secret;
 use crate::store::{Batch, InitialPassword, Source};
 
@@ -22,13 +25,13 @@ const SETTLED_TOGETHER: usize = 20;
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(16);
 
-/// An entry on its way to the target.
+/// A part of an entry on its way to the target.
 #[derive(Debug, Clone)]
-struct Work {
-    at: usize,
-    part: Part,
-    operation: Option<Operation>,
-    intent: Intent,
+pub(super) struct Work {
+    pub(super) at: usize,
+    pub(super) part: Part,
+    pub(super) operation: Option<Operation>,
+    pub(super) intent: Intent,
 }
 
 impl Progress<'_> {
@@ -36,10 +39,12 @@ impl Progress<'_> {
     pub(super) async fn window(&mut self, window: &[usize], part: Part) -> Result<()> {
         let mut open = Vec::new();
         for &at in window {
-            // What an attribute waits for does not hold up the status.
-            let held_up = (part == Part::Main).then(|| self.held_up(at)).flatten();
-            let refused = held_up.map(|reason| Outcome::Blocked { reason }).or_else(|| self.refused(at));
-            match refused {
+            if part > Part::Main && !self.is_there(at) {
+                // What became of the object is told; there is nothing to write the rest to.
+                continue;
+            }
+            let held_up = self.held_up(at, part).map(|reason| Outcome::Blocked { reason });
+            match held_up.or_else(|| self.refused(at, part)) {
                 Some(outcome) => self.settle(at, outcome),
                 None => open.push(at),
             }
@@ -48,17 +53,24 @@ impl Progress<'_> {
         let open = self.recheck(open, part).await?;
         let mut works = Vec::with_capacity(open.len());
         for at in open {
-            works.push(self.work(at, part)?);
+            let work = self.work(at, part)?;
+            // Of elements all of which must be left out nothing is to be done.
+            if work.operation.is_some() || part == Part::Main {
+                works.push(work);
+            }
         }
         self.prepare_passwords(&mut works).await?;
         let works = self.note(works).await?;
-        let results = self.write(&works).await?;
-        self.follow_up(works, results).await
+        let left = self.write(works).await?;
+        self.follow_up(left).await
     }
 
     /// Why an entry cannot be carried out, or need not be, given the links as they are now.
-    fn refused(&mut self, at: usize) -> Option<Outcome> {
+    fn refused(&mut self, at: usize, part: Part) -> Option<Outcome> {
         let entry = self.entry(at);
+        if part > Part::Main && entry.action == Action::Create {
+            return None;
+        }
         let stale = |reason: &str| Some(Outcome::Stale { reason: reason.to_owned() });
         let source = entry.source.as_ref()?;
         let end = self.links.target_of(source);
@@ -124,18 +136,34 @@ impl Progress<'_> {
         }
     }
 
-    fn work(&self, at: usize, part: Part) -> Result<Work> {
-        let entry = self.entry(at);
+    fn work(&mut self, at: usize, part: Part) -> Result<Work> {
+        let entry = self.plan.entries()[at].clone();
+        let entry = &entry;
         let schema = &self.job.ready(&entry.key)?.schema;
         let alone = entry.changes.len() == 1 || entry.action == Action::Create;
-        let changes = || entry.changes.iter().filter(|change| Self::is_part(part, change.status, alone));
-        let attributes: Attributes = changes().map(|change| (change.attribute.clone(), change.new.clone())).collect();
+        let changes = || entry.changes.iter().filter(|change| Self::is_part(part, change, alone));
+        let value = |change: &AttributeChange| match (part, &change.through) {
+            (Part::Temporary, Some(value)) => value.clone(),
+            _ => change.new.clone(),
+        };
+        let attributes: Attributes = changes().map(|change| (change.attribute.clone(), value(change))).collect();
+        let (elements, missing) = self.elements(entry, part);
+        if let Some(outcome) = missing {
+            self.settle(at, outcome);
+        }
+        let target =
+            entry.target.as_ref().filter(|_| entry.action != Action::Create).or(self.targets.get(&at)).cloned();
         let id = || {
-            entry.target.clone().ok_or_else(|| {
+            target.clone().ok_or_else(|| {
                 Error::new(ErrorKind::Stale, "the plan has an entry without a target").with_context("entry", &entry.key)
             })
         };
         let operation = match entry.action {
+            _ if matches!(part, Part::References | Part::Licenses) => match elements.is_empty() {
+                true => None,
+                false => Some(Operation::Elements { id: id()?, changes: elements.clone() }),
+            },
+            _ if part != Part::Main => Some(Operation::Update { id: id()?, attributes, secrets: BTreeMap::new() }),
             Action::Create => {
                 Some(Operation::Create { class: entry.class.clone(), attributes, secrets: BTreeMap::new() })
             }
@@ -144,7 +172,8 @@ impl Progress<'_> {
             _ if attributes.is_empty() => None,
             _ => Some(Operation::Update { id: id()?, attributes, secrets: BTreeMap::new() }),
         };
-        let anchors = if entry.action == Action::Create { self.anchors(entry, schema)? } else { Vec::new() };
+        let creates = entry.action == Action::Create && part == Part::Main;
+        let anchors = if creates { self.anchors(entry, schema)? } else { Vec::new() };
         let source = entry.source.clone();
         let written = changes()
             .filter(|change| is_write_only(schema, &change.attribute))
@@ -155,14 +184,16 @@ impl Progress<'_> {
             .collect();
         let intent = Intent {
             key: entry.key.clone(),
-            action: entry.action,
+            // What is written to an object that was just made is no second making.
+            action: if entry.action == Action::Create && !creates { Action::Update } else { entry.action },
             plan: self.plan.digest().to_owned(),
             // Of a create that was begun before, the first beginning counts: what it made is no younger.
             at: self.doubt(entry).map_or_else(|| self.now(), |doubt| doubt.at),
-            replaces: entry.candidates.first().filter(|_| entry.action == Action::Create).cloned(),
+            replaces: entry.candidates.first().filter(|_| creates).cloned(),
             class: entry.class.clone(),
             source: entry.source.clone(),
-            target: entry.target.clone(),
+            target: target.clone(),
+            elements,
             disables: changes().any(|change| change.status && change.new == Value::Bool(false)),
             anchors,
             written,
@@ -290,6 +321,9 @@ impl Progress<'_> {
         for work in works {
             let entry = self.entry(work.at);
             if matches!(entry.action, Action::Link | Action::Relink | Action::Unlink) && work.part == Part::Main {
+                if let (Action::Unlink, Some(target)) = (entry.action, &entry.target) {
+                    self.job.ledger.forget_given(&mut batch, self.job.target.name(), target).await?;
+                }
                 self.relink(&mut batch, work.at);
             }
             if work.operation.is_some() {
@@ -339,10 +373,8 @@ impl Progress<'_> {
         self.links.insert(link);
     }
 
-    /// Sends the changes, and settles each answer as it comes. Gives what is left: the errors, by entry.
-    async fn write(&mut self, works: &[Work]) -> Result<Vec<(usize, Error)>> {
-        let by_number: HashMap<ChangeId, usize> =
-            works.iter().enumerate().map(|(index, work)| (ChangeId::new(work.at as u64), index)).collect();
+    /// Sends the changes, and settles each answer as it comes. Gives what is left, with its error.
+    async fn write(&mut self, works: Vec<Work>) -> Result<Vec<(Work, Error)>> {
         let changes: Vec<Change> = works
             .iter()
             .filter_map(|work| Some(Change::new(ChangeId::new(work.at as u64), work.operation.clone()?)))
@@ -350,43 +382,51 @@ impl Progress<'_> {
         if changes.is_empty() {
             return Ok(Vec::new());
         }
+        let mut open: HashMap<ChangeId, Work> =
+            works.into_iter().map(|work| (ChangeId::new(work.at as u64), work)).collect();
         let target = self.job.target.clone();
         let mut answers = target.write(changes).ready_chunks(SETTLED_TOGETHER);
-        let mut errors = Vec::new();
-        let mut missing: Vec<bool> = vec![true; works.len()];
+        let mut left = Vec::new();
         while let Some(answers) = answers.next().await {
             let mut written = Vec::new();
             for (number, answer) in answers {
-                let Some(index) = by_number.get(&number).copied().filter(|index| missing[*index]) else { continue };
-                missing[index] = false;
+                let Some(mut work) = open.remove(&number) else { continue };
                 match answer {
-                    Ok(answer) => written.push((works[index].clone(), answer)),
-                    Err(error) => errors.push((index, error)),
+                    Ok(Written { id, refused }) => {
+                        let rest = split_refused(&mut work, refused);
+                        let nothing =
+                            matches!(&work.operation, Some(Operation::Elements { changes, .. }) if changes.is_empty());
+                        if rest.is_none() || !nothing {
+                            written.push((work, id));
+                        }
+                        left.extend(rest);
+                    }
+                    Err(error) => left.push((work, error)),
                 }
             }
             self.commit_written(written).await?;
             self.renew().await?;
         }
-        for index in (0..works.len()).filter(|index| missing[*index]) {
-            let error = Error::new(ErrorKind::Protocol, "the target did not answer").with_outcome_in_doubt();
-            errors.push((index, error));
+        for work in open.into_values() {
+            left.push((work, Error::new(ErrorKind::Protocol, "the target did not answer").with_outcome_in_doubt()));
         }
-        Ok(errors)
+        left.sort_by_key(|(work, _)| work.at);
+        Ok(left)
     }
 
     /// Notes what was written, durably, before anything else happens.
-    async fn commit_written(&mut self, written: Vec<(Work, Written)>) -> Result<()> {
+    async fn commit_written(&mut self, written: Vec<(Work, ObjectId)>) -> Result<()> {
         if written.is_empty() {
             return Ok(());
         }
         let mut batch = Batch::new();
         let mut created = Vec::new();
-        for (work, answer) in &written {
-            self.settled(&mut batch, work, Some(&answer.id));
+        for (work, id) in &written {
+            self.settled(&mut batch, work, Some(id));
             if work.intent.action == Action::Create
                 && self.job.ready(&work.intent.key)?.mapping.generates_password().is_some()
             {
-                created.push((self.password_key(work.at), answer.id.clone()));
+                created.push((self.password_key(work.at), id.clone()));
             }
         }
         // First the sink: as long as the intent stands, confirming is made up for.
@@ -394,8 +434,8 @@ impl Progress<'_> {
             sink.confirm(created).await?;
         }
         self.job.ledger.state().commit(&self.lease, batch).await?;
-        for (work, answer) in written {
-            self.targets.insert(work.at, answer.id);
+        for (work, id) in written {
+            self.targets.insert(work.at, id);
             self.settle(work.at, Outcome::Applied);
         }
         Ok(())
@@ -409,7 +449,7 @@ impl Progress<'_> {
         let (here, there) = (self.job.source.name().to_owned(), self.job.target.name().to_owned());
         let job = self.job.name().to_owned();
         if let Some(source) = &entry.source {
-            if let (Action::Create | Action::Restore, Some(id)) = (entry.action, id) {
+            if let (Action::Create | Action::Restore, Part::Main, Some(id)) = (entry.action, work.part, id) {
                 let before = self.links.remove(source);
                 let origin = entry.link_origin.unwrap_or(LinkOrigin::Adopted);
                 let mut end = LinkEnd::new(there.as_str(), id.clone(), origin, now);
@@ -434,24 +474,29 @@ impl Progress<'_> {
             }
         }
         self.job.ledger.remove_intent(batch, &job, &entry.key);
-        let effects: Effects = entry
-            .effects()
-            .into_iter()
-            .filter(|(guard, _)| !matches!(guard, Guard::Create | Guard::Update))
-            // Each part of an entry counts what it did.
-            .filter(|(guard, _)| (*guard == Guard::Disable) == work.intent.disables)
-            .map(|(guard, count)| ((entry.class.clone(), guard), count))
-            .collect();
-        self.job.ledger.put_effects(batch, &job, &entry.key, self.plan.digest(), &effects, now);
+        if let Some(object) = id.or(entry.target.as_ref()) {
+            self.remember_elements(batch, work, object);
+        }
+        if work.part == Part::Main {
+            self.forget_elements(batch, &entry);
+        }
+        if work.part <= Part::Status {
+            for (guard, count) in entry.part_effects(work.part).kinds() {
+                if !matches!(guard, Guard::Create | Guard::Update) {
+                    let (plan, class) = (self.plan.digest(), &entry.class);
+                    let taken = Taken { entry: &entry.key, plan, class, guard, object: None, element: None, count };
+                    self.job.ledger.put_removal(batch, &job, &taken, now);
+                }
+            }
+        }
     }
 
     // What did not go through at once.
 
     /// Deals with what failed: looks for what may have been done, waits for what may not show yet, notes the rest.
-    async fn follow_up(&mut self, works: Vec<Work>, errors: Vec<(usize, Error)>) -> Result<()> {
+    async fn follow_up(&mut self, left: Vec<(Work, Error)>) -> Result<()> {
         let mut open: Vec<(Work, Error)> = Vec::new();
-        for (index, error) in errors {
-            let work = works[index].clone();
+        for (work, error) in left {
             if self.is_unsettled(&work, &error) {
                 self.doubted(&work);
                 open.push((work, error));
@@ -489,6 +534,11 @@ impl Progress<'_> {
                 error.is_outcome_in_doubt() || (error.kind() == ErrorKind::Conflict && self.is_doubted(work))
             }
             Some(Operation::Update { .. }) => error.kind() == ErrorKind::NotFound && self.is_young(work),
+            // Giving and taking again does no harm.
+            Some(Operation::Elements { .. }) => {
+                let young = || self.is_young(work) || self.refers_to_young(work);
+                error.is_outcome_in_doubt() || (error.kind() == ErrorKind::NotFound && young())
+            }
             _ => false,
         }
     }
@@ -506,7 +556,7 @@ impl Progress<'_> {
             if matches!(work.operation, Some(Operation::Create { .. }))
                 && let Some(id) = self.job.seek_created(&work.intent).await
             {
-                self.commit_written(vec![(work, Written::new(id))]).await?;
+                self.commit_written(vec![(work, id)]).await?;
             } else {
                 left.push((work, error));
             }
@@ -521,9 +571,7 @@ impl Progress<'_> {
             .into_iter()
             .partition(|(work, error)| error.kind() != ErrorKind::Conflict && self.is_safe_to_repeat(work));
         let works: Vec<Work> = repeated.into_iter().map(|(work, _)| work).collect();
-        let errors = self.write(&works).await?;
-        for (index, error) in errors {
-            let work = works[index].clone();
+        for (work, error) in self.write(works).await? {
             if self.is_unsettled(&work, &error) {
                 left.push((work, error));
             } else if self.is_doubted(&work) {
@@ -588,7 +636,7 @@ fn remember(end: &mut LinkEnd, entry: &Entry, work: &Work, as_of: time::OffsetDa
     }
     if work.intent.disables {
         end.disabled_by_us = true;
-    } else if entry.enables() && (work.part == Part::Status || entry.changes.len() == 1) {
+    } else if entry.enables() && (work.part == Part::Status || (work.part == Part::Main && entry.changes.len() == 1)) {
         end.disabled_by_us = false;
     }
     let written = work.intent.written.iter().map(|(name, digest)| (name, digest));

@@ -47,12 +47,39 @@ pub struct Mapping {
     pub(super) matching: Vec<Name>,
     pub(super) scope: Option<Filter>,
     pub(super) target_scope: Option<Filter>,
+    pub(super) exact: Vec<Name>,
+    pub(super) claims: Vec<Arc<str>>,
+    pub(super) flatten: Vec<(Name, Name)>,
 }
 
 impl Mapping {
     /// A mapping from people to people.
     pub fn users() -> Self {
         Self::new(Class::USER, Class::USER)
+    }
+
+    /// A mapping from groups to groups.
+    ///
+    /// Sets of references (`members`, `owners`) take ids of the source. What the job added is taken away when the source
+    /// no longer names it; what others added stays, unless the set is [`exact`](Mapping::exact).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use entrant::mapping::Mapping;
+    ///
+    /// let mapping = Mapping::groups()
+    ///     .attribute("displayName", "name")
+    ///     .attribute("mailNickname", "alias")
+    ///     .attribute("members", "members")      // ids of people
+    ///     .attribute("memberGroups", "groups")  // ids of groups
+    ///     .flatten("memberGroups", "members")   // the people of those groups, in place of the groups
+    ///     .exact("members")
+    ///     .match_on("displayName");
+    /// assert!(mapping.to_string().contains("memberGroups  ← [groups] (flattened into members)"));
+    /// ```
+    pub fn groups() -> Self {
+        Self::new(Class::GROUP, Class::GROUP)
     }
 
     /// The class of the objects that it writes.
@@ -75,6 +102,9 @@ impl Mapping {
             matching: Vec::new(),
             scope: None,
             target_scope: None,
+            exact: Vec::new(),
+            claims: Vec::new(),
+            flatten: Vec::new(),
         }
     }
 
@@ -159,6 +189,30 @@ impl Mapping {
     /// Writes the attribute on create and never again.
     pub fn create_only(mut self, target: impl Into<Name>) -> Self {
         self.create_only.push(target.into());
+        self
+    }
+
+    /// Takes strangers out of a set of references too: elements that this job did not add.
+    ///
+    /// In objects that the job made, and in those that it [`claims`](Mapping::claims); never in the run that adopts one.
+    pub fn exact(mut self, target: impl Into<Name>) -> Self {
+        self.exact.push(target.into());
+        self
+    }
+
+    /// Objects that the job did not make, by their ids in the source, in which [`exact`](Mapping::exact) sets are exact
+    /// all the same: who was in them before is taken out.
+    pub fn claims<I: Into<Arc<str>>>(mut self, sources: impl IntoIterator<Item = I>) -> Self {
+        self.claims.extend(sources.into_iter().map(Into::into));
+        self
+    }
+
+    /// Puts what the nested groups hold in place of the groups: the elements of `into`, of all objects that `nested`
+    /// names, and of those that they name. `nested` itself is not written.
+    ///
+    /// Without it nested groups are written as they are.
+    pub fn flatten(mut self, nested: impl Into<Name>, into: impl Into<Name>) -> Self {
+        self.flatten.push((nested.into(), into.into()));
         self
     }
 

@@ -1,5 +1,6 @@
 //! A mapping against its target's schema: everything that is wrong with it, at once.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use hmac_sha256::Hash;
@@ -85,12 +86,14 @@ impl Mapping {
     /// All that is wrong at once: an attribute that the target does not have or does not let be written, two rules for
     /// one attribute, a constant or default of the wrong type or for a secret attribute, [`OnNull::Clear`] of what cannot
     /// be cleared, [`OnNull::Default`] without a default value, something said of an attribute that has no rule, a
-    /// matching attribute that is not mapped or cannot be read back, a reference (not supported yet in this version).
+    /// matching attribute that is not mapped or cannot be read back, something said of sets of references that is said of
+    /// none.
     pub fn compile(&self, schema: &Schema, absent_means: AbsentMeans) -> Result<CompiledMapping, MappingError> {
         let mut check = Check { mapping: self, schema, faults: Vec::new() };
         let mut rules = check.rules(absent_means);
         check.settings();
         check.matching();
+        check.memberships();
         check.target_scope();
         if self.target != schema.class {
             check.fault(
@@ -116,6 +119,9 @@ impl Mapping {
             matching: self.matching.clone(),
             scope: self.scope.clone(),
             target_scope: self.target_scope.clone(),
+            exact: sorted(self.exact.clone()),
+            claims: self.claims.iter().cloned().collect(),
+            flatten: self.flatten.iter().cloned().collect(),
             missing_required,
             fingerprint: self.fingerprint(&rules, absent_means),
             rules,
@@ -136,6 +142,15 @@ impl Mapping {
             lines.push(format!("{target:?} {:?} reads {:?}", rule.provenance(), rule.reads));
             lines.push(format!("{target:?} {:?} {:?}", rule.writes, rule.on_null));
             lines.extend(rule.default.iter().map(|value| format!("{target:?} default {value:?}")));
+        }
+        for (what, said) in [
+            ("exact", format!("{:?}", sorted(self.exact.clone()))),
+            ("claims", format!("{:?}", self.claims.iter().collect::<BTreeSet<_>>())),
+            ("flatten", format!("{:?}", self.flatten.iter().collect::<BTreeSet<_>>())),
+        ] {
+            if said != "[]" && said != "{}" {
+                lines.push(format!("{what} {said}"));
+            }
         }
         for (what, scope) in [("scope", &self.scope), ("target scope", &self.target_scope)] {
             let text = |filter: &Filter| serde_json::to_string(filter).unwrap_or_else(|_| format!("{filter:?}"));
@@ -200,8 +215,9 @@ impl Check<'_> {
         if schema.mutability == Mutability::ReadOnly {
             self.fault(Some(target), "is set by the target and cannot be written");
         }
-        if let Kind::Reference(_) = schema.kind {
-            self.fault(Some(target), "refers to another object, which is not supported yet in this version");
+        let computes = matches!(source, RuleSource::Generated);
+        if computes && self.schema.is_elements(target) {
+            self.fault(Some(target), "cannot be generated");
         }
         match source {
             RuleSource::Constant(_) if schema.secret => {
@@ -286,6 +302,47 @@ impl Check<'_> {
                 self.fault(Some(name), format!("is matched on and is not mapped{hint}"));
             } else if self.schema.get(name).is_some_and(|schema| !schema.is_readable()) {
                 self.fault(Some(name), "is matched on and cannot be read from the target");
+            } else if self.schema.is_elements(name) {
+                self.fault(
+                    Some(name),
+                    "is matched on, and holds references or licences, which say nothing of who it is",
+                );
+            }
+        }
+    }
+
+    /// What is said of sets of references.
+    fn memberships(&mut self) {
+        let mapping = self.mapping;
+        for name in &mapping.exact {
+            let many = self.schema.get(name).is_some_and(|schema| schema.cardinality == Cardinality::Many);
+            if !self.is_mapped(name) {
+                self.fault(Some(name), "is to be exact and is not mapped");
+            } else if !(many && self.schema.is_reference(name)) {
+                self.fault(Some(name), "is to be exact and is no set of references");
+            }
+        }
+        if !mapping.claims.is_empty() && mapping.exact.is_empty() {
+            self.fault(None, "objects are claimed and no set of theirs is exact");
+        }
+        for (nested, into) in &mapping.flatten {
+            for name in [nested, into] {
+                let many = self.schema.get(name).is_some_and(|schema| schema.cardinality == Cardinality::Many);
+                if !self.is_mapped(name) {
+                    self.fault(Some(name), "is to be flattened and is not mapped");
+                } else if !(many && self.schema.is_reference(name)) {
+                    self.fault(Some(name), "is to be flattened and is no set of references");
+                }
+            }
+            let refers_to = |name: &Name| match self.schema.get(name).map(|schema| &schema.kind) {
+                Some(Kind::Reference(class)) => Some(class.clone()),
+                _ => None,
+            };
+            if refers_to(nested).is_some_and(|class| class != self.schema.class) {
+                self.fault(
+                    Some(nested),
+                    format!("is to be flattened and does not refer to {} objects", self.schema.class),
+                );
             }
         }
     }

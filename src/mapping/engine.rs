@@ -1,6 +1,7 @@
 //! A checked mapping at work.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::rule::{Raw, Rule, RuleSource};
 use crate::error::{Error, ErrorKind, Result};
@@ -19,6 +20,9 @@ pub struct CompiledMapping {
     pub(super) matching: Vec<Name>,
     pub(super) scope: Option<Filter>,
     pub(super) target_scope: Option<Filter>,
+    pub(super) exact: Vec<Name>,
+    pub(super) claims: BTreeSet<Arc<str>>,
+    pub(super) flatten: BTreeMap<Name, Name>,
     pub(super) missing_required: Vec<Name>,
     pub(super) fingerprint: String,
 }
@@ -92,6 +96,29 @@ impl CompiledMapping {
     #[must_use]
     pub fn target_scope(&self) -> Option<&Filter> {
         self.target_scope.as_ref()
+    }
+
+    /// Whether strangers are taken out of a set of references, given that the job made the object, or claims it.
+    #[must_use]
+    pub fn is_exact(&self, target: &str) -> bool {
+        self.exact.iter().any(|name| name == target)
+    }
+
+    /// Whether the job claims an object that it did not make.
+    #[must_use]
+    pub fn claims(&self, source: &str) -> bool {
+        self.claims.contains(source)
+    }
+
+    /// The set into which a set of nested objects is flattened.
+    #[must_use]
+    pub fn flattened_into(&self, nested: &str) -> Option<&Name> {
+        self.flatten.get(nested)
+    }
+
+    /// The sets that are flattened into a set.
+    pub fn flattened_from(&self, into: &str) -> impl Iterator<Item = &Name> {
+        self.flatten.iter().filter(move |(_, own)| *own == into).map(|(nested, _)| nested)
     }
 
     /// The top-level source attributes that the rules and the scope may read, each once, in order: what to ask a source

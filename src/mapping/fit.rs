@@ -35,7 +35,7 @@ fn one(kind: &Kind, value: Value) -> Result<Value, String> {
         | (Kind::DateTime, Value::DateTime(_) | Value::Text(_))
         | (Kind::Binary, Value::Binary(_) | Value::Text(_))
         | (Kind::Complex, Value::Object(_)) => return Ok(value),
-        (Kind::Text, other) => text_form(other).map(Value::text),
+        (Kind::Text | Kind::Reference(_), other) => text_form(other).map(Value::text),
         (Kind::Boolean, Value::Text(text)) if text.eq_ignore_ascii_case("true") => Some(Value::Bool(true)),
         (Kind::Boolean, Value::Text(text)) if text.eq_ignore_ascii_case("false") => Some(Value::Bool(false)),
         (Kind::Integer, Value::Text(text)) => text.parse().ok().map(Value::Integer),

@@ -21,6 +21,9 @@ impl fmt::Display for Mapping {
             let names: Vec<&str> = self.matching.iter().map(Name::as_str).collect();
             write!(f, "\nmatching: {}", names.join(", then "))?;
         }
+        if !self.claims.is_empty() {
+            write!(f, "\nclaims: {}", self.claims.join(", "))?;
+        }
         for (what, scope) in [("scope", &self.scope), ("target scope", &self.target_scope)] {
             if let Some(filter) = scope {
                 write!(f, "\n{what}: {}", ShownFilter(filter))?;
@@ -46,6 +49,12 @@ impl Mapping {
         }
         if self.create_only.iter().any(|name| name == target) {
             notes.push("create only".to_owned());
+        }
+        if self.exact.iter().any(|name| name == target) {
+            notes.push("exact".to_owned());
+        }
+        for (_, into) in self.flatten.iter().filter(|(nested, _)| nested == target) {
+            notes.push(format!("flattened into {into}"));
         }
         notes
     }

@@ -69,6 +69,30 @@ pub fn key_segment(collection: &str, key: &str) -> Result<String> {
     Ok(format!("{collection}/{}", segment(key)?))
 }
 
+/// Where the object with this value of an alternate key is in a collection: `/groups(uniqueName='{value}')`.
+///
+/// # Errors
+///
+/// [`ErrorKind::Invalid`] if the value is empty.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> entrant::Result<()> {
+/// let path = entrant::odata::alternate_key("/groups", "uniqueName", "o'neil/1")?;
+/// assert_eq!(path, "/groups(uniqueName=%27o%27%27neil%2F1%27)");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// See [upsert group](https://learn.microsoft.com/graph/api/group-upsert).
+pub fn alternate_key(collection: &str, name: &'static str, value: &str) -> Result<String> {
+    if value.is_empty() {
+        return Err(Error::new(ErrorKind::Invalid, "a key is empty").with_context("key", name));
+    }
+    Ok(format!("{collection}({name}={})", percent_encoded(&literal(value), b"-._~@")))
+}
+
 fn percent_encoded(text: &str, kept: &[u8]) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -117,6 +141,15 @@ mod tests {
                 }
             };
             assert_eq!(key, text);
+        } else {
+            assert!(text.is_empty());
+        }
+        if let Ok(path) = alternate_key("/groups", "uniqueName", text) {
+            let url = Url::parse(&format!("https://graph.example/v1.0{path}")).expect("a valid address");
+            let path = url.path();
+            let key = path.strip_prefix("/v1.0/groups(uniqueName=").and_then(|path| path.strip_suffix(')'));
+            assert_eq!(key.map(decoded), Some(literal(text)), "stays one segment: {path}");
+            assert_eq!((url.query(), url.fragment()), (None, None));
         } else {
             assert!(text.is_empty());
         }

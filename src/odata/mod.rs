@@ -4,5 +4,5 @@ mod escape;
 mod filter;
 
 pub(crate) use escape::query_name;
-pub use escape::{key_segment, literal, query_value, segment};
+pub use escape::{alternate_key, key_segment, literal, query_value, segment};
 pub use filter::{Test, filter_text};

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::case::{Case, failures};
 use super::inputs::Inputs;
+use super::licenses::removable;
 use super::policy::Decision;
 use super::preferences::LeaverStepKind;
 use super::{
@@ -17,23 +18,39 @@ use crate::model::{Attributes, Mutability, Name, ObjectId, Record, Value, values
 /// How much of a rule a plan shows, in characters.
 const LONGEST_RULE: usize = 60;
 
-/// The entries for all cases, in the order of the cases; cases without anything to show have none.
-///
-/// `candidates` are the targets that some source may be: nobody's leaving takes them away.
-pub(super) fn decide(inputs: &Inputs<'_>, cases: &[Case<'_>], candidates: &HashSet<ObjectId>) -> Vec<Entry> {
-    let decider = Decider { inputs, candidates };
-    cases.iter().filter_map(|case| decider.entry(case)).collect()
-}
-
-struct Decider<'a> {
+/// Decides what is done about the objects of one mapping.
+pub(super) struct Decider<'a> {
     inputs: &'a Inputs<'a>,
     candidates: &'a HashSet<ObjectId>,
 }
 
-impl Decider<'_> {
+impl<'a> Decider<'a> {
+    /// `candidates` are the targets that some source may be: nobody's leaving takes them away.
+    pub(super) fn new(inputs: &'a Inputs<'a>, candidates: &'a HashSet<ObjectId>) -> Self {
+        Self { inputs, candidates }
+    }
+
+    pub(super) fn inputs(&self) -> &'a Inputs<'a> {
+        self.inputs
+    }
+
+    /// The entries for all cases, in the order of the cases; cases without anything to show have none.
+    pub(super) fn decide(&self, cases: &[Case<'_>]) -> Vec<Entry> {
+        cases.iter().filter_map(|case| self.entry(case)).collect()
+    }
+
+    /// Whether what differs in a linked object is written.
+    pub(super) fn updates(&self, case: &Case<'_>) -> bool {
+        case.situation == Situation::Confirmed && self.answer(case) == Decision::Do(Action::Update)
+    }
+
+    fn answer(&self, case: &Case<'_>) -> Decision {
+        self.inputs.policy.decide(case.situation, self.inputs.schema.status.is_some())
+    }
+
     fn entry(&self, case: &Case<'_>) -> Option<Entry> {
         let mut entry = self.blank(case);
-        match self.inputs.policy.decide(case.situation) {
+        match self.answer(case) {
             Decision::Do(Action::Ignore) if case.problems.is_empty() => {}
             Decision::Do(Action::Create) => self.create(case, &mut entry),
             Decision::Do(Action::Update) => self.update(case, &mut entry),
@@ -67,8 +84,8 @@ impl Decider<'_> {
         })
     }
 
-    fn blank(&self, case: &Case<'_>) -> Entry {
-        let ignored = matches!(self.inputs.policy.decide(case.situation), Decision::Do(Action::Ignore));
+    pub(super) fn blank(&self, case: &Case<'_>) -> Entry {
+        let ignored = matches!(self.answer(case), Decision::Do(Action::Ignore));
         Entry {
             key: case.key.clone(),
             class: self.inputs.mapping.target_class().clone(),
@@ -79,12 +96,14 @@ impl Decider<'_> {
             target: case.target_id.clone(),
             label: self.label(case),
             changes: Vec::new(),
+            sets: Vec::new(),
             secrets: Vec::new(),
             evidence: None,
             reason: None,
             until: None,
             notes: Vec::new(),
             remember: BTreeMap::new(),
+            forget: BTreeMap::new(),
             link_origin: None,
             candidates: match case.situation {
                 Situation::Found => Vec::new(),
@@ -140,7 +159,7 @@ impl Decider<'_> {
         entry.link_origin = Some(LinkOrigin::Created);
         // The account that was linked is gone for good; the new one has an id of its own.
         entry.candidates = entry.target.take().into_iter().collect();
-        for flow in flows {
+        for flow in flows.iter().filter(|flow| !self.inputs.schema.is_elements(&flow.attribute)) {
             let Some(new) = self.inputs.mapping.on_create(flow).filter(|value| !value.is_null()) else { continue };
             entry.changes.push(self.change(&flow.attribute, None, new));
         }
@@ -215,7 +234,7 @@ impl Decider<'_> {
         let Mapped::Flows(flows) = &sourced.mapped else { return };
         let adopting = case.situation == Situation::Found && case.recovered.is_none();
         let mut unwritten = 0_usize;
-        for flow in flows {
+        for flow in flows.iter().filter(|flow| !self.inputs.schema.is_elements(&flow.attribute)) {
             let Some(schema) = self.inputs.schema.get(&flow.attribute) else { continue };
             let Some(new) = self.inputs.mapping.on_update(flow) else { continue };
             let old = match schema.mutability {
@@ -336,13 +355,20 @@ impl Decider<'_> {
         let since = link.target.leaving_since.unwrap_or(as_of);
         let status = self.inputs.schema.status.as_ref();
         let active = status.is_none_or(|name| target.get(name).and_then(Value::as_bool) != Some(false));
-        let mut due = None;
+        let licenses = removable(self.inputs, case, format!("leaver: {}", case.situation));
+        let mut due = Vec::new();
         let mut next = None;
-        for step in leaver.steps.iter().filter(|step| step.kind == LeaverStepKind::Delete || active) {
+        for step in &leaver.steps {
+            let left_to_do = match step.kind {
+                // Disabling is nothing for objects without a status; a policy may be shared by several classes.
+                LeaverStepKind::Disable => active && status.is_some(),
+                LeaverStepKind::RemoveLicenses => licenses.is_some(),
+                LeaverStepKind::Delete => true,
+            };
             let at = later(since, step.after);
-            if at <= as_of {
-                due = Some(step.kind);
-            } else {
+            if left_to_do && at <= as_of {
+                due.push(step.kind);
+            } else if left_to_do {
                 next = next.or(Some(at));
             }
         }
@@ -351,29 +377,39 @@ impl Decider<'_> {
             entry.notes.push(LinkNote::Leaving);
         }
         let existed_before = link.target.origin == LinkOrigin::Adopted && !preferences.delete_adopted;
-        match (due, next) {
-            // That an account this young is not found on delete would prove nothing.
-            (Some(LeaverStepKind::Delete), _) if !existed_before && as_of - link.target.since < self.inputs.lag => {
-                entry.action = Action::Wait;
-                entry.until = Some(later(link.target.since, self.inputs.lag));
-            }
-            (Some(LeaverStepKind::Delete), _) if !existed_before => {
-                entry.action = Action::Delete;
-                self.check(Some(target), entry, DraftStep::Delete);
-            }
-            (Some(kind), _) => {
-                if kind == LeaverStepKind::Delete {
-                    entry.reason = Some("existed before us, so it is disabled and not deleted".to_owned());
+        let deletes = due.contains(&LeaverStepKind::Delete);
+        // That an account this young is not found on delete would prove nothing.
+        if deletes && !existed_before && as_of - link.target.since < self.inputs.lag {
+            entry.action = Action::Wait;
+            entry.until = Some(later(link.target.since, self.inputs.lag));
+        } else if deletes && !existed_before {
+            entry.action = Action::Delete;
+            self.check(Some(target), entry, DraftStep::Delete);
+        } else if due.is_empty() {
+            match next {
+                Some(until) => {
+                    entry.action = Action::Wait;
+                    entry.until = Some(until);
                 }
+                None if !leaver.steps.iter().any(|step| step.kind != LeaverStepKind::Disable || status.is_some()) => {
+                    entry.reason = Some("left; kept by preference".to_owned());
+                }
+                // Whatever was to be done is done.
+                None => entry.action = Action::Ignore,
+            }
+        } else {
+            if due.contains(&LeaverStepKind::Disable) || deletes {
                 self.disable(target, active, entry);
             }
-            (None, Some(until)) => {
-                entry.action = Action::Wait;
-                entry.until = Some(until);
+            if deletes {
+                entry.reason = Some("existed before us, so it is disabled and not deleted".to_owned());
             }
-            (None, None) if leaver.steps.is_empty() => entry.reason = Some("left; kept by preference".to_owned()),
-            // Whatever was to be done is done.
-            (None, None) => entry.action = Action::Ignore,
+            if due.contains(&LeaverStepKind::RemoveLicenses) && !entry.is_blocked() {
+                entry.sets.extend(licenses);
+                if entry.action != Action::Disable {
+                    entry.action = Action::Update;
+                }
+            }
         }
         if !entry.runs() && entry.action != Action::Wait {
             entry.notes.clear();
@@ -401,6 +437,7 @@ impl Decider<'_> {
             rule: format!("leaver: {}", entry.situation),
             status: true,
             renames: false,
+            through: None,
         });
         self.check(Some(target), entry, DraftStep::Disable);
     }
@@ -416,6 +453,7 @@ impl Decider<'_> {
             rule: self.inputs.mapping.rule(attribute).map_or_else(String::new, |rule| shorten(&rule.provenance())),
             status: self.inputs.schema.is_status(attribute),
             renames: schema.is_some_and(|schema| schema.renames),
+            through: None,
         }
     }
 
@@ -506,7 +544,7 @@ impl Decider<'_> {
 }
 
 /// A rule as a plan shows it: an expression may be 10,000 characters long, and is said once for each entry.
-fn shorten(rule: &str) -> String {
+pub(super) fn shorten(rule: &str) -> String {
     match rule.char_indices().nth(LONGEST_RULE) {
         Some((end, _)) => format!("{}…", &rule[..end]),
         None => rule.to_owned(),

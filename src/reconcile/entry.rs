@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{Action, LinkOrigin, Problem, Severity, Situation};
+use super::{Action, LinkOrigin, Problem, SetChange, SetKind, Severity, Situation};
 use crate::model::{Class, Name, ObjectId, Origin, Value};
 
 /// What is found for one object, and what is to be done about it.
@@ -38,6 +38,9 @@ pub struct Entry {
     /// What is written, in the order of the attributes' names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<AttributeChange>,
+    /// References and licences that are given and taken, in the order of the attributes' names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sets: Vec<SetChange>,
     /// Secret attributes that are written, and which mapping yields them. Their values are in no plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<SecretChange>,
@@ -56,6 +59,9 @@ pub struct Entry {
     /// Digests of write-only values that the link remembers without a write.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub remember: BTreeMap<Name, String>,
+    /// Elements that the job gave and someone else took away, by attribute: the link forgets them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub forget: BTreeMap<Name, Vec<Arc<str>>>,
     /// The origin that the target's end of a new link gets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link_origin: Option<LinkOrigin>,
@@ -139,6 +145,9 @@ pub struct AttributeChange {
     /// Whether this is a rename.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub renames: bool,
+    /// A value that is written first, so that another can take the old one: two objects swap theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<Value>,
 }
 
 /// A null that is there is a value; serde would take it for none.
@@ -234,8 +243,10 @@ pub struct Edge {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum EdgeKind {
-    /// It gives up a unique value that the other takes.
+    /// It gives up a unique value, or the seat of a licence, that the other takes.
     Frees,
+    /// It makes an object that the other refers to.
+    Needs,
 }
 
 impl Entry {
@@ -246,9 +257,11 @@ impl Entry {
             Action::Report | Action::Ignore | Action::Exception => false,
             Action::Update | Action::Wait => {
                 !self.changes.is_empty()
+                    || !self.sets.is_empty()
                     || !self.secrets.is_empty()
                     || !self.notes.is_empty()
                     || !self.remember.is_empty()
+                    || !self.forget.is_empty()
             }
             Action::Create
             | Action::Link
@@ -296,7 +309,13 @@ impl Entry {
     /// Whether it takes something away that cannot simply be written back.
     #[must_use]
     pub fn is_irreversible(&self) -> bool {
-        self.action == Action::Delete || self.disables()
+        self.action == Action::Delete || self.disables() || self.sets.iter().any(SetChange::takes)
+    }
+
+    /// The licences that are given and taken.
+    #[must_use]
+    pub fn licenses(&self) -> Option<&SetChange> {
+        self.sets.iter().find(|set| set.kind == SetKind::Licenses)
     }
 
     /// Whether it links an object whose creation was cut off before the answer came.

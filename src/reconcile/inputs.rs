@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{Constraints, LinkIndex, Policy};
+use super::{Constraints, Given, LinkIndex, Policy};
 use crate::expr::Context;
 use crate::mapping::CompiledMapping;
 use crate::model::{Anchor, Completeness, Name, ObjectId, Origin, Record, Schema, Value};
@@ -20,6 +20,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) constraints: &'a dyn Constraints,
     pub(crate) context: &'a Context,
     pub(crate) links: &'a LinkIndex,
+    /// What the job gave before.
+    pub(crate) given: &'a Given,
     pub(crate) in_doubt: &'a [InDoubt],
     pub(crate) job: &'a str,
     pub(crate) abilities: Abilities,

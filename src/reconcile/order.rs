@@ -1,8 +1,8 @@
 //! In which order the entries of a plan are carried out.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use super::{Action, Entry, EntryKey};
+use super::{Action, EdgeKind, Entry, EntryKey, SetKind};
 
 /// Entries that may be carried out at the same time, given by their place in the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,81 +11,177 @@ pub(crate) struct Wave {
     pub(crate) entries: Vec<usize>,
 }
 
-/// Which part of its work each entry of a wave does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// The parts of an entry's work, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Part {
+    /// The value for a moment of what two objects swap.
+    Temporary,
     /// Everything but the status of an object whose other attributes change too.
     Main,
     /// The status, by a request of its own after the others.
     Status,
+    /// References to other objects.
+    References,
+    /// Licences.
+    Licenses,
 }
 
-/// The stages: who left is switched off first, and deleted last.
+/// The stages: who left is switched off first, and deleted last; what refers to others comes when all others are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     Disables,
     Writes,
     Statuses,
+    References,
+    Licenses,
     Deletes,
 }
 
-fn stage(entry: &Entry) -> Stage {
-    match entry.action {
-        Action::Disable => Stage::Disables,
-        Action::Delete => Stage::Deletes,
-        _ => Stage::Writes,
+fn stage(entry: &Entry, part: Part) -> Stage {
+    match (part, entry.action) {
+        (Part::Main, Action::Disable) => Stage::Disables,
+        (Part::Main, Action::Delete) => Stage::Deletes,
+        (Part::Temporary | Part::Main, _) => Stage::Writes,
+        (Part::Status, _) => Stage::Statuses,
+        (Part::References, _) => Stage::References,
+        (Part::Licenses, _) => Stage::Licenses,
+    }
+}
+
+impl Entry {
+    /// The parts that its work has, in their order; none if it does not run.
+    pub(crate) fn parts(&self) -> Vec<Part> {
+        if !self.runs() {
+            return Vec::new();
+        }
+        let has = |kind: fn(SetKind) -> bool| self.sets.iter().any(|set| kind(set.kind));
+        let remembers = !self.notes.is_empty() || !self.remember.is_empty() || !self.forget.is_empty();
+        let only_sets = matches!(self.action, Action::Update) && self.changes.is_empty() && !remembers;
+        let with_others = self.changes.len() > 1 || !self.secrets.is_empty();
+        let status = with_others && self.action != Action::Create && self.changes.iter().any(|change| change.status);
+        [
+            (Part::Temporary, self.changes.iter().any(|change| change.through.is_some())),
+            (Part::Main, !only_sets),
+            (Part::Status, status),
+            (Part::References, has(|kind| kind != SetKind::Licenses)),
+            (Part::Licenses, has(|kind| kind == SetKind::Licenses)),
+        ]
+        .into_iter()
+        .filter_map(|(part, there)| there.then_some(part))
+        .collect()
     }
 }
 
 /// The entries that run, in waves: each wave after the one before.
 pub(crate) fn waves(entries: &[Entry]) -> Vec<Wave> {
-    let graph = Graph::new(entries);
-    let mut stages: Vec<Stage> = entries.iter().map(stage).collect();
+    let nodes: Vec<(usize, Part)> = entries
+        .iter()
+        .enumerate()
+        .flat_map(|(at, entry)| entry.parts().into_iter().map(move |part| (at, part)))
+        .collect();
+    let befores = befores(entries, &nodes);
+    let mut stages: Vec<Stage> = nodes.iter().map(|(at, part)| stage(&entries[*at], *part)).collect();
     // What must come before an earlier stage moves there.
-    let mut moved: Vec<usize> = (0..entries.len()).collect();
+    let mut moved: Vec<usize> = (0..nodes.len()).collect();
     while let Some(after) = moved.pop() {
-        for before in &graph.befores[after] {
+        for before in &befores[after] {
             if stages[*before] > stages[after] {
                 stages[*before] = stages[after];
                 moved.push(*before);
             }
         }
     }
-    let depths = graph.depths();
-    let mut places: Vec<((Stage, usize), usize)> = Vec::new();
-    for (at, entry) in entries.iter().enumerate().filter(|(_, entry)| entry.runs()) {
-        places.push(((stages[at], depths[at].unwrap_or(0)), at));
-        let has_more = entry.changes.len() > 1 || !entry.secrets.is_empty();
-        if entry.action != Action::Create && has_more && entry.changes.iter().any(|change| change.status) {
-            places.push(((Stage::Statuses, 0), at));
-        }
+    // Whatever is of an earlier stage has come before anyway.
+    let edges =
+        befores.iter().enumerate().flat_map(|(after, befores)| befores.iter().map(move |before| (*before, after)));
+    let edges: Vec<_> = edges.filter(|(before, after)| stages[*before] == stages[*after]).collect();
+    let depths = depths(nodes.len(), &edges);
+    let mut waves: BTreeMap<(Stage, usize, Part), Vec<usize>> = BTreeMap::new();
+    for (node, (at, part)) in nodes.iter().enumerate() {
+        waves.entry((stages[node], depths[node].unwrap_or(0), *part)).or_default().push(*at);
     }
-    places.sort_unstable();
-    let mut waves: Vec<((Stage, usize), Wave)> = Vec::new();
-    for (place, at) in places {
-        let part = if place.0 == Stage::Statuses { Part::Status } else { Part::Main };
-        match waves.last_mut() {
-            Some((last, wave)) if *last == place => wave.entries.push(at),
-            _ => waves.push((place, Wave { part, entries: vec![at] })),
-        }
-    }
-    waves.into_iter().map(|(_, wave)| wave).collect()
+    waves.into_iter().map(|((_, _, part), entries)| Wave { part, entries }).collect()
 }
 
-/// Entries that wait for each other in a circle; at least one circle wherever there are any.
-pub(super) fn circles(entries: &[Entry]) -> Vec<Vec<usize>> {
-    let graph = Graph::new(entries);
-    let depths = graph.depths();
+/// Which nodes must come before each.
+fn befores(entries: &[Entry], nodes: &[(usize, Part)]) -> Vec<Vec<usize>> {
+    let places: HashMap<&EntryKey, usize> = entries.iter().enumerate().map(|(at, entry)| (&entry.key, at)).collect();
+    let by_node: HashMap<(usize, Part), usize> = nodes.iter().enumerate().map(|(at, node)| (*node, at)).collect();
+    let mut befores = vec![Vec::new(); nodes.len()];
+    for window in (1..nodes.len()).map(|at| [at - 1, at]) {
+        let [before, after] = window;
+        if nodes[before].0 == nodes[after].0 {
+            befores[after].push(before);
+        }
+    }
+    for (after, entry) in entries.iter().enumerate() {
+        for edge in &entry.after {
+            let Some(before) = places.get(&edge.entry).copied() else { continue };
+            let (gives, takes) = edge_parts(&entries[before], entry, edge.kind, &edge.attribute);
+            if let (Some(from), Some(to)) = (by_node.get(&(before, gives)), by_node.get(&(after, takes))) {
+                befores[*to].push(*from);
+            }
+        }
+    }
+    befores
+}
+
+/// Which part of one entry another one's part waits for.
+pub(crate) fn edge_parts(before: &Entry, after: &Entry, kind: EdgeKind, attribute: &str) -> (Part, Part) {
+    let licenses = after.licenses().is_some_and(|set| set.attribute == *attribute);
+    match kind {
+        EdgeKind::Needs => (Part::Main, Part::References),
+        EdgeKind::Frees if licenses => (Part::Licenses, Part::Licenses),
+        EdgeKind::Frees => {
+            let through = |change: &super::AttributeChange| change.attribute == *attribute && change.through.is_some();
+            let gives = if before.changes.iter().any(through) { Part::Temporary } else { Part::Main };
+            (gives, Part::Main)
+        }
+    }
+}
+
+/// How many nodes must come before each, one after the other; `None` for what waits for a circle. An edge is what comes
+/// before, and what comes after.
+fn depths(nodes: usize, edges: &[(usize, usize)]) -> Vec<Option<usize>> {
+    let mut waiting = vec![0_usize; nodes];
+    let mut afters = vec![Vec::new(); nodes];
+    for (before, after) in edges {
+        waiting[*after] += 1;
+        afters[*before].push(*after);
+    }
+    let mut depths: Vec<Option<usize>> = waiting.iter().map(|count| (*count == 0).then_some(0)).collect();
+    let mut ready: Vec<usize> = (0..nodes).filter(|at| waiting[*at] == 0).collect();
+    let mut deepest = vec![0; nodes];
+    while let Some(at) = ready.pop() {
+        let depth = depths[at].unwrap_or(0);
+        for after in &afters[at] {
+            deepest[*after] = deepest[*after].max(depth + 1);
+            waiting[*after] -= 1;
+            if waiting[*after] == 0 {
+                depths[*after] = Some(deepest[*after]);
+                ready.push(*after);
+            }
+        }
+    }
+    depths
+}
+
+/// What waits for each other in a circle; at least one circle wherever there are any. An edge is what comes before, and
+/// what comes after.
+pub(super) fn circles(nodes: usize, edges: &[(usize, usize)]) -> Vec<Vec<usize>> {
+    let depths = depths(nodes, edges);
+    let mut befores = vec![Vec::new(); nodes];
+    edges.iter().for_each(|(before, after)| befores[*after].push(*before));
     // Whoever has no depth waits for a circle, or is on one: going back from it leads round.
-    let mut walks: Vec<Option<usize>> = vec![None; entries.len()];
+    let mut walks: Vec<Option<usize>> = vec![None; nodes];
     let mut circles = Vec::new();
-    for start in (0..entries.len()).filter(|at| depths[*at].is_none()) {
+    for start in (0..nodes).filter(|at| depths[*at].is_none()) {
         let mut way = Vec::new();
         let mut at = start;
         while walks[at].is_none() {
             walks[at] = Some(start);
             way.push(at);
-            match graph.befores[at].iter().find(|before| depths[**before].is_none()) {
+            match befores[at].iter().find(|before| depths[**before].is_none()) {
                 Some(before) => at = *before,
                 None => break,
             }
@@ -96,48 +192,4 @@ pub(super) fn circles(entries: &[Entry]) -> Vec<Vec<usize>> {
         }
     }
     circles
-}
-
-struct Graph {
-    /// Who comes before whom.
-    edges: Vec<(usize, usize)>,
-    befores: Vec<Vec<usize>>,
-}
-
-impl Graph {
-    fn new(entries: &[Entry]) -> Self {
-        let places: HashMap<&EntryKey, usize> =
-            entries.iter().enumerate().map(|(at, entry)| (&entry.key, at)).collect();
-        let mut edges = Vec::new();
-        let mut befores = vec![Vec::new(); entries.len()];
-        for (at, entry) in entries.iter().enumerate() {
-            for before in entry.after.iter().filter_map(|edge| places.get(&edge.entry)) {
-                edges.push((*before, at));
-                befores[at].push(*before);
-            }
-        }
-        Self { edges, befores }
-    }
-
-    /// How many entries must come before each, one after the other; `None` for what waits for a circle.
-    fn depths(&self) -> Vec<Option<usize>> {
-        let mut waiting: Vec<usize> = self.befores.iter().map(Vec::len).collect();
-        let mut afters = vec![Vec::new(); self.befores.len()];
-        self.edges.iter().for_each(|(before, after)| afters[*before].push(*after));
-        let mut depths: Vec<Option<usize>> = waiting.iter().map(|count| (*count == 0).then_some(0)).collect();
-        let mut ready: Vec<usize> = (0..waiting.len()).filter(|at| waiting[*at] == 0).collect();
-        let mut deepest = vec![0; waiting.len()];
-        while let Some(at) = ready.pop() {
-            let depth = depths[at].unwrap_or(0);
-            for after in &afters[at] {
-                deepest[*after] = deepest[*after].max(depth + 1);
-                waiting[*after] -= 1;
-                if waiting[*after] == 0 {
-                    depths[*after] = Some(deepest[*after]);
-                    ready.push(*after);
-                }
-            }
-        }
-        depths
-    }
 }

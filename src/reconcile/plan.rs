@@ -42,6 +42,9 @@ pub(crate) struct Header {
     pub(crate) situations: BTreeMap<Situation, u64>,
     pub(crate) owned_elsewhere: u64,
     pub(crate) linked: BTreeMap<Class, u64>,
+    /// How many references of objects of a class the job gave.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) memberships: BTreeMap<Class, u64>,
     pub(crate) problems: Vec<Problem>,
 }
 
@@ -75,6 +78,7 @@ impl Header {
             situations: BTreeMap::new(),
             owned_elsewhere: 0,
             linked: BTreeMap::new(),
+            memberships: BTreeMap::new(),
             problems: Vec::new(),
         }
     }
@@ -177,6 +181,12 @@ impl Plan {
         self.header.linked.get(class).copied().unwrap_or(0)
     }
 
+    /// How many references of objects of a class the job had given when the plan was made.
+    #[must_use]
+    pub fn memberships(&self, class: &Class) -> u64 {
+        self.header.memberships.get(class).copied().unwrap_or(0)
+    }
+
     /// Whether there is nothing to write.
     #[must_use]
     pub fn is_converged(&self) -> bool {
@@ -190,15 +200,11 @@ impl Plan {
             || self.entries.iter().any(Entry::needs_attention)
     }
 
-    /// What the plan does, by class and kind.
+    /// What the plan does, by class and kind, and by object where that is limited too.
     #[must_use]
     pub fn effects(&self) -> Effects {
-        let mut effects = Effects::new();
-        for entry in &self.entries {
-            for (guard, count) in entry.effects() {
-                *effects.entry((entry.class.clone(), guard)).or_default() += count;
-            }
-        }
+        let mut effects = Effects::default();
+        self.entries.iter().for_each(|entry| effects.add(&entry.effects()));
         effects
     }
 

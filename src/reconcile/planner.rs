@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, HashSet};
 use super::assess::assess;
 use super::case::{Assessment, Extent, SourceRead, Sourced};
 use super::correlate::TargetIndex;
+use super::decide::Decider;
 use super::inputs::{Answers, Inputs, Questions, Side};
-use super::{Entry, Problem, Severity, Situation, decide, unique};
+use super::{Constraints, Entry, Problem, Severity, Situation, elements, unique};
 use crate::model::{Class, Completeness, Name, ObjectId, Origin, Record, Schema};
 
 /// What planning yields.
@@ -20,6 +21,7 @@ pub(crate) struct Planned {
 /// What the mappings of one target class have in common.
 struct Shared<'a> {
     schema: &'a Schema,
+    constraints: &'a dyn Constraints,
     indexes: Vec<&'a TargetIndex<'a>>,
     entries: Vec<Entry>,
 }
@@ -43,26 +45,30 @@ pub(crate) fn plan(planners: &[Planner<'_>]) -> Result<Planned, Vec<Questions>> 
     }
     let candidates: HashSet<ObjectId> =
         assessments.iter().flat_map(|assessment| assessment.candidates.iter().cloned()).collect();
+    let deciders: Vec<Decider<'_>> =
+        planners.iter().map(|planner| Decider::new(&planner.inputs, &candidates)).collect();
     let mut planned = Planned::default();
     let mut classes: BTreeMap<&Class, Shared<'_>> = BTreeMap::new();
-    for (planner, assessment) in planners.iter().zip(&assessments) {
+    for ((planner, assessment), decider) in planners.iter().zip(&assessments).zip(&deciders) {
         for case in &assessment.cases {
             *planned.situations.entry(case.situation).or_default() += 1;
         }
         planned.owned_elsewhere += assessment.owned_elsewhere;
         let shared = classes.entry(planner.inputs.mapping.target_class()).or_insert_with(|| Shared {
             schema: planner.inputs.schema,
+            constraints: planner.inputs.constraints,
             indexes: Vec::new(),
             entries: Vec::new(),
         });
         shared.indexes.push(&assessment.index);
-        shared.entries.extend(decide::decide(&planner.inputs, &assessment.cases, &candidates));
+        shared.entries.extend(decider.decide(&assessment.cases));
     }
-    for Shared { schema, indexes, mut entries } in classes.into_values() {
+    for Shared { schema, constraints, indexes, mut entries } in classes.into_values() {
         entries.sort_by(|left, right| left.key.cmp(&right.key));
-        unique::settle(schema, &indexes, &mut entries);
+        unique::settle(schema, constraints, &indexes, &mut entries);
         planned.entries.extend(entries);
     }
+    elements::settle(planners, &assessments, &deciders, &mut planned.entries);
     Ok(planned)
 }
 
@@ -104,6 +110,11 @@ impl<'a> Planner<'a> {
 
     fn assess(&self) -> Result<Assessment<'_>, Questions> {
         assess(&self.inputs, self.extent, &self.sources, self.read, &self.unreadable, &self.target, &self.answers)
+    }
+
+    /// Whether the source was looked at as a whole, and read to its end.
+    pub(super) fn is_whole(&self) -> bool {
+        self.extent == Extent::Whole && self.read.complete
     }
 
     /// What the planner goes by.

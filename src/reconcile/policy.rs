@@ -72,7 +72,8 @@ impl Policy {
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 
-    pub(super) fn decide(&self, situation: Situation) -> Decision {
+    /// The answer for a situation; a class whose objects have no status has no disable.
+    pub(super) fn decide(&self, situation: Situation, can_be_disabled: bool) -> Decision {
         if let Some((_, action)) = self.rules.iter().find(|(own, _)| *own == situation) {
             return match action {
                 Action::Disable => Decision::Leave(Leaver::disable()),
@@ -89,8 +90,8 @@ impl Policy {
             Situation::Absent => Decision::Report("create is off"),
             Situation::Missing if preferences.recreate_missing => Decision::Do(Action::Create),
             Situation::RecycleBin if preferences.restore => Decision::Do(Action::Restore),
-            Situation::Unqualified => Decision::Leave(preferences.left_scope()),
-            Situation::SourceMissing => Decision::Leave(preferences.source_deleted()),
+            Situation::Unqualified => Decision::Leave(preferences.left_scope(can_be_disabled)),
+            Situation::SourceMissing => Decision::Leave(preferences.source_deleted(can_be_disabled)),
             Situation::LinkOnly => Decision::Do(Action::Unlink),
             Situation::Pending => Decision::Report("linked moments ago; the target may not show it yet"),
             Situation::Ambiguous
@@ -160,7 +161,7 @@ mod tests {
         ];
         for (preferences, situation, expected) in table {
             assert_eq!(
-                Policy::outbound(preferences.clone()).decide(situation),
+                Policy::outbound(preferences.clone()).decide(situation, true),
                 expected,
                 "{situation} {preferences:?}"
             );

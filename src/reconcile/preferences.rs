@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::{LicenseRemoval, Licenses};
+
 /// What a job may do to the accounts of one class.
 ///
 /// By default it creates, updates and disables; who left is disabled at once; an account is enabled again only if
@@ -33,8 +35,8 @@ pub struct Preferences {
     pub(super) restore: bool,
     pub(super) recreate_missing: bool,
     pub(super) delete_adopted: bool,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) privileged: bool,
+    pub(super) licenses: Licenses,
 }
 
 impl Default for Preferences {
@@ -51,6 +53,7 @@ impl Default for Preferences {
             recreate_missing: false,
             delete_adopted: false,
             privileged: false,
+            licenses: Licenses::default(),
         }
     }
 }
@@ -126,6 +129,13 @@ impl Preferences {
         self
     }
 
+    /// Says which licences are taken away, and when.
+    #[must_use]
+    pub fn with_licenses(mut self, licenses: Licenses) -> Self {
+        self.licenses = licenses;
+        self
+    }
+
     /// Lets accounts be disabled and deleted that have a say over others, such as holders of a directory role.
     #[must_use]
     pub fn with_privileged(mut self) -> Self {
@@ -163,12 +173,29 @@ impl Preferences {
         self.create
     }
 
-    pub(super) fn left_scope(&self) -> Leaver {
-        self.left_scope.clone().unwrap_or_else(Leaver::disable)
+    /// What becomes of one who left the scope: who can be disabled is, by default, and others are kept.
+    pub(super) fn left_scope(&self, can_be_disabled: bool) -> Leaver {
+        self.left_scope.clone().unwrap_or_else(|| Leaver::default_for(can_be_disabled))
     }
 
-    pub(super) fn source_deleted(&self) -> Leaver {
-        self.source_deleted.clone().unwrap_or_else(Leaver::disable)
+    pub(super) fn source_deleted(&self, can_be_disabled: bool) -> Leaver {
+        self.source_deleted.clone().unwrap_or_else(|| Leaver::default_for(can_be_disabled))
+    }
+
+    /// Whether licences are looked at although no products are mapped.
+    pub(crate) fn looks_at_licenses(&self) -> bool {
+        let leavers = [&self.left_scope, &self.source_deleted].into_iter().flatten();
+        self.licenses.removal == LicenseRemoval::Always
+            || leavers.flat_map(|leaver| &leaver.steps).any(|step| step.kind == LeaverStepKind::RemoveLicenses)
+    }
+
+    /// The fields that name a step which objects of a class without a status cannot take.
+    pub(crate) fn disabling_leavers(&self) -> impl Iterator<Item = &'static str> {
+        let named = [("left_scope", &self.left_scope), ("source_deleted", &self.source_deleted)];
+        let disables = |leaver: &Option<Leaver>| {
+            leaver.iter().flat_map(|leaver| &leaver.steps).any(|step| step.kind == LeaverStepKind::Disable)
+        };
+        named.into_iter().filter(move |(_, leaver)| disables(leaver)).map(|(field, _)| field)
     }
 
     /// Whether a counterpart that is found is worth linking: something could be written to it.
@@ -212,6 +239,7 @@ pub(super) struct LeaverStep {
 #[serde(rename_all = "kebab-case")]
 pub(super) enum LeaverStepKind {
     Disable,
+    RemoveLicenses,
     Delete,
 }
 
@@ -226,6 +254,12 @@ impl Leaver {
     #[must_use]
     pub fn disable() -> Self {
         Self::keep().then(LeaverStepKind::Disable, Duration::ZERO)
+    }
+
+    /// Takes managed licences away at once, and leaves the account as it is otherwise.
+    #[must_use]
+    pub fn remove_licenses() -> Self {
+        Self::keep().then(LeaverStepKind::RemoveLicenses, Duration::ZERO)
     }
 
     /// Deletes the account at once. It lies in the recycle bin for 30 days.
@@ -243,10 +277,20 @@ impl Leaver {
         self
     }
 
+    /// Takes managed licences away later, counted from the leaving.
+    #[must_use]
+    pub fn then_remove_licenses(self, after: Duration) -> Self {
+        self.then(LeaverStepKind::RemoveLicenses, after)
+    }
+
     /// Deletes the account later, counted from the leaving.
     #[must_use]
     pub fn then_delete(self, after: Duration) -> Self {
         self.then(LeaverStepKind::Delete, after)
+    }
+
+    fn default_for(can_be_disabled: bool) -> Self {
+        if can_be_disabled { Self::disable() } else { Self::keep() }
     }
 
     fn then(mut self, kind: LeaverStepKind, after: Duration) -> Self {
@@ -263,6 +307,7 @@ impl fmt::Display for Leaver {
         self.steps.iter().enumerate().try_for_each(|(index, step)| {
             let kind = match step.kind {
                 LeaverStepKind::Disable => "disable",
+                LeaverStepKind::RemoveLicenses => "remove licenses",
                 LeaverStepKind::Delete => "delete",
             };
             write!(f, "{}{kind} after {} days", if index == 0 { "" } else { ", " }, step.after.as_secs() / 86_400)

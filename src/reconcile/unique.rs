@@ -1,9 +1,9 @@
 //! Values that one object only can hold: who keeps them, who gets them, who must wait.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::correlate::TargetIndex;
-use super::{Action, AttributeChange, Edge, EdgeKind, Entry, Problem, Severity, order};
+use super::{Action, AttributeChange, Constraints, Edge, EdgeKind, Entry, Problem, Severity, order};
 use crate::model::{Name, ObjectId, Schema, Value, comparison_key};
 
 /// A value within its name space, as it is compared.
@@ -21,40 +21,96 @@ struct Claim {
 }
 
 /// Lets every unique value have one holder: who has it keeps it, unless this plan takes it from them; then one
-/// newcomer gets it, after them. All other newcomers are exceptions, and so are those who wait for each other in a
-/// circle.
-pub(super) fn settle(schema: &Schema, indexes: &[&TargetIndex<'_>], entries: &mut [Entry]) {
+/// newcomer gets it, after them. All other newcomers are exceptions. A circle of those who wait for each other is opened
+/// by a value for a moment, where the attribute allows one, and is an exception too where it does not.
+pub(super) fn settle(
+    schema: &Schema,
+    constraints: &dyn Constraints,
+    indexes: &[&TargetIndex<'_>],
+    entries: &mut [Entry],
+) {
     loop {
-        let edges = settle_once(schema, indexes, entries);
-        entries.iter_mut().for_each(|entry| entry.after.clear());
-        for (at, giver, attribute) in edges {
-            let edge = Edge { entry: entries[giver].key.clone(), kind: EdgeKind::Frees, attribute };
-            if !entries[at].after.contains(&edge) {
-                entries[at].after.push(edge);
-            }
-        }
-        let circles = order::circles(entries);
+        let waits = settle_once(schema, indexes, entries);
+        let closed: Vec<(usize, usize)> =
+            waits.iter().filter(|wait| !wait.is_opened(entries)).map(|wait| (wait.giver, wait.at)).collect();
+        let circles = order::circles(entries.len(), &closed);
         if circles.is_empty() {
+            note(entries, &waits);
             return;
         }
-        // Each round takes at least one claim away, so that the rounds end.
+        // Each round opens a circle for good, or takes at least one claim away, so that the rounds end.
         for circle in circles {
+            if circle.iter().any(|giver| open(schema, constraints, entries, &waits, *giver)) {
+                continue;
+            }
             let names = listed(circle.iter().map(|at| entries[*at].key.to_string()), " → ");
             for at in circle {
-                let wanted: Vec<Name> = entries[at].after.iter().map(|edge| edge.attribute.clone()).collect();
+                let wanted: BTreeSet<&Name> =
+                    waits.iter().filter(|wait| wait.at == at).map(|wait| &wait.attribute).collect();
                 for attribute in wanted {
                     let message = format!(
                         "each waits for a value that the next one gives up: {names}; change one of them by hand first"
                     );
-                    refuse(schema, &mut entries[at], &attribute, "cycle", message);
+                    refuse(schema, &mut entries[at], attribute, "cycle", message);
                 }
             }
         }
     }
 }
 
+/// Writes down who waits for whom, and takes back what nobody needs for a moment any more.
+fn note(entries: &mut [Entry], waits: &[Wait]) {
+    entries.iter_mut().for_each(|entry| entry.after.clear());
+    for wait in waits {
+        let edge =
+            Edge { entry: entries[wait.giver].key.clone(), kind: EdgeKind::Frees, attribute: wait.attribute.clone() };
+        if !entries[wait.at].after.contains(&edge) {
+            entries[wait.at].after.push(edge);
+        }
+    }
+    let needed: HashSet<usize> = waits.iter().map(|wait| wait.giver).collect();
+    for (_, entry) in entries.iter_mut().enumerate().filter(|(at, _)| !needed.contains(at)) {
+        entry.changes.iter_mut().for_each(|change| change.through = None);
+    }
+}
+
+/// Lets an entry give its value up before it takes another, by way of a value for a moment.
+fn open(schema: &Schema, constraints: &dyn Constraints, entries: &mut [Entry], waits: &[Wait], giver: usize) -> bool {
+    let wanted = waits.iter().filter(|wait| wait.giver == giver).map(|wait| &wait.attribute);
+    let wanted: BTreeSet<&Name> = wanted.filter(|name| schema.get(name).is_some_and(|own| own.swappable)).collect();
+    let entry = &mut entries[giver];
+    let Some(id) = entry.target.clone() else { return false };
+    for name in wanted {
+        let Some(change) = entry.changes.iter_mut().find(|change| change.attribute == *name) else { continue };
+        if change.through.is_none()
+            && let Some(old) = &change.old
+            && let Some(value) = constraints.temporary(&id, name, old)
+        {
+            change.through = Some(value);
+            return true;
+        }
+    }
+    false
+}
+
+/// An entry that waits for a value that another gives up.
+#[derive(Debug)]
+struct Wait {
+    at: usize,
+    giver: usize,
+    attribute: Name,
+}
+
+impl Wait {
+    /// Whether the giver lets go of the value before it takes its own.
+    fn is_opened(&self, entries: &[Entry]) -> bool {
+        let gives = order::edge_parts(&entries[self.giver], &entries[self.at], EdgeKind::Frees, &self.attribute).0;
+        gives == order::Part::Temporary
+    }
+}
+
 /// Refuses what cannot be had, and gives who waits for whom over which attribute.
-fn settle_once(schema: &Schema, indexes: &[&TargetIndex<'_>], entries: &mut [Entry]) -> Vec<(usize, usize, Name)> {
+fn settle_once(schema: &Schema, indexes: &[&TargetIndex<'_>], entries: &mut [Entry]) -> Vec<Wait> {
     let claims = claims(schema, indexes, entries);
     let by_target: HashMap<ObjectId, usize> =
         entries.iter().enumerate().filter_map(|(at, entry)| Some((entry.target.clone()?, at))).collect();
@@ -101,7 +157,7 @@ fn settle_once(schema: &Schema, indexes: &[&TargetIndex<'_>], entries: &mut [Ent
     }
     let won = (0..claims.len()).filter(|number| !lost[*number]);
     won.flat_map(|number| givers[number].iter().map(move |giver| (number, *giver)))
-        .map(|(number, giver)| (claims[number].at, giver, claims[number].attribute.clone()))
+        .map(|(number, giver)| Wait { at: claims[number].at, giver, attribute: claims[number].attribute.clone() })
         .collect()
 }
 

@@ -56,11 +56,13 @@ pub enum Table {
     Journal,
     /// What was removed when, for the guards.
     Removals,
+    /// What was given to whom, element by element: members, licences.
+    Given,
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: &[Table] = &[Table::LinkSets, Table::Links, Table::Journal, Table::Removals];
+    pub const ALL: &[Table] = &[Table::LinkSets, Table::Links, Table::Journal, Table::Removals, Table::Given];
 
     /// A name for use in a database: lower-case letters and `_`.
     #[must_use]
@@ -70,6 +72,7 @@ impl Table {
             Self::Links => "links",
             Self::Journal => "journal",
             Self::Removals => "removals",
+            Self::Given => "given",
         }
     }
 }

@@ -111,7 +111,6 @@ fn all_faults_are_said_at_once() {
             "city: has two rules; one is right",
             "level: the constant does not fit: \"high\" is not a whole number",
             "pin: is secret and would be the same for everybody; take it from an attribute, an expression or a closure",
-            "manager: refers to another object, which is not supported yet in this version",
             "state: the default value does not fit: there are 2 values where one is right",
             "password: is secret and cannot have a default value",
             "usageLocation: has a null rule and is not mapped",

@@ -4,6 +4,12 @@
 mod batch;
 #[path = "wire/errors.rs"]
 mod errors;
+#[path = "wire/groups.rs"]
+mod groups;
+#[path = "wire/licenses.rs"]
+mod licenses;
+#[path = "wire/members.rs"]
+mod members;
 #[path = "wire/paging.rs"]
 mod paging;
 #[path = "wire/requests.rs"]

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
 use crate::model::{Completeness, Value};
-use crate::reconcile::{Action, AttributeChange, Entry, Plan, Problem, Severity};
+use crate::reconcile::{Action, AttributeChange, Element, Entry, Plan, Problem, SetChange, SetKind, Severity};
 
 /// How many entries are named for something that is only told.
 const TOLD: usize = 5;
+/// How many of the elements that are given or taken are named.
+const SHOWN_ELEMENTS: usize = 8;
 /// The longest value that is shown whole, in characters.
 const SHOWN: usize = 60;
 
@@ -80,6 +82,7 @@ fn counts(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
             writeln!(f, "  {:>7} {action}{note}", shown)?;
         }
     }
+    elements(f, plan)?;
     let found: Vec<String> =
         plan.situations().iter().map(|(situation, count)| format!("{situation} {count}")).collect();
     if !found.is_empty() {
@@ -89,6 +92,20 @@ fn counts(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
         writeln!(f, "  {} belong to another job and are left alone", plan.owned_elsewhere())?;
     }
     writeln!(f)
+}
+
+/// How many references and licences are given and taken, over all entries that run.
+fn elements(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
+    let mut counts: BTreeMap<(&str, bool), usize> = BTreeMap::new();
+    for set in plan.entries().iter().filter(|entry| entry.runs()).flat_map(|entry| &entry.sets) {
+        *counts.entry((&set.attribute, false)).or_default() += set.add.len();
+        let taken = if set.kind == SetKind::Reference && !set.takes() { 0 } else { set.remove.len() };
+        *counts.entry((&set.attribute, true)).or_default() += taken;
+    }
+    for ((attribute, taken), count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+        writeln!(f, "  {count:>7} {attribute} {}", if taken { "taken" } else { "given" })?;
+    }
+    Ok(())
 }
 
 /// Problems of the plan as a whole, then those of entries, each kind once with all that have it.
@@ -160,6 +177,7 @@ impl fmt::Display for Entry {
         for change in &self.changes {
             writeln!(f, "      {}", describe(change))?;
         }
+        self.sets.iter().try_for_each(|set| write_set(f, set))?;
         for secret in &self.secrets {
             writeln!(f, "      {} = (secret)   ← {}", secret.attribute, plain(&secret.rule))?;
         }
@@ -178,7 +196,7 @@ impl fmt::Display for Entry {
 
 /// Whether the entry is held up and says something that the summary does not.
 fn needs_words(entry: &Entry) -> bool {
-    entry.action != Action::Report && (entry.reason.is_some() || !entry.changes.is_empty())
+    entry.action != Action::Report && (entry.reason.is_some() || !entry.changes.is_empty() || !entry.sets.is_empty())
 }
 
 fn describe(change: &AttributeChange) -> String {
@@ -187,8 +205,32 @@ fn describe(change: &AttributeChange) -> String {
         Some(old) => _ = write!(text, "{} → {}", quote(old), quote(&change.new)),
         None => _ = write!(text, "= {}", quote(&change.new)),
     }
+    if let Some(through) = &change.through {
+        _ = write!(text, " (by way of {})", quote(through));
+    }
     _ = write!(text, "   ← {}", plain(&change.rule));
     text
+}
+
+/// What is given and taken, each in one line with the first few.
+fn write_set(f: &mut fmt::Formatter<'_>, set: &SetChange) -> fmt::Result {
+    for (sign, elements) in [('+', &set.add), ('-', &set.remove)] {
+        if elements.is_empty() {
+            continue;
+        }
+        let shown: Vec<String> = elements.iter().take(SHOWN_ELEMENTS).map(element).collect();
+        let more = elements.len() - shown.len();
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        writeln!(f, "      {} {sign} {}{more}   ← {}", set.attribute, shown.join(", "), plain(&set.rule))?;
+    }
+    Ok(())
+}
+
+/// An element as people know it: a name, the source's id, else the target's.
+fn element(element: &Element) -> String {
+    let source = || element.source.as_ref().map(|source| source.id.to_string());
+    let target = || element.value.as_ref().map(ToString::to_string);
+    plain(&element.label.clone().or_else(source).or_else(target).unwrap_or_default())
 }
 
 /// Which entry: what people call it, its id, and where it was read.

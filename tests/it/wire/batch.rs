@@ -31,7 +31,7 @@ fn gets(count: usize) -> Vec<BatchRequest> {
 }
 
 /// Answers each request of a batch by a closure, the last first.
-fn each(request: &Request<Bytes>, mut answer: impl FnMut(&Json) -> Json) -> Reply {
+pub(super) fn each(request: &Request<Bytes>, mut answer: impl FnMut(&Json) -> Json) -> Reply {
     let body = body_of(request);
     let items = body["requests"].as_array().expect("a batch");
     assert!((1..=20).contains(&items.len()));

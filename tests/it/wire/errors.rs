@@ -1,8 +1,8 @@
 //! What failures are made of.
 
 use entrant::auth::{ClientId, ClientSecret, TenantId};
-use entrant::error::Retry;
-use entrant::graph::{GraphClass, GraphClient};
+use entrant::error::{GraphError, Retry};
+use entrant::graph::{GraphClass, GraphClient, ServicePlanId, SkuId};
 use entrant::http::RetryPolicy;
 use entrant::{Error, ErrorKind};
 use serde::Deserialize;
@@ -48,6 +48,19 @@ async fn graphs_refusals_are_classified() {
         ("error-replication", ErrorKind::NotFound, GraphClass::ReplicationDelay),
         ("error-quota-owners", ErrorKind::Forbidden, GraphClass::Quota),
         ("error-onprem", ErrorKind::Invalid, GraphClass::DirectorySynced),
+        ("error-already-member", ErrorKind::Conflict, GraphClass::ReferenceExists),
+        ("error-mail-enabled-group", ErrorKind::Invalid, GraphClass::MailEnabledGroup),
+        ("error-license-usagelocation", ErrorKind::Invalid, GraphClass::UsageLocation),
+        ("error-license-none-left", ErrorKind::Conflict, GraphClass::NoSeats { sku: sku("656091e0-e0b6-5bf8-95fd-e8ceb57ddd77") }),
+        ("error-license-dependency", ErrorKind::Invalid, GraphClass::PlanDependency {
+            plan: plans(["0852952e-4b35-5c9f-a317-c645c642d519"]).pop(),
+            needs: plans(["04758c86-1da8-5cfd-8758-06be85526a9d"]),
+        }),
+        ("error-license-exclusive", ErrorKind::Conflict, GraphClass::PlanConflict {
+            plans: plans(["0852952e-4b35-5c9f-a317-c645c642d519", "6084ac89-cf93-50c4-8ba9-5d3f558bdfe9"]),
+        }),
+        ("error-license-inherited", ErrorKind::Invalid, GraphClass::InheritedLicense),
+        ("error-license-sku", ErrorKind::NotFound, GraphClass::UnknownSku { sku: sku("97d7fab4-6896-59ff-8c71-a840408fdf34") }),
         ("error-throttled", ErrorKind::Throttled, GraphClass::Throttled),
         ("error-concurrency", ErrorKind::Conflict, GraphClass::Concurrency),
         ("error-unsupported-query", ErrorKind::Invalid, GraphClass::UnsupportedQuery),
@@ -73,6 +86,90 @@ async fn graphs_refusals_are_classified() {
         }
     }
     assert_eq!(found, expected.len());
+}
+
+fn sku(id: &str) -> Option<SkuId> {
+    Some(SkuId::new(id).expect("a GUID"))
+}
+
+fn plans<const N: usize>(ids: [&str; N]) -> Vec<ServicePlanId> {
+    ids.map(|id| ServicePlanId::new(id).expect("a GUID")).to_vec()
+}
+
+#[test]
+fn what_has_but_a_message_is_told_by_it() {
+    const A: &str = "aaaaaaaa-0000-4000-8000-000000000001";
+    const B: &str = "bbbbbbbb-0000-4000-8000-000000000002";
+    const C: &str = "cccccccc-0000-4000-8000-000000000003";
+    let needs = |plan: Option<&str>, needs: Vec<ServicePlanId>| GraphClass::PlanDependency {
+        plan: plan.map(|plan| ServicePlanId::new(plan).expect("a GUID")),
+        needs,
+    };
+    #[rustfmt::skip]
+    let table = [
+        (400, "One or more added object references already exist for the following modified properties: 'members'.", GraphClass::ReferenceExists),
+        (400, "One or more added object references already exist for the following modified properties: 'owners'.", GraphClass::ReferenceExists),
+        (400, "One or more removed object references do not exist for the following modified properties: 'members'.", GraphClass::ReferenceMissing),
+        (400, "The group must have at least one owner, hence this owner cannot be removed.", GraphClass::LastOwner),
+        (400, "Cannot Update a mail-enabled security groups and or distribution list.", GraphClass::MailEnabledGroup),
+        (403, "Cannot Update a mail-enabled security groups and or distribution list.", GraphClass::MailEnabledGroup),
+        (400, "The service does not currently support writes of mail-enabled groups. Please ensure that the mail-enablement property is unset and the security-enablement property is set.", GraphClass::MailEnabledGroup),
+        (403, "Insufficient privileges to complete the operation.", GraphClass::Denied),
+        (400, "The source resource object or one of the objects being referenced don't exist.", GraphClass::ReplicationDelay),
+        (404, "The source resource object or one of the objects being referenced don't exist.", GraphClass::ReplicationDelay),
+        (404, "Resource 'x' does not exist or one of its queried reference-property objects are not present.", GraphClass::NotFound),
+        (400, "License assignment cannot be done for user with invalid usage location.", GraphClass::UsageLocation),
+        (400, "Subscription with SKU aaaaaaaa-0000-4000-8000-000000000001 does not have any available licenses.", GraphClass::NoSeats { sku: sku(A) }),
+        (400, "Subscription with SKU AAAAAAAA-0000-4000-8000-000000000001 DOES NOT HAVE any available licenses", GraphClass::NoSeats { sku: sku(A) }),
+        (400, "The subscription does not have any available licenses.", GraphClass::NoSeats { sku: None }),
+        (400, "License aaaaaaaa-0000-4000-8000-000000000001 does not correspond to a valid company License.", GraphClass::UnknownSku { sku: sku(A) }),
+        (400, "License aaaaaaaa-0000-4000-8000-000000000001 cannot be assigned to a user.", GraphClass::UnassignableSku { sku: sku(A) }),
+        (400, "License assignment failed because service plan aaaaaaaa-0000-4000-8000-000000000001 depends on the service plan(s) bbbbbbbb-0000-4000-8000-000000000002,cccccccc-0000-4000-8000-000000000003", needs(Some(A), plans([B, C]))),
+        (400, "License assignment failed because service plan aaaaaaaa-0000-4000-8000-000000000001 depends on the service plan(s) bbbbbbbb-0000-4000-8000-000000000002; aaaaaaaa-0000-4000-8000-000000000001.", needs(Some(A), plans([B]))),
+        (400, "License assignment failed because a service plan depends on the service plan(s)", needs(None, Vec::new())),
+        (400, "License assignment failed because service plans aaaaaaaa-0000-4000-8000-000000000001, bbbbbbbb-0000-4000-8000-000000000002 are mutually exclusive.", GraphClass::PlanConflict { plans: plans([A, B]) }),
+        (400, "License assignment failed because service plans aaaaaaaa-0000-4000-8000-000000000001,bbbbbbbb-0000-4000-8000-000000000002 are mutually exclusive", GraphClass::PlanConflict { plans: plans([A, B]) }),
+        (400, "User license is inherited from a group membership and it cannot be removed directly from the user.", GraphClass::InheritedLicense),
+        (400, "User does not have a corresponding license.", GraphClass::NotLicensed),
+        (400, "Another object with the same value for property proxyAddresses already exists.", GraphClass::DuplicateValue { property: Some("proxyAddresses".into()) }),
+        (400, "The device cannot be assigned to a user.", GraphClass::Other),
+        (400, "aaaaaaaa-0000-4000-8000-000000000001", GraphClass::Other),
+        (500, "Subscription does not have any available licenses.", GraphClass::ServiceFailure),
+    ];
+    for (status, message, class) in table {
+        let mut error = GraphError::default();
+        error.status = status;
+        error.code = if status == 404 { "Request_ResourceNotFound" } else { "Request_BadRequest" }.into();
+        error.message = message.into();
+        assert_eq!(error.class(), class, "{status} {message}");
+        assert!(!class.advice().is_empty());
+        let error = Error::new(ErrorKind::Invalid, "refused").with_graph(error);
+        assert_eq!(error.is_already_there(), class == GraphClass::ReferenceExists, "{message}");
+        let is_not_there = matches!(class, GraphClass::ReferenceMissing | GraphClass::NotFound);
+        assert_eq!(error.is_not_there(), is_not_there, "{message}");
+        let of_many = Error::new(ErrorKind::Invalid, "the batch failed").with_source(error);
+        assert!(!of_many.is_already_there() && !of_many.is_not_there());
+    }
+}
+
+#[test]
+fn only_the_directory_says_that_something_is_not_there() {
+    for (status, code, expected) in [
+        (404, "Request_ResourceNotFound", true),
+        (404, "", false),
+        (404, "itemNotFound", false),
+        (400, "Request_BadRequest", false),
+        (410, "Request_ResourceNotFound", false),
+    ] {
+        let mut said = GraphError::default();
+        said.status = status;
+        said.code = code.into();
+        said.message = "Invalid object identifier 'x'.".into();
+        let error = Error::new(ErrorKind::NotFound, "refused").with_graph(said.clone());
+        assert_eq!(error.is_not_there(), expected, "{status} {code}");
+        let of_many = Error::new(ErrorKind::NotFound, "the batch failed").with_graph(said).with_source(error);
+        assert!(!of_many.is_not_there(), "a batch says nothing of its requests");
+    }
 }
 
 #[tokio::test]

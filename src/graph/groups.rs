@@ -1,0 +1,322 @@
+//! Groups.
+
+use std::sync::Arc;
+
+use http::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+use time::OffsetDateTime;
+
+use crate::error::Result;
+use crate::graph::send::decode;
+use crate::graph::word::text_id;
+use crate::graph::{AssignedLicense, Call, DirectoryObject, GraphClient, GroupLinks, LicenseChange, List};
+use crate::odata;
+
+/// The groups of the tenant.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn example(graph: entrant::graph::GraphClient) -> entrant::Result<()> {
+/// let group = graph
+///     .groups()
+///     .create(&serde_json::json!({
+///         "displayName": "Engineering",
+///         "mailEnabled": false,
+///         "mailNickname": "engineering",
+///         "securityEnabled": true,
+///     }))
+///     .await?;
+/// if let Some(id) = &group.id {
+///     let failed = graph.groups().members(id).add(["a82905a2-4ba2-5e93-bd12-3200cfe70a56"]).await;
+///     for (member, error) in failed {
+///         eprintln!("{member} is not in: {error}");
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Groups(GraphClient);
+
+/// A group's object id.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct GroupId(Arc<str>);
+
+text_id!(GroupId);
+
+/// A group, as far as it was asked for: what was not selected, or has no value, is `None`.
+///
+/// Properties without a field of their own are in [`extra`](Group::extra). When sent, `None` is left out; a `null` in
+/// `extra` clears a property.
+///
+/// See [group](https://learn.microsoft.com/graph/api/resources/group).
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the fields are Graph's properties, under Graph's names")]
+pub struct Group {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<GroupId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail_nickname: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail_enabled: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_enabled: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_types: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub visibility: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unique_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub membership_rule: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub membership_rule_processing_state: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_assignable_to_role: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy_addresses: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assigned_licenses: Option<Vec<AssignedLicense>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_premises_sync_enabled: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
+    pub created_date_time: Option<OffsetDateTime>,
+    #[serde(skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
+    pub deleted_date_time: Option<OffsetDateTime>,
+    /// Every other property, under Graph's own name.
+    #[serde(flatten)]
+    pub extra: Map<String, Json>,
+}
+
+/// What sort of group a group is.
+///
+/// See [groups](https://learn.microsoft.com/graph/api/resources/groups-overview).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum GroupKind {
+    /// A Microsoft 365 group, with a mailbox and a site.
+    Microsoft365,
+    /// A security group.
+    Security,
+    /// A security group with a mail address, which Graph reads and does not write.
+    MailEnabledSecurity,
+    /// A distribution list, which Graph reads and does not write.
+    Distribution,
+    /// Neither for mail nor for access.
+    Plain,
+}
+
+impl GroupKind {
+    /// Whether groups of this kind can be changed through Graph.
+    #[must_use]
+    pub fn is_writable(self) -> bool {
+        !matches!(self, Self::MailEnabledSecurity | Self::Distribution)
+    }
+}
+
+impl Group {
+    /// The sort of group; `None` if `groupTypes`, `mailEnabled` and `securityEnabled` do not tell, since they were not
+    /// selected.
+    #[must_use]
+    pub fn kind(&self) -> Option<GroupKind> {
+        if self.has_type("Unified")? {
+            return Some(GroupKind::Microsoft365);
+        }
+        Some(match (self.mail_enabled?, self.security_enabled?) {
+            (false, true) => GroupKind::Security,
+            (true, true) => GroupKind::MailEnabledSecurity,
+            (true, false) => GroupKind::Distribution,
+            (false, false) => GroupKind::Plain,
+        })
+    }
+
+    /// Whether a rule says who is in it, so that members cannot be added or removed; `None` if `groupTypes` was not
+    /// selected.
+    #[must_use]
+    pub fn is_dynamic(&self) -> Option<bool> {
+        self.has_type("DynamicMembership")
+    }
+
+    /// Whether it is synchronised from another directory, where it must be changed. Needs `onPremisesSyncEnabled`,
+    /// which is null for a group that never was: what was not selected looks like that.
+    #[must_use]
+    pub fn is_synced(&self) -> bool {
+        self.on_premises_sync_enabled == Some(true)
+    }
+
+    fn has_type(&self, name: &str) -> Option<bool> {
+        Some(self.group_types.as_ref()?.iter().any(|own| own.eq_ignore_ascii_case(name)))
+    }
+}
+
+impl Groups {
+    pub(super) fn new(client: GraphClient) -> Self {
+        Self(client)
+    }
+
+    /// Creates a group; gives it back with Graph's default properties.
+    ///
+    /// Needs `displayName`, `mailEnabled`, `mailNickname` and `securityEnabled`; a Microsoft 365 group also
+    /// `groupTypes: ["Unified"]`. `members@odata.bind` and `owners@odata.bind` may hold 20 references together:
+    /// see [`GraphClient::reference`].
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if a value is refused, or if it is mail-enabled and no
+    /// Microsoft 365 group. Display names are not unique, so that a second group of the same name is no error. Never
+    /// repeated after a lost answer: the error is in doubt then.
+    ///
+    /// # Permissions
+    ///
+    /// `Group.Create` (application); also `User.Read.All` to name users as members or owners.
+    ///
+    /// See [create group](https://learn.microsoft.com/graph/api/group-post-groups).
+    pub fn create(&self, group: &(impl Serialize + ?Sized)) -> Call<Group> {
+        self.call(Method::POST, Ok("/groups".to_owned())).body(group).decode()
+    }
+
+    /// Changes the group of this `uniqueName`, or creates it if there is none: gives the new one back, `None` if it was
+    /// there.
+    ///
+    /// Needs the properties that [`create`](Groups::create) needs. After a lost answer it is sent again; a group that
+    /// the first attempt created is then `None` too.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if a value is refused.
+    ///
+    /// # Permissions
+    ///
+    /// `Group.Create` to create, `Group.ReadWrite.All` to change (application).
+    ///
+    /// See [upsert group](https://learn.microsoft.com/graph/api/group-upsert).
+    pub fn upsert(&self, unique_name: impl AsRef<str>, group: &(impl Serialize + ?Sized)) -> Call<Option<Group>> {
+        self.call(Method::PATCH, odata::alternate_key("/groups", "uniqueName", unique_name.as_ref()))
+            .header("Prefer", "create-if-missing")
+            .body(group)
+            .decode_with(|answer| match answer.body().is_empty() {
+                true => Ok(None),
+                false => decode(answer.body()).map(Some),
+            })
+    }
+
+    /// Reads one group, with Graph's default properties unless others are selected.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if there is none, or it is in the recycle bin.
+    ///
+    /// # Permissions
+    ///
+    /// `Group.Read.All` (application).
+    ///
+    /// See [get group](https://learn.microsoft.com/graph/api/group-get).
+    pub fn get(&self, id: impl Into<GroupId>) -> Call<Group> {
+        self.call(Method::GET, path(&id.into())).decode()
+    }
+
+    /// Lists all groups, 999 a page.
+    ///
+    /// # Permissions
+    ///
+    /// `Group.Read.All` (application).
+    ///
+    /// See [list groups](https://learn.microsoft.com/graph/api/group-list).
+    pub fn list(&self) -> List<Group> {
+        self.call(Method::GET, Ok("/groups".to_owned())).list().top(999)
+    }
+
+    /// Changes what the body names; a `null` clears.
+    ///
+    /// # Errors
+    ///
+    /// [`GraphClass::MailEnabledGroup`](crate::graph::GraphClass::MailEnabledGroup) and
+    /// [`GraphClass::DirectorySynced`](crate::graph::GraphClass::DirectorySynced) if the group is none that Graph
+    /// changes.
+    ///
+    /// # Permissions
+    ///
+    /// `Group.ReadWrite.All` (application).
+    ///
+    /// See [update group](https://learn.microsoft.com/graph/api/group-update).
+    pub fn update(&self, id: impl Into<GroupId>, changes: &(impl Serialize + ?Sized)) -> Call<()> {
+        self.call(Method::PATCH, path(&id.into())).body(changes).decode_with(|_| Ok(()))
+    }
+
+    /// Deletes a group: Microsoft 365 groups, with mailbox and site, stay in the recycle bin for 30 days, and security
+    /// groups by now do too.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if there is none; also if the answer to a first attempt was
+    /// lost, which the error then says.
+    ///
+    /// # Permissions
+    ///
+    /// `Group.ReadWrite.All` (application).
+    ///
+    /// See [delete group](https://learn.microsoft.com/graph/api/group-delete).
+    pub fn delete(&self, id: impl Into<GroupId>) -> Call<()> {
+        self.call(Method::DELETE, path(&id.into())).decode_with(|_| Ok(()))
+    }
+
+    /// Who is in a group, to list and to change.
+    #[must_use]
+    pub fn members(&self, id: impl Into<GroupId>) -> GroupLinks {
+        GroupLinks::members(self.0.clone(), id.into())
+    }
+
+    /// Who owns a group, to list and to change.
+    #[must_use]
+    pub fn owners(&self, id: impl Into<GroupId>) -> GroupLinks {
+        GroupLinks::owners(self.0.clone(), id.into())
+    }
+
+    /// Lists who is in a group, also by way of groups within it, 999 a page.
+    ///
+    /// # Permissions
+    ///
+    /// `GroupMember.Read.All` (application), and for what is shown of the members the permission to read them.
+    ///
+    /// See [list transitive members](https://learn.microsoft.com/graph/api/group-list-transitivemembers).
+    pub fn transitive_members(&self, id: impl Into<GroupId>) -> List<DirectoryObject> {
+        self.call_at(Method::GET, &id.into(), "/transitiveMembers").list().top(999)
+    }
+
+    /// Gives licences to a group's direct members and takes others. Done in the background: watch
+    /// `licenseProcessingState` of the group, and each member's `licenseAssignmentStates`.
+    ///
+    /// # Permissions
+    ///
+    /// `LicenseAssignment.ReadWrite.All` (application).
+    ///
+    /// See [group: assignLicense](https://learn.microsoft.com/graph/api/group-assignlicense).
+    pub fn assign_license(&self, id: impl Into<GroupId>, change: &LicenseChange) -> Call<()> {
+        self.call_at(Method::POST, &id.into(), "/assignLicense").body(change).decode_with(|_| Ok(()))
+    }
+
+    fn call(&self, method: Method, path: Result<String>) -> Call {
+        Call::new(self.0.clone(), method, path)
+    }
+
+    fn call_at(&self, method: Method, id: &GroupId, rest: &str) -> Call {
+        self.call(method, path(id).map(|path| path + rest))
+    }
+}
+
+/// Where a group is.
+pub(super) fn path(id: &GroupId) -> Result<String> {
+    Ok(format!("/groups/{}", odata::segment(id.as_str())?))
+}

@@ -1,0 +1,177 @@
+//! References and licences while a plan is applied: resolved, noted, remembered.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use super::Outcome;
+use super::apply::Progress;
+use super::ledger::{Intent, Taken};
+use super::write::Work;
+use crate::error::{Error, ErrorKind};
+use crate::model::{ElementChange, Name, ObjectId, Operation, Record, Refused, Value};
+use crate::reconcile::{Element, Entry, Guard, Part, SetChange, SetKind, element_key};
+use crate::store::{Batch, Source};
+
+/// How many of those that are left out a reason names.
+const NAMED: usize = 5;
+
+impl Progress<'_> {
+    /// The elements of one part of an entry, as the target calls them by now; and what must be left out, and why.
+    pub(super) fn elements(&self, entry: &Entry, part: Part) -> (BTreeMap<Name, ElementChange>, Option<Outcome>) {
+        let mut changes = BTreeMap::new();
+        let mut missing = Vec::new();
+        for set in entry.sets.iter().filter(|set| set.part() == part) {
+            let mut change = ElementChange::default();
+            for element in &set.add {
+                match self.resolved(element) {
+                    Some(value) => change.add.push(value),
+                    None => missing.extend(element.source.as_ref().map(|source| source.id.to_string())),
+                }
+            }
+            // What is replaced needs no taking.
+            if set.takes() {
+                change.remove.extend(set.remove.iter().filter_map(|element| element.value.clone()));
+            }
+            if !change.is_empty() {
+                changes.insert(set.attribute.clone(), change);
+            }
+        }
+        let reason = (!missing.is_empty()).then(|| {
+            let more = missing.len().saturating_sub(NAMED);
+            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+            missing.truncate(NAMED);
+            format!("waits for {}{more}, which was not made", missing.join(", "))
+        });
+        (changes, reason.map(|reason| Outcome::Blocked { reason }))
+    }
+
+    fn resolved(&self, element: &Element) -> Option<Value> {
+        if let Some(value) = &element.value {
+            return Some(value.clone());
+        }
+        let end = self.links.target_of(element.source.as_ref()?)?;
+        end.deleted_at.is_none().then(|| Value::Text(Arc::clone(&end.object.id)))
+    }
+
+    /// Remembers what was given and taken.
+    pub(super) fn remember_elements(&self, batch: &mut Batch, work: &Work, object: &ObjectId) {
+        let Some(Operation::Elements { changes, .. }) = &work.operation else { return };
+        let (ledger, store, now) = (&self.job.ledger, self.job.target.name(), self.now());
+        let entry = self.entry(work.at);
+        for (attribute, change) in changes {
+            let set = entry.sets.iter().find(|set| set.attribute == *attribute);
+            for key in change.add.iter().filter_map(element_key) {
+                ledger.put_given(batch, store, object, attribute, &key, now);
+            }
+            for key in change.remove.iter().filter_map(element_key) {
+                ledger.remove_given(batch, store, object, attribute, &key);
+            }
+            let Some(set) = set else { continue };
+            if set.kind == SetKind::Reference && !change.add.is_empty() {
+                for key in set.remove.iter().filter_map(|element| element_key(element.value.as_ref()?)) {
+                    ledger.remove_given(batch, store, object, attribute, &key);
+                }
+            }
+            self.count_taken(batch, entry, set, change, object);
+        }
+    }
+
+    /// Notes what was taken for the guards: members one by one, since some may have been refused.
+    fn count_taken(
+        &self,
+        batch: &mut Batch,
+        entry: &Entry,
+        set: &SetChange,
+        change: &ElementChange,
+        object: &ObjectId,
+    ) {
+        let (ledger, job) = (&self.job.ledger, self.job.name());
+        let taken = Taken {
+            entry: &entry.key,
+            plan: self.plan.digest(),
+            class: &entry.class,
+            guard: set.guard(),
+            object: (set.guard() == Guard::MemberRemoval).then_some(object),
+            element: None,
+            count: 1,
+        };
+        if set.kind == SetKind::References {
+            for key in change.remove.iter().filter_map(element_key) {
+                let element = format!("{} {key}", set.attribute);
+                ledger.put_removal(batch, job, &Taken { element: Some(&element), ..taken }, self.now());
+            }
+        } else if !change.remove.is_empty() && set.removals() > 0 {
+            ledger.put_removal(batch, job, &Taken { count: set.removals(), ..taken }, self.now());
+        }
+    }
+
+    /// Forgets what someone else took away.
+    pub(super) fn forget_elements(&self, batch: &mut Batch, entry: &Entry) {
+        let Some(target) = &entry.target else { return };
+        for (attribute, elements) in &entry.forget {
+            for element in elements {
+                self.job.ledger.remove_given(batch, self.job.target.name(), target, attribute, element);
+            }
+        }
+    }
+
+    /// Whether one of the objects that are referred to was made so recently that it may not show yet.
+    pub(super) fn refers_to_young(&self, work: &Work) -> bool {
+        let Some(Operation::Elements { changes, .. }) = &work.operation else { return false };
+        let entry = self.entry(work.at);
+        changes.iter().any(|(attribute, change)| {
+            let set = entry.sets.iter().find(|set| set.attribute == *attribute);
+            let sources = set.into_iter().flat_map(|set| &set.add).filter_map(|element| element.source.as_ref());
+            let ends = sources.filter_map(|source| self.links.target_of(source));
+            ends.into_iter().any(|end| {
+                let added = change.add.iter().any(|value| value.as_text() == Some(&end.object.id));
+                added && self.now() - end.since < self.job.lag
+            })
+        })
+    }
+}
+
+/// Takes what was refused out of a work that was carried out for the rest. Gives the work that is left, with its error.
+pub(super) fn split_refused(work: &mut Work, refused: Vec<Refused>) -> Option<(Work, Error)> {
+    let mut left: BTreeMap<Name, ElementChange> = BTreeMap::new();
+    let count = refused.len();
+    let mut first: Option<Error> = None;
+    // What may yet come by waiting tells more than what never will.
+    let mut waits: Option<Error> = None;
+    let mut rest = Work { operation: None, ..work.clone() };
+    let Some(Operation::Elements { id, changes }) = &mut work.operation else { return None };
+    for Refused { attribute, element, error } in refused {
+        let Some(change) = changes.get_mut(&attribute) else { continue };
+        let kept = left.entry(attribute).or_default();
+        for (from, to) in [(&mut change.add, &mut kept.add), (&mut change.remove, &mut kept.remove)] {
+            if let Some(place) = from.iter().position(|own| *own == element) {
+                to.push(from.remove(place));
+            }
+        }
+        if error.kind() == ErrorKind::NotFound || error.is_outcome_in_doubt() {
+            waits.get_or_insert(error);
+        } else {
+            first.get_or_insert(error);
+        }
+    }
+    changes.retain(|_, change| !change.is_empty());
+    rest.operation = Some(Operation::Elements { id: id.clone(), changes: left.clone() });
+    rest.intent.elements = left;
+    let error = waits.or(first)?;
+    Some((rest, if count > 1 { error.with_context("refused elements", count) } else { error }))
+}
+
+/// Of a write that was begun and whose outcome is not known: what is there now was given, what is gone was taken.
+pub(super) fn outcome_of(intent: &Intent, record: &Record) -> BTreeMap<Name, ElementChange> {
+    let mut outcome = BTreeMap::new();
+    for (attribute, change) in &intent.elements {
+        let Some(value) = record.get(attribute) else { continue };
+        let held: HashSet<Arc<str>> = value.as_slice().iter().filter_map(element_key).collect();
+        let holds = |element: &&Value| element_key(element).is_some_and(|key| held.contains(&key));
+        let whole = !record.partial.contains_key(attribute);
+        let add = change.add.iter().filter(holds).cloned();
+        let remove = change.remove.iter().filter(|element| whole && !holds(element)).cloned();
+        outcome.insert(attribute.clone(), ElementChange::new(add, remove));
+    }
+    outcome
+}

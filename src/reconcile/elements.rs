@@ -1,0 +1,191 @@
+//! References and licences of all objects of a run: what is given and taken one by one.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::case::{Assessment, Case};
+use super::decide::Decider;
+use super::inputs::Inputs;
+use super::licenses::find_licenses;
+use super::planner::Planner;
+use super::references::{References, Referents};
+use super::{Action, Draft, DraftStep, Edge, Entry, EntryKey, FindingKind, Problem, SetChange, Severity, seats};
+use crate::mapping::Mapped;
+use crate::model::{Attributes, Name, Record};
+
+/// What is given and taken of one object.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) sets: Vec<SetChange>,
+    pub(super) problems: Vec<Problem>,
+    /// What someone else took away.
+    pub(super) forget: BTreeMap<Name, Vec<Arc<str>>>,
+    pub(super) edges: Vec<Edge>,
+}
+
+impl Found {
+    fn is_empty(&self) -> bool {
+        self.sets.is_empty() && self.problems.is_empty() && self.forget.is_empty()
+    }
+}
+
+/// Adds references and licences to the entries; an object of which nothing else changes gets an entry for them.
+pub(super) fn settle(
+    planners: &[Planner<'_>],
+    assessments: &[Assessment<'_>],
+    deciders: &[Decider<'_>],
+    entries: &mut Vec<Entry>,
+) {
+    let has_elements = |planner: &Planner<'_>| {
+        let inputs = planner.inputs();
+        inputs.schema.licenses.is_some()
+            || inputs.mapping.target_attributes().any(|name| inputs.schema.is_reference(name))
+    };
+    if !planners.iter().any(has_elements) {
+        return;
+    }
+    let places: HashMap<EntryKey, usize> =
+        entries.iter().enumerate().map(|(at, entry)| (entry.key.clone(), at)).collect();
+    let referents = Referents::new(planners, assessments, entries);
+    let mut additions: Vec<(Option<usize>, &Decider<'_>, &Case<'_>, Found)> = Vec::new();
+    for ((planner, assessment), decider) in planners.iter().zip(assessments).zip(deciders) {
+        if !has_elements(planner) {
+            continue;
+        }
+        let inputs = planner.inputs();
+        let references = References { referents: &referents, inputs };
+        for case in &assessment.cases {
+            let at = places.get(&case.key).copied();
+            let entry = at.map(|at| &entries[at]);
+            let Some(is_new) = takes_elements(decider, case, entry) else { continue };
+            let mut found = references.find(case, is_new);
+            check(inputs, case, entry, is_new, &mut found);
+            find_licenses(inputs, case, entry, is_new, &mut found);
+            if !found.is_empty() {
+                additions.push((at, decider, case, found));
+            }
+        }
+    }
+    for (at, decider, case, found) in additions {
+        let at = at.unwrap_or_else(|| {
+            entries.push(decider.blank(case));
+            entries.len() - 1
+        });
+        add(decider, &mut entries[at], found);
+    }
+    seats::settle(planners, entries);
+    for entry in entries.iter_mut() {
+        // What is left may be nothing but words.
+        if entry.action == Action::Update && !entry.runs() && !entry.is_blocked() {
+            entry.action = Action::Report;
+        }
+    }
+}
+
+/// Whether elements are looked at for an object, and then whether this plan makes it.
+fn takes_elements(decider: &Decider<'_>, case: &Case<'_>, entry: Option<&Entry>) -> Option<bool> {
+    let updates = decider.updates(case);
+    match entry {
+        Some(entry) if entry.is_blocked() => None,
+        Some(entry) => match entry.action {
+            Action::Create => Some(true),
+            Action::Update | Action::Link => Some(false),
+            Action::Disable | Action::Report => updates.then_some(false),
+            _ => None,
+        },
+        None => updates.then_some(false),
+    }
+}
+
+fn add(decider: &Decider<'_>, entry: &mut Entry, found: Found) {
+    if !decider.inputs().policy.preferences().update && entry.action != Action::Create {
+        let (references, licenses): (Vec<_>, Vec<_>) =
+            found.sets.into_iter().partition(|set| set.kind != super::SetKind::Licenses);
+        if !references.is_empty() {
+            let message = format!("{} references differ, and update is off", references.len());
+            entry.problems.push(Problem::new(Severity::Warning, "update-off", message));
+        }
+        entry.sets.extend(licenses);
+    } else {
+        entry.sets.extend(found.sets);
+        entry.after.extend(found.edges);
+    }
+    entry.sets.sort_by(|left, right| left.attribute.cmp(&right.attribute));
+    entry.problems.extend(found.problems);
+    entry.forget.extend(found.forget);
+    let has_work = !entry.sets.is_empty() || !entry.forget.is_empty();
+    if has_work && entry.action == Action::Report {
+        entry.action = Action::Update;
+        entry.reason = None;
+    }
+}
+
+/// Leaves out the references that the target's constraints forbid, and says so.
+fn check(inputs: &Inputs<'_>, case: &Case<'_>, entry: Option<&Entry>, is_new: bool, found: &mut Found) {
+    if found.sets.is_empty() {
+        return;
+    }
+    let names: Vec<Name> = found.sets.iter().map(|set| set.attribute.clone()).collect();
+    let current = case.target.filter(|_| !is_new);
+    for finding in draft_findings(inputs, current, entry, &names) {
+        let severity = Severity::Warning;
+        let problem = Problem::new(severity, finding.rule, finding.message);
+        if finding.kind == FindingKind::Violation {
+            let forbidden = |name: &Name| finding.attribute.as_ref().is_none_or(|attribute| attribute == name);
+            found.sets.retain(|set| !forbidden(&set.attribute));
+            found.edges.retain(|edge| !forbidden(&edge.attribute));
+        }
+        found.problems.push(match finding.attribute {
+            Some(attribute) => problem.with_value(attribute, None),
+            None => problem,
+        });
+    }
+}
+
+/// What the target says of elements that would be given or taken, beside what the entry writes.
+pub(super) fn draft_findings(
+    inputs: &Inputs<'_>,
+    current: Option<&Record>,
+    entry: Option<&Entry>,
+    elements: &[Name],
+) -> Vec<super::Finding> {
+    let changes = entry.map_or(&[][..], |entry| &entry.changes);
+    let attributes: Attributes = changes.iter().map(|change| (change.attribute.clone(), change.new.clone())).collect();
+    let draft = Draft::new(inputs.mapping.target_class(), DraftStep::Elements, current, &attributes);
+    inputs.constraints.check(&draft.with_elements(elements))
+}
+
+/// A problem with an attribute as a whole.
+pub(super) fn left_out(
+    severity: Severity,
+    rule: &'static str,
+    message: impl Into<String>,
+    attribute: &Name,
+) -> Problem {
+    Problem::new(severity, rule, message).with_value(attribute.clone(), None)
+}
+
+/// A digest of what the source says of elements, to tell later whether it says so still.
+pub(crate) fn basis(inputs: &Inputs<'_>, mapped: &Mapped, attribute: &Name) -> String {
+    element_basis(inputs.mapping, inputs.schema, mapped, attribute)
+}
+
+/// As [`basis`], where planning is over.
+pub(crate) fn element_basis(
+    mapping: &crate::mapping::CompiledMapping,
+    schema: &crate::model::Schema,
+    mapped: &Mapped,
+    attribute: &Name,
+) -> String {
+    let mut hash = hmac_sha256::Hash::new();
+    let Mapped::Flows(flows) = mapped else { return "left out".to_owned() };
+    let belongs = |name: &Name| {
+        name == attribute
+            || mapping.flattened_into(name) == Some(attribute)
+            || (schema.is_licensing(attribute) && schema.is_licensing(name))
+    };
+    for flow in flows.iter().filter(|flow| belongs(&flow.attribute)) {
+        hash.update(format!("{:?}\u{0}{:?}\u{0}", flow.attribute, flow.outcome));
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,49 @@
+//! What a job gave to objects of its target, element by element: the rest is not its own to take.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+
+use crate::model::{Class, Name, ObjectId};
+
+/// The elements that a job gave, by object and attribute, with when it gave them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Given(HashMap<ObjectId, BTreeMap<Name, BTreeMap<Arc<str>, OffsetDateTime>>>);
+
+impl Given {
+    pub(crate) fn insert(&mut self, object: ObjectId, attribute: Name, element: Arc<str>, at: OffsetDateTime) {
+        self.0.entry(object).or_default().entry(attribute).or_default().insert(element, at);
+    }
+
+    /// What was given of one attribute to one object.
+    pub(crate) fn of(&self, object: &ObjectId, attribute: &Name) -> Elements<'_> {
+        Elements(self.0.get(object).and_then(|attributes| attributes.get(attribute)))
+    }
+
+    /// How many elements were given of some attributes of a class.
+    pub(crate) fn count(&self, class: &Class, wanted: impl Fn(&Name) -> bool) -> u64 {
+        let of_class = self.0.iter().filter(|(object, _)| object.class == *class).map(|(_, attributes)| attributes);
+        let sets = of_class.flatten().filter(|(name, _)| wanted(name)).map(|(_, elements)| elements.len() as u64);
+        sets.sum()
+    }
+}
+
+/// What was given of one attribute to one object.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Elements<'a>(Option<&'a BTreeMap<Arc<str>, OffsetDateTime>>);
+
+impl<'a> Elements<'a> {
+    pub(crate) fn contains(self, element: &str) -> bool {
+        self.0.is_some_and(|elements| elements.contains_key(element))
+    }
+
+    pub(crate) fn len(self) -> u64 {
+        self.0.map_or(0, |elements| elements.len() as u64)
+    }
+
+    /// The elements with when they were given, in order.
+    pub(crate) fn iter(self) -> impl Iterator<Item = (&'a Arc<str>, OffsetDateTime)> {
+        self.0.into_iter().flatten().map(|(element, at)| (element, *at))
+    }
+}

@@ -1,0 +1,199 @@
+//! Groups and role assignments.
+
+use entrant::ErrorKind;
+use entrant::graph::{DirectoryObjectKind, Group, GroupKind};
+use futures::TryStreamExt;
+use http::Method;
+use serde_json::{Value as Json, json};
+
+use super::script::{Reply, Script, body_of, client};
+
+const GROUP: &str = "93b15b8f-474e-5b49-b513-7f3c48f8eb6a";
+
+fn group() -> Json {
+    json!({
+        "@odata.context": "https://graph.microsoft.com/v1.0/$metadata#groups/$entity",
+        "id": GROUP, "deletedDateTime": null, "classification": null, "createdDateTime": "2026-03-04T10:00:00Z",
+        "description": null, "displayName": "Engineering", "groupTypes": [], "mailEnabled": false,
+        "mailNickname": "engineering", "onPremisesSyncEnabled": null, "proxyAddresses": [], "securityEnabled": true,
+        "securityIdentifier": "S-1-12-1-1111111111", "uniqueName": null, "visibility": null,
+    })
+}
+
+#[tokio::test]
+async fn a_group_is_created_read_changed_and_deleted() {
+    let script = Script::new(|_, request| match *request.method() {
+        Method::POST => Reply::json(201, group()),
+        Method::GET => Reply::json(200, group()),
+        _ => Reply::Answer(204, Vec::new(), String::new()),
+    });
+    let graph = client(&script);
+    let created = graph.groups().create(&json!({"displayName": "Engineering"})).await.expect("created");
+    let id = created.id.clone().expect("an id");
+    assert_eq!(created.kind(), Some(GroupKind::Security));
+    assert_eq!(created.extra["securityIdentifier"], "S-1-12-1-1111111111", "unknown properties are kept");
+    graph.groups().get(&id).select(["id", "groupTypes"]).expand("members($select=id)").await.expect("read");
+    graph.groups().update(&id, &json!({"description": null})).await.expect("changed");
+    graph.groups().delete(&id).await.expect("deleted");
+    let seen = script.seen();
+    let methods: Vec<_> = seen.iter().map(|request| request.method().as_str()).collect();
+    assert_eq!(methods, ["POST", "GET", "PATCH", "DELETE"]);
+    let at = format!("https://graph.example/v1.0/groups/{GROUP}");
+    assert_eq!(
+        script.addresses(),
+        [
+            "https://graph.example/v1.0/groups".to_owned(),
+            format!("{at}?$select=id,groupTypes&$expand=members(%24select%3Did)"),
+            at.clone(),
+            at,
+        ]
+    );
+    assert_eq!(body_of(&seen[2]), json!({"description": null}));
+}
+
+#[tokio::test]
+async fn an_upsert_tells_a_new_group_from_an_old_one() {
+    for (name, address) in [
+        ("contoso-eng", "groups(uniqueName=%27contoso-eng%27)"),
+        ("o'neil/../x?y#z", "groups(uniqueName=%27o%27%27neil%2F..%2Fx%3Fy%23z%27)"),
+        ("..", "groups(uniqueName=%27..%27)"),
+    ] {
+        let script = Script::new(|number, _| match number {
+            0 => Reply::json(201, group()),
+            _ => Reply::Answer(204, Vec::new(), String::new()),
+        });
+        let graph = client(&script);
+        let new = graph.groups().upsert(name, &json!({"displayName": "Engineering"})).await.expect("created");
+        assert_eq!(new.and_then(|group| group.display_name).as_deref(), Some("Engineering"));
+        assert_eq!(graph.groups().upsert(name, &json!({})).await.expect("changed"), None);
+        let request = &script.seen()[0];
+        assert_eq!(request.method(), Method::PATCH);
+        assert_eq!(request.headers()["prefer"], "create-if-missing");
+        assert_eq!(request.uri(), format!("https://graph.example/v1.0/{address}").as_str());
+    }
+    let script = Script::new(|_, _| Reply::json(200, "{}"));
+    let error = client(&script).groups().upsert("", &json!({})).await.expect_err("no key");
+    assert_eq!((error.kind(), script.count()), (ErrorKind::Invalid, 0));
+}
+
+#[test]
+fn the_kind_is_told_by_the_properties() {
+    let read = |types: Json, mail: Json, security: Json| -> Group {
+        serde_json::from_value(json!({"groupTypes": types, "mailEnabled": mail, "securityEnabled": security}))
+            .expect("a group")
+    };
+    #[rustfmt::skip]
+    let table = [
+        (json!(["Unified"]), json!(true), json!(false), Some(GroupKind::Microsoft365), Some(false)),
+        (json!(["Unified"]), json!(true), json!(true), Some(GroupKind::Microsoft365), Some(false)),
+        (json!(["DynamicMembership", "Unified"]), json!(true), json!(true), Some(GroupKind::Microsoft365), Some(true)),
+        (json!([]), json!(false), json!(true), Some(GroupKind::Security), Some(false)),
+        (json!(["DynamicMembership"]), json!(false), json!(true), Some(GroupKind::Security), Some(true)),
+        (json!([]), json!(true), json!(true), Some(GroupKind::MailEnabledSecurity), Some(false)),
+        (json!([]), json!(true), json!(false), Some(GroupKind::Distribution), Some(false)),
+        (json!([]), json!(false), json!(false), Some(GroupKind::Plain), Some(false)),
+        (json!(["Novelty"]), json!(false), json!(true), Some(GroupKind::Security), Some(false)),
+        (json!(["Unified"]), json!(null), json!(null), Some(GroupKind::Microsoft365), Some(false)),
+        (json!(null), json!(true), json!(true), None, None),
+        (json!([]), json!(null), json!(true), None, Some(false)),
+    ];
+    for (types, mail, security, kind, dynamic) in table {
+        let group = read(types.clone(), mail, security);
+        assert_eq!((group.kind(), group.is_dynamic()), (kind, dynamic), "{types}");
+    }
+    assert!(GroupKind::Security.is_writable() && !GroupKind::Distribution.is_writable());
+    for (synced, expected) in [(json!(true), true), (json!(false), false), (json!(null), false)] {
+        let group: Group = serde_json::from_value(json!({"onPremisesSyncEnabled": synced})).expect("a group");
+        assert_eq!(group.is_synced(), expected);
+    }
+}
+
+#[test]
+fn what_was_not_read_is_not_sent() {
+    let group: Group = serde_json::from_value(json!({"id": GROUP, "displayName": "A"})).expect("a group");
+    assert_eq!(serde_json::to_value(&group).expect("JSON"), json!({"id": GROUP, "displayName": "A"}));
+}
+
+#[tokio::test]
+async fn groups_and_members_are_lists() {
+    let script = Script::new(|_, request| {
+        if !request.uri().path().ends_with("embers") {
+            return Reply::json(200, json!({"value": [group()]}));
+        }
+        Reply::json(
+            200,
+            json!({"value": [
+                {"@odata.type": "#microsoft.graph.user", "id": "a", "displayName": "Ada", "userPrincipalName": "ada@c.de", "mail": null},
+                {"@odata.type": "#microsoft.graph.group", "id": "b"},
+                {"@odata.type": "#microsoft.graph.servicePrincipal", "id": "c", "displayName": null},
+                {"@odata.type": "#microsoft.graph.orgContact", "id": "d"},
+                {"@odata.type": "#microsoft.graph.device", "id": "e"},
+                {"@odata.type": "#microsoft.graph.novelty", "id": "f"},
+                {"id": "g"},
+            ]}),
+        )
+    });
+    let graph = client(&script);
+    let groups: Vec<_> = graph.groups().list().items().try_collect().await.expect("groups");
+    assert_eq!(groups.len(), 1);
+    let members: Vec<_> = graph.groups().members(GROUP).list().select(["id"]).items().try_collect().await.expect("all");
+    let kinds: Vec<_> = members.iter().map(|member| member.kind()).collect();
+    use DirectoryObjectKind::*;
+    assert_eq!(kinds, [User, Group, ServicePrincipal, Contact, Device, Other, Other]);
+    assert_eq!(members[0].user_principal_name.as_deref(), Some("ada@c.de"));
+    assert!(members[0].extra.contains_key("mail"));
+    graph.groups().transitive_members(GROUP).items().try_collect::<Vec<_>>().await.expect("all");
+    let _ = graph.groups().owners("a/../b").list().items_as::<Json>().items().try_collect::<Vec<_>>().await;
+    assert_eq!(
+        script.addresses(),
+        [
+            "https://graph.example/v1.0/groups?$top=999".to_owned(),
+            format!("https://graph.example/v1.0/groups/{GROUP}/members?$select=id&$top=999"),
+            format!("https://graph.example/v1.0/groups/{GROUP}/transitiveMembers?$top=999"),
+            "https://graph.example/v1.0/groups/a%2F..%2Fb/owners?$top=999".to_owned(),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_empty_id_is_no_group() {
+    let script = Script::new(|_, _| Reply::json(200, "{}"));
+    let graph = client(&script);
+    for id in ["", ".", ".."] {
+        assert_eq!(graph.groups().delete(id).await.expect_err("no id").kind(), ErrorKind::Invalid);
+        assert_eq!(graph.groups().get(id).await.expect_err("no id").kind(), ErrorKind::Invalid);
+        assert!(graph.groups().members(id).list().items().try_collect::<Vec<_>>().await.is_err());
+    }
+    assert_eq!(script.count(), 0);
+}
+
+#[tokio::test]
+async fn role_assignments_have_names() {
+    let script = Script::new(|_, _| {
+        Reply::json(
+            200,
+            json!({"value": [
+                {"id": "1", "principalId": "p1", "roleDefinitionId": "fe930be7-5e62-47db-91af-98c3a49a38b1", "directoryScopeId": "/",
+                 "roleDefinition": {"id": "fe930be7-5e62-47db-91af-98c3a49a38b1", "displayName": "User Administrator", "isBuiltIn": true,
+                                    "templateId": "fe930be7-5e62-47db-91af-98c3a49a38b1", "rolePermissions": []}},
+                {"id": "2", "principalId": "p2", "roleDefinitionId": "r2", "roleDefinition": {"id": "r2", "displayName": ""}},
+                {"id": "3", "principalId": "p3", "roleDefinitionId": "r3", "roleDefinition": null},
+            ]}),
+        )
+    });
+    let roles: Vec<_> = client(&script)
+        .role_assignments()
+        .filter("principalId eq 'p1'")
+        .items()
+        .try_collect()
+        .await
+        .expect("assignments");
+    assert_eq!(roles.iter().map(|role| role.role_name()).collect::<Vec<_>>(), ["User Administrator", "r2", "r3"]);
+    assert_eq!(roles[0].principal_id.as_str(), "p1");
+    assert_eq!(roles[0].directory_scope_id.as_deref(), Some("/"));
+    assert_eq!(
+        script.addresses(),
+        ["https://graph.example/v1.0/roleManagement/directory/roleAssignments?$expand=roleDefinition\
+          &$filter=principalId%20eq%20%27p1%27"]
+    );
+}
