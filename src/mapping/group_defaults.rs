@@ -3,7 +3,7 @@
 use super::builder::Mapping;
 use super::headers::{HeaderMapping, NotMapped, Recognised, plain, sort};
 use crate::expr::{quote, without_marks};
-use crate::model::{Class, Name, Record, Value};
+use crate::model::{Name, Record, Value};
 
 /// What is recognised for each target attribute, the better name first. Compared without case, blanks, `_`, `-` and `.`.
 #[rustfmt::skip]
@@ -70,7 +70,7 @@ impl Mapping {
     /// ```
     pub fn from_group_headers<H: AsRef<str>>(headers: &[H]) -> HeaderMapping {
         let sorted = sort(headers, ATTRIBUTES, NOT_MAPPED);
-        let mut mapping = Mapping::new(Class::GROUP, Class::GROUP).named("groups");
+        let mut mapping = Mapping::groups().named("groups");
         for (target, header) in &sorted.recognised {
             mapping = match target.as_str() {
                 "groupTypes" => by_kind(mapping, target, header),

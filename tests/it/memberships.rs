@@ -4,9 +4,12 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use entrant::adapters::{CsvMemberships, CsvSource};
-use entrant::model::{Class, Completeness, Name, ObjectId, eq};
-use entrant::store::{Access, ByClass, Capabilities, GetSupport, Lookup, MemoryStore, Query, Read, Source, SourceExt};
-use entrant::{ErrorKind, Record, Result, Value};
+use entrant::job::{Apply, Run};
+use entrant::model::{AttributeSchema, Class, Completeness, Mutability, Name, ObjectId, Schema, eq};
+use entrant::store::{
+    Access, ByClass, Capabilities, GetSupport, Lookup, MemoryState, MemoryStore, Query, Read, SourceExt,
+};
+use entrant::{ErrorKind, Job, Mapping, Policy, Preferences, Record, Result, Source, Value};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use tempfile::TempDir;
@@ -387,4 +390,102 @@ async fn several_stores_can_do_what_all_can() {
     let two = [ObjectId::user("1"), ObjectId::user("2")];
     let error = ByClass::new("hr").with(Class::USER, Able(any())).get(&two).await.expect_err("one answer for two");
     assert!(error.to_string().starts_with("the store gave 1 answers for 2 ids"), "{error}");
+}
+
+/// What a directory knows of people and groups, in little.
+fn directory() -> MemoryStore {
+    let text = AttributeSchema::text;
+    let people = Schema::new(Class::USER)
+        .with("displayName", text().required())
+        .with("employeeId", text())
+        .with("manager", AttributeSchema::reference(Class::USER))
+        .with("password", text().secret().with_mutability(Mutability::CreateOnly));
+    let groups = Schema::new(Class::GROUP)
+        .with("displayName", text().required())
+        .with("mailNickname", text().required())
+        .with("uniqueName", text())
+        .with("members", AttributeSchema::reference(Class::USER).many())
+        .with("memberGroups", AttributeSchema::reference(Class::GROUP).many())
+        .with("owners", AttributeSchema::reference(Class::USER).many());
+    MemoryStore::new("directory").with_schema(people).with_schema(groups)
+}
+
+/// A job from a file of people, one of groups and one of memberships.
+fn job(files: &Files, directory: &MemoryStore, state: &MemoryState) -> Job {
+    let people = CsvSource::open(files.path("people.csv")).expect("a good header");
+    let headers = ["WorkerID", "Name", "ManagerID"].map(String::from);
+    let source = ByClass::new("hr").with(Class::USER, people).with(Class::GROUP, files.open().expect("a good header"));
+    let mut mapping = Mapping::users();
+    for (header, target) in Mapping::from_headers(&headers).recognised {
+        mapping = mapping.attribute(target, header);
+    }
+    Job::builder("staff")
+        .source(source)
+        .target(directory.clone())
+        .mapping(mapping.match_on("employeeId"))
+        .mapping(Mapping::from_group_headers(&["GroupID", "Name"]).with_memberships().mapping)
+        .policy(Policy::outbound(Preferences::default().without_disable()))
+        .state(state.clone())
+        .build()
+        .expect("it fits")
+}
+
+/// The groups of a directory, their members by name.
+fn held(directory: &MemoryStore) -> Vec<String> {
+    let records = directory.records();
+    let name = |id: &Value| {
+        let found = records.iter().find(|record| Some(&*record.id.id) == id.as_text());
+        shown(found.and_then(|record| record.get("displayName"))).trim_matches('"').to_owned()
+    };
+    let names = |record: &Record, attribute: &str| {
+        let mut names: Vec<_> =
+            record.get(attribute).map(|ids| ids.as_slice().iter().map(name).collect()).unwrap_or_default();
+        names.sort();
+        names.join(" ")
+    };
+    let groups = records.iter().filter(|record| record.id.class == Class::GROUP);
+    let line = |record: &Record| {
+        let [members, groups, owners] = ["members", "memberGroups", "owners"].map(|attribute| names(record, attribute));
+        format!("{}: {members} | {groups} | {owners}", shown(record.get("displayName")).trim_matches('"'))
+    };
+    let mut lines: Vec<_> = groups.map(line).collect();
+    lines.sort();
+    lines
+}
+
+#[tokio::test]
+async fn files_of_groups_and_memberships_reach_a_directory() {
+    let members = "group,member,type\nsales,1,\nsales,2,\nall,sales,group\nsales,1,owner\n";
+    let files = Files::new("GroupID,Name\nsales,Sales\nall,All\n", members);
+    let write = |name: &str, text: &str| std::fs::write(files.path(name), text).expect("written");
+    write("people.csv", "WorkerID,Name,ManagerID\n1,Ada,\n2,Bo,1\n");
+    let (directory, state) = (directory(), MemoryState::new());
+    let run = async || {
+        let job = job(&files, &directory, &state);
+        let plan = job.plan(Run::full()).await.expect("a plan");
+        job.apply(&plan, Apply::new()).await.expect("a report");
+        plan
+    };
+    run().await;
+    assert_eq!(held(&directory), ["All:  | Sales | ", "Sales: Ada Bo |  | Ada"]);
+    let people: Vec<_> = directory.records().into_iter().filter(|record| record.id.class == Class::USER).collect();
+    let ada = people.iter().find(|record| record.get("displayName") == Some(&"Ada".into())).expect("she is there");
+    assert!(people.iter().any(|record| record.get("manager") == Some(&Value::text(&*ada.id.id))), "Bo has a manager");
+    assert!(run().await.is_converged());
+
+    // A row that cannot be read takes nobody out, and does not keep others from being added.
+    write("people.csv", "WorkerID,Name,ManagerID\n1,Ada,\n2,Bo,1\n3,Cy,1\n");
+    write("members.csv", "group,member,type\nsales,1,\nsales\nall,sales,group\nsales,1,owner\nsales,3,user\n");
+    run().await;
+    assert_eq!(held(&directory), ["All:  | Sales | ", "Sales: Ada Bo Cy |  | Ada"]);
+    // Of a group whose rows can all be read.
+    write("members.csv", "group,member,type\nsales,1,\nall,,user\nsales,1,owner\nsales,3,user\n");
+    run().await;
+    assert_eq!(held(&directory), ["All:  |  | ", "Sales: Ada Cy |  | Ada"], "of All only the members are in doubt");
+    // A file that is gone takes nobody out.
+    let job = job(&files, &directory, &state);
+    std::fs::remove_file(files.path("members.csv")).expect("removed");
+    let plan = job.plan(Run::full()).await.expect("a plan");
+    assert!(plan.is_converged(), "{plan}");
+    assert!(plan.to_string().contains("cannot open the file"), "{plan}");
 }
