@@ -22,6 +22,9 @@ struct Options {
     /// How many generated people the tenant starts with
     #[arg(long, default_value_t = 0)]
     users: usize,
+    /// How many generated groups the tenant starts with
+    #[arg(long, default_value_t = 0)]
+    groups: usize,
     /// What ids, names and random orders are derived from
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -70,6 +73,8 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
         .seed(options.seed)
         .client(id, secret)
         .users(options.users)
+        .groups(options.groups)
+        .standard_skus(options.users.saturating_add(100))
         .page_size(options.page_size)
         .latency(Duration::from_millis(options.latency_ms))
         .lag(Duration::from_millis(options.lag_ms));

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use entrant::adapters::{CsvSource, JsonlSource, PasswordFile, RedbState};
 use entrant::clock::{Clock, ManualClock};
 use entrant::model::{
-    Anchor, AttributeSchema, Change, ChangeId, Class, Mutability, Name, ObjectId, Schema, Value, Written,
+    Anchor, AttributeSchema, Change, ChangeId, Class, Mutability, Name, ObjectId, Operation, Schema, Value, Written,
 };
 use entrant::secret::Secret;
 use entrant::store::{
@@ -94,8 +94,12 @@ fn memory_target() -> MemoryStore {
         .with("title", AttributeSchema::text())
         .with("active", AttributeSchema::boolean().not_nullable())
         .with("password", AttributeSchema::text().secret().with_mutability(Mutability::CreateOnly))
+        .with("manager", AttributeSchema::reference(Class::USER))
+        .with("friends", AttributeSchema::reference(Class::USER).many())
+        .with("teams", AttributeSchema::reference(Class::GROUP).many())
         .with_status("active");
-    MemoryStore::new("memory").with_schema(schema)
+    let groups = Schema::new(Class::GROUP).with("name", AttributeSchema::text().required());
+    MemoryStore::new("memory").with_schema(schema).with_schema(groups)
 }
 
 fn sample() -> Sample {
@@ -106,6 +110,16 @@ fn sample() -> Sample {
         ];
         let secrets = [(Name::from("password"), Secret::new(format!("geheim-{number}")))];
         (attributes.into_iter().collect(), BTreeMap::from(secrets))
+    })
+    .with_reference("manager")
+    .with_reference("friends")
+    .with_reference_to("teams", teams())
+}
+
+fn teams() -> Sample {
+    Sample::new(Class::GROUP, "note", |number| {
+        let attributes = [(Name::from("name"), Value::text(format!("team {number}")))];
+        (attributes.into_iter().collect(), BTreeMap::new())
     })
 }
 
@@ -154,6 +168,9 @@ enum Wrong {
     StopsAtFailure,
     FindsNothing,
     ForgetsDeleted,
+    ForgetsRefused,
+    TakesNothing,
+    TakesAnyReference,
     IgnoresFence,
     SharesLease,
     Unsorted,
@@ -206,12 +223,35 @@ impl Target for WrongStore {
         self.0.schema(class)
     }
 
-    fn write<'a>(&'a self, changes: Vec<Change>) -> BoxStream<'a, (ChangeId, Result<Written>)> {
+    fn write<'a>(&'a self, mut changes: Vec<Change>) -> BoxStream<'a, (ChangeId, Result<Written>)> {
+        for change in &mut changes {
+            let Operation::Elements { changes, .. } = &mut change.operation else { continue };
+            for (name, change) in changes {
+                match self.1 {
+                    Wrong::TakesNothing => change.remove.clear(),
+                    Wrong::TakesAnyReference if *name == "manager" && !change.remove.is_empty() => {
+                        change.remove.extend((0..60).map(|number| Value::from(format!("user-{number}"))));
+                    }
+                    _ => {}
+                }
+            }
+        }
         let repeated = changes.first().map(|change| change.id);
         let answers = self.0.write(changes);
         match self.1 {
             Wrong::AnswersTwice => answers
                 .chain(futures::stream::iter(repeated.map(|id| (id, Ok(Written::new(ObjectId::user("1")))))))
+                .boxed(),
+            Wrong::ForgetsRefused => answers
+                .map(|(id, answer)| {
+                    (
+                        id,
+                        answer.map(|mut written| {
+                            written.refused.clear();
+                            written
+                        }),
+                    )
+                })
                 .boxed(),
             Wrong::StopsAtFailure => {
                 let mut failed = false;
@@ -267,6 +307,9 @@ async fn a_wrong_target_is_caught() {
         (Wrong::StopsAtFailure, "stops no other"),
         (Wrong::FindsNothing, "find yields"),
         (Wrong::ForgetsDeleted, "recycle bin"),
+        (Wrong::ForgetsRefused, "refused as not found"),
+        (Wrong::TakesNothing, "given and taken are there and gone"),
+        (Wrong::TakesAnyReference, "not the one held"),
         (Wrong::GetOutOfOrder, "none"),
     ] {
         let verdict = target_suite(&WrongStore(memory_target(), wrong), &sample()).await;

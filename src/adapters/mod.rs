@@ -26,7 +26,7 @@ mod rows;
 #[cfg(feature = "csv")]
 #[cfg_attr(docsrs, doc(cfg(feature = "csv")))]
 pub use csv::{CsvSource, CsvSourceBuilder};
-pub use entra::{Entra, EntraBuilder, member_scope};
+pub use entra::{Entra, EntraBuilder, PlanRelation, member_scope};
 pub use jsonl::{JsonlSource, JsonlSourceBuilder};
 #[cfg(feature = "csv")]
 #[cfg_attr(docsrs, doc(cfg(feature = "csv")))]

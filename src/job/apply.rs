@@ -1,6 +1,6 @@
 //! Applying a plan: checked, leased, recovered, then wave by wave.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -9,11 +9,11 @@ use tokio::sync::OnceCell;
 use super::builder::Ready;
 use super::ledger::{Intent, LinkSet};
 use super::links::Links;
-use super::{Apply, EntryReport, Event, Job, Outcome, OutcomeKind, Report, RunStatus};
+use super::{Apply, ElementCount, EntryReport, Event, Job, Outcome, OutcomeKind, Report, RunStatus};
 use crate::clock::later;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Context;
-use crate::model::ObjectId;
+use crate::model::{Name, ObjectId};
 use crate::reconcile::{
     Action, AttributeChange, Breach, EdgeKind, Entry, EntryKey, Part, Plan, breaches, edge_parts, waves,
 };
@@ -38,6 +38,7 @@ pub(super) struct Progress<'a> {
     /// Creates of an earlier run whose outcome is still not known, by their source.
     pub(super) doubts: HashMap<ObjectId, Intent>,
     pub(super) targets: HashMap<usize, ObjectId>,
+    pub(super) counts: BTreeMap<Name, ElementCount>,
     places: HashMap<&'a EntryKey, usize>,
     /// What expressions are evaluated with, once something must be.
     pub(super) context: OnceCell<Context>,
@@ -155,6 +156,7 @@ impl Job {
             looks,
             doubts,
             targets: HashMap::new(),
+            counts: BTreeMap::new(),
             places: plan.entries().iter().enumerate().map(|(at, entry)| (&entry.key, at)).collect(),
             context: OnceCell::new(),
         };
@@ -181,6 +183,7 @@ impl Job {
             }
             report.add(&told);
         }
+        report.elements = progress.counts;
         report.status = self.status(plan, &report);
         Ok(self.finish(report))
     }

@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Class, ElementChange, Name, ObjectId, Value};
-use crate::reconcile::{Action, Effects, EntryKey, Given, Guard, InDoubt, Link, LinkEnd};
+use crate::reconcile::{Action, Effects, EntryKey, Given, Guard, InDoubt, Link, LinkEnd, Part};
 use crate::store::{Batch, State, Table};
 
 /// The format of what is stored; another one is refused.
@@ -51,6 +51,9 @@ enum StoredLink {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Intent {
     pub(super) key: EntryKey,
+    /// Which part of the entry's work it is.
+    #[serde(default)]
+    pub(super) part: Part,
     pub(super) action: Action,
     /// The plan that it belongs to.
     pub(super) plan: String,
@@ -208,16 +211,20 @@ impl Ledger {
     }
 
     pub(super) fn put_intent(&self, batch: &mut Batch, job: &str, intent: &Intent) {
-        batch.put(Table::Journal, self.intent_key(job, &intent.key), encode(intent));
+        batch.put(Table::Journal, self.intent_key(job, intent), encode(intent));
     }
 
-    pub(super) fn remove_intent(&self, batch: &mut Batch, job: &str, key: &EntryKey) {
-        batch.remove(Table::Journal, self.intent_key(job, key));
+    pub(super) fn remove_intent(&self, batch: &mut Batch, job: &str, intent: &Intent) {
+        batch.remove(Table::Journal, self.intent_key(job, intent));
     }
 
-    fn intent_key(&self, job: &str, key: &EntryKey) -> Vec<u8> {
-        let key = serde_json::to_string(key).expect("a key has only text");
-        self.key(&[job, &key])
+    /// Each part of an entry has a row of its own: one that is in doubt is not forgotten over the next.
+    fn intent_key(&self, job: &str, intent: &Intent) -> Vec<u8> {
+        let key = serde_json::to_string(&intent.key).expect("a key has only text");
+        match intent.part {
+            Part::Main => self.key(&[job, &key]),
+            part => self.key(&[job, &key, part.as_str()]),
+        }
     }
 
     // What was given, element by element.

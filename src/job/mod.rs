@@ -23,5 +23,7 @@ mod write;
 pub use builder::{JobBuilder, JobError, JobMapping};
 pub use job::Job;
 pub use observe::{Event, Observer};
-pub use report::{Buckets, EntryReport, Outcome, OutcomeCount, OutcomeKind, Report, RunStatus, SyncStatus};
+pub use report::{
+    Buckets, ElementCount, EntryReport, Outcome, OutcomeCount, OutcomeKind, Report, RunStatus, SyncStatus,
+};
 pub use run::{Apply, Run};

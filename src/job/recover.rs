@@ -45,7 +45,7 @@ impl Job {
                 self.recover_other(&intent, &records, &mut links, &mut batch)
             };
             if settled {
-                self.ledger.remove_intent(&mut batch, &self.name, &intent.key);
+                self.ledger.remove_intent(&mut batch, &self.name, &intent);
             } else if let (Action::Create, Some(source)) = (intent.action, intent.source.clone()) {
                 doubts.insert(source, intent);
             }
@@ -128,6 +128,10 @@ impl Job {
         };
         let mut effect = None;
         match found.first() {
+            Some(record) if !intent.elements.is_empty() => {
+                self.recover_elements(intent, record, batch);
+                return true;
+            }
             Some(record) if intent.disables && is_off(record) => {
                 end.disabled_by_us = true;
                 effect = Some(Guard::Disable);
@@ -135,10 +139,6 @@ impl Job {
             Some(_) if intent.action == Action::Restore => {
                 end.deleted_at = None;
                 end.owner = Some(self.name.clone());
-            }
-            Some(record) if !intent.elements.is_empty() => {
-                self.recover_elements(intent, record, batch);
-                return true;
             }
             None if intent.action == Action::Delete => {
                 end.deleted_at = Some(intent.at);

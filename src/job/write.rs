@@ -49,7 +49,7 @@ impl Progress<'_> {
                 None => open.push(at),
             }
         }
-        let open = self.look_for_matches(open).await?;
+        let open = if part == Part::Main { self.look_for_matches(open).await? } else { open };
         let open = self.recheck(open, part).await?;
         let mut works = Vec::with_capacity(open.len());
         for at in open {
@@ -104,7 +104,7 @@ impl Progress<'_> {
                     // Someone else may have switched it off since: only what this job switched off comes back.
                     let own =
                         self.job.ready(&entry.key).is_ok_and(|ready| ready.policy.preferences().enables_only_own());
-                    let lost = entry.enables() && own && !end.disabled_by_us;
+                    let lost = part <= Part::Status && entry.enables() && own && !end.disabled_by_us;
                     lost.then(|| Outcome::Stale { reason: "it is no longer this job that switched it off".to_owned() })
                 }
                 Some(end) if entry.action == Action::Delete && end.deleted_at.is_some() => Some(Outcome::Unchanged),
@@ -184,6 +184,7 @@ impl Progress<'_> {
             .collect();
         let intent = Intent {
             key: entry.key.clone(),
+            part,
             // What is written to an object that was just made is no second making.
             action: if entry.action == Action::Create && !creates { Action::Update } else { entry.action },
             plan: self.plan.digest().to_owned(),
@@ -389,6 +390,7 @@ impl Progress<'_> {
         let mut left = Vec::new();
         while let Some(answers) = answers.next().await {
             let mut written = Vec::new();
+            let mut batch = Batch::new();
             for (number, answer) in answers {
                 let Some(mut work) = open.remove(&number) else { continue };
                 match answer {
@@ -399,12 +401,19 @@ impl Progress<'_> {
                         if rest.is_none() || !nothing {
                             written.push((work, id));
                         }
+                        if let Some((rest, _)) = &rest {
+                            self.job.ledger.put_intent(&mut batch, self.job.name(), &rest.intent);
+                        }
                         left.extend(rest);
                     }
                     Err(error) => left.push((work, error)),
                 }
             }
             self.commit_written(written).await?;
+            // What was refused may be in doubt: it stays noted until it is settled.
+            if !batch.is_empty() {
+                self.job.ledger.state().commit(&self.lease, batch).await?;
+            }
             self.renew().await?;
         }
         for work in open.into_values() {
@@ -435,6 +444,7 @@ impl Progress<'_> {
         }
         self.job.ledger.state().commit(&self.lease, batch).await?;
         for (work, id) in written {
+            self.count_elements(&work);
             self.targets.insert(work.at, id);
             self.settle(work.at, Outcome::Applied);
         }
@@ -473,7 +483,7 @@ impl Progress<'_> {
                 self.job.ledger.put_link(batch, link);
             }
         }
-        self.job.ledger.remove_intent(batch, &job, &entry.key);
+        self.job.ledger.remove_intent(batch, &job, &work.intent);
         if let Some(object) = id.or(entry.target.as_ref()) {
             self.remember_elements(batch, work, object);
         }
@@ -605,7 +615,7 @@ impl Progress<'_> {
         let in_doubt = error.is_outcome_in_doubt() || self.is_doubted(work);
         if !in_doubt {
             let mut batch = Batch::new();
-            self.job.ledger.remove_intent(&mut batch, self.job.name(), &work.intent.key);
+            self.job.ledger.remove_intent(&mut batch, self.job.name(), &work.intent);
             self.job.ledger.state().commit(&self.lease, batch).await?;
         }
         let outcome = if in_doubt {

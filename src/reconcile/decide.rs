@@ -36,7 +36,7 @@ impl<'a> Decider<'a> {
 
     /// The entries for all cases, in the order of the cases; cases without anything to show have none.
     pub(super) fn decide(&self, cases: &[Case<'_>]) -> Vec<Entry> {
-        cases.iter().filter_map(|case| self.entry(case)).collect()
+        cases.iter().filter(|case| !case.is_referenced()).filter_map(|case| self.entry(case)).collect()
     }
 
     /// Whether what differs in a linked object is written.

@@ -85,6 +85,8 @@ impl InDoubt {
 pub(crate) struct Questions {
     /// Source objects to look up by id.
     pub(crate) sources: BTreeSet<ObjectId>,
+    /// Source objects to look up by id that are only referred to: nothing is planned for them.
+    pub(crate) references: BTreeSet<ObjectId>,
     /// Target objects to look up by id.
     pub(crate) targets: BTreeSet<ObjectId>,
     /// Deleted target objects to seek.
@@ -95,7 +97,11 @@ pub(crate) struct Questions {
 
 impl Questions {
     pub(crate) fn is_empty(&self) -> bool {
-        self.sources.is_empty() && self.targets.is_empty() && self.deleted.is_empty() && self.find.is_empty()
+        self.sources.is_empty()
+            && self.references.is_empty()
+            && self.targets.is_empty()
+            && self.deleted.is_empty()
+            && self.find.is_empty()
     }
 }
 
@@ -103,6 +109,7 @@ impl Questions {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Answers {
     pub(crate) sources: HashMap<ObjectId, Answer>,
+    pub(crate) references: HashMap<ObjectId, Answer>,
     pub(crate) targets: HashMap<ObjectId, Answer>,
     pub(crate) deleted: HashMap<Anchor, Answer>,
     pub(crate) find: HashMap<(Name, Value), Answer>,

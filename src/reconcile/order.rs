@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Action, EdgeKind, Entry, EntryKey, SetKind};
 
 /// Entries that may be carried out at the same time, given by their place in the plan.
@@ -12,11 +14,13 @@ pub(crate) struct Wave {
 }
 
 /// The parts of an entry's work, in their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Part {
     /// The value for a moment of what two objects swap.
     Temporary,
     /// Everything but the status of an object whose other attributes change too.
+    #[default]
     Main,
     /// The status, by a request of its own after the others.
     Status,
@@ -24,6 +28,18 @@ pub(crate) enum Part {
     References,
     /// Licences.
     Licenses,
+}
+
+impl Part {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Temporary => "temporary",
+            Self::Main => "main",
+            Self::Status => "status",
+            Self::References => "references",
+            Self::Licenses => "licenses",
+        }
+    }
 }
 
 /// The stages: who left is switched off first, and deleted last; what refers to others comes when all others are made.

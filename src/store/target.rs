@@ -29,7 +29,9 @@ pub trait Target: Source {
     ///
     /// Changes of one object are carried out in the order given; different objects as the target likes, in batches or
     /// at once. One change that fails stops no other. Deleting what is gone is success. An update does not fail for
-    /// having been made before. An error whose write may have happened all the same says
+    /// having been made before. Elements that cannot be given or taken are named in the answer, each with its reason
+    /// (`NotFound` for a reference to what is not there), and the others are given and taken all the same; a single
+    /// reference is taken only if it is the one that is held. An error whose write may have happened all the same says
     /// [`is_outcome_in_doubt`](Error::is_outcome_in_doubt). Dropping the stream stops sending; what was sent may
     /// still be carried out.
     fn write<'a>(&'a self, changes: Vec<Change>) -> BoxStream<'a, (ChangeId, Result<Written>)>;
