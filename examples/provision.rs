@@ -128,7 +128,10 @@ enum Allow {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    common::exit(provision(Flags::parse()).await)
+    match common::flags() {
+        Ok(flags) => common::exit(provision(flags).await),
+        Err(code) => code,
+    }
 }
 
 async fn provision(flags: Flags) -> Result<ExitCode> {
@@ -156,10 +159,18 @@ async fn provision(flags: Flags) -> Result<ExitCode> {
         Some(file) => Plan::from_json(&read(file)?)?,
         None => job.plan(run(&flags)).await?,
     };
+    if let (Some(key), true) = (&flags.only, plan.situations().is_empty() && plan.owned_elsewhere() == 0) {
+        return Err(Error::new(
+            ErrorKind::NotFound,
+            "nobody has this key, in the file or among those provisioned before",
+        )
+        .with_context("key", key)
+        .with_context("file", flags.users.display()));
+    }
     let guards: Vec<Breach> =
         job.breaches(&plan).await?.into_iter().filter(|breach| !flags.lift.contains(&breach.guard)).collect();
     if let Some(file) = &flags.out {
-        write_private(file, &plan.to_json())?;
+        write_private(file, &mut open_private(file)?, &plan.to_json())?;
     }
     if !flags.json && flags.apply.is_none() {
         print!("{plan}");
@@ -181,13 +192,18 @@ async fn provision(flags: Flags) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let apply = flags.lift.iter().fold(Apply::new().wait(Duration::from_secs(90)), |apply, guard| apply.lift(*guard));
+    // Before anything is changed: a report that cannot be kept is better known in time.
+    let report_file = match &flags.report {
+        Some(file) => Some((file, open_private(file)?)),
+        None => None,
+    };
     let report = job.apply(&plan, apply).await?;
-    if let Some(file) = &flags.report {
-        write_private(file, &to_json(&report))?;
-    }
     print_json(&flags, &plan, &guards, Some(&report));
     if !flags.json {
         print!("{report}");
+    }
+    if let Some((file, mut out)) = report_file {
+        write_private(file, &mut out, &to_json(&report))?;
     }
     Ok(match report.status {
         RunStatus::Complete => ExitCode::SUCCESS,
@@ -231,10 +247,15 @@ fn table(file: &Path, key: Option<&str>, class: Class) -> Result<(Box<dyn Source
         let key = match (key, &class) {
             (Some(key), _) => key,
             (None, class) if *class == Class::GROUP => "id",
-            (None, _) => return Err(Error::new(ErrorKind::Invalid, "JSON Lines need --key")),
+            (None, _) => {
+                return Err(Error::new(
+                    ErrorKind::Invalid,
+                    "JSON Lines have no first column: say with --key which member is each person's own id",
+                ));
+            }
         };
         let source = JsonlSource::builder(file).key(key).class(class).build()?;
-        return Ok((Box::new(source), first_members(file)?));
+        return Ok((Box::new(source), members(file)?));
     }
     let mut builder = CsvSource::builder(file).class(class);
     if let Some(key) = key {
@@ -251,8 +272,10 @@ fn finish(flags: &Flags, mut job: JobBuilder) -> Result<Job> {
         job = job.parameter("Domain", domain.as_str());
     }
     job = match &flags.passwords {
+        // A look at the plan leaves nothing behind.
+        _ if flags.plan => job.passwords(NoPasswords),
         Some(file) => job.passwords(PasswordFile::open(file)?),
-        None if flags.no_create || flags.plan => job.passwords(NoPasswords),
+        None if flags.no_create => job.passwords(NoPasswords),
         None => {
             return Err(Error::new(
                 ErrorKind::Invalid,
@@ -260,7 +283,6 @@ fn finish(flags: &Flags, mut job: JobBuilder) -> Result<Job> {
             ));
         }
     };
-    // A look at the plan leaves nothing behind.
     if flags.plan && !flags.state.exists() {
         job.state(MemoryState::new())
     } else {
@@ -378,28 +400,44 @@ fn to_json(report: &Report) -> String {
     serde_json::to_string_pretty(report).expect("a report is plain data")
 }
 
-/// The member names of a JSON Lines file, from its first line.
-fn first_members(file: &Path) -> Result<Vec<Name>> {
-    let text = read(file)?;
-    let members: serde_json::Map<String, serde_json::Value> =
-        text.lines().next().and_then(|line| serde_json::from_str(line).ok()).ok_or_else(|| {
-            Error::new(ErrorKind::Invalid, "the first line is no JSON object").with_context("file", file.display())
-        })?;
-    Ok(members.into_iter().map(|(name, _)| name.into()).collect())
+/// The member names of a JSON Lines file: of all its lines, since no one of them need have all.
+fn members(file: &Path) -> Result<Vec<Name>> {
+    let mut names: Vec<Name> = Vec::new();
+    for line in read(file)?.lines() {
+        // What is wrong with a line is said when it is read as a record.
+        let Ok(members) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(line) else { continue };
+        names.extend(members.into_iter().map(|(name, _)| Name::from(name)));
+        names.sort_unstable();
+        names.dedup();
+    }
+    if names.is_empty() {
+        return Err(Error::new(ErrorKind::Invalid, "no line is a JSON object with members; each is to be one object")
+            .with_context("file", file.display()));
+    }
+    Ok(names)
 }
 
 fn read(file: &Path) -> Result<String> {
     std::fs::read_to_string(file).map_err(|error| file_error("cannot read the file", file, error))
 }
 
-/// Writes personal data so that only its owner can read it.
-fn write_private(file: &Path, text: &str) -> Result<()> {
+/// A file for personal data, which only its owner can read; also if it was there before.
+fn open_private(file: &Path) -> Result<std::fs::File> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(file).and_then(|mut out| writeln!(out, "{text}"));
-    written.map_err(|error| file_error("cannot write the file", file, error))
+    let opened = options.open(file);
+    #[cfg(unix)]
+    let opened = opened.and_then(|out| {
+        out.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        Ok(out)
+    });
+    opened.map_err(|error| file_error("cannot write the file", file, error))
+}
+
+fn write_private(file: &Path, out: &mut std::fs::File, text: &str) -> Result<()> {
+    writeln!(out, "{text}").map_err(|error| file_error("cannot write the file", file, error))
 }
 
 fn file_error(message: &'static str, file: &Path, error: std::io::Error) -> Error {

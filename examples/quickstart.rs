@@ -10,6 +10,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::Parser;
 use entrant::adapters::{CsvMemberships, CsvSource, Entra, PasswordFile, RedbState};
 use entrant::connection::Connection;
 use entrant::job::{Apply, Event, Observer, Run};
@@ -24,9 +25,16 @@ const PEOPLE: &str = include_str!("data/people.csv");
 const GROUPS: &str = include_str!("data/groups.csv");
 const MEMBERS: &str = include_str!("data/members.csv");
 
+/// Shows the main job from beginning to end on a simulated tenant; takes no arguments and leaves nothing behind
+#[derive(Parser)]
+struct Flags {}
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    common::exit(quickstart().await)
+    match common::flags() {
+        Ok(Flags {}) => common::exit(quickstart().await),
+        Err(code) => code,
+    }
 }
 
 async fn quickstart() -> Result<ExitCode> {

@@ -2,6 +2,9 @@
 //!
 //! Prints one line of JSON when it listens, and serves until it is interrupted.
 
+#[allow(dead_code, reason = "it connects to nothing")]
+mod common;
+
 use std::error::Error;
 use std::fs::File;
 use std::io::Write as _;
@@ -48,8 +51,8 @@ struct Options {
     #[arg(long, default_value_t = 0)]
     lag_ms: u64,
     /// How many objects a page holds without $top (1 to 999)
-    #[arg(long, default_value_t = 100)]
-    page_size: usize,
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=999))]
+    page_size: u16,
     /// Writes every change that clients make into this file, one line of JSON each
     #[arg(long, value_name = "FILE.jsonl")]
     audit: Option<PathBuf>,
@@ -57,10 +60,14 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match serve(Options::parse()).await {
+    let options = match common::flags() {
+        Ok(options) => options,
+        Err(code) => return code,
+    };
+    match serve(options).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("sim_tenant: {error}");
+            eprintln!("error: {error}");
             ExitCode::FAILURE
         }
     }
@@ -92,7 +99,7 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
         .client(id, secret)
         .users(options.users)
         .groups(options.groups)
-        .page_size(options.page_size)
+        .page_size(options.page_size.into())
         .latency(Duration::from_millis(options.latency_ms))
         .lag(Duration::from_millis(options.lag_ms));
     builder = match options.sku.is_empty() {

@@ -20,11 +20,16 @@ pub(super) fn assess<'a>(
     inputs: &Inputs<'a>,
     extent: Extent,
     sources: &'a [Sourced],
-    read: SourceRead,
+    mut read: SourceRead,
     unreadable: &'a [(ObjectId, Origin, String)],
     target_side: &'a Side,
     answers: &'a Answers,
 ) -> Result<Assessment<'a>, Questions> {
+    // Asked by id, the records come after the read.
+    if let Some(scope) = inputs.mapping.scope() {
+        let delivered = |name: &&Name| sources.iter().any(|sourced| sourced.record.get(name).is_some());
+        read.scope_delivered = scope.attributes().iter().all(delivered);
+    }
     let mut assessor = Assessor {
         inputs: *inputs,
         read,
@@ -150,12 +155,12 @@ impl<'a> Assessor<'a> {
                 case.target = Some(record);
                 case.situation = Situation::RecycleBin;
             }
-            Whereabouts::Gone if !sourced.in_scope => case.situation = Situation::LinkOnly,
+            Whereabouts::Gone if !sourced.in_scope => case.situation = self.unless_young(link, Situation::LinkOnly),
             Whereabouts::Gone => {
                 if let Some(case) = self.recovered(&mut case, sourced) {
                     return case;
                 }
-                case.situation = self.missing_or_pending(link);
+                case.situation = self.unless_young(link, Situation::Missing);
             }
             Whereabouts::Unknown(reason) => {
                 case.situation = Situation::Pending;
@@ -165,13 +170,10 @@ impl<'a> Assessor<'a> {
         Some(case)
     }
 
-    /// A target that is not to be found was deleted by someone, unless it is too young to be seen.
-    fn missing_or_pending(&self, link: &Linked) -> Situation {
-        if self.inputs.context.as_of() - link.target.since < self.inputs.lag {
-            Situation::Pending
-        } else {
-            Situation::Missing
-        }
+    /// What it means that a target is not to be found; nothing, while it is too young to be seen.
+    fn unless_young(&self, link: &Linked, situation: Situation) -> Situation {
+        let young = self.inputs.context.as_of() - link.target.since < self.inputs.lag;
+        if young { Situation::Pending } else { situation }
     }
 
     fn unlinked(
@@ -462,12 +464,9 @@ impl<'a> Assessor<'a> {
                 case.evidence = Some(evidence);
             }
             Whereabouts::Unknown(reason) => case = case.block("target-not-read", reason),
-            Whereabouts::Deleted(_) | Whereabouts::Gone => {
-                case.situation = match self.missing_or_pending(link) {
-                    Situation::Pending => Situation::Pending,
-                    _ => Situation::LinkOnly,
-                };
-            }
+            // Not gone yet: it may be brought back, and is ours then.
+            Whereabouts::Deleted(_) => {}
+            Whereabouts::Gone => case.situation = self.unless_young(link, Situation::LinkOnly),
         }
         Some(case)
     }

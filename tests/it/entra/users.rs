@@ -97,6 +97,11 @@ async fn the_check_goes_stage_by_stage() {
     let check = good.check_over(sim.transport(), Arc::new(clock.clone())).await.expect("it can be made");
     assert!(check.passed(), "the organization names its domains too: {check}");
 
+    let mut refused = connection(&sim).token("no token at all").build().expect("complete");
+    let check = refused.check_over(sim.transport(), Arc::new(clock.clone())).await.expect("it can be made");
+    let (_, _, advice) = check.failure().expect("nobody knows this token");
+    assert!(advice.contains("token") && !advice.contains("grant"), "{advice}");
+
     let other = "99999999-2222-3333-4444-555555555555";
     let mut other =
         Connection::builder(other, sim.client_id()).token(sim.token()).cloud(sim.cloud()).build().expect("complete");
