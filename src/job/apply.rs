@@ -33,6 +33,8 @@ pub(super) struct Progress<'a> {
     pub(super) lease: Lease,
     pub(super) links: Links,
     outcomes: Vec<Option<Outcome>>,
+    /// How many parts of each entry are still to be dealt with.
+    parts_left: Vec<usize>,
     /// Whether each create is preceded by a look for who matches.
     pub(super) looks: bool,
     /// Creates of an earlier run whose outcome is still not known, by their source.
@@ -139,6 +141,11 @@ impl Job {
         self.ledger.state().commit(&lease, batch).await?;
         // First what a dead run did: it counts for the guards.
         let doubts = self.recover(&lease).await?;
+        // Looking may have taken long.
+        let lease = self.ledger.state().renew(&lease, self.lease).await?.ok_or_else(|| {
+            Error::new(ErrorKind::Leased, "another run took over; this one stops")
+                .with_context("link set", &self.link_set)
+        })?;
         let mut stopped = self.breaches(plan).await?;
         stopped.retain(|breach| !apply.lifted.contains(&breach.guard));
         if !stopped.is_empty() {
@@ -153,6 +160,7 @@ impl Job {
             lease,
             links,
             outcomes,
+            parts_left: plan.entries().iter().map(|entry| entry.parts().len()).collect(),
             looks,
             doubts,
             targets: HashMap::new(),
@@ -256,17 +264,23 @@ impl Progress<'_> {
             Some(Outcome::Applied) if outcome.is_done() => Outcome::Applied,
             _ => outcome,
         };
-        let entry = self.entry(at);
-        let target = self.targets.get(&at).or(entry.target.as_ref()).cloned();
-        let report = EntryReport {
-            key: entry.key.clone(),
-            situation: entry.situation,
-            action: entry.action,
-            target,
-            outcome: kept.clone(),
-        };
-        self.job.tell(&Event::Entry(&report));
         self.outcomes[at] = Some(kept);
+    }
+
+    /// Tells what became of an entry once all its parts were dealt with.
+    pub(super) fn tell_if_done(&mut self, at: usize) {
+        self.parts_left[at] = self.parts_left[at].saturating_sub(1);
+        let entry = self.entry(at);
+        if let (0, Some(outcome)) = (self.parts_left[at], &self.outcomes[at]) {
+            let report = EntryReport {
+                key: entry.key.clone(),
+                situation: entry.situation,
+                action: entry.action,
+                target: self.targets.get(&at).or(entry.target.as_ref()).cloned(),
+                outcome: outcome.clone(),
+            };
+            self.job.tell(&Event::Entry(&report));
+        }
     }
 
     /// Why a part of an entry must wait for another entry that was not carried out. What makes an object that others
@@ -295,6 +309,7 @@ impl Progress<'_> {
     /// Whether a change belongs to a part of its entry. `alone`: it is the only one, or the object is made with it.
     pub(super) fn is_part(part: Part, change: &AttributeChange, alone: bool) -> bool {
         match part {
+            Part::Restore => false,
             Part::Temporary => change.through.is_some(),
             Part::Main => alone || !change.status,
             Part::Status => change.status,

@@ -59,6 +59,9 @@ pub(super) struct Intent {
     pub(super) plan: String,
     #[serde(with = "time::serde::rfc3339")]
     pub(super) at: OffsetDateTime,
+    /// The same by the target's clock, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
+    pub(super) target_at: Option<OffsetDateTime>,
     pub(super) class: Class,
     pub(super) source: Option<ObjectId>,
     pub(super) target: Option<ObjectId>,
@@ -83,6 +86,7 @@ impl Intent {
         Some(InDoubt {
             source: self.source.clone()?,
             at: self.at,
+            target_at: self.target_at.unwrap_or(self.at),
             anchors: self.anchors.clone(),
             disabled: self.disables,
         })

@@ -7,6 +7,7 @@
 
 mod apply;
 mod builder;
+mod doubts;
 mod elements;
 #[expect(clippy::module_inception, reason = "the file holds the type of that name")]
 mod job;

@@ -335,7 +335,10 @@ impl fmt::Display for Report {
         match &self.status {
             RunStatus::Complete => writeln!(f, "Complete.")?,
             RunStatus::NeedsAttention => writeln!(f, "Applied; some entries need attention.")?,
-            RunStatus::Incomplete => writeln!(f, "Incomplete: run again.")?,
+            RunStatus::Incomplete => writeln!(
+                f,
+                "Incomplete: something was not read to its end, or is still in doubt; mend that and run again."
+            )?,
             RunStatus::Stopped { breaches } => {
                 writeln!(f, "Stopped before the first write.")?;
                 breaches.iter().try_for_each(|breach| writeln!(f, "  {breach}"))?;

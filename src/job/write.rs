@@ -37,9 +37,18 @@ pub(super) struct Work {
 impl Progress<'_> {
     /// Carries out one part of some entries, which do not depend on each other.
     pub(super) async fn window(&mut self, window: &[usize], part: Part) -> Result<()> {
+        self.carry_out(window, part).await?;
+        window.iter().for_each(|at| self.tell_if_done(*at));
+        Ok(())
+    }
+
+    async fn carry_out(&mut self, window: &[usize], part: Part) -> Result<()> {
         let mut open = Vec::new();
         for &at in window {
-            if part > Part::Main && !self.is_there(at) {
+            if part != Part::Restore
+                && (part > Part::Main || self.entry(at).action == Action::Restore)
+                && !self.is_there(at)
+            {
                 // What became of the object is told; there is nothing to write the rest to.
                 continue;
             }
@@ -55,7 +64,7 @@ impl Progress<'_> {
         for at in open {
             let work = self.work(at, part)?;
             // Of elements all of which must be left out nothing is to be done.
-            if work.operation.is_some() || part == Part::Main {
+            if work.operation.is_some() || part <= Part::Main {
                 works.push(work);
             }
         }
@@ -115,6 +124,7 @@ impl Progress<'_> {
                 Some(end) if Some(&end.object) == entry.target.as_ref() => None,
                 Some(_) => stale("the source was linked to another object since"),
             },
+            Action::Restore if part != Part::Restore => None,
             Action::Restore => match end {
                 Some(end) if Some(&end.object) != entry.target.as_ref() => {
                     stale("the source was linked to another object since")
@@ -163,12 +173,14 @@ impl Progress<'_> {
                 true => None,
                 false => Some(Operation::Elements { id: id()?, changes: elements.clone() }),
             },
-            _ if part != Part::Main => Some(Operation::Update { id: id()?, attributes, secrets: BTreeMap::new() }),
+            _ if matches!(part, Part::Temporary | Part::Status) => {
+                Some(Operation::Update { id: id()?, attributes, secrets: BTreeMap::new() })
+            }
             Action::Create => {
                 Some(Operation::Create { class: entry.class.clone(), attributes, secrets: BTreeMap::new() })
             }
             Action::Delete => Some(Operation::Delete { id: id()? }),
-            Action::Restore => Some(Operation::Restore { id: id()? }),
+            Action::Restore if part == Part::Restore => Some(Operation::Restore { id: id()? }),
             _ if attributes.is_empty() => None,
             _ => Some(Operation::Update { id: id()?, attributes, secrets: BTreeMap::new() }),
         };
@@ -185,11 +197,19 @@ impl Progress<'_> {
         let intent = Intent {
             key: entry.key.clone(),
             part,
-            // What is written to an object that was just made is no second making.
-            action: if entry.action == Action::Create && !creates { Action::Update } else { entry.action },
+            // What is written to an object that was just made or brought back is no second making.
+            action: match entry.action {
+                Action::Create if !creates => Action::Update,
+                Action::Restore if part != Part::Restore => Action::Update,
+                action => action,
+            },
             plan: self.plan.digest().to_owned(),
             // Of a create that was begun before, the first beginning counts: what it made is no younger.
             at: self.doubt(entry).map_or_else(|| self.now(), |doubt| doubt.at),
+            target_at: Some(self.doubt(entry).map_or_else(
+                || self.now() + self.job.target.clock_ahead(),
+                |doubt| doubt.target_at.unwrap_or(doubt.at),
+            )),
             replaces: entry.candidates.first().filter(|_| creates).cloned(),
             class: entry.class.clone(),
             source: entry.source.clone(),
@@ -459,7 +479,9 @@ impl Progress<'_> {
         let (here, there) = (self.job.source.name().to_owned(), self.job.target.name().to_owned());
         let job = self.job.name().to_owned();
         if let Some(source) = &entry.source {
-            if let (Action::Create | Action::Restore, Part::Main, Some(id)) = (entry.action, work.part, id) {
+            if let (Action::Create, Part::Main, Some(id)) | (Action::Restore, Part::Restore, Some(id)) =
+                (entry.action, work.part, id)
+            {
                 let before = self.links.remove(source);
                 let origin = entry.link_origin.unwrap_or(LinkOrigin::Adopted);
                 let mut end = LinkEnd::new(there.as_str(), id.clone(), origin, now);
@@ -561,16 +583,14 @@ impl Progress<'_> {
 
     /// Adopts the creates in doubt that turn out to have been done.
     async fn look_for_created(&mut self, open: Vec<(Work, Error)>) -> Result<Vec<(Work, Error)>> {
-        let mut left = Vec::new();
-        for (work, error) in open {
-            if matches!(work.operation, Some(Operation::Create { .. }))
-                && let Some(id) = self.job.seek_created(&work.intent).await
-            {
-                self.commit_written(vec![(work, id)]).await?;
-            } else {
-                left.push((work, error));
-            }
-        }
+        let creates = |work: &Work| matches!(work.operation, Some(Operation::Create { .. }));
+        let intents: Vec<&Intent> =
+            open.iter().filter(|(work, _)| creates(work)).map(|(work, _)| &work.intent).collect();
+        let made = self.job.seek_created(&intents).await;
+        let (found, left): (Vec<_>, Vec<_>) =
+            open.into_iter().partition(|(work, _)| creates(work) && made.contains_key(&work.intent.key));
+        let found = found.into_iter().filter_map(|(work, _)| Some((made.get(&work.intent.key)?.clone(), work)));
+        self.commit_written(found.map(|(id, work)| (work, id)).collect()).await?;
         Ok(left)
     }
 

@@ -137,7 +137,10 @@ impl<'a> Assessor<'a> {
             Whereabouts::Asked => return None,
             Whereabouts::Here(record) => {
                 case.target = Some(record);
-                case.situation = if !sourced.in_scope {
+                case.situation = if !sourced.in_scope && link.target.owner.is_none() {
+                    // A job of the other direction linked it, and no job writes to this end: nothing of it is ours.
+                    Situation::SourceIgnored
+                } else if !sourced.in_scope {
                     case.evidence = Some(Evidence::OutOfScope);
                     if !self.read.scope_delivered {
                         case = case.block("schema-drift", "the scope reads an attribute that no record has");
@@ -276,8 +279,18 @@ impl<'a> Assessor<'a> {
         if asked {
             return Some(None);
         }
+        // Whoever is linked is somebody's.
+        found.retain(|record| self.inputs.links.of_target(&record.id).is_none());
+        let others = found.len();
         let ours: Vec<&'a Record> =
             found.into_iter().filter(|record| is_made_by(self.inputs.schema, record, doubt)).collect();
+        if others > 0 && ours.len() != 1 {
+            let mut case =
+                std::mem::replace(case, Case::new(EntryKey::of_source(self.key_name(), id), Situation::Ambiguous));
+            case.situation = Situation::Ambiguous;
+            let message = "a create was cut off, and what holds its values cannot be told for sure to be what it made; look in the target";
+            return Some(Some(case.block("in-doubt", message)));
+        }
         if ours.is_empty() && !doubt.is_repeatable(self.inputs.schema) && self.is_recent(doubt) {
             let mut case =
                 std::mem::replace(case, Case::new(EntryKey::of_source(self.key_name(), id), Situation::Pending));
@@ -286,9 +299,6 @@ impl<'a> Assessor<'a> {
             return Some(Some(case.block("in-doubt", message)));
         }
         let [record] = ours.as_slice() else { return None };
-        if self.inputs.links.of_target(&record.id).is_some() {
-            return None;
-        }
         let mut case = std::mem::replace(case, Case::new(EntryKey::of_source(self.key_name(), id), Situation::Absent));
         case.situation = Situation::Found;
         case.target = Some(record);
@@ -450,7 +460,7 @@ impl<'a> Assessor<'a> {
     }
 
     fn source_gone(&mut self, link: &'a Linked, evidence: Evidence) -> Option<Case<'a>> {
-        if self.is_owned_elsewhere(link) {
+        if self.is_owned_elsewhere(link) || link.target.owner.is_none() {
             return None;
         }
         let mut case = Case::new(EntryKey::of_source(self.key_name(), &link.source), Situation::SourceMissing);

@@ -55,11 +55,7 @@ impl<'a> Decider<'a> {
             Decision::Do(Action::Create) => self.create(case, &mut entry),
             Decision::Do(Action::Update) => self.update(case, &mut entry),
             Decision::Do(Action::Link) => self.link(case, &mut entry),
-            Decision::Do(Action::Restore) => {
-                entry.action = Action::Restore;
-                // Without a link it was never ours: bringing it back is taking it over.
-                entry.link_origin = case.link.is_none().then_some(LinkOrigin::Adopted);
-            }
+            Decision::Do(Action::Restore) => self.restore(case, &mut entry),
             Decision::Do(action) => entry.action = action,
             Decision::Report(reason) => entry.reason = Some(reason.to_owned()),
             Decision::Leave(leaver) => self.leave(case, &leaver, &mut entry),
@@ -228,11 +224,29 @@ impl<'a> Decider<'a> {
         }
     }
 
+    /// Brings the account back, and writes what differs then; nobody inactive is brought back to be active.
+    fn restore(&self, case: &Case<'_>, entry: &mut Entry) {
+        let status = self.inputs.schema.status.as_ref();
+        let desired = status.and_then(|name| case.source?.desired(self.inputs, name));
+        if desired == Some(Value::Bool(false)) && !self.inputs.policy.preferences().create_inactive {
+            entry.reason = Some("inactive, so it is not brought back".to_owned());
+            return;
+        }
+        self.update(case, entry);
+        entry.action = Action::Restore;
+        // Without a link it was never ours: bringing it back is taking it over.
+        entry.link_origin = case.link.is_none().then_some(LinkOrigin::Adopted);
+    }
+
     fn update(&self, case: &Case<'_>, entry: &mut Entry) {
         entry.action = Action::Update;
         let (Some(sourced), Some(target)) = (case.source, case.target) else { return };
         let Mapped::Flows(flows) = &sourced.mapped else { return };
-        let adopting = case.situation == Situation::Found && case.recovered.is_none();
+        let adopting = match case.situation {
+            Situation::Found => case.recovered.is_none(),
+            Situation::RecycleBin => case.link.is_none(),
+            _ => false,
+        };
         let mut unwritten = 0_usize;
         for flow in flows.iter().filter(|flow| !self.inputs.schema.is_elements(&flow.attribute)) {
             let Some(schema) = self.inputs.schema.get(&flow.attribute) else { continue };

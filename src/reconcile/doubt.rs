@@ -3,7 +3,7 @@
 use super::inputs::InDoubt;
 use crate::model::{Name, Record, Schema, Value, values_equal};
 
-/// How far the target's clock and ours may be apart.
+/// How far what is known of the target's clock may be off.
 const CLOCK_TOLERANCE: time::Duration = time::Duration::minutes(5);
 
 /// Whether an object is what a create in doubt made: all anchors agree, and it is not older than the intent.
@@ -13,7 +13,7 @@ pub(crate) fn is_made_by(schema: &Schema, record: &Record, doubt: &InDoubt) -> b
         values_equal(schema, own, value)
     };
     let young = schema.created_at.as_ref().is_none_or(|name| {
-        record.get(name).and_then(moment).is_some_and(|created| created >= doubt.at - CLOCK_TOLERANCE)
+        record.get(name).and_then(moment).is_some_and(|created| created >= doubt.target_at - CLOCK_TOLERANCE)
     });
     young && !doubt.anchors.is_empty() && doubt.anchors.iter().all(agrees)
 }

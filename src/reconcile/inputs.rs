@@ -66,6 +66,9 @@ pub(crate) struct InDoubt {
     /// When the intent was noted.
     #[serde(with = "time::serde::rfc3339")]
     pub(crate) at: OffsetDateTime,
+    /// The same by the target's clock.
+    #[serde(with = "time::serde::rfc3339")]
+    pub(crate) target_at: OffsetDateTime,
     /// What it was made with, of what can tell it from others: all must agree.
     pub(crate) anchors: Vec<(Name, Value)>,
     /// Whether it was made switched off.

@@ -8,7 +8,8 @@ use ::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
-use time::OffsetDateTime;
+use time::macros::format_description;
+use time::{OffsetDateTime, UtcOffset};
 use url::Url;
 use uuid::Uuid;
 
@@ -378,11 +379,20 @@ fn client_request_id(headers: &Asked, request_id: Uuid) -> String {
     own.map_or_else(|| request_id.to_string(), str::to_owned)
 }
 
+/// `Wed, 04 Mar 2026 10:15:30 GMT`.
+fn http_date(at: OffsetDateTime) -> String {
+    let format =
+        format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
+    at.to_offset(UtcOffset::UTC).format(format).unwrap_or_default()
+}
+
 fn response(answer: Answer, trace: &Trace) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let request_id = trace.request_id.to_string();
+    let date = http_date(trace.now);
     let ids = [
+        ("date", date.as_str()),
         ("request-id", request_id.as_str()),
         ("client-request-id", &trace.client_request_id),
         ("x-ms-request-id", &request_id),

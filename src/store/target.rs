@@ -25,6 +25,12 @@ pub trait Target: Source {
         Ok(Arc::new(NoConstraints))
     }
 
+    /// How far the store's clock is ahead of this machine's, as far as that is known: what an object's moment of making
+    /// is compared by.
+    fn clock_ahead(&self) -> time::Duration {
+        time::Duration::ZERO
+    }
+
     /// Carries changes out, and answers each exactly once, in any order.
     ///
     /// Changes of one object are carried out in the order given; different objects as the target likes, in batches or
@@ -65,6 +71,10 @@ macro_rules! forward_target {
 
             async fn constraints(&self) -> Result<Arc<dyn Constraints>> {
                 (**self).constraints().await
+            }
+
+            fn clock_ahead(&self) -> time::Duration {
+                (**self).clock_ahead()
             }
 
             fn write<'a>(&'a self, changes: Vec<Change>) -> BoxStream<'a, (ChangeId, Result<Written>)> {

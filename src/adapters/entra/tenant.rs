@@ -246,6 +246,10 @@ impl Target for Entra {
         Ok(Arc::new(EntraConstraints::read(self.graph(), &self.0.relations).await?))
     }
 
+    fn clock_ahead(&self) -> time::Duration {
+        self.graph().clock_ahead().unwrap_or(time::Duration::ZERO)
+    }
+
     fn write<'a>(&'a self, changes: Vec<Change>) -> BoxStream<'a, (ChangeId, Result<Written>)> {
         let Some(reason) = self.connection().refusal() else {
             return write::write(self.graph().clone(), changes);

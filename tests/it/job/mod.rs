@@ -3,6 +3,7 @@
 mod apply;
 mod corners;
 pub(crate) mod crash;
+mod doubts;
 mod leavers;
 mod licenses;
 mod matching;
