@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use entrant::sim::Sim;
+use entrant::sim::{Sim, Sku};
 use serde_json::json;
 
 /// Serves a simulated tenant, Graph and sign-in, on 127.0.0.1 over http.
@@ -40,6 +40,10 @@ struct Options {
     /// Its secret; derived from the seed if left out
     #[arg(long)]
     client_secret: Option<String>,
+    /// A product that the tenant has bought, by part number, and its seats; may be given several times. Without it there
+    /// are the usual ones, with a hundred seats more than people
+    #[arg(long, value_name = "NAME=SEATS", value_parser = sku)]
+    sku: Vec<Sku>,
     /// How long every answer takes
     #[arg(long, default_value_t = 0)]
     latency_ms: u64,
@@ -69,6 +73,20 @@ async fn main() -> ExitCode {
     }
 }
 
+/// `ENTERPRISEPACK=100`. Well-known products have their plans.
+fn sku(text: &str) -> Result<Sku, String> {
+    let wrong = || "write the part number and the seats, such as ENTERPRISEPACK=100".to_owned();
+    let (name, seats) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(wrong)?;
+    let seats = seats.parse().map_err(|_| wrong())?;
+    Ok(match name {
+        "ENTERPRISEPACK" => Sku::office_e3(seats),
+        "ENTERPRISEPREMIUM" => Sku::office_e5(seats),
+        "DESKLESSPACK" => Sku::office_f3(seats),
+        "EMS" => Sku::ems_e3(seats),
+        other => Sku::new(other, seats),
+    })
+}
+
 async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     // Before the line is printed: whoever reads it may end the program at once.
     let interrupted = interrupted()?;
@@ -81,10 +99,13 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
         .client(id, secret)
         .users(options.users)
         .groups(options.groups)
-        .standard_skus(options.users.saturating_add(100))
         .page_size(options.page_size.into())
         .latency(Duration::from_millis(options.latency_ms))
         .lag(Duration::from_millis(options.lag_ms));
+    builder = match options.sku.is_empty() {
+        true => builder.standard_skus(options.users.saturating_add(100)),
+        false => options.sku.into_iter().fold(builder, |builder, sku| builder.sku(sku)),
+    };
     if let Some(path) = &options.audit {
         let file = File::create(path).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
         builder = builder.audit_writer(file);

@@ -78,7 +78,7 @@
 //! | `rustls` | yes | the bundled transport, TLS by rustls and aws-lc-rs |
 //! | `native-tls` | | the bundled transport, TLS by the operating system |
 //! | `reqwest` | by the two above | the bundled transport; without it bring your own [`http::Transport`] |
-//! | `csv` | | `adapters::CsvSource` |
+//! | `csv` | | `adapters::CsvSource`, `adapters::CsvMemberships` |
 //! | `redb` | | `adapters::RedbState` |
 //! | `sim` | | the simulated tenant in process |
 //! | `sim-server` | | the same on a socket |

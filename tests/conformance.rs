@@ -13,8 +13,8 @@ use entrant::model::{
 };
 use entrant::secret::Secret;
 use entrant::store::{
-    Batch, Capabilities, InitialPassword, Lease, Lookup, MemoryState, MemoryStore, PasswordSink, Query, Read, Source,
-    State, Table, Target,
+    Batch, ByClass, Capabilities, InitialPassword, Lease, Lookup, MemoryState, MemoryStore, PasswordSink, Query, Read,
+    Source, State, Table, Target,
 };
 use entrant::testing::{Sample, password_sink_suite, source_suite, state_suite, target_suite};
 use entrant::{Record, Result};
@@ -72,6 +72,16 @@ async fn jsonl_is_a_source() {
         let path = path();
         std::fs::write(&path, text).expect("written");
         JsonlSource::open(path).expect("a good file")
+    })
+    .await
+    .expect("it keeps the contract");
+}
+
+#[tokio::test]
+async fn several_stores_are_a_source() {
+    source_suite(async |records| {
+        let people = MemoryStore::new("people").with_records(records);
+        ByClass::new("hr").with(Class::GROUP, MemoryStore::new("groups")).with(Class::USER, people)
     })
     .await
     .expect("it keeps the contract");

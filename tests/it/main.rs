@@ -3,8 +3,10 @@
 mod entra;
 mod expr;
 mod flow;
+mod header_mapping;
 mod job;
 mod mapping;
+mod memberships;
 mod sim;
 mod stores;
 mod wire;
