@@ -216,7 +216,8 @@ impl SimBuilder {
     /// How long after a client's write readers still see what was before; default no time.
     ///
     /// Until then a new or restored user is not found by any read or write, and a changed one shows its old values.
-    /// That a name is taken shows at once, and so does a deletion.
+    /// Links to and from what is not found yet are refused as Graph does it, with 400. That a name is taken, a link or a
+    /// seat is there already shows at once, and so does a deletion.
     pub fn lag(mut self, lag: Duration) -> Self {
         self.lag = lag;
         self

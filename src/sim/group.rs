@@ -123,7 +123,7 @@ impl Item for Group {
         let nickname = self.text(property::MAIL_NICKNAME).filter(|_| self.is_unified());
         let nickname = nickname.map(|name| (Field::Nickname, fold(name)));
         let unique = self.text(property::UNIQUE_NAME).map(|name| (Field::UniqueName, fold(name)));
-        addresses.chain(nickname).chain(unique).collect()
+        nickname.into_iter().chain(addresses).chain(unique).collect()
     }
 
     fn seats(&self) -> Vec<Uuid> {

@@ -91,11 +91,9 @@ impl State {
             }
         }
         apply(&mut group, &named, by)?;
-        if by == By::Client {
+        if by == By::Client && !named.is_empty() {
+            before.check_writable()?;
             check_kind(&group)?;
-            if !named.is_empty() {
-                before.check_writable()?;
-            }
         }
         self.check_group_unique(&group, Some(slot))?;
         Ok((group, named.iter().map(|(prop, _)| property(*prop).name).collect()))
@@ -272,13 +270,10 @@ fn checked(prop: Prop, value: &Value) -> Result<Option<Stored>, Refusal> {
 fn check_kind(group: &Group) -> Result<(), Refusal> {
     let (mail, security) = (group.is_true(property::MAIL_ENABLED), group.is_true(property::SECURITY_ENABLED));
     if group.is_mail_list() {
-        // Those that there are cannot be written either, and the caller says so.
-        if !group.is_synced() {
-            return Err(Refusal::bad(
-                "The service does not currently support writes of mail-enabled groups. Please ensure that the \
-                 mail-enablement property is unset and the security-enablement property is set.",
-            ));
-        }
+        return Err(Refusal::bad(
+            "The service does not currently support writes of mail-enabled groups. Please ensure that the \
+             mail-enablement property is unset and the security-enablement property is set.",
+        ));
     } else if group.is_unified() && !mail {
         return Err(invalid(property::MAIL_ENABLED));
     } else if !group.is_unified() && !security {

@@ -229,7 +229,8 @@ mod tests {
         ];
         let license = |at: usize| License { sku: skus[at].id, disabled: Vec::new() };
         use HoldingError::{Count, Dependency, Exclusive};
-        let cases: [(&str, Vec<License>, Vec<Holding>, &[Option<HoldingError>]); 5] = [
+        type Case = (&'static str, Vec<License>, Vec<Holding>, &'static [Option<HoldingError>]);
+        let cases: [Case; 5] = [
             ("all fit", vec![license(0), license(2)], vec![], &[None, None]),
             ("the later of two", vec![license(0), license(1)], vec![], &[None, Some(Exclusive)]),
             (

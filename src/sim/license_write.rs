@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::answer::{Answer, Refusal};
 use super::audit::Activity;
-use super::license::{Holding, License, conflict_of, details, effective_skus, inherit};
+use super::license::{Holding, License, conflict_of, details, effective, effective_skus, inherit, plans_of};
 use super::object::Object;
 use super::property;
 use super::routes::Call;
@@ -149,6 +149,8 @@ impl State {
             return Err(Refusal::bad("License assignment cannot be done for user with invalid usage location."));
         }
         let before = effective_skus(&user.licenses);
+        let on_before: Vec<Uuid> =
+            plans_of(&effective(&user.licenses), &self.skus).iter().map(|plan| plan.id).collect();
         let mut next = user;
         next.licenses.retain(|holding| holding.by_group.is_some() || !change.remove.contains(&holding.sku));
         for License { sku, disabled } in &change.add {
@@ -169,6 +171,8 @@ impl State {
                 )));
             }
             Some(PlanConflict::Excludes(one, other)) => {
+                // The one that comes is named first.
+                let (one, other) = if on_before.contains(&one) { (other, one) } else { (one, other) };
                 return Err(Refusal::bad(format!(
                     "License assignment failed because service plans {one}, {other} are mutually exclusive."
                 )));

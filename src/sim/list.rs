@@ -1,6 +1,7 @@
 //! Lists, pages and counts, of whatever objects.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::answer::{Answer, Refusal};
 use super::filter::{Filter, Lookup};
@@ -153,7 +154,7 @@ impl State {
 /// Where to look: everywhere, unless the filter names keys.
 pub(super) enum Slots {
     Before(Slot),
-    These(Vec<Slot>),
+    These(Arc<[Slot]>),
 }
 
 impl Slots {
@@ -176,7 +177,8 @@ impl Slots {
             Self::Before(end) => Box::new(from..*end),
             Self::These(slots) => {
                 let left = slots.partition_point(|slot| *slot < from);
-                Box::new(slots[left..].to_vec().into_iter())
+                let slots = Arc::clone(slots);
+                Box::new((left..slots.len()).map(move |at| slots[at]))
             }
         }
     }

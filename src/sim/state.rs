@@ -202,7 +202,7 @@ impl State {
             let mut group = Group::new(id, now.unix_timestamp());
             group.set_text(group_property::DISPLAY_NAME, &name);
             group.set_text(group_property::MAIL_NICKNAME, &alias);
-            let is_unified = number % 3 == 0;
+            let is_unified = number.is_multiple_of(3);
             group.set(group_property::MAIL_ENABLED, Some(Stored::Bool(is_unified)));
             group.set(group_property::SECURITY_ENABLED, Some(Stored::Bool(!is_unified)));
             if is_unified {
