@@ -46,7 +46,7 @@
 //! are answered as unknown ones. Ids, tokens and the order of a batch's answers are derived from a seed: the same calls
 //! give the same answers.
 //!
-//! Where Microsoft says nothing, it does what is strict: a deleted user's links are hidden and come back with it; a user
+//! Where Microsoft says nothing, this holds: a deleted user's links are hidden and come back with it; a user
 //! may be its own manager; a cast in a list of links needs no `ConsistencyLevel`, a `$filter` there does.
 
 mod admin;
