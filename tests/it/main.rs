@@ -3,6 +3,7 @@
 mod entra;
 mod expr;
 mod flow;
+mod flow_org;
 mod header_mapping;
 mod job;
 mod mapping;

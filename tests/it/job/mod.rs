@@ -8,7 +8,7 @@ mod leavers;
 mod licenses;
 mod matching;
 mod order;
-mod org;
+pub(crate) mod org;
 mod random;
 mod reads;
 mod references;
