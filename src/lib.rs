@@ -86,8 +86,9 @@
 //!
 //! # Limits
 //!
-//! Users, from a host's store into Entra. Groups, managers, licences, the other direction and incremental runs are not
-//! there yet. Both sides are held in memory while a plan is made. Plans, reports and state are personal data.
+//! Users with managers and licences, and groups with members, from a host's store into Entra. The other direction and
+//! incremental runs are not there yet. Both sides are held in memory while a plan is made. Plans, reports and state are
+//! personal data.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod adapters;
