@@ -3,6 +3,7 @@
 mod apply;
 mod corners;
 pub(crate) mod crash;
+mod guards;
 mod leavers;
 mod licenses;
 mod matching;
@@ -11,5 +12,7 @@ mod org;
 mod random;
 mod reads;
 mod references;
+mod referents;
 mod render;
+mod seats;
 pub(crate) mod world;
