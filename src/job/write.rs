@@ -104,7 +104,7 @@ impl Progress<'_> {
                     // Someone else may have switched it off since: only what this job switched off comes back.
                     let own =
                         self.job.ready(&entry.key).is_ok_and(|ready| ready.policy.preferences().enables_only_own());
-                    let lost = entry.enables() && own && !end.disabled_by_us;
+                    let lost = part <= Part::Status && entry.enables() && own && !end.disabled_by_us;
                     lost.then(|| Outcome::Stale { reason: "it is no longer this job that switched it off".to_owned() })
                 }
                 Some(end) if entry.action == Action::Delete && end.deleted_at.is_some() => Some(Outcome::Unchanged),
