@@ -8,7 +8,7 @@ use super::apply::Progress;
 use super::ledger::{Intent, Taken};
 use super::write::Work;
 use crate::error::{Error, ErrorKind};
-use crate::model::{ElementChange, Name, ObjectId, Operation, Record, Refused, Value};
+use crate::model::{ElementChange, License, Name, ObjectId, Operation, Record, Refused, Value};
 use crate::reconcile::{EdgeKind, Element, Entry, Guard, Part, SetChange, SetKind, element_key};
 use crate::store::{Batch, Source};
 
@@ -182,7 +182,9 @@ pub(super) fn outcome_of(intent: &Intent, record: &Record) -> BTreeMap<Name, Ele
     let mut outcome = BTreeMap::new();
     for (attribute, change) in &intent.elements {
         let Some(value) = record.get(attribute) else { continue };
-        let held: HashSet<Arc<str>> = value.as_slice().iter().filter_map(element_key).collect();
+        // What an object inherits was neither given nor taken.
+        let direct = value.as_slice().iter().filter(|own| License::from_value(own).is_some_and(|own| own.is_direct()));
+        let held: HashSet<Arc<str>> = direct.filter_map(element_key).collect();
         let holds = |element: &&Value| element_key(element).is_some_and(|key| held.contains(&key));
         let whole = !record.partial.contains_key(attribute);
         let add = change.add.iter().filter(holds).cloned();

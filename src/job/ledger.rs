@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Class, ElementChange, Name, ObjectId, Value};
-use crate::reconcile::{Action, Effects, EntryKey, Given, Guard, InDoubt, Link, LinkEnd};
+use crate::reconcile::{Action, Effects, EntryKey, Given, Guard, InDoubt, Link, LinkEnd, Part};
 use crate::store::{Batch, State, Table};
 
 /// The format of what is stored; another one is refused.
@@ -51,6 +51,8 @@ enum StoredLink {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Intent {
     pub(super) key: EntryKey,
+    /// Which part of the entry's work: each is noted by itself.
+    pub(super) part: Part,
     pub(super) action: Action,
     /// The plan that it belongs to.
     pub(super) plan: String,
@@ -71,6 +73,9 @@ pub(super) struct Intent {
     /// The elements that are given and taken.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) elements: BTreeMap<Name, ElementChange>,
+    /// How many of them are licences that are taken without another in their place.
+    #[serde(default)]
+    pub(super) licenses_lost: u64,
 }
 
 impl Intent {
@@ -208,16 +213,22 @@ impl Ledger {
     }
 
     pub(super) fn put_intent(&self, batch: &mut Batch, job: &str, intent: &Intent) {
-        batch.put(Table::Journal, self.intent_key(job, &intent.key), encode(intent));
+        batch.put(Table::Journal, self.intent_key(job, intent), encode(intent));
     }
 
-    pub(super) fn remove_intent(&self, batch: &mut Batch, job: &str, key: &EntryKey) {
-        batch.remove(Table::Journal, self.intent_key(job, key));
+    pub(super) fn remove_intent(&self, batch: &mut Batch, job: &str, intent: &Intent) {
+        batch.remove(Table::Journal, self.intent_key(job, intent));
     }
 
-    fn intent_key(&self, job: &str, key: &EntryKey) -> Vec<u8> {
-        let key = serde_json::to_string(key).expect("a key has only text");
-        self.key(&[job, &key])
+    /// One row for each part of an entry; of elements one for each plan, since what one plan gives and takes says nothing
+    /// of what another one did.
+    fn intent_key(&self, job: &str, intent: &Intent) -> Vec<u8> {
+        let key = serde_json::to_string(&intent.key).expect("a key has only text");
+        let part = serde_json::to_string(&intent.part).expect("a part is a word");
+        match intent.part {
+            Part::References | Part::Licenses => self.key(&[job, &key, &part, &intent.plan]),
+            Part::Temporary | Part::Main | Part::Status => self.key(&[job, &key, &part]),
+        }
     }
 
     // What was given, element by element.

@@ -182,8 +182,10 @@ impl Progress<'_> {
                 Some((change.attribute.clone(), digest))
             })
             .collect();
+        let lost = entry.licenses().filter(|set| set.part() == part).map_or(0, |set| set.removals());
         let intent = Intent {
             key: entry.key.clone(),
+            part,
             // What is written to an object that was just made is no second making.
             action: if entry.action == Action::Create && !creates { Action::Update } else { entry.action },
             plan: self.plan.digest().to_owned(),
@@ -194,6 +196,7 @@ impl Progress<'_> {
             source: entry.source.clone(),
             target: target.clone(),
             elements,
+            licenses_lost: lost,
             disables: changes().any(|change| change.status && change.new == Value::Bool(false)),
             anchors,
             written,
@@ -397,7 +400,8 @@ impl Progress<'_> {
                         let nothing =
                             matches!(&work.operation, Some(Operation::Elements { changes, .. }) if changes.is_empty());
                         if rest.is_none() || !nothing {
-                            written.push((work, id));
+                            let open = rest.as_ref().map(|(rest, _)| rest.intent.clone());
+                            written.push((work, id, open));
                         }
                         left.extend(rest);
                     }
@@ -414,15 +418,18 @@ impl Progress<'_> {
         Ok(left)
     }
 
-    /// Notes what was written, durably, before anything else happens.
-    async fn commit_written(&mut self, written: Vec<(Work, ObjectId)>) -> Result<()> {
+    /// Notes what was written, durably, before anything else happens; and what is left of it, if something is.
+    async fn commit_written(&mut self, written: Vec<(Work, ObjectId, Option<Intent>)>) -> Result<()> {
         if written.is_empty() {
             return Ok(());
         }
         let mut batch = Batch::new();
         let mut created = Vec::new();
-        for (work, id) in &written {
+        for (work, id, open) in &written {
             self.settled(&mut batch, work, Some(id));
+            if let Some(open) = open {
+                self.job.ledger.put_intent(&mut batch, self.job.name(), open);
+            }
             if work.intent.action == Action::Create
                 && self.job.ready(&work.intent.key)?.mapping.generates_password().is_some()
             {
@@ -434,7 +441,7 @@ impl Progress<'_> {
             sink.confirm(created).await?;
         }
         self.job.ledger.state().commit(&self.lease, batch).await?;
-        for (work, id) in written {
+        for (work, id, _) in written {
             self.targets.insert(work.at, id);
             self.settle(work.at, Outcome::Applied);
         }
@@ -473,7 +480,7 @@ impl Progress<'_> {
                 self.job.ledger.put_link(batch, link);
             }
         }
-        self.job.ledger.remove_intent(batch, &job, &entry.key);
+        self.job.ledger.remove_intent(batch, &job, &work.intent);
         if let Some(object) = id.or(entry.target.as_ref()) {
             self.remember_elements(batch, work, object);
         }
@@ -556,7 +563,7 @@ impl Progress<'_> {
             if matches!(work.operation, Some(Operation::Create { .. }))
                 && let Some(id) = self.job.seek_created(&work.intent).await
             {
-                self.commit_written(vec![(work, id)]).await?;
+                self.commit_written(vec![(work, id, None)]).await?;
             } else {
                 left.push((work, error));
             }
@@ -605,7 +612,7 @@ impl Progress<'_> {
         let in_doubt = error.is_outcome_in_doubt() || self.is_doubted(work);
         if !in_doubt {
             let mut batch = Batch::new();
-            self.job.ledger.remove_intent(&mut batch, self.job.name(), &work.intent.key);
+            self.job.ledger.remove_intent(&mut batch, self.job.name(), &work.intent);
             self.job.ledger.state().commit(&self.lease, batch).await?;
         }
         let outcome = if in_doubt {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Action, EdgeKind, Entry, EntryKey, SetKind};
 
 /// Entries that may be carried out at the same time, given by their place in the plan.
@@ -12,7 +14,8 @@ pub(crate) struct Wave {
 }
 
 /// The parts of an entry's work, in their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Part {
     /// The value for a moment of what two objects swap.
     Temporary,

@@ -3,6 +3,7 @@
 mod apply;
 mod corners;
 pub(crate) mod crash;
+mod faults;
 mod guards;
 mod leavers;
 mod licenses;
@@ -15,4 +16,5 @@ mod references;
 mod referents;
 mod render;
 mod seats;
+mod spy;
 pub(crate) mod world;
