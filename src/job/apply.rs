@@ -257,6 +257,11 @@ impl Progress<'_> {
         &self.plan.entries()[at]
     }
 
+    /// The entry of a key, if the plan has it.
+    pub(super) fn entry_of(&self, key: &EntryKey) -> Option<&Entry> {
+        self.places.get(key).map(|at| self.entry(*at))
+    }
+
     /// Notes an outcome. Of the two parts of an entry the worse one counts.
     pub(super) fn settle(&mut self, at: usize, outcome: Outcome) {
         let kept = match self.outcomes[at].take() {

@@ -270,8 +270,8 @@ impl JobBuilder {
             Err(error) => return Err(vec![error.to_chain()]),
         };
         if let Some(own) = policy.as_ref().filter(|_| schema.status.is_none()) {
-            faults.extend(own.preferences().disabling_leavers().map(|field| {
-                format!("{field} disables, and {} objects cannot be disabled; keep or delete them", schema.class)
+            faults.extend(own.disabling().map(|disables| {
+                format!("{disables}, and {} objects cannot be disabled; keep or delete them", schema.class)
             }));
         }
         let policy = policy.clone().or_else(|| self.policy.clone());

@@ -8,8 +8,8 @@ use super::apply::Progress;
 use super::ledger::{Intent, Taken};
 use super::write::Work;
 use crate::error::{Error, ErrorKind};
-use crate::model::{ElementChange, Name, ObjectId, Operation, Record, Refused, Value};
-use crate::reconcile::{Element, Entry, Guard, Part, SetChange, SetKind, element_key};
+use crate::model::{ElementChange, License, Name, ObjectId, Operation, Record, Refused, Value};
+use crate::reconcile::{EdgeKind, Element, Entry, Guard, Part, SetChange, SetKind, element_key};
 use crate::store::{Batch, Source};
 
 /// How many of those that are left out a reason names.
@@ -20,10 +20,11 @@ impl Progress<'_> {
     pub(super) fn elements(&self, entry: &Entry, part: Part) -> (BTreeMap<Name, ElementChange>, Option<Outcome>) {
         let mut changes = BTreeMap::new();
         let mut missing = Vec::new();
+        let replaced = self.replaced(entry);
         for set in entry.sets.iter().filter(|set| set.part() == part) {
             let mut change = ElementChange::default();
             for element in &set.add {
-                match self.resolved(element) {
+                match self.resolved(element).filter(|value| !value.as_text().is_some_and(|id| replaced.contains(id))) {
                     Some(value) => change.add.push(value),
                     None => missing.extend(element.source.as_ref().map(|source| source.id.to_string())),
                 }
@@ -51,6 +52,14 @@ impl Progress<'_> {
         }
         let end = self.links.target_of(element.source.as_ref()?)?;
         end.deleted_at.is_none().then(|| Value::Text(Arc::clone(&end.object.id)))
+    }
+
+    /// The accounts that are gone, of those whom an entry refers to and who are made anew: their links may still lead
+    /// there.
+    fn replaced(&self, entry: &Entry) -> HashSet<&str> {
+        let needed = entry.after.iter().filter(|edge| edge.kind == EdgeKind::Needs);
+        let makers = needed.filter_map(|edge| self.entry_of(&edge.entry));
+        makers.flat_map(|maker| &maker.candidates).map(|gone| &*gone.id).collect()
     }
 
     /// Remembers what was given and taken.
@@ -95,13 +104,15 @@ impl Progress<'_> {
             element: None,
             count: 1,
         };
+        // A reference that is taken away stands beside the values that the same entry clears.
+        let attribute = (set.kind == SetKind::Reference).then(|| set.attribute.as_str());
         if set.kind == SetKind::References {
             for key in change.remove.iter().filter_map(element_key) {
                 let element = format!("{} {key}", set.attribute);
                 ledger.put_removal(batch, job, &Taken { element: Some(&element), ..taken }, self.now());
             }
         } else if !change.remove.is_empty() && set.removals() > 0 {
-            ledger.put_removal(batch, job, &Taken { count: set.removals(), ..taken }, self.now());
+            ledger.put_removal(batch, job, &Taken { element: attribute, count: set.removals(), ..taken }, self.now());
         }
     }
 
@@ -176,7 +187,9 @@ pub(super) fn outcome_of(intent: &Intent, record: &Record) -> BTreeMap<Name, Ele
     let mut outcome = BTreeMap::new();
     for (attribute, change) in &intent.elements {
         let Some(value) = record.get(attribute) else { continue };
-        let held: HashSet<Arc<str>> = value.as_slice().iter().filter_map(element_key).collect();
+        // What an object inherits was neither given nor taken.
+        let direct = value.as_slice().iter().filter(|own| License::from_value(own).is_some_and(|own| own.is_direct()));
+        let held: HashSet<Arc<str>> = direct.filter_map(element_key).collect();
         let holds = |element: &&Value| element_key(element).is_some_and(|key| held.contains(&key));
         let whole = !record.partial.contains_key(attribute);
         let add = change.add.iter().filter(holds).cloned();

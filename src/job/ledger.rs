@@ -51,7 +51,7 @@ enum StoredLink {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Intent {
     pub(super) key: EntryKey,
-    /// Which part of the entry's work it is.
+    /// Which part of the entry's work: each is noted by itself.
     #[serde(default)]
     pub(super) part: Part,
     pub(super) action: Action,
@@ -77,6 +77,9 @@ pub(super) struct Intent {
     /// The elements that are given and taken.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) elements: BTreeMap<Name, ElementChange>,
+    /// How many of them are licences that are taken without another in their place.
+    #[serde(default)]
+    pub(super) licenses_lost: u64,
 }
 
 impl Intent {
@@ -222,12 +225,14 @@ impl Ledger {
         batch.remove(Table::Journal, self.intent_key(job, intent));
     }
 
-    /// Each part of an entry has a row of its own: one that is in doubt is not forgotten over the next.
+    /// One row for each part of an entry; of elements one for each plan, since what one plan gives and takes says nothing
+    /// of what another one did. One that is in doubt is not forgotten over the next.
     fn intent_key(&self, job: &str, intent: &Intent) -> Vec<u8> {
         let key = serde_json::to_string(&intent.key).expect("a key has only text");
         match intent.part {
             Part::Main => self.key(&[job, &key]),
-            part => self.key(&[job, &key, part.as_str()]),
+            part @ (Part::References | Part::Licenses) => self.key(&[job, &key, part.as_str(), &intent.plan]),
+            part @ (Part::Restore | Part::Temporary | Part::Status) => self.key(&[job, &key, part.as_str()]),
         }
     }
 

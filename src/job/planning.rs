@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Context;
 use crate::model::{Anchor, Class, Completeness, Name, ObjectId, Record, Value, comparison_key};
 use crate::reconcile::{
-    self, Abilities, Answer, Answers, Constraints, Extent, Header, InDoubt, Inputs, LinkIndex, Plan, Planner,
+    self, Abilities, Answer, Answers, Constraints, Extent, Header, InDoubt, Inputs, LinkIndex, Linked, Plan, Planner,
     Questions, Side, SideRead, schema_drift,
 };
 use crate::store::{GetSupport, Lookup, Query, Read, Source};
@@ -70,11 +70,12 @@ impl Job {
             };
             planners.push(self.planner(&run, inputs, &mut header).await?);
             let class = ready.mapping.target_class();
-            let linked = index.iter().filter(|link| {
+            let owned = |link: &Linked| {
                 link.target.object.class == *class && link.target.owner.as_deref() == Some(self.name.as_str())
-            });
-            header.linked.insert(class.clone(), linked.count() as u64);
-            let memberships = given.count(class, |name| ready.schema.is_reference(name));
+            };
+            header.linked.insert(class.clone(), index.iter().filter(|link| owned(link)).count() as u64);
+            let ours = |object: &ObjectId| index.of_target(object).is_some_and(owned);
+            let memberships = given.count(ours, |name| ready.schema.is_reference(name));
             header.memberships.insert(class.clone(), memberships);
         }
         for _ in 0..ROUNDS {

@@ -13,7 +13,7 @@ use super::planning::lookup;
 use crate::error::{Error, Result};
 use crate::expr::Context;
 use crate::mapping::Mapped;
-use crate::model::{Cardinality, Class, License, Name, ObjectId, Record, Value, comparison_key};
+use crate::model::{Cardinality, Class, ElementChange, License, Name, ObjectId, Record, Value, comparison_key};
 use crate::reconcile::{Action, Answer, Element, Entry, Evidence, Guard, Part, element_basis, element_key};
 use crate::store::{Batch, GetSupport, Lease, Query, Source, SourceExt};
 
@@ -31,8 +31,7 @@ impl Job {
         let mut created = Vec::new();
         let intents = self.ledger.intents(&self.name).await?;
         let ids: Vec<ObjectId> = intents.iter().filter_map(|intent| intent.target.clone()).collect();
-        let can_get = self.target.capabilities().get != GetSupport::Unsupported;
-        let records = if ids.is_empty() || !can_get { HashMap::new() } else { lookup(&*self.target, &ids).await };
+        let records = if ids.is_empty() { HashMap::new() } else { reread(&*self.target, &ids).await };
         let creates: Vec<&Intent> = intents.iter().filter(|intent| intent.action == Action::Create).collect();
         let made = self.seek_created(&creates).await;
         let mut doubts = HashMap::new();
@@ -67,7 +66,8 @@ impl Job {
         Ok(doubts)
     }
 
-    /// Remembers a disable or delete that was carried out although its answer was lost. Whether the intent is settled.
+    /// Remembers what was carried out although its answer was lost: a disable, a delete, elements that were given and
+    /// taken. Whether the intent is settled.
     fn recover_other(
         &self,
         intent: &Intent,
@@ -75,9 +75,11 @@ impl Job {
         links: &mut Links,
         batch: &mut Batch,
     ) -> bool {
-        let Some(Ok(found)) = intent.target.as_ref().and_then(|id| records.get(id)) else {
-            // Nobody can say; the next plan reads what is there and goes by that.
-            return !records.values().any(|answer| answer.is_err());
+        let found = match intent.target.as_ref().and_then(|id| records.get(id)) {
+            None => return true,
+            Some(Ok(found)) => found,
+            // Nobody can say yet.
+            Some(Err(_)) => return false,
         };
         let status = self.ready_for(intent).and_then(|ready| ready.schema.status.clone());
         let is_off = |record: &Record| {
@@ -89,10 +91,7 @@ impl Job {
         };
         let mut effect = None;
         match found.first() {
-            Some(record) if !intent.elements.is_empty() => {
-                self.recover_elements(intent, record, batch);
-                return true;
-            }
+            Some(record) if !intent.elements.is_empty() => return self.recover_elements(intent, record, batch),
             Some(record) if intent.disables && is_off(record) => {
                 end.disabled_by_us = true;
                 effect = Some(Guard::Disable);
@@ -117,27 +116,38 @@ impl Job {
         true
     }
 
-    /// Remembers the elements that were given and taken although the answer was lost.
-    fn recover_elements(&self, intent: &Intent, record: &Record, batch: &mut Batch) {
+    /// Remembers the elements that were given and taken although the answer was lost. Whether all of them show, or are
+    /// too old to show yet.
+    fn recover_elements(&self, intent: &Intent, record: &Record, batch: &mut Batch) -> bool {
         let (store, at) = (self.target.name(), intent.at);
-        for (attribute, change) in outcome_of(intent, record) {
+        let schema = self.ready_for(intent).map(|ready| &ready.schema);
+        let outcome = outcome_of(intent, record);
+        for (attribute, change) in &outcome {
             for key in change.add.iter().filter_map(element_key) {
-                self.ledger.put_given(batch, store, &record.id, &attribute, &key, at);
+                self.ledger.put_given(batch, store, &record.id, attribute, &key, at);
             }
+            let attribute_schema = schema.and_then(|schema| schema.get(attribute));
+            let many = attribute_schema.is_some_and(|schema| schema.cardinality == Cardinality::Many);
+            let licensing = schema.is_some_and(|schema| schema.is_licensing(attribute));
             for key in change.remove.iter().filter_map(element_key) {
-                self.ledger.remove_given(batch, store, &record.id, &attribute, &key);
-                let schema = self.ready_for(intent).map(|ready| &ready.schema);
-                let attribute_schema = schema.and_then(|schema| schema.get(&attribute));
-                let many = attribute_schema.is_some_and(|schema| schema.cardinality == Cardinality::Many);
-                let guard = match schema.is_some_and(|schema| schema.is_licensing(&attribute)) {
-                    true => Guard::LicenseRemoval,
-                    false if many => Guard::MemberRemoval,
-                    false => Guard::Clear,
-                };
+                self.ledger.remove_given(batch, store, &record.id, attribute, &key);
                 let element = format!("{attribute} {key}");
-                self.ledger.put_removal(batch, &self.name, &taken(intent, guard, Some(&element)), at);
+                // What a dead run took away counts as it would have.
+                let (guard, element, count) = match (licensing, many) {
+                    (true, _) => (Guard::LicenseRemoval, None, intent.licenses_lost),
+                    (false, true) => (Guard::MemberRemoval, Some(element.as_str()), 1),
+                    (false, false) => (Guard::Clear, Some(attribute.as_str()), 1),
+                };
+                if count > 0 {
+                    let removal = Taken { count, ..taken(intent, guard, element) };
+                    self.ledger.put_removal(batch, &self.name, &removal, at);
+                }
             }
         }
+        let of = |changes: &BTreeMap<Name, ElementChange>| {
+            changes.values().map(|change| change.add.len() + change.remove.len()).sum::<usize>()
+        };
+        of(&outcome) == of(&intent.elements) || self.clock.now() - intent.at >= self.lag
     }
 
     /// The mapping that a write was of, by its name; or by its classes, should it have another name by now.

@@ -194,6 +194,7 @@ impl Progress<'_> {
                 Some((change.attribute.clone(), digest))
             })
             .collect();
+        let lost = entry.licenses().filter(|set| set.part() == part).map_or(0, |set| set.removals());
         let intent = Intent {
             key: entry.key.clone(),
             part,
@@ -215,6 +216,7 @@ impl Progress<'_> {
             source: entry.source.clone(),
             target: target.clone(),
             elements,
+            licenses_lost: lost,
             disables: changes().any(|change| change.status && change.new == Value::Bool(false)),
             anchors,
             written,
@@ -410,7 +412,6 @@ impl Progress<'_> {
         let mut left = Vec::new();
         while let Some(answers) = answers.next().await {
             let mut written = Vec::new();
-            let mut batch = Batch::new();
             for (number, answer) in answers {
                 let Some(mut work) = open.remove(&number) else { continue };
                 match answer {
@@ -419,10 +420,8 @@ impl Progress<'_> {
                         let nothing =
                             matches!(&work.operation, Some(Operation::Elements { changes, .. }) if changes.is_empty());
                         if rest.is_none() || !nothing {
-                            written.push((work, id));
-                        }
-                        if let Some((rest, _)) = &rest {
-                            self.job.ledger.put_intent(&mut batch, self.job.name(), &rest.intent);
+                            let open = rest.as_ref().map(|(rest, _)| rest.intent.clone());
+                            written.push((work, id, open));
                         }
                         left.extend(rest);
                     }
@@ -430,10 +429,6 @@ impl Progress<'_> {
                 }
             }
             self.commit_written(written).await?;
-            // What was refused may be in doubt: it stays noted until it is settled.
-            if !batch.is_empty() {
-                self.job.ledger.state().commit(&self.lease, batch).await?;
-            }
             self.renew().await?;
         }
         for work in open.into_values() {
@@ -443,15 +438,18 @@ impl Progress<'_> {
         Ok(left)
     }
 
-    /// Notes what was written, durably, before anything else happens.
-    async fn commit_written(&mut self, written: Vec<(Work, ObjectId)>) -> Result<()> {
+    /// Notes what was written, durably, before anything else happens; and what is left of it, if something is.
+    async fn commit_written(&mut self, written: Vec<(Work, ObjectId, Option<Intent>)>) -> Result<()> {
         if written.is_empty() {
             return Ok(());
         }
         let mut batch = Batch::new();
         let mut created = Vec::new();
-        for (work, id) in &written {
+        for (work, id, open) in &written {
             self.settled(&mut batch, work, Some(id));
+            if let Some(open) = open {
+                self.job.ledger.put_intent(&mut batch, self.job.name(), open);
+            }
             if work.intent.action == Action::Create
                 && self.job.ready(&work.intent.key)?.mapping.generates_password().is_some()
             {
@@ -463,7 +461,7 @@ impl Progress<'_> {
             sink.confirm(created).await?;
         }
         self.job.ledger.state().commit(&self.lease, batch).await?;
-        for (work, id) in written {
+        for (work, id, _) in written {
             self.count_elements(&work);
             self.targets.insert(work.at, id);
             self.settle(work.at, Outcome::Applied);
@@ -590,7 +588,7 @@ impl Progress<'_> {
         let (found, left): (Vec<_>, Vec<_>) =
             open.into_iter().partition(|(work, _)| creates(work) && made.contains_key(&work.intent.key));
         let found = found.into_iter().filter_map(|(work, _)| Some((made.get(&work.intent.key)?.clone(), work)));
-        self.commit_written(found.map(|(id, work)| (work, id)).collect()).await?;
+        self.commit_written(found.map(|(id, work)| (work, id, None)).collect()).await?;
         Ok(left)
     }
 

@@ -147,6 +147,20 @@ impl Rule {
         }
     }
 
+    /// What an object that is there gets of references or licences; `None` leaves them as they are.
+    ///
+    /// Null is the empty set. Where there is a default for it, it is that on create, and on update only with
+    /// [`OnNull::Default`]: otherwise nothing is said, so that an update does not take back what the default gave.
+    #[must_use]
+    pub fn elements_on_update(&self, outcome: &FlowOutcome) -> Option<Value> {
+        let FlowOutcome::Value(value) = outcome else { return None };
+        match (&self.default, self.writes) {
+            (_, Writes::OnCreate) => None,
+            (Some(default), _) if is_nothing(value) => (self.on_null == OnNull::Default).then(|| default.clone()),
+            _ => Some(value.clone()),
+        }
+    }
+
     /// What it gives for a record, fitted to the schema; `None` to leave the object out.
     pub(super) fn flow(&self, record: &Record, context: &Context) -> Option<FlowOutcome> {
         Some(match self.raw(record, context) {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::case::{Case, failures};
+use super::case::{Case, Sourced, failures};
 use super::inputs::Inputs;
 use super::licenses::removable;
 use super::policy::Decision;
@@ -251,6 +251,10 @@ impl<'a> Decider<'a> {
         for flow in flows.iter().filter(|flow| !self.inputs.schema.is_elements(&flow.attribute)) {
             let Some(schema) = self.inputs.schema.get(&flow.attribute) else { continue };
             let Some(new) = self.inputs.mapping.on_update(flow) else { continue };
+            if let Some(problem) = self.not_read(sourced, target, &flow.attribute) {
+                entry.problems.push(problem);
+                continue;
+            }
             let old = match schema.mutability {
                 Mutability::ReadOnly | Mutability::CreateOnly => continue,
                 Mutability::WriteOnly => {
@@ -292,6 +296,18 @@ impl<'a> Decider<'a> {
         if entry.changes.len() == 1 && entry.disables() {
             entry.action = Action::Disable;
         }
+    }
+
+    /// Of a set that was not read to its end, on either side, nobody can say what to write.
+    fn not_read(&self, sourced: &Sourced, target: &Record, attribute: &Name) -> Option<Problem> {
+        let rule = self.inputs.mapping.rule(attribute)?;
+        let of_source = rule.source_attributes().iter().find_map(|name| sourced.record.partial.get(name));
+        let (kind, reason) = match (of_source, target.partial.get(attribute)) {
+            (Some(reason), _) => ("source-not-read", reason),
+            (None, reason) => ("target-not-read", reason?),
+        };
+        let message = format!("not all values could be read, so nothing is written: {reason}");
+        Some(Problem::new(Severity::Attention, kind, message).with_value(attribute.clone(), None))
     }
 
     fn status(&self, case: &Case<'_>, entry: &mut Entry, name: &Name, old: &Value, new: &Value, adopting: bool) {
@@ -369,7 +385,12 @@ impl<'a> Decider<'a> {
         let since = link.target.leaving_since.unwrap_or(as_of);
         let status = self.inputs.schema.status.as_ref();
         let active = status.is_none_or(|name| target.get(name).and_then(Value::as_bool) != Some(false));
-        let licenses = removable(self.inputs, case, format!("leaver: {}", case.situation));
+        let takes_licenses = leaver.steps.iter().any(|step| step.kind == LeaverStepKind::RemoveLicenses);
+        let licenses = takes_licenses.then(|| removable(self.inputs, case, format!("leaver: {}", case.situation)));
+        let (licenses, mut refused) = match licenses.unwrap_or(Ok(None)) {
+            Ok(licenses) => (licenses, Vec::new()),
+            Err(problems) => (None, problems),
+        };
         let mut due = Vec::new();
         let mut next = None;
         for step in &leaver.steps {
@@ -380,6 +401,9 @@ impl<'a> Decider<'a> {
                 LeaverStepKind::Delete => true,
             };
             let at = later(since, step.after);
+            if step.kind == LeaverStepKind::RemoveLicenses && at <= as_of {
+                entry.problems.append(&mut refused);
+            }
             if left_to_do && at <= as_of {
                 due.push(step.kind);
             } else if left_to_do {

@@ -89,8 +89,9 @@ fn takes_elements(decider: &Decider<'_>, case: &Case<'_>, entry: Option<&Entry>)
         Some(entry) if entry.is_blocked() => None,
         Some(entry) => match entry.action {
             Action::Create => Some(true),
-            Action::Update | Action::Link => Some(false),
-            Action::Disable | Action::Report => updates.then_some(false),
+            Action::Link => Some(false),
+            // Of those who left only the steps of their leaving are carried out.
+            Action::Update | Action::Disable | Action::Report => updates.then_some(false),
             _ => None,
         },
         None => updates.then_some(false),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use crate::model::{Class, Name, ObjectId};
+use crate::model::{Name, ObjectId};
 
 /// The elements that a job gave, by object and attribute, with when it gave them.
 #[derive(Debug, Clone, Default)]
@@ -21,10 +21,10 @@ impl Given {
         Elements(self.0.get(object).and_then(|attributes| attributes.get(attribute)))
     }
 
-    /// How many elements were given of some attributes of a class.
-    pub(crate) fn count(&self, class: &Class, wanted: impl Fn(&Name) -> bool) -> u64 {
-        let of_class = self.0.iter().filter(|(object, _)| object.class == *class).map(|(_, attributes)| attributes);
-        let sets = of_class.flatten().filter(|(name, _)| wanted(name)).map(|(_, elements)| elements.len() as u64);
+    /// How many elements were given of some attributes, to some objects.
+    pub(crate) fn count(&self, objects: impl Fn(&ObjectId) -> bool, wanted: impl Fn(&Name) -> bool) -> u64 {
+        let of_objects = self.0.iter().filter(|(object, _)| objects(object)).map(|(_, attributes)| attributes);
+        let sets = of_objects.flatten().filter(|(name, _)| wanted(name)).map(|(_, elements)| elements.len() as u64);
         sets.sum()
     }
 }

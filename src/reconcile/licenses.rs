@@ -66,11 +66,16 @@ pub(super) fn find_licenses(
     let rule = inputs.mapping.rule(&attributes.products);
     let wanted = wanted(flows, rule, is_new);
     let preferences = &inputs.policy.preferences().licenses;
-    let takes = match wanted {
+    let mut takes = match wanted {
         Wanted::Silent => return,
         Wanted::Unmapped if preferences.removal != LicenseRemoval::Always => return,
         _ => preferences.removal != LicenseRemoval::Never,
     };
+    if let Some(reason) = not_delivered(case, rule) {
+        takes = false;
+        let message = format!("not all values were delivered, so nothing is taken: {reason}");
+        found.problems.push(left_out(Severity::Attention, "source-not-read", message, &attributes.products));
+    }
     let current = case.target.filter(|_| !is_new);
     let finder = Finder { inputs, case, entry, attribute: &attributes.products, current };
     let Some(held) = Held::of(current, &attributes.products) else {
@@ -80,7 +85,9 @@ pub(super) fn find_licenses(
     };
     let (licenses, unknown) = match wanted {
         Wanted::Products(texts) => {
-            let plans = disabled_plans(flows, inputs.mapping.rule(&attributes.disabled_plans), is_new);
+            let rule = inputs.mapping.rule(&attributes.disabled_plans);
+            // Of plans that were not read to their end nothing is said.
+            let plans = disabled_plans(flows, rule, is_new).filter(|_| not_delivered(case, rule).is_none());
             match finder.resolve(&texts, plans.as_deref(), &held) {
                 Ok(resolved) => resolved,
                 Err(faults) => {
@@ -94,14 +101,27 @@ pub(super) fn find_licenses(
     finder.compare(&held, &licenses, unknown, takes, rule, found);
 }
 
-/// The managed licences that an object has of its own, for one who left.
-pub(super) fn removable(inputs: &Inputs<'_>, case: &Case<'_>, rule: String) -> Option<SetChange> {
-    let attribute = &inputs.schema.licenses.as_ref()?.products;
-    let record = case.target?;
-    let held = Held::of(Some(record), attribute)?;
-    let finder = Finder { inputs, case, entry: None, attribute, current: Some(record) };
-    let remove: Vec<Element> = finder.managed(&held).map(|license| finder.taken(&held, license)).collect();
-    (!remove.is_empty()).then(|| SetChange { basis: None, ..finder.set(Vec::new(), remove, rule) })
+/// The managed licences that an object has of its own, for one who left; or why they cannot be taken.
+pub(super) fn removable(inputs: &Inputs<'_>, case: &Case<'_>, rule: String) -> Result<Option<SetChange>, Vec<Problem>> {
+    let Some(attributes) = &inputs.schema.licenses else { return Ok(None) };
+    let attribute = &attributes.products;
+    let Some(held) = case.target.and_then(|record| Held::of(Some(record), attribute)) else { return Ok(None) };
+    let finder = Finder { inputs, case, entry: None, attribute, current: case.target };
+    let taken: Vec<&License> = finder.managed(&held).collect();
+    if taken.is_empty() {
+        return Ok(None);
+    }
+    let before: Vec<License> = held.direct.iter().chain(&held.inherited).cloned().collect();
+    let after: Vec<License> = before.iter().filter(|own| !taken.contains(own)).cloned().collect();
+    let products = finder.products();
+    let known = products.conflicts(&before);
+    let faults: Vec<Finding> =
+        products.conflicts(&after).into_iter().filter(|conflict| !known.contains(conflict)).collect();
+    if !faults.is_empty() {
+        return Err(faults.into_iter().map(|fault| finder.problem(fault)).collect());
+    }
+    let remove = taken.into_iter().map(|license| finder.taken(&held, license)).collect();
+    Ok(Some(SetChange { basis: None, ..finder.set(Vec::new(), remove, rule) }))
 }
 
 struct Finder<'a> {
@@ -280,13 +300,23 @@ impl Finder<'_> {
     }
 
     fn refuse(&self, fault: Finding, found: &mut Found) {
+        found.problems.push(self.problem(fault));
+    }
+
+    fn problem(&self, fault: Finding) -> Problem {
         let severity = match fault.kind {
             FindingKind::Unknown => Severity::Warning,
             FindingKind::Violation | FindingKind::Privileged => Severity::Attention,
         };
-        let attribute = fault.attribute.as_ref().unwrap_or(self.attribute);
-        found.problems.push(Problem::new(severity, fault.rule, fault.message).with_value(attribute.clone(), None));
+        let attribute = fault.attribute.as_ref().unwrap_or(self.attribute).clone();
+        Problem::new(severity, fault.rule, fault.message).with_value(attribute, None)
     }
+}
+
+/// Why not all that a rule reads was delivered, if so.
+fn not_delivered<'a>(case: &Case<'a>, rule: Option<&Rule>) -> Option<&'a str> {
+    let partial = &case.source?.record.partial;
+    rule?.source_attributes().iter().find_map(|name| partial.get(name)).map(String::as_str)
 }
 
 /// What the source says of products.
@@ -295,8 +325,7 @@ fn wanted(flows: &[Flow], rule: Option<&Rule>, is_new: bool) -> Wanted {
     let Some(flow) = flows.iter().find(|flow| flow.attribute == *rule.target()) else { return Wanted::Silent };
     let value = match &flow.outcome {
         outcome if is_new => rule.on_create(outcome),
-        FlowOutcome::Value(value) if !rule.is_create_only() => Some(value.clone()),
-        _ => None,
+        outcome => rule.elements_on_update(outcome),
     };
     match value {
         None => Wanted::Silent,
@@ -311,11 +340,12 @@ fn wanted(flows: &[Flow], rule: Option<&Rule>, is_new: bool) -> Wanted {
 fn disabled_plans(flows: &[Flow], rule: Option<&Rule>, is_new: bool) -> Option<Vec<Arc<str>>> {
     let rule = rule?;
     let flow = flows.iter().find(|flow| flow.attribute == *rule.target())?;
-    match &flow.outcome {
-        FlowOutcome::Value(value) => Some(texts(value)),
-        outcome if is_new => rule.on_create(outcome).as_ref().map(texts),
-        _ => None,
-    }
+    let value = match &flow.outcome {
+        FlowOutcome::Value(value) if is_new => rule.on_create(&flow.outcome).or_else(|| Some(value.clone())),
+        outcome if is_new => rule.on_create(outcome),
+        outcome => rule.elements_on_update(outcome),
+    };
+    value.as_ref().map(texts)
 }
 
 fn texts(value: &Value) -> Vec<Arc<str>> {

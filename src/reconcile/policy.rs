@@ -72,6 +72,13 @@ impl Policy {
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 
+    /// What disables in it, in words: fields of the preferences, and rules. Objects without a status cannot be.
+    pub(crate) fn disabling(&self) -> impl Iterator<Item = String> {
+        let fields = self.preferences.disabling_leavers().map(|field| format!("{field} disables"));
+        let rules = self.rules.iter().filter(|(_, action)| *action == Action::Disable);
+        fields.chain(rules.map(|(situation, _)| format!("the rule for {situation} disables")))
+    }
+
     /// The answer for a situation; a class whose objects have no status has no disable.
     pub(super) fn decide(&self, situation: Situation, can_be_disabled: bool) -> Decision {
         if let Some((_, action)) = self.rules.iter().find(|(own, _)| *own == situation) {

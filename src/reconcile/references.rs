@@ -10,7 +10,7 @@ use super::inputs::{Inputs, Questions};
 use super::planner::Planner;
 use super::unique::listed;
 use super::{Edge, EdgeKind, Element, Entry, EntryKey, LinkOrigin, Problem, SetChange, SetKind, Severity, Situation};
-use crate::mapping::{Flow, FlowOutcome, Mapped, Rule};
+use crate::mapping::{Flow, Mapped, Rule};
 use crate::model::{Cardinality, Class, Kind, Name, ObjectId, Value};
 
 /// Who the objects of a run are, by their ids in the source.
@@ -41,8 +41,8 @@ enum Referent {
     Object(Arc<str>, ObjectId),
     /// An object that this plan makes.
     Planned(EntryKey, ObjectId),
-    /// Nobody can say, for this reason. If someone is linked under the id, nothing is taken from them.
-    Unresolved(String, Option<Arc<str>>),
+    /// Nobody can say, for this reason. Whoever is linked under the id, nothing is taken from them.
+    Unresolved(String, Vec<Arc<str>>),
 }
 
 /// The ids that a reference names, in the source.
@@ -83,30 +83,28 @@ impl<'a> Referents<'a> {
         let known = self.sources.get(class).map_or(&[][..], Vec::as_slice);
         // A class that no mapping of this job feeds may be linked by another job, under its own name.
         let other = known.iter().all(|source| source.class != class).then_some(class);
-        let mut found: Vec<Referent> = Vec::new();
-        let mut doubt: Option<Referent> = None;
+        let mut found: Option<Referent> = None;
         for class in known.iter().map(|source| source.class).chain(other) {
-            match self.one(inputs, ObjectId::new(class.clone(), Arc::clone(id))) {
-                Some(unresolved @ Referent::Unresolved(..)) => doubt = doubt.or(Some(unresolved)),
-                Some(referent) => found.push(referent),
-                None => {}
-            }
+            let Some(referent) = self.one(inputs, ObjectId::new(class.clone(), Arc::clone(id))) else { continue };
+            found = Some(match found {
+                None => referent,
+                Some(before) => before.beside(referent),
+            });
         }
-        match (found.len(), doubt) {
-            (0, Some(doubt)) => doubt,
-            (0, None) if known.iter().all(|source| source.complete) => {
-                Referent::Unresolved("is not in the source".to_owned(), None)
-            }
-            (0, None) => Referent::Unresolved("was not among what was read of the source".to_owned(), None),
-            (1, None) => found.remove(0),
-            _ => Referent::Unresolved("is the id of objects of several classes".to_owned(), None),
-        }
+        found.unwrap_or_else(|| {
+            let reason = match known {
+                [] => format!("is linked by no job, and no mapping of this job reads {class} objects"),
+                known if known.iter().all(|source| source.complete) => "is not in the source".to_owned(),
+                _ => "was not among what was read of the source".to_owned(),
+            };
+            Referent::Unresolved(reason, Vec::new())
+        })
     }
 
     fn one(&self, inputs: &Inputs<'_>, id: ObjectId) -> Option<Referent> {
         let linked = inputs.links.of_source(&id).filter(|link| link.target.deleted_at.is_none());
         let linked = linked.map(|link| Arc::clone(&link.target.object.id));
-        let unresolved = |reason: String| Some(Referent::Unresolved(reason, linked.clone()));
+        let unresolved = |reason: String| Some(Referent::Unresolved(reason, linked.iter().cloned().collect()));
         let case = match self.met.get(&id) {
             None => return linked.map(|target| Referent::Object(target, id)),
             Some(Met::Several(count)) => return unresolved(format!("is ambiguous: {count} records share the id")),
@@ -127,6 +125,10 @@ impl<'a> Referents<'a> {
         if let Some(key) = self.creates.get(&id) {
             return Some(Referent::Planned((*key).clone(), id));
         }
+        let blocked = case.problems.iter().find(|problem| problem.severity == Severity::Blocks);
+        if let Some(problem) = blocked {
+            return unresolved(format!("is not known for sure: {}", problem.message));
+        }
         match (case.situation, &case.target_id, case.candidates.as_slice()) {
             (Situation::Found, Some(target), _) => Some(Referent::Object(Arc::clone(&target.id), id)),
             (Situation::Unqualified, _, [only]) if case.candidate_count == 1 => {
@@ -138,6 +140,23 @@ impl<'a> Referents<'a> {
             }
             (Situation::SourceIgnored, ..) => unresolved("is out of scope, and matches nothing".to_owned()),
             _ => unresolved("has no object in the target, and this plan makes none".to_owned()),
+        }
+    }
+}
+
+impl Referent {
+    /// One id that leads to two objects leads to none.
+    fn beside(self, other: Self) -> Self {
+        let reason = "is the id of objects of several classes".to_owned();
+        Self::Unresolved(reason, self.into_linked().into_iter().chain(other.into_linked()).collect())
+    }
+
+    /// The objects that are there, and may be meant.
+    fn into_linked(self) -> Vec<Arc<str>> {
+        match self {
+            Self::Object(object, _) => vec![object],
+            Self::Planned(..) => Vec::new(),
+            Self::Unresolved(_, linked) => linked,
         }
     }
 }
@@ -396,6 +415,16 @@ impl References<'_> {
         let made = case.link.is_some_and(|link| link.target.origin == LinkOrigin::Created);
         let claimed = case.source_id.as_ref().is_some_and(|source| inputs.mapping.claims(&source.id));
         let exact = inputs.mapping.is_exact(attribute) && (made || claimed);
+        // What someone else took away; what is young may merely not show yet.
+        let as_of = inputs.context.as_of();
+        let forgotten: Vec<Arc<str>> = given
+            .iter()
+            .filter(|(own, at)| !current.contains(&***own) && !keep.contains(*own) && as_of - *at >= inputs.lag)
+            .map(|(own, _)| Arc::clone(own))
+            .collect();
+        if !forgotten.is_empty() {
+            found.forget.insert(attribute.clone(), forgotten);
+        }
         if set.kind == SetKind::Reference && has_more {
             // What takes the place of what the job gave is given in its stead.
             let replaced = current.iter().filter(|own| !set.add.is_empty() && given.contains(own));
@@ -434,16 +463,6 @@ impl References<'_> {
                 set.remove.push(Element::object(id, linked.map(|link| link.source.clone())));
             }
         }
-        // What someone else took away; what is young may merely not show yet.
-        let as_of = inputs.context.as_of();
-        let forgotten = given
-            .iter()
-            .filter(|(own, at)| !current.contains(&***own) && !keep.contains(*own) && as_of - *at >= inputs.lag)
-            .map(|(own, _)| Arc::clone(own));
-        let forgotten: Vec<_> = forgotten.collect();
-        if !forgotten.is_empty() {
-            found.forget.insert(attribute.clone(), forgotten);
-        }
     }
 
     fn severity(&self) -> Severity {
@@ -456,8 +475,7 @@ fn ids(flows: &[Flow], rule: &Rule, sourced: &Sourced, is_new: bool) -> Option<W
     let flow = flows.iter().find(|flow| flow.attribute == *rule.target())?;
     let value = match &flow.outcome {
         outcome if is_new => rule.on_create(outcome)?,
-        FlowOutcome::Value(value) if !rule.is_create_only() => value.clone(),
-        _ => return None,
+        outcome => rule.elements_on_update(outcome)?,
     };
     let text = |value: &Value| match value {
         Value::Text(id) => Some(Arc::clone(id)),

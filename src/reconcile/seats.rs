@@ -1,6 +1,6 @@
 //! The seats of products, over the whole plan: who gets one, whose is freed for whom, who waits.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::planner::Planner;
@@ -27,23 +27,30 @@ pub(super) fn settle(planners: &[Planner<'_>], entries: &mut [Entry]) {
 }
 
 fn settle_class(products: &Products, attribute: &Name, order: &[usize], entries: &mut [Entry]) {
-    let mut waiting: HashSet<usize> = HashSet::new();
-    // Whoever waits keeps what he would have given up, so that another may have to wait for it: until nobody else does.
-    let edges = loop {
-        let (edges, more) = share(products, order, entries, &waiting);
+    // Those who would give a seat up and must wait: they keep it, so that another may have to wait for it, until nobody
+    // else does.
+    let mut stuck: BTreeMap<usize, Vec<Arc<str>>> = BTreeMap::new();
+    let mut shares = loop {
+        let shares = Shares::new(products, order, entries, &stuck);
+        let gives = |at: &usize| !seats(&entries[*at], Side::Taken).is_empty();
+        let more: Vec<_> = shares.short.iter().filter(|(at, _)| gives(at)).map(|(at, of)| (*at, of.clone())).collect();
         if !more.is_empty() {
-            waiting.extend(more.into_keys());
+            stuck.extend(more);
             continue;
         }
-        let pairs: Vec<(usize, usize)> = edges.iter().map(|edge| (edge.giver, edge.taker)).collect();
+        let pairs: Vec<(usize, usize)> = shares.edges.iter().map(|edge| (edge.giver, edge.taker)).collect();
         let circles = order::circles(entries.len(), &pairs);
         if circles.is_empty() {
-            break edges;
+            break shares;
         }
-        waiting.extend(circles.into_iter().flatten());
+        stuck.extend(circles.into_iter().flatten().map(|at| (at, seats(&entries[at], Side::Given))));
     };
+    let mut waiting = std::mem::take(&mut shares.short);
+    waiting.extend(stuck);
+    // What is free after all goes to the first of them.
+    waiting.retain(|at, _| !shares.take_free(products, &seats(&entries[*at], Side::Given)));
     refuse(products, attribute, order, entries, &waiting);
-    for SeatEdge { giver, taker } in edges {
+    for SeatEdge { giver, taker } in shares.edges {
         let edge = Edge { entry: entries[giver].key.clone(), kind: EdgeKind::Frees, attribute: attribute.clone() };
         if !entries[taker].after.contains(&edge) {
             entries[taker].after.push(edge);
@@ -57,51 +64,97 @@ struct SeatEdge {
     taker: usize,
 }
 
-/// Shares the seats out among those who do not wait yet; gives who must wait, for which product.
-fn share(
-    products: &Products,
-    order: &[usize],
-    entries: &[Entry],
-    waiting: &HashSet<usize>,
-) -> (Vec<SeatEdge>, BTreeMap<usize, Arc<str>>) {
-    let mut taking: BTreeMap<Arc<str>, Vec<usize>> = BTreeMap::new();
-    let mut giving: BTreeMap<Arc<str>, Vec<usize>> = BTreeMap::new();
-    for at in order.iter().filter(|at| !waiting.contains(at)) {
-        let Some(set) = entries[*at].licenses() else { continue };
-        for (elements, seats) in [(&set.add, &mut taking), (&set.remove, &mut giving)] {
-            for product in elements.iter().filter(|element| element.seat).filter_map(super::Element::product) {
-                seats.entry(product).or_default().push(*at);
+/// The seats as they are shared out, to one after the other in the order of the plan.
+struct Shares {
+    taken: HashMap<Arc<str>, u64>,
+    edges: Vec<SeatEdge>,
+    /// Who must wait, for which products. They take none of the others either: all that one gets is one call.
+    short: BTreeMap<usize, Vec<Arc<str>>>,
+}
+
+impl Shares {
+    /// Shares the seats out that are free, and those that are freed by others than those who wait.
+    fn new(products: &Products, order: &[usize], entries: &[Entry], stuck: &BTreeMap<usize, Vec<Arc<str>>>) -> Self {
+        let moving = || order.iter().copied().filter(|at| !stuck.contains_key(at));
+        let mut givers: HashMap<Arc<str>, Vec<usize>> = HashMap::new();
+        for at in moving() {
+            for product in seats(&entries[at], Side::Taken) {
+                givers.entry(product).or_default().push(at);
             }
         }
-    }
-    let mut edges = Vec::new();
-    let mut short = BTreeMap::new();
-    for (product, takers) in taking {
-        // Where nobody knows how many there are, the target says.
-        let Some(free) = products.get(&product).and_then(|product| product.free_seats) else { continue };
-        let givers = giving.get(&product).map_or(&[][..], Vec::as_slice);
-        let beyond = takers.get(usize::try_from(free).unwrap_or(usize::MAX)..).unwrap_or_default();
-        for (number, taker) in beyond.iter().enumerate() {
-            match givers.get(number) {
-                Some(giver) => edges.push(SeatEdge { giver: *giver, taker: *taker }),
-                None => _ = short.insert(*taker, Arc::clone(&product)),
+        let mut shares = Self { taken: HashMap::new(), edges: Vec::new(), short: BTreeMap::new() };
+        for at in moving() {
+            let wanted = seats(&entries[at], Side::Given);
+            let freed = |product: &Arc<str>| givers.get(product).map_or(&[][..], Vec::as_slice);
+            let lacking = wanted.iter().filter(|product| {
+                let all = free(products, product).map(|free| free.saturating_add(freed(product).len() as u64));
+                all.is_some_and(|all| shares.taken(product) >= all)
+            });
+            let lacking: Vec<Arc<str>> = lacking.cloned().collect();
+            if !lacking.is_empty() {
+                shares.short.insert(at, lacking);
+                continue;
+            }
+            for product in wanted {
+                let number = shares.taken(&product);
+                let beyond = free(products, &product).and_then(|free| number.checked_sub(free));
+                let giver = beyond.and_then(|beyond| freed(&product).get(usize::try_from(beyond).ok()?));
+                shares.edges.extend(giver.map(|giver| SeatEdge { giver: *giver, taker: at }));
+                *shares.taken.entry(product).or_default() += 1;
             }
         }
+        shares
     }
-    (edges, short)
+
+    fn taken(&self, product: &str) -> u64 {
+        self.taken.get(product).copied().unwrap_or(0)
+    }
+
+    /// Takes seats that wait for nobody; whether there were any of each product.
+    fn take_free(&mut self, products: &Products, wanted: &[Arc<str>]) -> bool {
+        let is_free = |product: &Arc<str>| free(products, product).is_none_or(|free| self.taken(product) < free);
+        let all = wanted.iter().all(is_free);
+        if all {
+            wanted.iter().for_each(|product| *self.taken.entry(Arc::clone(product)).or_default() += 1);
+        }
+        all
+    }
+}
+
+/// How many seats of a product are free; where nobody knows how many there are, the target says.
+fn free(products: &Products, product: &str) -> Option<u64> {
+    products.get(product)?.free_seats
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Given,
+    Taken,
+}
+
+/// The products of which an entry takes a seat, or frees one.
+fn seats(entry: &Entry, side: Side) -> Vec<Arc<str>> {
+    let Some(set) = entry.licenses() else { return Vec::new() };
+    let elements = if side == Side::Given { &set.add } else { &set.remove };
+    elements.iter().filter(|element| element.seat).filter_map(super::Element::product).collect()
 }
 
 /// Leaves the licences of those who wait out, and says so: which product, and who comes before them.
-fn refuse(products: &Products, attribute: &Name, order: &[usize], entries: &mut [Entry], waiting: &HashSet<usize>) {
-    let mut places: BTreeMap<Arc<str>, usize> = BTreeMap::new();
-    for at in order.iter().filter(|at| waiting.contains(at)) {
+fn refuse(
+    products: &Products,
+    attribute: &Name,
+    order: &[usize],
+    entries: &mut [Entry],
+    waiting: &BTreeMap<usize, Vec<Arc<str>>>,
+) {
+    let mut places: BTreeMap<&Arc<str>, usize> = BTreeMap::new();
+    for at in order {
+        let Some(lacking) = waiting.get(at) else { continue };
         let entry = &mut entries[*at];
         let Some(place) = entry.sets.iter().position(|set| set.kind == super::SetKind::Licenses) else { continue };
         let set = entry.sets.remove(place);
-        let wanted: Vec<Arc<str>> =
-            set.add.iter().filter(|element| element.seat).filter_map(super::Element::product).collect();
-        for product in &wanted {
-            let place = places.entry(Arc::clone(product)).or_default();
+        for product in lacking {
+            let place = places.entry(product).or_default();
             *place += 1;
             let name = products.name(product);
             let kept = if set.remove.is_empty() { "" } else { "; what is there stays until then" };

@@ -17,6 +17,7 @@ pub(crate) const E3: &str = "e3-id";
 pub(crate) const E5: &str = "e5-id";
 pub(crate) const F3: &str = "f3-id";
 pub(crate) const PHONE: &str = "phone-id";
+pub(crate) const OLD: &str = "old-id";
 
 /// Two stores, a state and a clock, shared by all jobs of a test.
 #[derive(Debug)]
@@ -139,7 +140,7 @@ impl Rules {
             Product::new(E5, "E5", e5).with_plan(mail("mail-e5")).with_plan(ProductPlan::new("voice", "VOICE")),
             Product::new(F3, "F3", f3).with_plan(mail("mail-f3")),
             Product::new(PHONE, "PHONE", Some(9)).with_plan(ProductPlan::new("call", "CALL").requires("voice")),
-            Product::new("old-id", "OLD", Some(9)).with_refusal("the subscription is suspended"),
+            Product::new(OLD, "OLD", Some(9)).with_refusal("the subscription is suspended"),
         ]);
         Self { products }
     }

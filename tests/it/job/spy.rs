@@ -1,0 +1,188 @@
+//! A target that tells what it was asked to write, and answers as a test wishes.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use entrant::model::{Anchor, Change, ChangeId, Class, Name, ObjectId, Operation, Schema, Value, Written};
+use entrant::reconcile::Constraints;
+use entrant::store::{Capabilities, Lookup, MemoryStore, Query, Read, Source, Target};
+use entrant::{Record, Result};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+
+/// What a [`Spy`] makes of an answer.
+type Answer = Box<dyn FnMut(&Change, Result<Written>) -> Result<Written> + Send>;
+
+/// A store in memory behind a target that is watched.
+#[derive(Debug, Clone)]
+pub(crate) struct Spy {
+    inner: MemoryStore,
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    log: Vec<String>,
+    writes: usize,
+    dies: Option<Death>,
+    answer: Option<Answer>,
+    hidden: BTreeSet<String>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("log", &self.log).finish_non_exhaustive()
+    }
+}
+
+/// When the process dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Death {
+    /// Before the write of this number is carried out.
+    Before(usize),
+    /// After it was carried out, before it is answered.
+    After(usize),
+}
+
+impl Spy {
+    pub(crate) fn new(inner: &MemoryStore) -> Self {
+        Self { inner: inner.clone(), shared: Arc::default() }
+    }
+
+    fn shared(&self) -> std::sync::MutexGuard<'_, Shared> {
+        self.shared.lock().expect("no test panics while it holds the lock")
+    }
+
+    /// The writes, in their order: what, and whom.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.shared().log.clone()
+    }
+
+    pub(crate) fn dies(&self, death: Option<Death>) {
+        let mut shared = self.shared();
+        shared.writes = 0;
+        shared.dies = death;
+    }
+
+    /// Answers otherwise than the store would.
+    pub(crate) fn answers(&self, answer: impl FnMut(&Change, Result<Written>) -> Result<Written> + Send + 'static) {
+        self.shared().answer = Some(Box::new(answer));
+    }
+
+    /// Does not show an element in what is read, as a replica that lags.
+    pub(crate) fn hides(&self, elements: impl IntoIterator<Item = String>) {
+        self.shared().hidden = elements.into_iter().collect();
+    }
+
+    fn shown(&self, mut record: Record) -> Record {
+        let hidden = self.shared().hidden.clone();
+        let changed: Vec<(Name, Value)> = record
+            .attributes
+            .iter()
+            .filter_map(|(name, value)| {
+                let Value::List(elements) = value else { return None };
+                let is_hidden = |own: &&Value| !own.as_text().is_some_and(|own| hidden.contains(own));
+                Some((name.clone(), Value::list(elements.iter().filter(is_hidden).cloned())))
+            })
+            .collect();
+        for (name, value) in changed {
+            record.attributes.insert(name, value);
+        }
+        record
+    }
+}
+
+fn described(operation: &Operation) -> String {
+    match operation {
+        Operation::Create { class, attributes, .. } => {
+            let name = attributes.get("employeeId").or_else(|| attributes.get("name"));
+            format!("create {} {}", class.as_str(), name.cloned().unwrap_or_default())
+        }
+        Operation::Update { id, attributes, .. } => {
+            let names: Vec<String> = attributes.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            format!("update {} {}", id.id, names.join(" "))
+        }
+        Operation::Elements { id, changes } => {
+            let names: Vec<&str> = changes.keys().map(Name::as_str).collect();
+            format!("elements {} {}", id.id, names.join(" "))
+        }
+        Operation::Delete { id } => format!("delete {}", id.id),
+        Operation::Restore { id } => format!("restore {}", id.id),
+        _ => "something else".to_owned(),
+    }
+}
+
+#[async_trait]
+impl Source for Spy {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+    async fn get(&self, ids: &[ObjectId]) -> Result<Vec<Lookup>> {
+        let found = self.inner.get(ids).await?;
+        let shown = |found| match found {
+            Lookup::One(record) => Lookup::One(self.shown(record)),
+            other => other,
+        };
+        Ok(found.into_iter().map(shown).collect())
+    }
+    fn read(&self, query: &Query) -> BoxStream<'_, Result<Read>> {
+        let read = self.inner.read(query);
+        read.map(|read| {
+            read.map(|read| match read {
+                Read::Record(record) => Read::Record(self.shown(record)),
+                other => other,
+            })
+        })
+        .boxed()
+    }
+}
+
+#[async_trait]
+impl Target for Spy {
+    fn schema(&self, class: &Class) -> Result<Arc<Schema>> {
+        self.inner.schema(class)
+    }
+    async fn constraints(&self) -> Result<Arc<dyn Constraints>> {
+        self.inner.constraints().await
+    }
+    fn write<'a>(&'a self, changes: Vec<Change>) -> BoxStream<'a, (ChangeId, Result<Written>)> {
+        futures::stream::iter(changes)
+            .then(move |change| async move {
+                let (number, dies) = {
+                    let mut shared = self.shared();
+                    shared.writes += 1;
+                    shared.log.push(described(&change.operation));
+                    (shared.writes, shared.dies)
+                };
+                let dead = match dies {
+                    Some(Death::Before(at) | Death::After(at)) => number > at || dies == Some(Death::Before(number)),
+                    None => false,
+                };
+                if dead {
+                    return futures::future::pending().await;
+                }
+                let mut answers = self.inner.write(vec![change.clone()]).collect::<Vec<_>>().await;
+                if dies == Some(Death::After(number)) {
+                    return futures::future::pending().await;
+                }
+                let (id, answer) = answers.pop().expect("an answer for the change");
+                let mut shared = self.shared();
+                let answer = match &mut shared.answer {
+                    Some(change_answer) => change_answer(&change, answer),
+                    None => answer,
+                };
+                (id, answer)
+            })
+            .boxed()
+    }
+    async fn find(&self, class: &Class, attribute: &Name, values: &[Value]) -> Result<Vec<Record>> {
+        self.inner.find(class, attribute, values).await
+    }
+    async fn deleted(&self, anchors: &[Anchor]) -> Result<Vec<Record>> {
+        self.inner.deleted(anchors).await
+    }
+}
