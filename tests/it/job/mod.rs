@@ -11,6 +11,7 @@ mod matching;
 mod order;
 mod org;
 mod random;
+mod random_org;
 mod reads;
 mod references;
 mod referents;
