@@ -12,6 +12,7 @@ mod matching;
 mod order;
 pub(crate) mod org;
 mod random;
+mod random_org;
 mod reads;
 mod references;
 mod referents;

@@ -1,9 +1,136 @@
 //! The order of a plan: swaps, circles, what is freed for whom (semantics, rule 17).
 
-use entrant::model::ObjectId;
-use entrant::reconcile::{Action, Leaver, Preferences};
+use std::time::Duration;
 
-use super::org::{Org, group, groups, person, plan, users};
+use entrant::job::{Apply, Run};
+use entrant::model::ObjectId;
+use entrant::reconcile::{Action, Leaver, Preferences, Situation};
+use entrant::{Job, Value};
+
+use super::org::{Org, group, groups, no_guards, person, plan, texts, users};
+use super::spy::Spy;
+
+fn spying(org: &Org, spy: &Spy, preferences: Preferences) -> Job {
+    let builder = org.builder(users(), preferences).target(spy.clone()).guards(no_guards());
+    builder.build().expect("the job is sound")
+}
+
+/// What is written to an object, in its order.
+fn steps(spy: &Spy, id: &str) -> Vec<String> {
+    let own = |line: &String| line.split(' ').nth(1) == Some(id);
+    let steps = spy.log().into_iter().filter(own);
+    steps.map(|line| line.replacen(&format!(" {id}"), "", 1)).collect()
+}
+
+fn place(log: &[String], line: &str) -> usize {
+    log.iter().position(|own| own.starts_with(line)).unwrap_or_else(|| panic!("no {line} in {log:?}"))
+}
+
+/// "Each object's own steps in order (restore or create → attributes → status → references → licences)."
+#[tokio::test]
+async fn each_object_goes_its_steps_in_order() {
+    let org = Org::new([person("1").with("manager", "2").with("sku", texts(&["E3"])), person("2")]);
+    let spy = Spy::new(&org.directory);
+    let job = spying(&org, &spy, Preferences::default().with_restore());
+    org.settle_with(&job).await;
+    let log = spy.log();
+    let id = org.id("1").id;
+    assert!(place(&log, "create user 1") < place(&log, &format!("elements {id} manager")), "{log:?}");
+    assert_eq!(steps(&spy, &id), ["elements manager", "elements skuId"]);
+    org.set("1", "active", false);
+    org.settle_with(&job).await;
+    let spy = Spy::new(&org.directory);
+    let job = spying(&org, &spy, Preferences::default().with_restore());
+    org.set("1", "active", true);
+    org.set("1", "title", "Head");
+    org.set("1", "manager", Value::Null);
+    org.set("1", "sku", texts(&["E5"]));
+    org.settle_with(&job).await;
+    assert_eq!(steps(&spy, &id), ["update title=Head", "update active=true", "elements manager", "elements skuId"]);
+    // Restored first, then compared.
+    let spy = Spy::new(&org.directory);
+    let job = spying(&org, &spy, Preferences::default().with_restore());
+    let gone = entrant::model::Operation::Delete { id: org.id("1") };
+    let change = entrant::model::Change::new(entrant::model::ChangeId::new(1), gone);
+    let deleted =
+        futures::StreamExt::collect::<Vec<_>>(entrant::store::Target::write(&org.directory, vec![change])).await;
+    assert!(deleted[0].1.is_ok());
+    org.set("1", "title", "Chief");
+    assert_eq!(plan(&job).await.situations()[&Situation::RecycleBin], 1);
+    for _ in 0..2 {
+        org.settle_with(&job).await;
+    }
+    assert_eq!(steps(&spy, &id), ["restore", "update title=Chief"]);
+}
+
+/// "Disables of leavers come first, deletes last, unless an edge *frees* needs one earlier."
+#[tokio::test]
+async fn disables_come_first_and_deletes_last_unless_a_name_is_needed() {
+    let org = Org::new([person("1"), person("2"), person("3"), person("5"), group("a", &["3"])]);
+    let preferences = || Preferences::default().with_source_deleted(Leaver::delete());
+    let first = spying(&org, &Spy::new(&org.directory), preferences());
+    org.settle_with(&first).await;
+    let ids = ["1", "2", "5"].map(|id| org.id(id).id);
+    let spy = Spy::new(&org.directory);
+    let job = spying(&org, &spy, preferences());
+    org.set("1", "kind", "external");
+    org.hr.remove(&ObjectId::user("2"));
+    org.hr.remove(&ObjectId::user("5"));
+    org.set("3", "title", "Head");
+    org.set("3", "sku", texts(&["E3"]));
+    org.set_group("a", "members", texts(&["4"]));
+    org.hr.push(person("4").with("login", "p5@contoso.com").with("manager", "3"));
+    org.settle_with(&job).await;
+    let log = spy.log();
+    assert_eq!(log[0], format!("update {} active=false", ids[0]), "{log:?}");
+    assert_eq!(log[log.len() - 1], format!("delete {}", ids[1]), "{log:?}");
+    assert!(place(&log, &format!("delete {}", ids[2])) < place(&log, "create user 4"), "{log:?}");
+    assert_eq!(org.refers("Group a", "members"), ["4"]);
+}
+
+/// Edges *needs* "(a reference target exists)" and *frees* "(the unique value or the seat that I want)"; `select` "keeps
+/// entries with what they depend on".
+#[tokio::test]
+async fn what_is_chosen_brings_along_what_it_waits_for() {
+    let org = Org::new([person("1").with("sku", texts(&["E3"])), person("2"), person("3")]).seats(Some(1), None, None);
+    org.settle().await;
+    let org = org.seats(Some(0), None, None);
+    org.set("1", "sku", Value::Null);
+    org.set("2", "sku", texts(&["E3"]));
+    org.hr.push(person("4").with("manager", "5"));
+    org.hr.push(person("5"));
+    org.hr.push(person("6"));
+    org.hr.push(group("a", &["4", "3"]));
+    let spy = Spy::new(&org.directory);
+    let job = spying(&org, &spy, Preferences::default());
+    let whole = plan(&job).await;
+    let keys = |chosen: &str| -> Vec<String> {
+        let plan = whole.select(|entry| &*entry.key.id == chosen);
+        plan.entries().iter().map(|entry| entry.key.id.to_string()).collect()
+    };
+    assert_eq!(keys("2"), ["1", "2"], "the seat");
+    assert_eq!(keys("a"), ["a", "4", "5"], "the member, and his manager");
+    assert_eq!(keys("6"), ["6"]);
+    let chosen = whole.select(|entry| &*entry.key.id == "2");
+    assert_ne!(chosen.digest(), whole.digest());
+    job.apply(&chosen, Apply::new()).await.expect("a report");
+    let (giver, taker) = (format!("elements {} skuId", org.id("1").id), format!("elements {} skuId", org.id("2").id));
+    assert_eq!(spy.log(), [giver, taker]);
+    assert!(org.directory.records().iter().all(|record| record.get("employeeId") != Some(&"6".into())));
+}
+
+/// "Different objects run concurrently": they go to the target in one call.
+#[tokio::test]
+async fn different_objects_go_to_the_target_together() {
+    let org = Org::new((0..150).map(|id| person(&id.to_string()).with("sku", texts(&["E3"])).with("manager", "0")));
+    let spy = Spy::new(&org.directory);
+    let job = spying(&org, &spy, Preferences::default());
+    job.run(Run::full(), Apply::new()).await.expect("a report");
+    // Creates of people and of the group; managers (nobody his own); licences.
+    assert_eq!(spy.calls(), [151, 149, 150]);
+    org.clock.advance(Duration::from_secs(3600));
+    assert!(plan(&job).await.is_converged());
+}
 
 #[tokio::test]
 async fn two_people_swap_their_names_by_way_of_a_third() {

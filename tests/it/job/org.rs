@@ -20,7 +20,7 @@ pub(crate) const PHONE: &str = "phone-id";
 pub(crate) const OLD: &str = "old-id";
 
 /// Two stores, a state and a clock, shared by all jobs of a test.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Org {
     pub(crate) clock: ManualClock,
     pub(crate) hr: MemoryStore,

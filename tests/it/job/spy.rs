@@ -24,6 +24,7 @@ pub(crate) struct Spy {
 #[derive(Default)]
 struct Shared {
     log: Vec<String>,
+    calls: Vec<usize>,
     writes: usize,
     dies: Option<Death>,
     answer: Option<Answer>,
@@ -57,6 +58,11 @@ impl Spy {
     /// The writes, in their order: what, and whom.
     pub(crate) fn log(&self) -> Vec<String> {
         self.shared().log.clone()
+    }
+
+    /// How many changes each call had.
+    pub(crate) fn calls(&self) -> Vec<usize> {
+        self.shared().calls.clone()
     }
 
     pub(crate) fn dies(&self, death: Option<Death>) {
@@ -150,6 +156,7 @@ impl Target for Spy {
         self.inner.constraints().await
     }
     fn write<'a>(&'a self, changes: Vec<Change>) -> BoxStream<'a, (ChangeId, Result<Written>)> {
+        self.shared().calls.push(changes.len());
         futures::stream::iter(changes)
             .then(move |change| async move {
                 let (number, dies) = {
