@@ -6,7 +6,7 @@ use super::Job;
 use super::ledger::Intent;
 use super::links::Links;
 use super::recover::TOMBSTONE;
-use super::write::password_key;
+use super::secrets::password_key;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Class, Completeness, Name, ObjectId, Record, Value, comparison_key};
 use crate::reconcile::{EntryKey, Link, LinkEnd, LinkOrigin, is_made_by};

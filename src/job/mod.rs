@@ -9,6 +9,7 @@ mod apply;
 mod builder;
 mod doubts;
 mod elements;
+mod follow_up;
 #[expect(clippy::module_inception, reason = "the file holds the type of that name")]
 mod job;
 mod ledger;
@@ -19,6 +20,7 @@ mod planning;
 mod recover;
 mod report;
 mod run;
+mod secrets;
 mod write;
 
 pub use builder::{JobBuilder, JobError, JobMapping};

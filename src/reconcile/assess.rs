@@ -6,8 +6,7 @@ use std::sync::Arc;
 use super::case::{Assessment, Case, Extent, SourceRead, Sourced};
 use super::conflict::{contest, rekey};
 use super::correlate::{Match, TargetIndex};
-use super::doubt::is_made_by;
-use super::inputs::{Answers, InDoubt, Inputs, Questions, Side};
+use super::inputs::{Answers, Inputs, Questions, Side};
 use super::link::Linked;
 use super::{EntryKey, Evidence, Problem, Severity, Situation};
 use crate::model::{Anchor, Name, ObjectId, Origin, Record, Value, comparison_key};
@@ -87,17 +86,17 @@ pub(super) fn assess<'a>(
     Ok(Assessment { cases, owned_elsewhere: assessor.owned_elsewhere, candidates, index: assessor.index })
 }
 
-struct Assessor<'a> {
-    inputs: Inputs<'a>,
-    read: SourceRead,
-    answers: &'a Answers,
-    target_complete: bool,
-    index: TargetIndex<'a>,
-    questions: Questions,
-    owned_elsewhere: u64,
+pub(super) struct Assessor<'a> {
+    pub(super) inputs: Inputs<'a>,
+    pub(super) read: SourceRead,
+    pub(super) answers: &'a Answers,
+    pub(super) target_complete: bool,
+    pub(super) index: TargetIndex<'a>,
+    pub(super) questions: Questions,
+    pub(super) owned_elsewhere: u64,
     /// Targets that some source may be.
-    candidates: HashSet<ObjectId>,
-    lists_noted: HashSet<usize>,
+    pub(super) candidates: HashSet<ObjectId>,
+    pub(super) lists_noted: HashSet<usize>,
 }
 
 /// What is known of a linked target that was not in the list.
@@ -241,76 +240,6 @@ impl<'a> Assessor<'a> {
                 self.in_recycle_bin(case, sourced, tombstone)
             }
         }
-    }
-
-    /// Whether a create that was cut off made the object after all. `None` if none was; `Some(None)` if it must be
-    /// looked up first.
-    fn recovered(&mut self, case: &mut Case<'a>, sourced: &'a Sourced) -> Option<Option<Case<'a>>> {
-        let id = &sourced.record.id;
-        let doubt = self.inputs.in_doubt.iter().find(|doubt| doubt.source == *id)?;
-        let mut asked = false;
-        let mut found: Vec<&'a Record> = Vec::new();
-        for (name, value) in &doubt.anchors {
-            let Some(schema) = self.inputs.schema.get(name) else { continue };
-            if schema.unique_in.is_none() && !self.inputs.mapping.matching().contains(name) {
-                continue;
-            }
-            asked |= self.inputs.abilities.target_find && !self.ask_find(name, value);
-            let Some(key) = comparison_key(schema, value) else { continue };
-            let holders =
-                schema.unique_in.as_ref().map_or(&[][..], |space| self.index.holders(&(space.clone(), key.clone())));
-            let matches = self.index.candidates(
-                &self
-                    .inputs
-                    .mapping
-                    .matching()
-                    .iter()
-                    .map(|own| (own == name).then(|| key.clone()))
-                    .collect::<Vec<_>>(),
-            );
-            let matches = if let Match::Candidates(found) = matches { found } else { Arc::default() };
-            for position in holders.iter().chain(matches.iter()).copied() {
-                let record = self.index.record(position);
-                if !found.iter().any(|known| known.id == record.id) {
-                    found.push(record);
-                }
-            }
-        }
-        if asked {
-            return Some(None);
-        }
-        // Whoever is linked is somebody's.
-        found.retain(|record| self.inputs.links.of_target(&record.id).is_none());
-        let others = found.len();
-        let ours: Vec<&'a Record> =
-            found.into_iter().filter(|record| is_made_by(self.inputs.schema, record, doubt)).collect();
-        if others > 0 && ours.len() != 1 {
-            let mut case =
-                std::mem::replace(case, Case::new(EntryKey::of_source(self.key_name(), id), Situation::Ambiguous));
-            case.situation = Situation::Ambiguous;
-            let message = "a create was cut off, and what holds its values cannot be told for sure to be what it made; look in the target";
-            return Some(Some(case.block("in-doubt", message)));
-        }
-        if ours.is_empty() && !doubt.is_repeatable(self.inputs.schema) && self.is_recent(doubt) {
-            let mut case =
-                std::mem::replace(case, Case::new(EntryKey::of_source(self.key_name(), id), Situation::Pending));
-            case.situation = Situation::Pending;
-            let message = "a create was cut off, and no unique value would stop a second one; look in the target for what it made";
-            return Some(Some(case.block("in-doubt", message)));
-        }
-        let [record] = ours.as_slice() else { return None };
-        let mut case = std::mem::replace(case, Case::new(EntryKey::of_source(self.key_name(), id), Situation::Absent));
-        case.situation = Situation::Found;
-        case.target = Some(record);
-        case.target_id = Some(record.id.clone());
-        self.candidates.insert(record.id.clone());
-        case.recovered = Some(doubt);
-        Some(Some(case))
-    }
-
-    /// Whether what a create made may not show yet; without anything to find it by, nobody can ever say.
-    fn is_recent(&self, doubt: &InDoubt) -> bool {
-        doubt.anchors.is_empty() || self.inputs.context.as_of() - doubt.at < self.inputs.lag
     }
 
     fn in_recycle_bin(
@@ -550,7 +479,7 @@ impl<'a> Assessor<'a> {
         values.iter().fold(true, |known, (name, value)| self.ask_find(name, value) && known)
     }
 
-    fn ask_find(&mut self, name: &Name, value: &Value) -> bool {
+    pub(super) fn ask_find(&mut self, name: &Name, value: &Value) -> bool {
         let question = (name.clone(), value.clone());
         let known = self.answers.find.contains_key(&question);
         if !known {
@@ -601,7 +530,7 @@ impl<'a> Assessor<'a> {
         link.target.owner.as_deref().is_some_and(|owner| owner != self.inputs.job)
     }
 
-    fn key_name(&self) -> &'a Name {
+    pub(super) fn key_name(&self) -> &'a Name {
         self.inputs.mapping.name()
     }
 }
