@@ -243,7 +243,7 @@ impl Reader {
                     };
                     found[index] = (record.id == ids[index]).then_some(record);
                 }
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) if error.is_object_missing() => {}
                 Err(error) => return Err(error.with_context("object", &ids[index])),
             }
         }
