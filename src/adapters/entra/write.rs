@@ -201,7 +201,10 @@ impl Pending {
             self.object = Some(created(&self.class, &response)?);
         }
         if step.part.is_question() {
-            let goes_on = self.steps.front_mut().is_none_or(|next| next.take_in(step.part, &response.body));
+            let goes_on = match self.steps.front_mut() {
+                Some(next) => next.take_in(step.part, &response.body)?,
+                None => true,
+            };
             if !goes_on {
                 self.steps.pop_front();
             }
