@@ -145,7 +145,9 @@ async fn what_is_repeated_depends_on_the_method_and_the_failure() {
         (NotSent, 3, 3, false),
         (Lost, 3, 1, true),
         (Status(429), 3, 3, false),
-        (Status(503), 3, 3, false),
+        (Code(503, "serviceNotAvailable"), 3, 3, false),
+        // Not Graph's own word.
+        (Status(503), 3, 1, true),
         (Status(500), 3, 1, true),
         (Status(502), 3, 1, true),
         (Status(504), 3, 1, true),
