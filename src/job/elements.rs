@@ -112,12 +112,7 @@ impl Progress<'_> {
                 ledger.put_removal(batch, job, &Taken { element: Some(&element), ..taken }, self.now());
             }
         } else if !change.remove.is_empty() && set.removals() > 0 {
-            ledger.put_removal(
-                batch,
-                job,
-                &Taken { element: attribute, count: set.removals(), ..taken },
-                self.now(),
-            );
+            ledger.put_removal(batch, job, &Taken { element: attribute, count: set.removals(), ..taken }, self.now());
         }
     }
 

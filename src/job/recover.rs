@@ -14,7 +14,9 @@ use super::write::password_key;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Context;
 use crate::mapping::Mapped;
-use crate::model::{Cardinality, Class, Completeness, ElementChange, License, Name, ObjectId, Record, Value, comparison_key};
+use crate::model::{
+    Cardinality, Class, Completeness, ElementChange, License, Name, ObjectId, Record, Value, comparison_key,
+};
 use crate::reconcile::{
     Action, Answer, Element, Entry, Evidence, Guard, Link, LinkEnd, LinkOrigin, Part, element_basis, element_key,
     is_made_by,

@@ -112,8 +112,7 @@ impl Shares {
 
     /// Takes seats that wait for nobody; whether there were any of each product.
     fn take_free(&mut self, products: &Products, wanted: &[Arc<str>]) -> bool {
-        let is_free =
-            |product: &Arc<str>| free(products, product).is_none_or(|free| self.taken(product) < free);
+        let is_free = |product: &Arc<str>| free(products, product).is_none_or(|free| self.taken(product) < free);
         let all = wanted.iter().all(is_free);
         if all {
             wanted.iter().for_each(|product| *self.taken.entry(Arc::clone(product)).or_default() += 1);

@@ -15,9 +15,8 @@ use super::spy::{Death, Spy};
 
 /// Four people with managers in a circle, two groups, licences, and an account that is taken over.
 fn company() -> Org {
-    let people = (1..=4_u8).map(|id| {
-        person(&id.to_string()).with("manager", (id % 4 + 1).to_string()).with("sku", texts(&["E3"]))
-    });
+    let people = (1..=4_u8)
+        .map(|id| person(&id.to_string()).with("manager", (id % 4 + 1).to_string()).with("sku", texts(&["E3"])));
     let org = Org::new(people.chain([
         group("a", &["1", "2", "3"]).with("owners", texts(&["4"])),
         group("b", &["4"]).with("groups", texts(&["a"])),
@@ -43,14 +42,18 @@ fn reorganise(org: &Org) {
 }
 
 fn as_wanted_first(org: &Org, when: &str) {
-    let count = |name: &str| org.directory.records().iter().filter(|own| own.get("login") == Some(&name.into())).count();
+    let count =
+        |name: &str| org.directory.records().iter().filter(|own| own.get("login") == Some(&name.into())).count();
     for id in 1..=4 {
         let (id, manager) = (id.to_string(), (id % 4 + 1).to_string());
         assert_eq!(count(&format!("p{id}@contoso.com")), 1, "{when}: nobody twice");
         assert_eq!((org.refers(&id, "manager"), org.licenses(&id)), (vec![manager], vec!["e3".to_owned()]), "{when}");
     }
     assert_eq!(org.refers("Group a", "members"), ["1", "2", "3"], "{when}");
-    assert_eq!((org.refers("Group a", "owners"), org.refers("Group b", "members")), (vec!["4".into()], vec!["4".into()]));
+    assert_eq!(
+        (org.refers("Group a", "owners"), org.refers("Group b", "members")),
+        (vec!["4".into()], vec!["4".into()])
+    );
     assert_eq!(org.refers("Group b", "memberGroups"), ["Group a"], "{when}");
 }
 
@@ -61,8 +64,16 @@ fn as_wanted_second(org: &Org, when: &str) {
     assert_eq!(licenses, ["e3", "e3", "e5", "", "e3"], "{when}");
     assert_eq!(org.refers("Group a", "members"), ["2", "4"], "{when}");
     assert_eq!(org.refers("Group a", "owners"), [""; 0], "{when}");
-    assert_eq!((org.refers("Group b", "members"), org.refers("Group c", "members")), (vec!["1".into(), "4".into()], vec!["1".into(), "5".into()]), "{when}");
-    assert_eq!((org.find("1").get("active"), org.find("1").get("title")), (Some(&false.into()), Some(&"Gone".into())), "{when}");
+    assert_eq!(
+        (org.refers("Group b", "members"), org.refers("Group c", "members")),
+        (vec!["1".into(), "4".into()], vec!["1".into(), "5".into()]),
+        "{when}"
+    );
+    assert_eq!(
+        (org.find("1").get("active"), org.find("1").get("title")),
+        (Some(&false.into()), Some(&"Gone".into())),
+        "{when}"
+    );
     assert_eq!(org.find("3").get("title"), Some(&"Head".into()), "{when}");
 }
 
@@ -206,7 +217,11 @@ async fn the_process_may_die_at_every_write() {
                 break;
             }
             // Its lease runs out; whether new things show by then or not.
-            org.clock.advance(Duration::from_secs(if matches!(death, Death::After(at) if at % 2 == 0) { 61 } else { 3600 }));
+            org.clock.advance(Duration::from_secs(if matches!(death, Death::After(at) if at % 2 == 0) {
+                61
+            } else {
+                3600
+            }));
             settle_thrice(&org, &when).await;
             match act {
                 1 => as_wanted_first(&org, &when),
@@ -259,7 +274,9 @@ async fn one_element_that_is_refused_holds_up_no_other() {
     let refused = barred.clone();
     spy.answers(move |change, answer| {
         let Operation::Elements { id, changes } = &change.operation else { return answer };
-        let Some(members) = changes.get("members").filter(|change| change.add.contains(&refused)) else { return answer };
+        let Some(members) = changes.get("members").filter(|change| change.add.contains(&refused)) else {
+            return answer;
+        };
         // The store keeps him out.
         let held: Vec<Value> = members.add.iter().filter(|own| **own != refused).cloned().collect();
         let before = directory.record(id).and_then(|own| own.get("members").cloned()).unwrap_or_default();
@@ -330,7 +347,8 @@ async fn a_reference_that_is_too_young_is_waited_for() {
             left -= 1;
             directory.set(id, "members", texts(&[]));
             let missing = || Error::new(ErrorKind::NotFound, "the object that is referred to is not there");
-            let all = changes.iter().flat_map(|(name, change)| change.add.iter().map(move |own| (name.clone(), own.clone())));
+            let all =
+                changes.iter().flat_map(|(name, change)| change.add.iter().map(move |own| (name.clone(), own.clone())));
             Ok(answer?.with_refused(all.map(|(name, own)| Refused::new(name, own, missing()))))
         });
         let job = spying(&org, &spy);

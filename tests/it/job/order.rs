@@ -52,7 +52,8 @@ async fn each_object_goes_its_steps_in_order() {
     let job = spying(&org, &spy, Preferences::default().with_restore());
     let gone = entrant::model::Operation::Delete { id: org.id("1") };
     let change = entrant::model::Change::new(entrant::model::ChangeId::new(1), gone);
-    let deleted = futures::StreamExt::collect::<Vec<_>>(entrant::store::Target::write(&org.directory, vec![change])).await;
+    let deleted =
+        futures::StreamExt::collect::<Vec<_>>(entrant::store::Target::write(&org.directory, vec![change])).await;
     assert!(deleted[0].1.is_ok());
     org.set("1", "title", "Chief");
     assert_eq!(plan(&job).await.situations()[&Situation::RecycleBin], 1);

@@ -48,13 +48,15 @@ fn one_person() -> impl Strategy<Value = Record> {
 }
 
 fn team() -> impl Strategy<Value = Record> {
-    (0..TEAMS, some_ids(PEOPLE, 6), some_ids(TEAMS, 3), some_ids(PEOPLE, 2)).prop_map(|(id, members, nested, owners)| {
-        let list = |ids: &[String]| Value::list(ids.iter().map(|id| Value::text(id.as_str())));
-        group(&format!("g{id}"), &[])
-            .with("members", list(&members))
-            .with("groups", list(&nested.iter().map(|id| format!("g{id}")).collect::<Vec<_>>()))
-            .with("owners", list(&owners))
-    })
+    (0..TEAMS, some_ids(PEOPLE, 6), some_ids(TEAMS, 3), some_ids(PEOPLE, 2)).prop_map(
+        |(id, members, nested, owners)| {
+            let list = |ids: &[String]| Value::list(ids.iter().map(|id| Value::text(id.as_str())));
+            group(&format!("g{id}"), &[])
+                .with("members", list(&members))
+                .with("groups", list(&nested.iter().map(|id| format!("g{id}")).collect::<Vec<_>>()))
+                .with("owners", list(&owners))
+        },
+    )
 }
 
 fn world() -> impl Strategy<Value = Vec<Record>> {
@@ -173,7 +175,8 @@ fn enough_seats(plan: &Plan, setup: &Setup) -> Result<(), TestCaseError> {
         let sets = || plan.entries().iter().filter(|entry| entry.writes()).filter_map(|entry| entry.licenses());
         let seats = |elements: &[entrant::reconcile::Element]| {
             let of_product = |value: &Value| License::from_value(value).is_some_and(|own| *own.product == *product);
-            let seats = elements.iter().filter(|element| element.seat && element.value.as_ref().is_some_and(of_product));
+            let seats =
+                elements.iter().filter(|element| element.seat && element.value.as_ref().is_some_and(of_product));
             seats.count() as u64
         };
         let taken: u64 = sets().map(|set| seats(&set.add)).sum();
@@ -228,7 +231,8 @@ async fn no_slice_passes(org: &Org, setup: &Setup, ones: bool, start: usize) -> 
     let taking = [Guard::Disable, Guard::Delete, Guard::LicenseRemoval, Guard::MemberRemoval, Guard::Clear];
     for guard in taking.into_iter().cycle().skip(start).take(taking.len()) {
         let effects = whole.effects();
-        let most = [Class::USER, Class::GROUP].map(|class| effects.of_class(&class, guard)).into_iter().max().unwrap_or(0);
+        let most =
+            [Class::USER, Class::GROUP].map(|class| effects.of_class(&class, guard)).into_iter().max().unwrap_or(0);
         if most < 2 {
             continue;
         }

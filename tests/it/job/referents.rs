@@ -203,7 +203,9 @@ async fn a_member_who_could_not_be_made_holds_up_nobody_else() {
     let shown = plan(&job).await;
     let report = job.apply(&shown, entrant::job::Apply::new()).await.expect("a report");
     assert_eq!(report.outcome(OutcomeKind::Failed), 1, "{report}");
-    let failed = ["1", "2", "3"].into_iter().filter(|id| org.directory.records().iter().all(|own| own.get("employeeId") != Some(&Value::text(*id))));
+    let failed = ["1", "2", "3"]
+        .into_iter()
+        .filter(|id| org.directory.records().iter().all(|own| own.get("employeeId") != Some(&Value::text(*id))));
     let failed: Vec<&str> = failed.collect();
     assert_eq!(failed.len(), 1, "{report}");
     assert_eq!(org.refers("Group a", "members").len(), if failed[0] == "3" { 2 } else { 1 });
@@ -235,7 +237,10 @@ async fn an_account_that_is_made_anew_is_referred_to_by_its_new_id() {
         org.clock.advance(Duration::from_secs(3600));
         org.settle_with(&job).await;
         assert_ne!(org.id("1"), gone);
-        assert_eq!((org.refers("2", "manager"), org.refers("Group a", "members")), (vec!["1".to_owned()], vec!["1".to_owned()]));
+        assert_eq!(
+            (org.refers("2", "manager"), org.refers("Group a", "members")),
+            (vec!["1".to_owned()], vec!["1".to_owned()])
+        );
         let last = plan(&job).await;
         assert!(last.is_converged(), "{fault:?}: {last}");
     }
@@ -292,7 +297,11 @@ async fn a_group_that_is_gone_is_kept_unless_deleting_is_asked_for() {
         org.settle_with(&job).await;
         let there = org.directory.records().iter().any(|record| record.get("name") == Some(&"Group a".into()));
         assert_eq!(there, stays);
-        assert_eq!(stays.then(|| org.refers("Group a", "members")), stays.then(|| vec!["1".to_owned()]), "nobody is taken out");
+        assert_eq!(
+            stays.then(|| org.refers("Group a", "members")),
+            stays.then(|| vec!["1".to_owned()]),
+            "nobody is taken out"
+        );
         assert!(plan(&job).await.is_converged());
     }
 }

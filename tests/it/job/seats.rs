@@ -1,9 +1,9 @@
 //! Licences of those who leave, return, are inactive or wait (semantics, rules 1, 2, 7, 12 and 15; R12, R13).
 
+use entrant::Value;
 use entrant::job::{Apply, OutcomeKind};
 use entrant::model::{License, ObjectId};
 use entrant::reconcile::{Action, Leaver, Licenses, Managed, Preferences, days};
-use entrant::Value;
 
 use super::org::{E3, E5, F3, OLD, Org, PHONE, account, groups, held, person, plan, problems, texts, users};
 
@@ -165,7 +165,8 @@ async fn a_list_of_products_that_broke_off_takes_nothing() {
     assert!(problems(&shown, "1")[0].contains("row 7 of licences.csv"), "{shown}");
     // What is added is given all the same.
     org.hr.remove(&ObjectId::user("1"));
-    org.hr.push(person("1").with("sku", texts(&["E3"])).with("without", texts(&["mail-e3"])).with_partial("sku", "cut"));
+    org.hr
+        .push(person("1").with("sku", texts(&["E3"])).with("without", texts(&["mail-e3"])).with_partial("sku", "cut"));
     org.settle().await;
     assert_eq!(org.licenses("1"), ["e3 -mail-e3", "e5", "phone"]);
 }
