@@ -30,7 +30,10 @@ struct Flags {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    common::exit(run(Flags::parse()).await)
+    match common::flags() {
+        Ok(flags) => common::exit(run(flags).await),
+        Err(code) => code,
+    }
 }
 
 async fn run(flags: Flags) -> Result<ExitCode> {

@@ -1,35 +1,47 @@
-//! Provisions people from a file into a tenant, by way of a plan.
+//! Provisions people and groups from files into a tenant, by way of a plan.
 //!
 //! ```sh
 //! AZURE_CLIENT_SECRET=… cargo run --example provision -- --tenant contoso.com --client-id … \
-//!     --users people.csv --passwords passwords.jsonl --plan
+//!     --users people.csv --groups groups.csv --members members.csv --passwords passwords.jsonl --plan
 //! ```
 
 mod common;
 
 use std::io::{BufRead, IsTerminal, Write};
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use entrant::adapters::{CsvSource, Entra, JsonlSource, PasswordFile, RedbState};
+use entrant::adapters::{CsvMemberships, CsvSource, Entra, JsonlSource, PasswordFile, RedbState};
 use entrant::job::{Apply, Event, JobBuilder, Observer, Run, RunStatus};
 use entrant::mapping::HeaderMapping;
+use entrant::model::{Class, Name};
 use entrant::reconcile::{Breach, Guard, Leaver};
-use entrant::store::MemoryState;
-use entrant::{Error, ErrorKind, Job, Mapping, Plan, Policy, Preferences, Report, Result};
+use entrant::store::{ByClass, MemoryState};
+use entrant::{Error, ErrorKind, Job, Mapping, Plan, Policy, Preferences, Report, Result, Source};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Provisions people from a file into a Microsoft Entra tenant
+/// Provisions people and groups from files into a Microsoft Entra tenant
 ///
 /// Without --plan or --apply: plans, shows, asks, applies. Exit codes: 0 done, 1 error, 2 the plan has changes (--plan),
 /// 3 a guard stopped it, 4 applied but some entries failed, are blocked or need attention.
 #[derive(Parser)]
 struct Flags {
     /// The people: a CSV file with a header, or JSON Lines (*.jsonl)
+    ///
+    /// A column skuId (or license, licence, sku) holds the products that each gets, by part number or id, several separated
+    /// by semicolons; a cell that becomes empty takes away what was given before. A column managerId (or supervisorId)
+    /// holds the id of the manager's row.
     #[arg(long, value_name = "FILE")]
     users: PathBuf,
+    /// The groups: a CSV file with a header, whose first column is each group's own id, or JSON Lines with an id
+    #[arg(long, value_name = "FILE")]
+    groups: Option<PathBuf>,
+    /// Who is in which group: a CSV file with columns groupId, memberId and, if need be, type (user, group or owner)
+    #[arg(long, value_name = "FILE")]
+    members: Option<PathBuf>,
     /// The column with each person's own id (default: the first)
     #[arg(long, value_name = "COLUMN")]
     key: Option<String>,
@@ -53,10 +65,10 @@ struct Flags {
     /// Create accounts for inactive people too, switched off
     #[arg(long)]
     create_inactive: bool,
-    /// What becomes of accounts whose person left the scope
+    /// What becomes of accounts whose person left the scope, and of such groups if it is delete
     #[arg(long, value_enum)]
     on_leave: Option<OnLeave>,
-    /// What becomes of accounts whose person is gone from the file
+    /// What becomes of accounts whose person is gone from the file, and of such groups if it is delete
     #[arg(long, value_enum)]
     on_delete: Option<OnLeave>,
     /// Guards to lift for this plan
@@ -92,7 +104,7 @@ struct Flags {
     /// Apply without asking
     #[arg(long)]
     yes: bool,
-    /// Print the mapping that is made from the file's header, and end
+    /// Print the mappings that are made from the files' headers, and end
     #[arg(long)]
     show_mapping: bool,
 }
@@ -110,35 +122,55 @@ enum Allow {
     EmptySource,
     /// Deleting accounts that were there before
     DeleteAdopted,
+    /// Disabling and deleting accounts that have a say over others, such as administrators
+    Privileged,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    common::exit(provision(Flags::parse()).await)
+    match common::flags() {
+        Ok(flags) => common::exit(provision(flags).await),
+        Err(code) => code,
+    }
 }
 
 async fn provision(flags: Flags) -> Result<ExitCode> {
-    let (mapping, job) = source(&flags)?;
+    let Files { source, people, groups } = files(&flags)?;
     if flags.show_mapping {
-        print_mapping(&mapping);
+        iter::once(&people).chain(&groups).for_each(print_mapping);
         return Ok(ExitCode::SUCCESS);
     }
     if !flags.json {
-        for header in &mapping.unrecognised {
-            eprintln!("note: column {header} is not recognised and left out");
+        for made in iter::once(&people).chain(&groups) {
+            for header in &made.unrecognised {
+                let class = made.mapping.target_class();
+                eprintln!("note: {class} column {header} is not recognised and left out");
+            }
         }
     }
     let entra =
         Entra::builder(flags.connection.connection()?).transport(flags.connection.transport()?).connect().await?;
-    let job = finish(&flags, job, mapping.mapping, entra)?;
+    let mut job = Job::builder("provision").source(source).target(entra).mapping(people.mapping);
+    if let Some(groups) = groups {
+        job = job.mapping(groups.mapping.policy(Policy::outbound(group_preferences(&flags))));
+    }
+    let job = finish(&flags, job)?;
     let plan = match &flags.apply {
         Some(file) => Plan::from_json(&read(file)?)?,
         None => job.plan(run(&flags)).await?,
     };
+    if let (Some(key), true) = (&flags.only, plan.situations().is_empty() && plan.owned_elsewhere() == 0) {
+        return Err(Error::new(
+            ErrorKind::NotFound,
+            "nobody has this key, in the file or among those provisioned before",
+        )
+        .with_context("key", key)
+        .with_context("file", flags.users.display()));
+    }
     let guards: Vec<Breach> =
         job.breaches(&plan).await?.into_iter().filter(|breach| !flags.lift.contains(&breach.guard)).collect();
     if let Some(file) = &flags.out {
-        write_private(file, &plan.to_json())?;
+        write_private(file, &mut open_private(file)?, &plan.to_json())?;
     }
     if !flags.json && flags.apply.is_none() {
         print!("{plan}");
@@ -160,13 +192,18 @@ async fn provision(flags: Flags) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let apply = flags.lift.iter().fold(Apply::new().wait(Duration::from_secs(90)), |apply, guard| apply.lift(*guard));
+    // Before anything is changed: a report that cannot be kept is better known in time.
+    let report_file = match &flags.report {
+        Some(file) => Some((file, open_private(file)?)),
+        None => None,
+    };
     let report = job.apply(&plan, apply).await?;
-    if let Some(file) = &flags.report {
-        write_private(file, &to_json(&report))?;
-    }
     print_json(&flags, &plan, &guards, Some(&report));
     if !flags.json {
         print!("{report}");
+    }
+    if let Some((file, mut out)) = report_file {
+        write_private(file, &mut out, &to_json(&report))?;
     }
     Ok(match report.status {
         RunStatus::Complete => ExitCode::SUCCESS,
@@ -175,33 +212,70 @@ async fn provision(flags: Flags) -> Result<ExitCode> {
     })
 }
 
-/// The mapping that fits the file's header, and a job that reads the file.
-fn source(flags: &Flags) -> Result<(HeaderMapping, JobBuilder)> {
-    // The store's name is part of what is remembered: it must not change with the file's.
-    const NAME: &str = "people";
-    let job = Job::builder("provision");
-    if flags.users.extension().is_some_and(|extension| extension == "jsonl") {
-        let key = flags.key.clone().ok_or_else(|| Error::new(ErrorKind::Invalid, "JSON Lines need --key"))?;
-        let source = JsonlSource::builder(&flags.users).key(key).name(NAME).build()?;
-        return Ok((Mapping::from_headers(&first_members(&flags.users)?), job.source(source)));
-    }
-    let mut builder = CsvSource::builder(&flags.users).name(NAME);
-    if let Some(key) = &flags.key {
-        builder = builder.key(key.as_str());
-    }
-    let source = builder.build()?;
-    Ok((Mapping::from_headers(source.headers()), job.source(source)))
+/// The files as one source, and the mappings that fit their headers.
+struct Files {
+    source: ByClass,
+    people: HeaderMapping,
+    groups: Option<HeaderMapping>,
 }
 
-fn finish(flags: &Flags, mut job: JobBuilder, mapping: Mapping, entra: Entra) -> Result<Job> {
-    job =
-        job.target(entra).mapping(mapping).policy(Policy::outbound(preferences(flags))).observer(Progress::new(flags));
+fn files(flags: &Flags) -> Result<Files> {
+    let (people, headers) = table(&flags.users, flags.key.as_deref(), Class::USER)?;
+    let people_mapping = Mapping::from_headers(&headers);
+    // The store's name is part of what is remembered: it must not change with the files'.
+    let source = ByClass::new("people").with(Class::USER, people);
+    let Some(file) = &flags.groups else {
+        return match flags.members {
+            Some(_) => Err(Error::new(ErrorKind::Invalid, "--members needs the groups: give them with --groups FILE")),
+            None => Ok(Files { source, people: people_mapping, groups: None }),
+        };
+    };
+    let (groups, headers) = table(file, None, Class::GROUP)?;
+    let mapping = Mapping::from_group_headers(&headers);
+    let (source, mapping) = match &flags.members {
+        Some(members) => {
+            (source.with(Class::GROUP, CsvMemberships::open(groups, members)?), mapping.with_memberships())
+        }
+        None => (source.with(Class::GROUP, groups), mapping),
+    };
+    Ok(Files { source, people: people_mapping, groups: Some(mapping) })
+}
+
+/// A file of one class, and the names of its columns.
+fn table(file: &Path, key: Option<&str>, class: Class) -> Result<(Box<dyn Source>, Vec<Name>)> {
+    if file.extension().is_some_and(|extension| extension == "jsonl") {
+        let key = match (key, &class) {
+            (Some(key), _) => key,
+            (None, class) if *class == Class::GROUP => "id",
+            (None, _) => {
+                return Err(Error::new(
+                    ErrorKind::Invalid,
+                    "JSON Lines have no first column: say with --key which member is each person's own id",
+                ));
+            }
+        };
+        let source = JsonlSource::builder(file).key(key).class(class).build()?;
+        return Ok((Box::new(source), members(file)?));
+    }
+    let mut builder = CsvSource::builder(file).class(class);
+    if let Some(key) = key {
+        builder = builder.key(key);
+    }
+    let source = builder.build()?;
+    let headers = source.headers().to_vec();
+    Ok((Box::new(source), headers))
+}
+
+fn finish(flags: &Flags, mut job: JobBuilder) -> Result<Job> {
+    job = job.policy(Policy::outbound(preferences(flags))).observer(Progress::new(flags));
     if let Some(domain) = &flags.domain {
         job = job.parameter("Domain", domain.as_str());
     }
     job = match &flags.passwords {
+        // A look at the plan leaves nothing behind.
+        _ if flags.plan => job.passwords(NoPasswords),
         Some(file) => job.passwords(PasswordFile::open(file)?),
-        None if flags.no_create || flags.plan => job.passwords(NoPasswords),
+        None if flags.no_create => job.passwords(NoPasswords),
         None => {
             return Err(Error::new(
                 ErrorKind::Invalid,
@@ -209,7 +283,6 @@ fn finish(flags: &Flags, mut job: JobBuilder, mapping: Mapping, entra: Entra) ->
             ));
         }
     };
-    // A look at the plan leaves nothing behind.
     if flags.plan && !flags.state.exists() {
         job.state(MemoryState::new())
     } else {
@@ -219,12 +292,8 @@ fn finish(flags: &Flags, mut job: JobBuilder, mapping: Mapping, entra: Entra) ->
     .map_err(Error::from)
 }
 
-fn preferences(flags: &Flags) -> Preferences {
-    let leaver = |on_leave| match on_leave {
-        OnLeave::Keep => Leaver::keep(),
-        OnLeave::Disable => Leaver::disable(),
-        OnLeave::Delete => Leaver::delete(),
-    };
+/// What people and groups have in common.
+fn common_preferences(flags: &Flags) -> Preferences {
     let mut preferences = Preferences::default();
     if flags.no_create {
         preferences = preferences.without_create();
@@ -232,6 +301,28 @@ fn preferences(flags: &Flags) -> Preferences {
     if flags.no_update {
         preferences = preferences.without_update();
     }
+    if flags.allow.contains(&Allow::DeleteAdopted) {
+        preferences = preferences.with_delete_adopted();
+    }
+    if flags.allow.contains(&Allow::Privileged) {
+        preferences = preferences.with_privileged();
+    }
+    preferences
+}
+
+/// Groups cannot be disabled: they are kept unless they are to be deleted.
+fn group_preferences(flags: &Flags) -> Preferences {
+    let leaver = |on_leave| if on_leave == Some(OnLeave::Delete) { Leaver::delete() } else { Leaver::keep() };
+    common_preferences(flags).with_left_scope(leaver(flags.on_leave)).with_source_deleted(leaver(flags.on_delete))
+}
+
+fn preferences(flags: &Flags) -> Preferences {
+    let leaver = |on_leave| match on_leave {
+        OnLeave::Keep => Leaver::keep(),
+        OnLeave::Disable => Leaver::disable(),
+        OnLeave::Delete => Leaver::delete(),
+    };
+    let mut preferences = common_preferences(flags);
     if flags.no_disable {
         preferences = preferences.without_disable();
     }
@@ -243,9 +334,6 @@ fn preferences(flags: &Flags) -> Preferences {
     }
     if let Some(on_delete) = flags.on_delete {
         preferences = preferences.with_source_deleted(leaver(on_delete));
-    }
-    if flags.allow.contains(&Allow::DeleteAdopted) {
-        preferences = preferences.with_delete_adopted();
     }
     preferences
 }
@@ -312,28 +400,44 @@ fn to_json(report: &Report) -> String {
     serde_json::to_string_pretty(report).expect("a report is plain data")
 }
 
-/// The member names of a JSON Lines file, from its first line.
-fn first_members(file: &Path) -> Result<Vec<String>> {
-    let text = read(file)?;
-    let members: serde_json::Map<String, serde_json::Value> =
-        text.lines().next().and_then(|line| serde_json::from_str(line).ok()).ok_or_else(|| {
-            Error::new(ErrorKind::Invalid, "the first line is no JSON object").with_context("file", file.display())
-        })?;
-    Ok(members.into_iter().map(|(name, _)| name).collect())
+/// The member names of a JSON Lines file: of all its lines, since no one of them need have all.
+fn members(file: &Path) -> Result<Vec<Name>> {
+    let mut names: Vec<Name> = Vec::new();
+    for line in read(file)?.lines() {
+        // What is wrong with a line is said when it is read as a record.
+        let Ok(members) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(line) else { continue };
+        names.extend(members.into_iter().map(|(name, _)| Name::from(name)));
+        names.sort_unstable();
+        names.dedup();
+    }
+    if names.is_empty() {
+        return Err(Error::new(ErrorKind::Invalid, "no line is a JSON object with members; each is to be one object")
+            .with_context("file", file.display()));
+    }
+    Ok(names)
 }
 
 fn read(file: &Path) -> Result<String> {
     std::fs::read_to_string(file).map_err(|error| file_error("cannot read the file", file, error))
 }
 
-/// Writes personal data so that only its owner can read it.
-fn write_private(file: &Path, text: &str) -> Result<()> {
+/// A file for personal data, which only its owner can read; also if it was there before.
+fn open_private(file: &Path) -> Result<std::fs::File> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(file).and_then(|mut out| writeln!(out, "{text}"));
-    written.map_err(|error| file_error("cannot write the file", file, error))
+    let opened = options.open(file);
+    #[cfg(unix)]
+    let opened = opened.and_then(|out| {
+        out.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        Ok(out)
+    });
+    opened.map_err(|error| file_error("cannot write the file", file, error))
+}
+
+fn write_private(file: &Path, out: &mut std::fs::File, text: &str) -> Result<()> {
+    writeln!(out, "{text}").map_err(|error| file_error("cannot write the file", file, error))
 }
 
 fn file_error(message: &'static str, file: &Path, error: std::io::Error) -> Error {

@@ -7,31 +7,46 @@
 mod common;
 
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use entrant::adapters::{CsvSource, Entra, PasswordFile, RedbState};
+use clap::Parser;
+use entrant::adapters::{CsvMemberships, CsvSource, Entra, PasswordFile, RedbState};
 use entrant::connection::Connection;
 use entrant::job::{Apply, Event, Observer, Run};
-use entrant::reconcile::Action;
-use entrant::sim::Sim;
+use entrant::model::Class;
+use entrant::reconcile::{Action, Entry};
+use entrant::sim::{Sim, Sku};
+use entrant::store::ByClass;
 use entrant::{Error, ErrorKind, Job, Mapping, Policy, Preferences, Result};
 use indicatif::ProgressBar;
 
 const PEOPLE: &str = include_str!("data/people.csv");
+const GROUPS: &str = include_str!("data/groups.csv");
+const MEMBERS: &str = include_str!("data/members.csv");
+
+/// Shows the main job from beginning to end on a simulated tenant; takes no arguments and leaves nothing behind
+#[derive(Parser)]
+struct Flags {}
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    common::exit(quickstart().await)
+    match common::flags() {
+        Ok(Flags {}) => common::exit(quickstart().await),
+        Err(code) => code,
+    }
 }
 
 async fn quickstart() -> Result<ExitCode> {
     let folder = tempfile::tempdir().map_err(|error| failed("cannot make a folder", error))?;
-    let file = folder.path().join("people.csv");
-    write(&file, PEOPLE)?;
+    let file = |name: &str, text: &str| write(folder.path().join(name), text);
+    let people = file("people.csv", PEOPLE)?;
+    let groups = file("groups.csv", GROUPS)?;
+    let members = file("members.csv", MEMBERS)?;
 
     title("1. A tenant, simulated inside this program, and a connection to it");
-    let sim = Sim::builder().domain("contoso.com").build();
+    // Eleven people are to have E5.
+    let sim = Sim::builder().domain("contoso.com").sku(Sku::office_e3(200)).sku(Sku::office_e5(8)).build();
     let connection = Connection::builder(sim.tenant_id(), sim.client_id())
         .name("quickstart")
         .client_secret(sim.client_secret())
@@ -42,37 +57,54 @@ async fn quickstart() -> Result<ExitCode> {
         println!("{check}");
     }
 
-    title("2. A job: people.csv → the tenant, mapped by the header of the file");
-    let source = CsvSource::builder(&file).name("people").build()?;
-    let mapping = Mapping::from_headers(source.headers()).mapping;
-    for (header, attribute) in Mapping::from_headers(source.headers()).recognised {
-        println!("  {header:<13} → {attribute}");
+    title("2. A job: three files → the tenant, mapped by their headers");
+    let people_table = CsvSource::open(&people)?;
+    let groups_table = CsvSource::builder(&groups).class(Class::GROUP).build()?;
+    let people_mapping = Mapping::from_headers(people_table.headers());
+    let groups_mapping = Mapping::from_group_headers(groups_table.headers()).with_memberships();
+    for (file, made) in [("people.csv", &people_mapping), ("groups.csv", &groups_mapping)] {
+        println!("{file}:");
+        for (header, attribute) in &made.recognised {
+            println!("  {header:<13} → {attribute}");
+        }
     }
+    println!("members.csv: who is in which group, and who owns it");
+    let source = ByClass::new("files")
+        .with(Class::USER, people_table)
+        .with(Class::GROUP, CsvMemberships::open(groups_table, &members)?);
     let job = Job::builder("quickstart")
         .source(source)
         .target(entra)
-        .mapping(mapping)
+        .mapping(people_mapping.mapping)
+        .mapping(groups_mapping.mapping)
         .policy(Policy::outbound(Preferences::default()))
         .passwords(PasswordFile::open(folder.path().join("passwords.jsonl"))?)
         .state(RedbState::open(folder.path().join("state.redb"))?)
         .observer(Progress(if std::io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() }))
         .build()?;
 
-    title("3. The plan. Nothing is written yet, and it tells what is wrong in the file");
+    title("3. The plan. Nothing is written yet; it tells what is wrong in the files, and who waits for a seat");
     let plan = job.plan(Run::full()).await?;
     print!("{}", plan.summary());
     println!("One of its entries:");
-    if let Some(entry) = plan.entries().iter().find(|entry| entry.action == Action::Create) {
+    let person = |entry: &&Entry| entry.action == Action::Create && entry.class == Class::USER;
+    if let Some(entry) = plan.entries().iter().find(person) {
         print!("{entry}");
     }
 
     title("4. Apply it");
     let report = job.apply(&plan, Apply::new()).await?;
     print!("{report}");
-    println!("The tenant now has {} users; it took {} batches.", sim.users().len(), sim.requests().batch_posts);
+    println!(
+        "The tenant now has {} users and {} groups; it took {} batches.",
+        sim.users().len(),
+        sim.groups().len(),
+        sim.requests().batch_posts
+    );
 
-    title("5. Life goes on: joiners, movers and leavers. The plan has exactly them");
-    write(&file, &a_month_later(PEOPLE))?;
+    title("5. Life goes on: joiners, movers and leavers, and a seat that is free again. The plan has exactly them");
+    file("people.csv", &a_month_later(PEOPLE))?;
+    file("members.csv", &members_a_month_later(MEMBERS))?;
     let plan = job.plan(Run::full()).await?;
     print!("{plan}");
     let report = job.apply(&plan, Apply::new()).await?;
@@ -92,7 +124,8 @@ async fn quickstart() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Two people join, three get another title, one becomes inactive, one is gone from the file.
+/// Two people join, three get another title, one becomes inactive, one is gone from the file, and one of those
+/// with E5 is to have E3.
 fn a_month_later(people: &str) -> String {
     let mut lines: Vec<String> = people.lines().map(str::to_owned).collect();
     for line in &mut lines[2..5] {
@@ -101,18 +134,28 @@ fn a_month_later(people: &str) -> String {
         *line = cells.join(",");
     }
     lines[6] = lines[6].replace(",Active,", ",Inactive,");
+    if let Some(line) = lines.iter_mut().find(|line| line.contains("ENTERPRISEPREMIUM")) {
+        *line = line.replace("ENTERPRISEPREMIUM", "ENTERPRISEPACK");
+    }
     lines.remove(8);
-    lines.push("1501,Ada,Lovelace,Active,Software Engineer,Engineering,Dublin,IE,".to_owned());
-    lines.push("1502,Zoë,O'Hara,Active,Recruiter,People,Lyon,FR,".to_owned());
+    lines.push("1501,Ada,Lovelace,Active,Software Engineer,Engineering,Dublin,IE,1020,ENTERPRISEPACK,".to_owned());
+    lines.push("1502,Zoë,O'Hara,Active,Recruiter,People,Lyon,FR,1010,ENTERPRISEPACK,".to_owned());
     lines.join("\n") + "\n"
+}
+
+/// The two who joined are in their departments' groups, and the one who is gone is in none.
+fn members_a_month_later(members: &str) -> String {
+    let stayed = members.lines().filter(|line| !line.contains(",1008,"));
+    stayed.chain(["engineering,1501,user", "people,1502,user", ""]).collect::<Vec<_>>().join("\n")
 }
 
 fn title(text: &str) {
     println!("\n─── {text}\n");
 }
 
-fn write(file: &Path, text: &str) -> Result<()> {
-    std::fs::write(file, text).map_err(|error| failed("cannot write people.csv", error))
+fn write(file: PathBuf, text: &str) -> Result<PathBuf> {
+    std::fs::write(&file, text).map_err(|error| failed("cannot write a file", error))?;
+    Ok(file)
 }
 
 fn failed(message: &'static str, error: std::io::Error) -> Error {

@@ -2,6 +2,9 @@
 //!
 //! Prints one line of JSON when it listens, and serves until it is interrupted.
 
+#[allow(dead_code, reason = "it connects to nothing")]
+mod common;
+
 use std::error::Error;
 use std::fs::File;
 use std::io::Write as _;
@@ -10,7 +13,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use entrant::sim::Sim;
+use entrant::sim::{Sim, Sku};
 use serde_json::json;
 
 /// Serves a simulated tenant, Graph and sign-in, on 127.0.0.1 over http.
@@ -22,6 +25,9 @@ struct Options {
     /// How many generated people the tenant starts with
     #[arg(long, default_value_t = 0)]
     users: usize,
+    /// How many generated groups the tenant starts with
+    #[arg(long, default_value_t = 0)]
+    groups: usize,
     /// What ids, names and random orders are derived from
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -34,6 +40,10 @@ struct Options {
     /// Its secret; derived from the seed if left out
     #[arg(long)]
     client_secret: Option<String>,
+    /// A product that the tenant has bought, by part number, and its seats; may be given several times. Without it there
+    /// are the usual ones, with a hundred seats more than people
+    #[arg(long, value_name = "NAME=SEATS", value_parser = sku)]
+    sku: Vec<Sku>,
     /// How long every answer takes
     #[arg(long, default_value_t = 0)]
     latency_ms: u64,
@@ -41,8 +51,8 @@ struct Options {
     #[arg(long, default_value_t = 0)]
     lag_ms: u64,
     /// How many objects a page holds without $top (1 to 999)
-    #[arg(long, default_value_t = 100)]
-    page_size: usize,
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=999))]
+    page_size: u16,
     /// Writes every change that clients make into this file, one line of JSON each
     #[arg(long, value_name = "FILE.jsonl")]
     audit: Option<PathBuf>,
@@ -50,13 +60,31 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match serve(Options::parse()).await {
+    let options = match common::flags() {
+        Ok(options) => options,
+        Err(code) => return code,
+    };
+    match serve(options).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("sim_tenant: {error}");
+            eprintln!("error: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// `ENTERPRISEPACK=100`. Well-known products have their plans.
+fn sku(text: &str) -> Result<Sku, String> {
+    let wrong = || "write the part number and the seats, such as ENTERPRISEPACK=100".to_owned();
+    let (name, seats) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(wrong)?;
+    let seats = seats.parse().map_err(|_| wrong())?;
+    Ok(match name {
+        "ENTERPRISEPACK" => Sku::office_e3(seats),
+        "ENTERPRISEPREMIUM" => Sku::office_e5(seats),
+        "DESKLESSPACK" => Sku::office_f3(seats),
+        "EMS" => Sku::ems_e3(seats),
+        other => Sku::new(other, seats),
+    })
 }
 
 async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
@@ -70,9 +98,14 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
         .seed(options.seed)
         .client(id, secret)
         .users(options.users)
-        .page_size(options.page_size)
+        .groups(options.groups)
+        .page_size(options.page_size.into())
         .latency(Duration::from_millis(options.latency_ms))
         .lag(Duration::from_millis(options.lag_ms));
+    builder = match options.sku.is_empty() {
+        true => builder.standard_skus(options.users.saturating_add(100)),
+        false => options.sku.into_iter().fold(builder, |builder, sku| builder.sku(sku)),
+    };
     if let Some(path) = &options.audit {
         let file = File::create(path).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
         builder = builder.audit_writer(file);

@@ -78,7 +78,7 @@
 //! | `rustls` | yes | the bundled transport, TLS by rustls and aws-lc-rs |
 //! | `native-tls` | | the bundled transport, TLS by the operating system |
 //! | `reqwest` | by the two above | the bundled transport; without it bring your own [`http::Transport`] |
-//! | `csv` | | `adapters::CsvSource` |
+//! | `csv` | | `adapters::CsvSource`, `adapters::CsvMemberships` |
 //! | `redb` | | `adapters::RedbState` |
 //! | `sim` | | the simulated tenant in process |
 //! | `sim-server` | | the same on a socket |
@@ -86,8 +86,9 @@
 //!
 //! # Limits
 //!
-//! Users, from a host's store into Entra. Groups, managers, licences, the other direction and incremental runs are not
-//! there yet. Both sides are held in memory while a plan is made. Plans, reports and state are personal data.
+//! Users with managers and licences, and groups with members, from a host's store into Entra. The other direction and
+//! incremental runs are not there yet. Both sides are held in memory while a plan is made. Plans, reports and state are
+//! personal data.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod adapters;

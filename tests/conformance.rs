@@ -9,12 +9,12 @@ use async_trait::async_trait;
 use entrant::adapters::{CsvSource, JsonlSource, PasswordFile, RedbState};
 use entrant::clock::{Clock, ManualClock};
 use entrant::model::{
-    Anchor, AttributeSchema, Change, ChangeId, Class, Mutability, Name, ObjectId, Schema, Value, Written,
+    Anchor, AttributeSchema, Change, ChangeId, Class, Mutability, Name, ObjectId, Operation, Schema, Value, Written,
 };
 use entrant::secret::Secret;
 use entrant::store::{
-    Batch, Capabilities, InitialPassword, Lease, Lookup, MemoryState, MemoryStore, PasswordSink, Query, Read, Source,
-    State, Table, Target,
+    Batch, ByClass, Capabilities, InitialPassword, Lease, Lookup, MemoryState, MemoryStore, PasswordSink, Query, Read,
+    Source, State, Table, Target,
 };
 use entrant::testing::{Sample, password_sink_suite, source_suite, state_suite, target_suite};
 use entrant::{Record, Result};
@@ -77,6 +77,16 @@ async fn jsonl_is_a_source() {
     .expect("it keeps the contract");
 }
 
+#[tokio::test]
+async fn several_stores_are_a_source() {
+    source_suite(async |records| {
+        let people = MemoryStore::new("people").with_records(records);
+        ByClass::new("hr").with(Class::GROUP, MemoryStore::new("groups")).with(Class::USER, people)
+    })
+    .await
+    .expect("it keeps the contract");
+}
+
 fn memory_target() -> MemoryStore {
     let schema = Schema::new(Class::USER)
         .with("login", AttributeSchema::text().ignore_case().required().unique_in("login"))
@@ -84,8 +94,12 @@ fn memory_target() -> MemoryStore {
         .with("title", AttributeSchema::text())
         .with("active", AttributeSchema::boolean().not_nullable())
         .with("password", AttributeSchema::text().secret().with_mutability(Mutability::CreateOnly))
+        .with("manager", AttributeSchema::reference(Class::USER))
+        .with("friends", AttributeSchema::reference(Class::USER).many())
+        .with("teams", AttributeSchema::reference(Class::GROUP).many())
         .with_status("active");
-    MemoryStore::new("memory").with_schema(schema)
+    let groups = Schema::new(Class::GROUP).with("name", AttributeSchema::text().required());
+    MemoryStore::new("memory").with_schema(schema).with_schema(groups)
 }
 
 fn sample() -> Sample {
@@ -96,6 +110,16 @@ fn sample() -> Sample {
         ];
         let secrets = [(Name::from("password"), Secret::new(format!("geheim-{number}")))];
         (attributes.into_iter().collect(), BTreeMap::from(secrets))
+    })
+    .with_reference("manager")
+    .with_reference("friends")
+    .with_reference_to("teams", teams())
+}
+
+fn teams() -> Sample {
+    Sample::new(Class::GROUP, "note", |number| {
+        let attributes = [(Name::from("name"), Value::text(format!("team {number}")))];
+        (attributes.into_iter().collect(), BTreeMap::new())
     })
 }
 
@@ -144,6 +168,9 @@ enum Wrong {
     StopsAtFailure,
     FindsNothing,
     ForgetsDeleted,
+    ForgetsRefused,
+    TakesNothing,
+    TakesAnyReference,
     IgnoresFence,
     SharesLease,
     Unsorted,
@@ -196,12 +223,35 @@ impl Target for WrongStore {
         self.0.schema(class)
     }
 
-    fn write<'a>(&'a self, changes: Vec<Change>) -> BoxStream<'a, (ChangeId, Result<Written>)> {
+    fn write<'a>(&'a self, mut changes: Vec<Change>) -> BoxStream<'a, (ChangeId, Result<Written>)> {
+        for change in &mut changes {
+            let Operation::Elements { changes, .. } = &mut change.operation else { continue };
+            for (name, change) in changes {
+                match self.1 {
+                    Wrong::TakesNothing => change.remove.clear(),
+                    Wrong::TakesAnyReference if *name == "manager" && !change.remove.is_empty() => {
+                        change.remove.extend((0..60).map(|number| Value::from(format!("user-{number}"))));
+                    }
+                    _ => {}
+                }
+            }
+        }
         let repeated = changes.first().map(|change| change.id);
         let answers = self.0.write(changes);
         match self.1 {
             Wrong::AnswersTwice => answers
                 .chain(futures::stream::iter(repeated.map(|id| (id, Ok(Written::new(ObjectId::user("1")))))))
+                .boxed(),
+            Wrong::ForgetsRefused => answers
+                .map(|(id, answer)| {
+                    (
+                        id,
+                        answer.map(|mut written| {
+                            written.refused.clear();
+                            written
+                        }),
+                    )
+                })
                 .boxed(),
             Wrong::StopsAtFailure => {
                 let mut failed = false;
@@ -257,6 +307,9 @@ async fn a_wrong_target_is_caught() {
         (Wrong::StopsAtFailure, "stops no other"),
         (Wrong::FindsNothing, "find yields"),
         (Wrong::ForgetsDeleted, "recycle bin"),
+        (Wrong::ForgetsRefused, "refused as not found"),
+        (Wrong::TakesNothing, "given and taken are there and gone"),
+        (Wrong::TakesAnyReference, "not the one held"),
         (Wrong::GetOutOfOrder, "none"),
     ] {
         let verdict = target_suite(&WrongStore(memory_target(), wrong), &sample()).await;

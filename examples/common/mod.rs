@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 use entrant::auth::{ClientId, ClientSecret, StaticToken, TenantId, TokenCredential};
 use entrant::connection::Connection;
 use entrant::graph::GraphClient;
@@ -50,11 +50,11 @@ impl ConnectionFlags {
     /// Who signs in.
     pub(crate) fn credential(&self) -> Result<Box<dyn TokenCredential>> {
         let missing = |what| Error::new(ErrorKind::Invalid, what);
-        if let Ok(token) = std::env::var("GRAPH_TOKEN") {
+        if let Some(token) = variable("GRAPH_TOKEN") {
             return Ok(Box::new(StaticToken::new(token)));
         }
-        let secret = std::env::var("AZURE_CLIENT_SECRET")
-            .map_err(|_| missing("no credentials: set AZURE_CLIENT_SECRET or GRAPH_TOKEN"))?;
+        let secret = variable("AZURE_CLIENT_SECRET")
+            .ok_or_else(|| missing("no credentials: set AZURE_CLIENT_SECRET or GRAPH_TOKEN"))?;
         let tenant = self.tenant.as_deref().ok_or_else(|| missing("no tenant: give --tenant"))?;
         let client = self.client_id.as_deref().ok_or_else(|| missing("no application: give --client-id"))?;
         Ok(Box::new(ClientSecret::new(TenantId::new(tenant)?, ClientId::new(client)?, secret)))
@@ -66,7 +66,7 @@ impl ConnectionFlags {
         let missing = |what| Error::new(ErrorKind::Invalid, what);
         let tenant =
             self.tenant.as_deref().ok_or_else(|| missing("no tenant: give --tenant, its id or one of its domains"))?;
-        let token = std::env::var("GRAPH_TOKEN").ok();
+        let token = variable("GRAPH_TOKEN");
         let client = match (&self.client_id, &token) {
             (Some(client), _) => client.as_str(),
             // A ready token says by itself which application it is of.
@@ -74,10 +74,10 @@ impl ConnectionFlags {
             (None, None) => return Err(missing("no application: give --client-id")),
         };
         let builder = Connection::builder(tenant, client).cloud(self.cloud());
-        match (token, std::env::var("AZURE_CLIENT_SECRET")) {
+        match (token, variable("AZURE_CLIENT_SECRET")) {
             (Some(token), _) => builder.token(token),
-            (None, Ok(secret)) => builder.client_secret(secret),
-            (None, Err(_)) => return Err(missing("no credentials: set AZURE_CLIENT_SECRET or GRAPH_TOKEN")),
+            (None, Some(secret)) => builder.client_secret(secret),
+            (None, None) => return Err(missing("no credentials: set AZURE_CLIENT_SECRET or GRAPH_TOKEN")),
         }
         .build()
     }
@@ -119,6 +119,28 @@ impl ConnectionFlags {
     pub(crate) fn graph(&self) -> Result<GraphClient> {
         GraphClient::builder(self.credential()?).cloud(self.cloud()).transport(self.transport()?).build()
     }
+}
+
+/// An environment variable; an empty one is none.
+#[allow(dead_code, reason = "not every example reads one")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+/// The flags of a program. What cannot be read of them is an error like any other: one line, exit code 1.
+#[allow(dead_code, reason = "not every example has flags")]
+pub(crate) fn flags<T: Parser>() -> Result<T, ExitCode> {
+    T::try_parse().map_err(|error| {
+        if !error.use_stderr() {
+            // Help, or the version.
+            return if error.print().is_ok() { ExitCode::SUCCESS } else { ExitCode::from(1) };
+        }
+        let text = error.render().to_string();
+        let lines = text.lines().take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
+        let said: Vec<&str> = lines.map(str::trim).filter(|line| !line.is_empty()).collect();
+        eprintln!("{}; --help shows all flags", said.join(" "));
+        ExitCode::from(1)
+    })
 }
 
 /// Ends a program: an error goes to stderr in one line, with what to do about it where Graph's answer tells.

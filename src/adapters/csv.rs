@@ -114,8 +114,7 @@ impl CsvSourceBuilder {
     pub fn build(self) -> Result<CsvSource> {
         let file = RowFile { path: self.path, name: self.name, class: self.class };
         let format = CsvFormat { file, key: self.key };
-        let input = BufReader::new(format.file.open()?);
-        let headers = format.open_rows(input)?.headers;
+        let headers = format.read_headers()?;
         Ok(CsvSource { format, headers })
     }
 }
@@ -140,13 +139,18 @@ impl Source for CsvSource {
 }
 
 #[derive(Debug, Clone)]
-struct CsvFormat {
-    file: RowFile,
-    key: Option<Name>,
+pub(super) struct CsvFormat {
+    pub(super) file: RowFile,
+    pub(super) key: Option<Name>,
 }
 
 impl CsvFormat {
-    fn invalid(&self, message: impl Into<Cow<'static, str>>) -> Error {
+    /// The names of the columns, as they are now.
+    pub(super) fn read_headers(&self) -> Result<Arc<[Name]>> {
+        Ok(self.open_rows(BufReader::new(self.file.open()?))?.headers)
+    }
+
+    pub(super) fn invalid(&self, message: impl Into<Cow<'static, str>>) -> Error {
         Error::new(ErrorKind::Invalid, message).with_context("file", self.file.path.display())
     }
 

@@ -3,7 +3,8 @@
 //! | store | what it is | feature |
 //! |---|---|---|
 //! | [`Entra`] | a tenant of Microsoft Entra ID, read and written | |
-//! | [`CsvSource`] | people from a CSV file | `csv` |
+//! | [`CsvSource`] | people or groups from a CSV file | `csv` |
+//! | [`CsvMemberships`] | groups with their members, from a CSV file beside theirs | `csv` |
 //! | [`JsonlSource`] | people from a file of JSON Lines | |
 //! | [`RedbState`] | what jobs remember, in one crash-safe file | `redb` |
 //! | [`PasswordFile`] | initial passwords, in a file for one person's eyes | |
@@ -14,6 +15,8 @@ mod csv;
 mod entra;
 mod jsonl;
 mod lines;
+#[cfg(feature = "csv")]
+mod memberships;
 mod password_file;
 mod private_file;
 #[cfg(feature = "redb")]
@@ -23,8 +26,11 @@ mod rows;
 #[cfg(feature = "csv")]
 #[cfg_attr(docsrs, doc(cfg(feature = "csv")))]
 pub use csv::{CsvSource, CsvSourceBuilder};
-pub use entra::{Entra, EntraBuilder, member_scope};
+pub use entra::{Entra, EntraBuilder, PlanRelation, member_scope};
 pub use jsonl::{JsonlSource, JsonlSourceBuilder};
+#[cfg(feature = "csv")]
+#[cfg_attr(docsrs, doc(cfg(feature = "csv")))]
+pub use memberships::CsvMemberships;
 pub use password_file::PasswordFile;
 #[cfg(feature = "redb")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redb")))]

@@ -127,47 +127,51 @@ pub(super) async fn get<F: RowFormat>(format: &F, ids: &[ObjectId]) -> Result<Ve
     .await
 }
 
-/// Shows each row to `take` until that has enough; answers why that was not all.
+/// Shows what each row is to `take` until that has enough; answers why that was not all.
 fn visit<F: RowFormat>(format: &F, mut take: impl FnMut(Read) -> bool) -> Result<Option<String>> {
+    let place = format.file().place();
+    let mut broken = BrokenRows::default();
+    let changed = each_row(format, |row| match row {
+        Row::Record(record) => take(Read::Record(record)),
+        Row::Broken { row, why, id } => {
+            broken.add(row, &why);
+            let origin = Origin::row(Arc::clone(&place), row);
+            id.is_none_or(|id| take(Read::Unreadable { id, origin, reason: format!("the row {why}") }))
+        }
+    })?;
+    Ok(changed.or_else(|| broken.reason(&place)))
+}
+
+/// Shows each row to `take` until that has enough; answers how the file changed meanwhile.
+pub(super) fn each_row<F: RowFormat>(format: &F, mut take: impl FnMut(Row) -> bool) -> Result<Option<String>> {
     let file = format.file();
     let opened = file.open()?;
     let stamp = |file: &File| file.metadata().map(|metadata| (metadata.len(), modified(&metadata)));
     let before = stamp(&opened).map_err(|error| file.failed("cannot read the file", error))?;
     let again = opened.try_clone().map_err(|error| file.failed("cannot read the file", error))?;
     let mut rows = format.rows(BufReader::new(opened))?;
-    let mut broken = BrokenRows::default();
     while let Some(row) = rows.next()? {
-        let read = match row {
-            Row::Record(record) => Some(Read::Record(record)),
-            Row::Broken { row, why, id } => {
-                broken.add(row, &why);
-                let origin = Origin::row(file.place(), row);
-                id.map(|id| Read::Unreadable { id, origin, reason: format!("the row {why}") })
-            }
-        };
-        if read.is_some_and(|read| !take(read)) {
+        if !take(row) {
             return Ok(None);
         }
     }
     let after = stamp(&again).map_err(|error| file.failed("cannot read the file", error))?;
-    if before != after {
-        return Ok(Some(format!("{} changed while it was read", file.place())));
-    }
-    Ok(broken.reason(&file.place()))
+    Ok((before != after).then(|| format!("{} changed while it was read", file.place())))
 }
 
 fn modified(metadata: &Metadata) -> Option<std::time::SystemTime> {
     metadata.modified().ok()
 }
 
-#[derive(Default)]
-struct BrokenRows {
+/// What is wrong with rows, said within bounds.
+#[derive(Debug, Default)]
+pub(super) struct BrokenRows {
     named: String,
     count: usize,
 }
 
 impl BrokenRows {
-    fn add(&mut self, row: u64, why: &str) {
+    pub(super) fn add(&mut self, row: u64, why: &str) {
         if self.count < NAMED_ROWS {
             let separator = if self.count == 0 { "" } else { "; " };
             self.named.push_str(&format!("{separator}row {row} {why}"));
@@ -175,7 +179,7 @@ impl BrokenRows {
         self.count = self.count.saturating_add(1);
     }
 
-    fn reason(self, place: &str) -> Option<String> {
+    pub(super) fn reason(&self, place: &str) -> Option<String> {
         match self.count {
             0 => None,
             1..=NAMED_ROWS => Some(format!("{place}: {}", self.named)),

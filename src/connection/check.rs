@@ -203,6 +203,10 @@ async fn domains(client: &GraphClient, organization: &Organization) -> Result<Ve
 
 fn failure(error: &Error, permission: &str) -> StageOutcome {
     let advice = match error.kind() {
+        ErrorKind::Unauthenticated if error.graph().is_some() => {
+            "Graph refuses the token: use one that was issued for this cloud's Microsoft Graph and has not run out"
+                .to_owned()
+        }
         ErrorKind::Forbidden | ErrorKind::Unauthenticated => permission.to_owned(),
         ErrorKind::Transport | ErrorKind::TimedOut => {
             "check the network, the proxy and the hosts of the cloud, then try again".to_owned()

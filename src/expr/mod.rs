@@ -73,5 +73,6 @@ pub use error::{EvaluationError, ExpressionError};
 pub use expression::{Expression, Outcome};
 
 pub(crate) use eval::quote;
+pub(crate) use functions::without_marks;
 pub(crate) use path::{AttributePath, Found};
 pub(crate) use suggest::closest;

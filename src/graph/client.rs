@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use http::Method;
 use url::Url;
@@ -51,7 +52,12 @@ pub(super) struct Inner {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) retry: RetryPolicy,
     pub(super) batches_in_flight: usize,
+    /// How many seconds the service's clock is ahead of ours, by its last answer; [`UNKNOWN`] before the first.
+    pub(super) ahead: AtomicI64,
 }
+
+/// No answer has said yet what time it is there.
+pub(super) const UNKNOWN: i64 = i64::MIN;
 
 /// Sets up a [`GraphClient`].
 #[derive(Debug)]
@@ -88,6 +94,13 @@ impl GraphClient {
     #[must_use]
     pub fn tokens(&self) -> &TokenCache {
         &self.0.tokens
+    }
+
+    /// How far the service's clock is ahead of this client's, by the date of its last answer; nothing before the first.
+    #[must_use]
+    pub fn clock_ahead(&self) -> Option<time::Duration> {
+        let seconds = self.0.ahead.load(Ordering::Relaxed);
+        (seconds != UNKNOWN).then(|| time::Duration::seconds(seconds))
     }
 
     /// Users.
@@ -239,6 +252,7 @@ impl GraphClientBuilder {
             clock: self.clock,
             retry: self.retry,
             batches_in_flight: self.batches_in_flight,
+            ahead: AtomicI64::new(UNKNOWN),
         })))
     }
 }

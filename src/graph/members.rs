@@ -339,7 +339,7 @@ impl GroupLinks {
     }
 
     /// Whether Graph refused the members for what one of them is, as far as can be told.
-    fn may_be_the_fault_of_one(&self, error: &Error) -> bool {
+    pub(crate) fn may_be_the_fault_of_one(&self, error: &Error) -> bool {
         let Some(graph) = error.graph_of_itself() else {
             return false;
         };

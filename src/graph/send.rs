@@ -1,9 +1,13 @@
 //! One request from first attempt to last: token, repetition, errors.
 
+use std::sync::atomic::Ordering;
+
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use serde::de::DeserializeOwned;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
 use url::Url;
 use uuid::Uuid;
 
@@ -80,6 +84,7 @@ impl GraphClient {
                 return Err(no_answer(outgoing, source, &id));
             }
         };
+        self.note_clock(answer.headers());
         let status = answer.status();
         let request_id = answer.headers().get("request-id").and_then(|id| id.to_str().ok());
         tracing::debug!(
@@ -103,6 +108,15 @@ impl GraphClient {
             client_request_id: Some(&id),
         };
         Err(refused.into_error(&body))
+    }
+
+    /// Learns from an answer what time it is there.
+    fn note_clock(&self, headers: &HeaderMap) {
+        let date = headers.get(DATE).and_then(|date| OffsetDateTime::parse(date.to_str().ok()?, &Rfc2822).ok());
+        if let Some(date) = date {
+            let ahead = (date - self.0.clock.now()).whole_seconds();
+            self.0.ahead.store(ahead, Ordering::Relaxed);
+        }
     }
 
     /// The address of a path under the root, with its query.

@@ -1,6 +1,6 @@
 //! Applying a plan: checked, leased, recovered, then wave by wave.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -9,11 +9,11 @@ use tokio::sync::OnceCell;
 use super::builder::Ready;
 use super::ledger::{Intent, LinkSet};
 use super::links::Links;
-use super::{Apply, EntryReport, Event, Job, Outcome, OutcomeKind, Report, RunStatus};
+use super::{Apply, ElementCount, EntryReport, Event, Job, Outcome, OutcomeKind, Report, RunStatus};
 use crate::clock::later;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Context;
-use crate::model::ObjectId;
+use crate::model::{Name, ObjectId};
 use crate::reconcile::{
     Action, AttributeChange, Breach, EdgeKind, Entry, EntryKey, Part, Plan, breaches, edge_parts, waves,
 };
@@ -33,11 +33,14 @@ pub(super) struct Progress<'a> {
     pub(super) lease: Lease,
     pub(super) links: Links,
     outcomes: Vec<Option<Outcome>>,
+    /// How many parts of each entry are still to be dealt with.
+    parts_left: Vec<usize>,
     /// Whether each create is preceded by a look for who matches.
     pub(super) looks: bool,
     /// Creates of an earlier run whose outcome is still not known, by their source.
     pub(super) doubts: HashMap<ObjectId, Intent>,
     pub(super) targets: HashMap<usize, ObjectId>,
+    pub(super) counts: BTreeMap<Name, ElementCount>,
     places: HashMap<&'a EntryKey, usize>,
     /// What expressions are evaluated with, once something must be.
     pub(super) context: OnceCell<Context>,
@@ -138,6 +141,11 @@ impl Job {
         self.ledger.state().commit(&lease, batch).await?;
         // First what a dead run did: it counts for the guards.
         let doubts = self.recover(&lease).await?;
+        // Looking may have taken long.
+        let lease = self.ledger.state().renew(&lease, self.lease).await?.ok_or_else(|| {
+            Error::new(ErrorKind::Leased, "another run took over; this one stops")
+                .with_context("link set", &self.link_set)
+        })?;
         let mut stopped = self.breaches(plan).await?;
         stopped.retain(|breach| !apply.lifted.contains(&breach.guard));
         if !stopped.is_empty() {
@@ -152,9 +160,11 @@ impl Job {
             lease,
             links,
             outcomes,
+            parts_left: plan.entries().iter().map(|entry| entry.parts().len()).collect(),
             looks,
             doubts,
             targets: HashMap::new(),
+            counts: BTreeMap::new(),
             places: plan.entries().iter().enumerate().map(|(at, entry)| (&entry.key, at)).collect(),
             context: OnceCell::new(),
         };
@@ -181,6 +191,7 @@ impl Job {
             }
             report.add(&told);
         }
+        report.elements = progress.counts;
         report.status = self.status(plan, &report);
         Ok(self.finish(report))
     }
@@ -258,17 +269,23 @@ impl Progress<'_> {
             Some(Outcome::Applied) if outcome.is_done() => Outcome::Applied,
             _ => outcome,
         };
-        let entry = self.entry(at);
-        let target = self.targets.get(&at).or(entry.target.as_ref()).cloned();
-        let report = EntryReport {
-            key: entry.key.clone(),
-            situation: entry.situation,
-            action: entry.action,
-            target,
-            outcome: kept.clone(),
-        };
-        self.job.tell(&Event::Entry(&report));
         self.outcomes[at] = Some(kept);
+    }
+
+    /// Tells what became of an entry once all its parts were dealt with.
+    pub(super) fn tell_if_done(&mut self, at: usize) {
+        self.parts_left[at] = self.parts_left[at].saturating_sub(1);
+        let entry = self.entry(at);
+        if let (0, Some(outcome)) = (self.parts_left[at], &self.outcomes[at]) {
+            let report = EntryReport {
+                key: entry.key.clone(),
+                situation: entry.situation,
+                action: entry.action,
+                target: self.targets.get(&at).or(entry.target.as_ref()).cloned(),
+                outcome: outcome.clone(),
+            };
+            self.job.tell(&Event::Entry(&report));
+        }
     }
 
     /// Why a part of an entry must wait for another entry that was not carried out. What makes an object that others
@@ -297,6 +314,7 @@ impl Progress<'_> {
     /// Whether a change belongs to a part of its entry. `alone`: it is the only one, or the object is made with it.
     pub(super) fn is_part(part: Part, change: &AttributeChange, alone: bool) -> bool {
         match part {
+            Part::Restore => false,
             Part::Temporary => change.through.is_some(),
             Part::Main => alone || !change.status,
             Part::Status => change.status,

@@ -116,6 +116,16 @@ impl Progress<'_> {
         }
     }
 
+    /// Counts what was given and taken, for the report.
+    pub(super) fn count_elements(&mut self, work: &Work) {
+        let Some(Operation::Elements { changes, .. }) = &work.operation else { return };
+        for (attribute, change) in changes {
+            let count = self.counts.entry(attribute.clone()).or_default();
+            count.given += change.add.len() as u64;
+            count.taken += change.remove.len() as u64;
+        }
+    }
+
     /// Forgets what someone else took away.
     pub(super) fn forget_elements(&self, batch: &mut Batch, entry: &Entry) {
         let Some(target) = &entry.target else { return };

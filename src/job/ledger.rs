@@ -52,12 +52,16 @@ enum StoredLink {
 pub(super) struct Intent {
     pub(super) key: EntryKey,
     /// Which part of the entry's work: each is noted by itself.
+    #[serde(default)]
     pub(super) part: Part,
     pub(super) action: Action,
     /// The plan that it belongs to.
     pub(super) plan: String,
     #[serde(with = "time::serde::rfc3339")]
     pub(super) at: OffsetDateTime,
+    /// The same by the target's clock, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
+    pub(super) target_at: Option<OffsetDateTime>,
     pub(super) class: Class,
     pub(super) source: Option<ObjectId>,
     pub(super) target: Option<ObjectId>,
@@ -85,6 +89,7 @@ impl Intent {
         Some(InDoubt {
             source: self.source.clone()?,
             at: self.at,
+            target_at: self.target_at.unwrap_or(self.at),
             anchors: self.anchors.clone(),
             disabled: self.disables,
         })
@@ -221,13 +226,13 @@ impl Ledger {
     }
 
     /// One row for each part of an entry; of elements one for each plan, since what one plan gives and takes says nothing
-    /// of what another one did.
+    /// of what another one did. One that is in doubt is not forgotten over the next.
     fn intent_key(&self, job: &str, intent: &Intent) -> Vec<u8> {
         let key = serde_json::to_string(&intent.key).expect("a key has only text");
-        let part = serde_json::to_string(&intent.part).expect("a part is a word");
         match intent.part {
-            Part::References | Part::Licenses => self.key(&[job, &key, &part, &intent.plan]),
-            Part::Temporary | Part::Main | Part::Status => self.key(&[job, &key, &part]),
+            Part::Main => self.key(&[job, &key]),
+            part @ (Part::References | Part::Licenses) => self.key(&[job, &key, part.as_str(), &intent.plan]),
+            part @ (Part::Restore | Part::Temporary | Part::Status) => self.key(&[job, &key, part.as_str()]),
         }
     }
 

@@ -7,7 +7,9 @@
 
 mod apply;
 mod builder;
+mod doubts;
 mod elements;
+mod follow_up;
 #[expect(clippy::module_inception, reason = "the file holds the type of that name")]
 mod job;
 mod ledger;
@@ -18,10 +20,13 @@ mod planning;
 mod recover;
 mod report;
 mod run;
+mod secrets;
 mod write;
 
 pub use builder::{JobBuilder, JobError, JobMapping};
 pub use job::Job;
 pub use observe::{Event, Observer};
-pub use report::{Buckets, EntryReport, Outcome, OutcomeCount, OutcomeKind, Report, RunStatus, SyncStatus};
+pub use report::{
+    Buckets, ElementCount, EntryReport, Outcome, OutcomeCount, OutcomeKind, Report, RunStatus, SyncStatus,
+};
 pub use run::{Apply, Run};

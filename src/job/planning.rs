@@ -20,8 +20,8 @@ use crate::store::{GetSupport, Lookup, Query, Read, Source};
 
 /// How many objects are looked up at once.
 const LOOKUP: usize = 1_000;
-/// How often planning may ask: twice for each kind of question is more than it ever does.
-const ROUNDS: usize = 8;
+/// How often planning may ask: twice for each kind of question, and once for each level of nested groups.
+const ROUNDS: usize = 64;
 /// How many objects are read between two words to the observer.
 const PROGRESS: u64 = 1_000;
 
@@ -221,6 +221,10 @@ impl Job {
         let ids: Vec<ObjectId> = questions.sources.into_iter().collect();
         for ids in ids.chunks(LOOKUP) {
             answers.sources.extend(lookup(&*self.source, ids).await);
+        }
+        let ids: Vec<ObjectId> = questions.references.into_iter().collect();
+        for ids in ids.chunks(LOOKUP) {
+            answers.references.extend(lookup(&*self.source, ids).await);
         }
         let ids: Vec<ObjectId> = questions.targets.into_iter().collect();
         for ids in ids.chunks(LOOKUP) {

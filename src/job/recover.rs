@@ -10,21 +10,15 @@ use super::elements::outcome_of;
 use super::ledger::{Intent, Taken};
 use super::links::Links;
 use super::planning::lookup;
-use super::write::password_key;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::expr::Context;
 use crate::mapping::Mapped;
-use crate::model::{
-    Cardinality, Class, Completeness, ElementChange, License, Name, ObjectId, Record, Value, comparison_key,
-};
-use crate::reconcile::{
-    Action, Answer, Element, Entry, Evidence, Guard, Link, LinkEnd, LinkOrigin, Part, element_basis, element_key,
-    is_made_by,
-};
+use crate::model::{Cardinality, Class, ElementChange, License, Name, ObjectId, Record, Value, comparison_key};
+use crate::reconcile::{Action, Answer, Element, Entry, Evidence, Guard, Part, element_basis, element_key};
 use crate::store::{Batch, GetSupport, Lease, Query, Source, SourceExt};
 
 /// How long a tombstone is kept: as long as the recycle bin keeps what it stands for.
-const TOMBSTONE: time::Duration = time::Duration::days(30);
+pub(super) const TOMBSTONE: time::Duration = time::Duration::days(30);
 
 impl Job {
     /// Settles the writes whose outcome is not known, by looking at the target.
@@ -38,10 +32,12 @@ impl Job {
         let intents = self.ledger.intents(&self.name).await?;
         let ids: Vec<ObjectId> = intents.iter().filter_map(|intent| intent.target.clone()).collect();
         let records = if ids.is_empty() { HashMap::new() } else { reread(&*self.target, &ids).await };
+        let creates: Vec<&Intent> = intents.iter().filter(|intent| intent.action == Action::Create).collect();
+        let made = self.seek_created(&creates).await;
         let mut doubts = HashMap::new();
         for intent in intents {
             let settled = if intent.action == Action::Create {
-                self.recover_create(&intent, &mut links, &mut batch, &mut created).await?
+                self.recover_create(&intent, made.get(&intent.key), &mut links, &mut batch, &mut created)
             } else {
                 self.recover_other(&intent, &records, &mut links, &mut batch)
             };
@@ -70,43 +66,6 @@ impl Job {
         Ok(doubts)
     }
 
-    /// Links what a create made although its answer was lost. Whether the intent is settled.
-    async fn recover_create(
-        &self,
-        intent: &Intent,
-        links: &mut Links,
-        batch: &mut Batch,
-        created: &mut Vec<(String, ObjectId)>,
-    ) -> Result<bool> {
-        let now = self.clock.now();
-        let Some(source) = &intent.source else { return Ok(true) };
-        let linked = links.target_of(source).filter(|end| end.deleted_at.is_none());
-        if linked.is_some_and(|end| intent.replaces.as_ref() != Some(&end.object)) {
-            return Ok(true);
-        }
-        let Some(id) = self.seek_created(intent).await else {
-            // It may not show yet. What nothing can be found by stays a question for a person.
-            let kept = if intent.anchors.is_empty() { TOMBSTONE } else { self.lag.try_into().unwrap_or(TOMBSTONE) };
-            return Ok(now - intent.at > kept);
-        };
-        if links.source_of(&id).is_some() {
-            return Ok(true);
-        }
-        let mut end = LinkEnd::new(self.target.name(), id.clone(), LinkOrigin::Created, now).owned_by(&self.name);
-        end.disabled_by_us = intent.disables;
-        end.written = intent.written.iter().cloned().collect();
-        let link = Link::new(LinkEnd::new(self.source.name(), source.clone(), LinkOrigin::Adopted, now), end);
-        if let Some(tombstone) = links.remove(source) {
-            self.ledger.remove_link(batch, &tombstone);
-        }
-        self.ledger.put_link(batch, &link);
-        links.insert(link);
-        if self.ready_for(intent).is_some_and(|ready| ready.mapping.generates_password().is_some()) {
-            created.push((password_key(&self.name, &intent.key), id));
-        }
-        Ok(true)
-    }
-
     /// Remembers what was carried out although its answer was lost: a disable, a delete, elements that were given and
     /// taken. Whether the intent is settled.
     fn recover_other(
@@ -132,6 +91,7 @@ impl Job {
         };
         let mut effect = None;
         match found.first() {
+            Some(record) if !intent.elements.is_empty() => return self.recover_elements(intent, record, batch),
             Some(record) if intent.disables && is_off(record) => {
                 end.disabled_by_us = true;
                 effect = Some(Guard::Disable);
@@ -139,9 +99,6 @@ impl Job {
             Some(_) if intent.action == Action::Restore => {
                 end.deleted_at = None;
                 end.owner = Some(self.name.clone());
-            }
-            Some(record) if !intent.elements.is_empty() => {
-                return self.recover_elements(intent, record, batch);
             }
             None if intent.action == Action::Delete => {
                 end.deleted_at = Some(intent.at);
@@ -194,61 +151,18 @@ impl Job {
     }
 
     /// The mapping that a write was of, by its name; or by its classes, should it have another name by now.
-    fn ready_for(&self, intent: &Intent) -> Option<&Ready> {
+    pub(super) fn ready_for(&self, intent: &Intent) -> Option<&Ready> {
         let source = intent.source.as_ref().map(|source| &source.class);
         let same = |ready: &&Ready| {
             *ready.mapping.target_class() == intent.class && Some(ready.mapping.source_class()) == source
         };
         self.ready(&intent.key).ok().or_else(|| self.mappings.iter().find(same))
     }
-
-    /// As [`find_created`](Job::find_created); that the target cannot be asked is no answer either.
-    pub(super) async fn seek_created(&self, intent: &Intent) -> Option<ObjectId> {
-        match self.find_created(intent).await {
-            Ok(found) => found,
-            Err(error) => {
-                tracing::warn!(error = %error.to_chain(), "cannot look for what a create in doubt made");
-                None
-            }
-        }
-    }
-
-    /// The object that a create in doubt made: the only one on which all anchors agree, and not older than the intent.
-    async fn find_created(&self, intent: &Intent) -> Result<Option<ObjectId>> {
-        let Some(ready) = self.ready_for(intent) else { return Ok(None) };
-        let unique = |name: &Name| ready.schema.get(name).is_some_and(|attribute| attribute.unique_in.is_some());
-        let sharpest = intent.anchors.iter().max_by_key(|(name, value)| (unique(name), !value.is_blank()));
-        let Some((name, value)) = sharpest else { return Ok(None) };
-        let class = ready.mapping.target_class();
-        let records = self.who_holds(class, name, std::slice::from_ref(value)).await?;
-        let Some(doubt) = intent.in_doubt() else { return Ok(None) };
-        let mut made = records.iter().filter(|record| is_made_by(&ready.schema, record, &doubt));
-        match (made.next(), made.next()) {
-            (Some(record), None) => Ok(Some(record.id.clone())),
-            _ => Ok(None),
-        }
-    }
 }
 
 fn taken<'a>(intent: &'a Intent, guard: Guard, element: Option<&'a str>) -> Taken<'a> {
     let object = intent.target.as_ref().filter(|_| guard == Guard::MemberRemoval);
     Taken { entry: &intent.key, plan: &intent.plan, class: &intent.class, guard, object, element, count: 1 }
-}
-
-impl Job {
-    /// The target's objects that may hold one of these values: found by value, or else all there are.
-    async fn who_holds(&self, class: &Class, name: &Name, values: &[Value]) -> Result<Vec<Record>> {
-        if self.target.capabilities().find {
-            return self.target.find(class, name, values).await;
-        }
-        match self.target.collect(&Query::all(class.clone())).await {
-            (records, Completeness::Complete) => Ok(records),
-            (_, Completeness::Partial { reason }) => {
-                Err(Error::new(ErrorKind::Store, "the target could not be read to its end")
-                    .with_context("reason", reason))
-            }
-        }
-    }
 }
 
 impl Progress<'_> {

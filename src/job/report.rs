@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::error::ErrorKind;
-use crate::model::ObjectId;
+use crate::model::{Name, ObjectId};
 use crate::reconcile::{Action, Breach, EntryKey, Plan, Severity, Situation};
 
 /// How many entries that went wrong a report keeps; all of them go to the observer.
@@ -34,6 +34,9 @@ pub struct Report {
     pub situations: BTreeMap<Situation, u64>,
     /// How many entries with an action had which outcome.
     pub outcomes: Vec<OutcomeCount>,
+    /// How many references and licences were given and taken, by attribute.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub elements: BTreeMap<Name, ElementCount>,
     /// The entries that were not carried out and need to be known; the first 10,000.
     pub troubles: Vec<EntryReport>,
     /// How many more such entries there were.
@@ -73,6 +76,17 @@ pub struct OutcomeCount {
     pub outcome: OutcomeKind,
     /// So many.
     pub count: u64,
+}
+
+/// How many elements of an attribute were given and taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct ElementCount {
+    /// Given.
+    pub given: u64,
+    /// Taken, or replaced.
+    pub taken: u64,
 }
 
 /// What became of one entry.
@@ -200,6 +214,7 @@ impl Report {
             status: RunStatus::Complete,
             situations: plan.situations().clone(),
             outcomes: Vec::new(),
+            elements: BTreeMap::new(),
             troubles: Vec::new(),
             troubles_left_out: 0,
             warnings: plan.entries().iter().filter(warned).count() as u64,
@@ -320,7 +335,10 @@ impl fmt::Display for Report {
         match &self.status {
             RunStatus::Complete => writeln!(f, "Complete.")?,
             RunStatus::NeedsAttention => writeln!(f, "Applied; some entries need attention.")?,
-            RunStatus::Incomplete => writeln!(f, "Incomplete: run again.")?,
+            RunStatus::Incomplete => writeln!(
+                f,
+                "Incomplete: something was not read to its end, or is still in doubt; mend that and run again."
+            )?,
             RunStatus::Stopped { breaches } => {
                 writeln!(f, "Stopped before the first write.")?;
                 breaches.iter().try_for_each(|breach| writeln!(f, "  {breach}"))?;
@@ -330,6 +348,9 @@ impl fmt::Display for Report {
         counts.sort_by_key(|count| (count.action, count.outcome, count.situation));
         for OutcomeCount { situation, action, outcome, count } in &counts {
             writeln!(f, "  {count:>7} {action} {outcome} [{situation}]")?;
+        }
+        for (attribute, ElementCount { given, taken }) in &self.elements {
+            writeln!(f, "  {given:>7} {attribute} given, {taken} taken")?;
         }
         if self.warnings > 0 {
             writeln!(f, "  {:>7} entries left something optional out (see the plan)", self.warnings)?;

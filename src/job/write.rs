@@ -1,29 +1,22 @@
 //! A window of entries: checked, noted, written, settled.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
 
 use futures::StreamExt;
 
+use super::Outcome;
 use super::apply::Progress;
 use super::elements::split_refused;
 use super::ledger::{Intent, Taken};
-use super::recover::reread;
-use super::{Outcome, password};
-use crate::clock::later;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Attributes, Change, ChangeId, Mutability, Name, ObjectId, Operation, Schema, Value, Written};
 use crate::reconcile::{
     Action, AttributeChange, Entry, Guard, Link, LinkEnd, LinkNote, LinkOrigin, Part, write_only_digest,
 };
-use crate::secret::Secret;
-use crate::store::{Batch, InitialPassword, Source};
+use crate::store::{Batch, Source};
 
 /// How many answers are settled in one commit.
 const SETTLED_TOGETHER: usize = 20;
-/// The first and the longest wait for an object to show.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(16);
 
 /// A part of an entry on its way to the target.
 #[derive(Debug, Clone)]
@@ -37,9 +30,18 @@ pub(super) struct Work {
 impl Progress<'_> {
     /// Carries out one part of some entries, which do not depend on each other.
     pub(super) async fn window(&mut self, window: &[usize], part: Part) -> Result<()> {
+        self.carry_out(window, part).await?;
+        window.iter().for_each(|at| self.tell_if_done(*at));
+        Ok(())
+    }
+
+    async fn carry_out(&mut self, window: &[usize], part: Part) -> Result<()> {
         let mut open = Vec::new();
         for &at in window {
-            if part > Part::Main && !self.is_there(at) {
+            if part != Part::Restore
+                && (part > Part::Main || self.entry(at).action == Action::Restore)
+                && !self.is_there(at)
+            {
                 // What became of the object is told; there is nothing to write the rest to.
                 continue;
             }
@@ -49,13 +51,13 @@ impl Progress<'_> {
                 None => open.push(at),
             }
         }
-        let open = self.look_for_matches(open).await?;
+        let open = if part == Part::Main { self.look_for_matches(open).await? } else { open };
         let open = self.recheck(open, part).await?;
         let mut works = Vec::with_capacity(open.len());
         for at in open {
             let work = self.work(at, part)?;
             // Of elements all of which must be left out nothing is to be done.
-            if work.operation.is_some() || part == Part::Main {
+            if work.operation.is_some() || part <= Part::Main {
                 works.push(work);
             }
         }
@@ -115,6 +117,7 @@ impl Progress<'_> {
                 Some(end) if Some(&end.object) == entry.target.as_ref() => None,
                 Some(_) => stale("the source was linked to another object since"),
             },
+            Action::Restore if part != Part::Restore => None,
             Action::Restore => match end {
                 Some(end) if Some(&end.object) != entry.target.as_ref() => {
                     stale("the source was linked to another object since")
@@ -163,12 +166,14 @@ impl Progress<'_> {
                 true => None,
                 false => Some(Operation::Elements { id: id()?, changes: elements.clone() }),
             },
-            _ if part != Part::Main => Some(Operation::Update { id: id()?, attributes, secrets: BTreeMap::new() }),
+            _ if matches!(part, Part::Temporary | Part::Status) => {
+                Some(Operation::Update { id: id()?, attributes, secrets: BTreeMap::new() })
+            }
             Action::Create => {
                 Some(Operation::Create { class: entry.class.clone(), attributes, secrets: BTreeMap::new() })
             }
             Action::Delete => Some(Operation::Delete { id: id()? }),
-            Action::Restore => Some(Operation::Restore { id: id()? }),
+            Action::Restore if part == Part::Restore => Some(Operation::Restore { id: id()? }),
             _ if attributes.is_empty() => None,
             _ => Some(Operation::Update { id: id()?, attributes, secrets: BTreeMap::new() }),
         };
@@ -186,11 +191,19 @@ impl Progress<'_> {
         let intent = Intent {
             key: entry.key.clone(),
             part,
-            // What is written to an object that was just made is no second making.
-            action: if entry.action == Action::Create && !creates { Action::Update } else { entry.action },
+            // What is written to an object that was just made or brought back is no second making.
+            action: match entry.action {
+                Action::Create if !creates => Action::Update,
+                Action::Restore if part != Part::Restore => Action::Update,
+                action => action,
+            },
             plan: self.plan.digest().to_owned(),
             // Of a create that was begun before, the first beginning counts: what it made is no younger.
             at: self.doubt(entry).map_or_else(|| self.now(), |doubt| doubt.at),
+            target_at: Some(self.doubt(entry).map_or_else(
+                || self.now() + self.job.target.clock_ahead(),
+                |doubt| doubt.target_at.unwrap_or(doubt.at),
+            )),
             replaces: entry.candidates.first().filter(|_| creates).cloned(),
             class: entry.class.clone(),
             source: entry.source.clone(),
@@ -205,7 +218,7 @@ impl Progress<'_> {
     }
 
     /// The create of an earlier run for the same source whose outcome is still not known.
-    fn doubt(&self, entry: &Entry) -> Option<&Intent> {
+    pub(super) fn doubt(&self, entry: &Entry) -> Option<&Intent> {
         self.doubts.get(entry.source.as_ref()?).filter(|_| entry.action == Action::Create)
     }
 
@@ -218,100 +231,6 @@ impl Progress<'_> {
         };
         let pairs = entry.changes.iter().filter(|change| tells(&change.attribute));
         Ok(pairs.map(|change| (change.attribute.clone(), change.new.clone())).collect())
-    }
-
-    // Passwords and other secrets.
-
-    /// Puts the secrets into the creates: generated ones by way of the sink, mapped ones from the source record.
-    async fn prepare_passwords(&mut self, works: &mut Vec<Work>) -> Result<()> {
-        self.map_secrets(works).await?;
-        let mut wanted = Vec::new();
-        let mut passwords = Vec::new();
-        for (position, work) in works.iter().enumerate() {
-            let Some(Operation::Create { attributes, .. }) = &work.operation else { continue };
-            let Some(attribute) = self.job.ready(&work.intent.key)?.mapping.generates_password() else { continue };
-            wanted.push((position, attribute.clone()));
-            passwords.push(InitialPassword::new(self.password_key(work.at), attributes.clone(), password::generate()?));
-        }
-        let Some(sink) = self.job.passwords.as_ref().filter(|_| !wanted.is_empty()) else { return Ok(()) };
-        let expected = passwords.len();
-        let prepared = sink.prepare(passwords).await?;
-        if prepared.len() != expected {
-            return Err(Error::new(ErrorKind::Store, "the password sink did not answer a password for each account")
-                .with_context("asked", expected)
-                .with_context("answered", prepared.len()));
-        }
-        for ((position, attribute), secret) in wanted.into_iter().zip(prepared) {
-            if let Some(Operation::Create { secrets, .. }) = &mut works[position].operation {
-                secrets.insert(attribute, secret);
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads the source records of creates with mapped secrets again: their values are in no plan.
-    async fn map_secrets(&mut self, works: &mut Vec<Work>) -> Result<()> {
-        let mut ids = Vec::new();
-        for work in works.iter() {
-            let mapped = self.entry(work.at).secrets.iter().any(|secret| {
-                self.job
-                    .ready(&work.intent.key)
-                    .is_ok_and(|ready| ready.mapping.generates_password() != Some(&secret.attribute))
-            });
-            if mapped && matches!(work.operation, Some(Operation::Create { .. })) {
-                ids.extend(work.intent.source.clone());
-            }
-        }
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let records = reread(&*self.job.source, &ids).await;
-        let context = self.context().await?;
-        let mut kept = Vec::with_capacity(works.len());
-        for mut work in works.drain(..) {
-            let Some(answer) = work.intent.source.as_ref().and_then(|id| records.get(id)) else {
-                kept.push(work);
-                continue;
-            };
-            match self.mapped_secrets(&work, answer, &context) {
-                Ok(found) => {
-                    if let Some(Operation::Create { secrets, .. }) = &mut work.operation {
-                        secrets.extend(found);
-                    }
-                    kept.push(work);
-                }
-                Err(reason) => self.settle(work.at, Outcome::Stale { reason }),
-            }
-        }
-        *works = kept;
-        Ok(())
-    }
-
-    fn mapped_secrets(
-        &self,
-        work: &Work,
-        answer: &crate::reconcile::Answer,
-        context: &crate::expr::Context,
-    ) -> Result<BTreeMap<Name, Secret>, String> {
-        let [record] = answer.as_ref().map_err(Clone::clone)?.as_slice() else {
-            return Err("the source record is gone or no longer the only one of its id".to_owned());
-        };
-        let mapping = &self.job.ready(&work.intent.key).map_err(|error| error.to_chain())?.mapping;
-        let crate::mapping::Mapped::Flows(flows) = mapping.evaluate(record, context) else {
-            return Err("the source record is now left out by its mapping".to_owned());
-        };
-        for change in &self.entry(work.at).changes {
-            let now =
-                flows.iter().find(|flow| flow.attribute == change.attribute).and_then(|flow| mapping.on_create(flow));
-            if now.as_ref() != Some(&change.new) {
-                return Err(format!("{} changed in the source since the plan was made", change.attribute));
-            }
-        }
-        mapping.evaluate_secrets(record, context).map_err(|error| error.to_chain())
-    }
-
-    pub(super) fn password_key(&self, at: usize) -> String {
-        password_key(self.job.name(), &self.entry(at).key)
     }
 
     // Noting, writing, settling.
@@ -377,7 +296,7 @@ impl Progress<'_> {
     }
 
     /// Sends the changes, and settles each answer as it comes. Gives what is left, with its error.
-    async fn write(&mut self, works: Vec<Work>) -> Result<Vec<(Work, Error)>> {
+    pub(super) async fn write(&mut self, works: Vec<Work>) -> Result<Vec<(Work, Error)>> {
         let changes: Vec<Change> = works
             .iter()
             .filter_map(|work| Some(Change::new(ChangeId::new(work.at as u64), work.operation.clone()?)))
@@ -419,7 +338,7 @@ impl Progress<'_> {
     }
 
     /// Notes what was written, durably, before anything else happens; and what is left of it, if something is.
-    async fn commit_written(&mut self, written: Vec<(Work, ObjectId, Option<Intent>)>) -> Result<()> {
+    pub(super) async fn commit_written(&mut self, written: Vec<(Work, ObjectId, Option<Intent>)>) -> Result<()> {
         if written.is_empty() {
             return Ok(());
         }
@@ -442,6 +361,7 @@ impl Progress<'_> {
         }
         self.job.ledger.state().commit(&self.lease, batch).await?;
         for (work, id, _) in written {
+            self.count_elements(&work);
             self.targets.insert(work.at, id);
             self.settle(work.at, Outcome::Applied);
         }
@@ -456,7 +376,9 @@ impl Progress<'_> {
         let (here, there) = (self.job.source.name().to_owned(), self.job.target.name().to_owned());
         let job = self.job.name().to_owned();
         if let Some(source) = &entry.source {
-            if let (Action::Create | Action::Restore, Part::Main, Some(id)) = (entry.action, work.part, id) {
+            if let (Action::Create, Part::Main, Some(id)) | (Action::Restore, Part::Restore, Some(id)) =
+                (entry.action, work.part, id)
+            {
                 let before = self.links.remove(source);
                 let origin = entry.link_origin.unwrap_or(LinkOrigin::Adopted);
                 let mut end = LinkEnd::new(there.as_str(), id.clone(), origin, now);
@@ -497,136 +419,6 @@ impl Progress<'_> {
             }
         }
     }
-
-    // What did not go through at once.
-
-    /// Deals with what failed: looks for what may have been done, waits for what may not show yet, notes the rest.
-    async fn follow_up(&mut self, left: Vec<(Work, Error)>) -> Result<()> {
-        let mut open: Vec<(Work, Error)> = Vec::new();
-        for (work, error) in left {
-            if self.is_unsettled(&work, &error) {
-                self.doubted(&work);
-                open.push((work, error));
-            } else {
-                self.fail(&work, &error).await?;
-            }
-        }
-        let deadline = later(self.now(), self.job.settle);
-        let mut wait = FIRST_WAIT;
-        while !open.is_empty() {
-            open = self.look_for_created(open).await?;
-            if open.is_empty() {
-                break;
-            }
-            if self.now() >= deadline {
-                for (work, error) in open {
-                    // The intent stays: the next run looks again.
-                    self.settle(work.at, Outcome::Pending { reason: error.to_chain() });
-                }
-                return Ok(());
-            }
-            self.job.clock.sleep(wait).await;
-            wait = (wait * 2).min(LONGEST_WAIT);
-            self.renew().await?;
-            open = self.again(open).await?;
-        }
-        Ok(())
-    }
-
-    /// Whether a failure may have been a success, or may become one by waiting.
-    fn is_unsettled(&self, work: &Work, error: &Error) -> bool {
-        match &work.operation {
-            // A name that is taken is most likely taken by what was begun before.
-            Some(Operation::Create { .. }) => {
-                error.is_outcome_in_doubt() || (error.kind() == ErrorKind::Conflict && self.is_doubted(work))
-            }
-            Some(Operation::Update { .. }) => error.kind() == ErrorKind::NotFound && self.is_young(work),
-            // Giving and taking again does no harm.
-            Some(Operation::Elements { .. }) => {
-                let young = || self.is_young(work) || self.refers_to_young(work);
-                error.is_outcome_in_doubt() || (error.kind() == ErrorKind::NotFound && young())
-            }
-            _ => false,
-        }
-    }
-
-    /// Whether the object was made so recently that it may not show yet.
-    fn is_young(&self, work: &Work) -> bool {
-        let end = work.intent.source.as_ref().and_then(|source| self.links.target_of(source));
-        end.is_some_and(|end| self.now() - end.since < self.job.lag)
-    }
-
-    /// Adopts the creates in doubt that turn out to have been done.
-    async fn look_for_created(&mut self, open: Vec<(Work, Error)>) -> Result<Vec<(Work, Error)>> {
-        let mut left = Vec::new();
-        for (work, error) in open {
-            if matches!(work.operation, Some(Operation::Create { .. }))
-                && let Some(id) = self.job.seek_created(&work.intent).await
-            {
-                self.commit_written(vec![(work, id, None)]).await?;
-            } else {
-                left.push((work, error));
-            }
-        }
-        Ok(left)
-    }
-
-    /// Tries again what was looked for and not found: an update that may not show yet, and a create where a unique
-    /// value makes a second object impossible.
-    async fn again(&mut self, open: Vec<(Work, Error)>) -> Result<Vec<(Work, Error)>> {
-        let (repeated, mut left): (Vec<_>, Vec<_>) = open
-            .into_iter()
-            .partition(|(work, error)| error.kind() != ErrorKind::Conflict && self.is_safe_to_repeat(work));
-        let works: Vec<Work> = repeated.into_iter().map(|(work, _)| work).collect();
-        for (work, error) in self.write(works).await? {
-            if self.is_unsettled(&work, &error) {
-                left.push((work, error));
-            } else if self.is_doubted(&work) {
-                // The first attempt may have been carried out, whatever became of this one: the intent stays.
-                self.settle(work.at, Outcome::Pending { reason: error.to_chain() });
-            } else {
-                self.fail(&work, &error).await?;
-            }
-        }
-        Ok(left)
-    }
-
-    fn is_safe_to_repeat(&self, work: &Work) -> bool {
-        let Ok(ready) = self.job.ready(&work.intent.key) else { return false };
-        work.intent.in_doubt().is_none_or(|doubt| doubt.is_repeatable(&ready.schema))
-    }
-
-    /// Whether a create for the same source was begun whose outcome is not known.
-    fn is_doubted(&self, work: &Work) -> bool {
-        self.doubt(self.entry(work.at)).is_some()
-    }
-
-    fn doubted(&mut self, work: &Work) {
-        if let (Some(source), Some(Operation::Create { .. })) = (&work.intent.source, &work.operation) {
-            self.doubts.entry(source.clone()).or_insert_with(|| work.intent.clone());
-        }
-    }
-
-    async fn fail(&mut self, work: &Work, error: &Error) -> Result<()> {
-        // What may have been done stays noted; what surely was not is forgotten.
-        let in_doubt = error.is_outcome_in_doubt() || self.is_doubted(work);
-        if !in_doubt {
-            let mut batch = Batch::new();
-            self.job.ledger.remove_intent(&mut batch, self.job.name(), &work.intent);
-            self.job.ledger.state().commit(&self.lease, batch).await?;
-        }
-        let outcome = if in_doubt {
-            Outcome::Pending { reason: error.to_chain() }
-        } else {
-            let message = match error.graph() {
-                Some(graph) if !graph.message.is_empty() => format!("{}: {}", error.to_chain(), graph.message),
-                _ => error.to_chain(),
-            };
-            Outcome::Failed { class: error.kind(), message }
-        };
-        self.settle(work.at, outcome);
-        Ok(())
-    }
 }
 
 /// What the link remembers of a write.
@@ -656,11 +448,6 @@ fn remember(end: &mut LinkEnd, entry: &Entry, work: &Work, as_of: time::OffsetDa
 fn source_end(before: Option<&Link>, store: &str, source: ObjectId, now: time::OffsetDateTime) -> LinkEnd {
     let kept = before.and_then(|link| link.end(store)).filter(|end| end.object == source).cloned();
     kept.unwrap_or_else(|| LinkEnd::new(store, source, LinkOrigin::Adopted, now))
-}
-
-/// Under which key the password of an entry is kept.
-pub(super) fn password_key(job: &str, key: &crate::reconcile::EntryKey) -> String {
-    format!("{job}: {key}")
 }
 
 fn is_write_only(schema: &Schema, name: &Name) -> bool {

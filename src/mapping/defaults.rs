@@ -1,26 +1,13 @@
-//! The default mapping, made from the headers of a common HR export.
+//! The default mapping of people, made from the headers of a common HR export.
 
 use super::builder::Mapping;
+use super::headers::{HeaderMapping, NotMapped, Recognised, list, sort};
 use crate::expr::quote;
 use crate::model::{Name, Record, Value};
 
-/// A mapping made from headers, and what became of each of them. Made by [`Mapping::from_headers`].
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct HeaderMapping {
-    /// The mapping, named `people`.
-    pub mapping: Mapping,
-    /// Headers that are mapped, each with the target attribute that it is for.
-    pub recognised: Vec<(String, Name)>,
-    /// Headers that are understood and not mapped, each with the reason.
-    pub not_mapped: Vec<(String, String)>,
-    /// Headers that say nothing to us. They are not guessed at.
-    pub unrecognised: Vec<String>,
-}
-
 /// What is recognised for each target attribute, the better name first. Compared without case, blanks, `_`, `-` and `.`.
 #[rustfmt::skip]
-const ATTRIBUTES: &[(&str, &[&str])] = &[
+const ATTRIBUTES: Recognised = &[
     ("employeeId", &["employeeId", "workerId", "employeeNumber", "employeeNo", "personnelNumber", "staffId"]),
     ("givenName", &["givenName", "firstName", "forename", "preferredFirstName"]),
     ("surname", &["surname", "lastName", "familyName", "sn", "preferredLastName"]),
@@ -45,13 +32,14 @@ const ATTRIBUTES: &[(&str, &[&str])] = &[
     ("mobilePhone", &["mobilePhone", "mobile", "cellPhone", "mobileNumber"]),
     ("mail", &["mail", "email", "emailAddress", "workEmail"]),
     ("preferredLanguage", &["preferredLanguage", "language"]),
+    ("manager", &["managerId", "supervisorId", "manager", "supervisor", "reportsTo"]),
+    ("skuId", &["skuId", "skuIds", "sku", "skus", "licenseId", "license", "licence", "licenses", "licences"]),
+    ("disabledPlans", &["disabledPlans", "disabledServicePlans"]),
 ];
 
 /// What is recognised and cannot be mapped, and why.
 #[rustfmt::skip]
-const NOT_MAPPED: &[(&[&str], &str)] = &[
-    (&["managerId", "manager", "supervisorId", "supervisor", "reportsTo"],
-     "it refers to another person; references are not mapped yet"),
+const NOT_MAPPED: NotMapped = &[
     (&["hireDate", "employeeHireDate", "startDate"],
      "employeeHireDate cannot be written by an application"),
 ];
@@ -93,7 +81,9 @@ impl Mapping {
     /// | `mobilePhone` | mobilePhone, mobile, cellPhone, mobileNumber |
     /// | `mail` | mail, email, emailAddress, workEmail |
     /// | `preferredLanguage` | preferredLanguage, language |
-    /// | not mapped: a reference | managerId, manager, supervisorId, supervisor, reportsTo |
+    /// | `manager` | managerId, supervisorId, manager, supervisor, reportsTo |
+    /// | `skuId` | skuId, skuIds, sku, skus, licenseId, license, licence, licenses, licences |
+    /// | `disabledPlans` | disabledPlans, disabledServicePlans |
     /// | not mapped: not writable | hireDate, employeeHireDate, startDate |
     ///
     /// Of several headers for one attribute the one named first in the table is mapped.
@@ -106,6 +96,9 @@ impl Mapping {
     /// - `userPrincipalName` and `mailNickname` follow a changed name; the guard on renames looks at it.
     /// - `accountEnabled` is true for active, true, 1, yes, enabled, false for inactive, terminated, false, 0, no,
     ///   disabled, leaver, in any case; a blank says nothing, and any other word is a problem of that person.
+    /// - `manager` is the id of the manager's own row.
+    /// - `skuId` and `disabledPlans` hold products and the plans left out of them, by id or name; several in one cell are
+    ///   separated by `;` or `,`. A blank cell says that there are none.
     /// - Everybody who is created gets a generated password.
     /// - Existing people are looked for by `employeeId`, then by `userPrincipalName`, as far as these are mapped.
     ///
@@ -114,27 +107,25 @@ impl Mapping {
     /// ```
     /// use entrant::mapping::Mapping;
     ///
-    /// let made = Mapping::from_headers(&["Employee ID", "First Name", "Last Name", "ManagerID", "Shoe size"]);
+    /// let made = Mapping::from_headers(&["Employee ID", "First Name", "Last Name", "Hire Date", "Shoe size"]);
     /// assert_eq!(made.recognised[0], ("Employee ID".to_owned(), "employeeId".into()));
-    /// assert_eq!(made.not_mapped[0].0, "ManagerID");
+    /// assert_eq!(made.not_mapped[0].0, "Hire Date");
     /// assert_eq!(made.unrecognised, ["Shoe size"]);
     /// println!("{}", made.mapping);
     /// ```
     ///
     /// [no user principal name may hold]: https://learn.microsoft.com/graph/api/resources/user#properties
     pub fn from_headers<H: AsRef<str>>(headers: &[H]) -> HeaderMapping {
-        let mut sorted = sort(headers);
+        let sorted = sort(headers, ATTRIBUTES, NOT_MAPPED);
         let mut mapping = Mapping::users().named("people");
         for (target, header) in &sorted.recognised {
             mapping = match target.as_str() {
                 "accountEnabled" => worker_status(mapping, header),
+                "skuId" | "disabledPlans" => list(mapping, target, header),
                 _ => mapping.attribute(target, header.as_str()),
             };
         }
-        let column = |target: &str| {
-            let mut found = sorted.recognised.iter().filter(|(own, _)| own == target);
-            found.next().map(|(_, header)| format!("[{header}]"))
-        };
+        let column = |target: &str| sorted.header(target).map(|header| format!("[{header}]"));
         let names: Vec<String> = ["givenName", "surname"].into_iter().filter_map(column).collect();
         let names = (!names.is_empty()).then(|| names.join(", "));
         let full_name = column("displayName");
@@ -162,69 +153,8 @@ impl Mapping {
                 mapping = mapping.match_on(target);
             }
         }
-        HeaderMapping {
-            mapping: mapping.generate_password(),
-            recognised: sorted.recognised.drain(..).map(|(target, header)| (header, target)).collect(),
-            not_mapped: sorted.not_mapped,
-            unrecognised: sorted.unrecognised,
-        }
+        sorted.into_mapping(mapping.generate_password())
     }
-}
-
-/// Headers by what becomes of them.
-struct Sorted {
-    /// By target attribute, in the order of the table.
-    recognised: Vec<(Name, String)>,
-    not_mapped: Vec<(String, String)>,
-    unrecognised: Vec<String>,
-}
-
-fn sort<H: AsRef<str>>(headers: &[H]) -> Sorted {
-    let plain: Vec<String> = headers.iter().map(|header| plain(header.as_ref())).collect();
-    let mut chosen: Vec<(Name, usize)> = Vec::new();
-    for (target, names) in ATTRIBUTES {
-        let find = |name: &&str| plain.iter().position(|own| *own == self::plain(name));
-        if let Some(index) = names.iter().find_map(find) {
-            chosen.push((Name::from_static(target), index));
-        }
-    }
-    let mut sorted = Sorted {
-        recognised: chosen
-            .iter()
-            .map(|(target, index)| (target.clone(), headers[*index].as_ref().to_owned()))
-            .collect(),
-        not_mapped: Vec::new(),
-        unrecognised: Vec::new(),
-    };
-    for (index, name) in plain.iter().enumerate() {
-        if chosen.iter().any(|(_, own)| *own == index) {
-            continue;
-        }
-        let header = headers[index].as_ref().to_owned();
-        let is = |other: &&'static str| self::plain(other) == *name;
-        let reason = NOT_MAPPED.iter().find(|(names, _)| names.iter().any(is));
-        let taken = ATTRIBUTES.iter().find(|(_, names)| names.iter().any(is));
-        if let Some((_, reason)) = reason {
-            sorted.not_mapped.push((header, (*reason).to_owned()));
-        } else if let Some((target, _)) = taken {
-            let winner = sorted.recognised.iter().find(|(own, _)| own == target);
-            let winner = winner.map_or("another header", |(_, header)| header);
-            sorted.not_mapped.push((header, format!("{target} comes from {winner}")));
-        } else {
-            sorted.unrecognised.push(header);
-        }
-    }
-    sorted
-}
-
-/// A header as it is compared; empty for one that cannot be recognised.
-fn plain(header: &str) -> String {
-    const LONGEST: usize = 100;
-    if header.len() > LONGEST || header.trim() != header {
-        return String::new();
-    }
-    let kept = header.chars().filter(|character| !matches!(character, ' ' | '_' | '-' | '.'));
-    kept.map(|character| character.to_ascii_lowercase()).collect()
 }
 
 fn derived(mapping: Mapping, target: &'static str, expression: &str) -> Mapping {

@@ -46,12 +46,13 @@ mod compile;
 mod defaults;
 mod engine;
 mod fit;
+mod group_defaults;
+mod headers;
 mod rule;
 mod show;
 
 pub use builder::Mapping;
 pub use compile::{AbsentMeans, MappingError, MappingFault};
-
-pub use defaults::HeaderMapping;
 pub use engine::{CompiledMapping, Flow, FlowOutcome, Mapped};
+pub use headers::HeaderMapping;
 pub use rule::{OnNull, Rule};

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use super::case::{Assessment, Case, Extent, SourceRead, Sourced};
 use super::conflict::{contest, rekey};
 use super::correlate::{Match, TargetIndex};
-use super::doubt::is_made_by;
-use super::inputs::{Answers, InDoubt, Inputs, Questions, Side};
+use super::inputs::{Answers, Inputs, Questions, Side};
 use super::link::Linked;
 use super::{EntryKey, Evidence, Problem, Severity, Situation};
 use crate::model::{Anchor, Name, ObjectId, Origin, Record, Value, comparison_key};
@@ -20,11 +19,16 @@ pub(super) fn assess<'a>(
     inputs: &Inputs<'a>,
     extent: Extent,
     sources: &'a [Sourced],
-    read: SourceRead,
+    mut read: SourceRead,
     unreadable: &'a [(ObjectId, Origin, String)],
     target_side: &'a Side,
     answers: &'a Answers,
 ) -> Result<Assessment<'a>, Questions> {
+    // Asked by id, the records come after the read.
+    if let Some(scope) = inputs.mapping.scope() {
+        let delivered = |name: &&Name| sources.iter().any(|sourced| sourced.record.get(name).is_some());
+        read.scope_delivered = scope.attributes().iter().all(delivered);
+    }
     let mut assessor = Assessor {
         inputs: *inputs,
         read,
@@ -82,17 +86,17 @@ pub(super) fn assess<'a>(
     Ok(Assessment { cases, owned_elsewhere: assessor.owned_elsewhere, candidates, index: assessor.index })
 }
 
-struct Assessor<'a> {
-    inputs: Inputs<'a>,
-    read: SourceRead,
-    answers: &'a Answers,
-    target_complete: bool,
-    index: TargetIndex<'a>,
-    questions: Questions,
-    owned_elsewhere: u64,
+pub(super) struct Assessor<'a> {
+    pub(super) inputs: Inputs<'a>,
+    pub(super) read: SourceRead,
+    pub(super) answers: &'a Answers,
+    pub(super) target_complete: bool,
+    pub(super) index: TargetIndex<'a>,
+    pub(super) questions: Questions,
+    pub(super) owned_elsewhere: u64,
     /// Targets that some source may be.
-    candidates: HashSet<ObjectId>,
-    lists_noted: HashSet<usize>,
+    pub(super) candidates: HashSet<ObjectId>,
+    pub(super) lists_noted: HashSet<usize>,
 }
 
 /// What is known of a linked target that was not in the list.
@@ -132,7 +136,10 @@ impl<'a> Assessor<'a> {
             Whereabouts::Asked => return None,
             Whereabouts::Here(record) => {
                 case.target = Some(record);
-                case.situation = if !sourced.in_scope {
+                case.situation = if !sourced.in_scope && link.target.owner.is_none() {
+                    // A job of the other direction linked it, and no job writes to this end: nothing of it is ours.
+                    Situation::SourceIgnored
+                } else if !sourced.in_scope {
                     case.evidence = Some(Evidence::OutOfScope);
                     if !self.read.scope_delivered {
                         case = case.block("schema-drift", "the scope reads an attribute that no record has");
@@ -150,12 +157,12 @@ impl<'a> Assessor<'a> {
                 case.target = Some(record);
                 case.situation = Situation::RecycleBin;
             }
-            Whereabouts::Gone if !sourced.in_scope => case.situation = Situation::LinkOnly,
+            Whereabouts::Gone if !sourced.in_scope => case.situation = self.unless_young(link, Situation::LinkOnly),
             Whereabouts::Gone => {
                 if let Some(case) = self.recovered(&mut case, sourced) {
                     return case;
                 }
-                case.situation = self.missing_or_pending(link);
+                case.situation = self.unless_young(link, Situation::Missing);
             }
             Whereabouts::Unknown(reason) => {
                 case.situation = Situation::Pending;
@@ -165,13 +172,10 @@ impl<'a> Assessor<'a> {
         Some(case)
     }
 
-    /// A target that is not to be found was deleted by someone, unless it is too young to be seen.
-    fn missing_or_pending(&self, link: &Linked) -> Situation {
-        if self.inputs.context.as_of() - link.target.since < self.inputs.lag {
-            Situation::Pending
-        } else {
-            Situation::Missing
-        }
+    /// What it means that a target is not to be found; nothing, while it is too young to be seen.
+    fn unless_young(&self, link: &Linked, situation: Situation) -> Situation {
+        let young = self.inputs.context.as_of() - link.target.since < self.inputs.lag;
+        if young { Situation::Pending } else { situation }
     }
 
     fn unlinked(
@@ -236,69 +240,6 @@ impl<'a> Assessor<'a> {
                 self.in_recycle_bin(case, sourced, tombstone)
             }
         }
-    }
-
-    /// Whether a create that was cut off made the object after all. `None` if none was; `Some(None)` if it must be
-    /// looked up first.
-    fn recovered(&mut self, case: &mut Case<'a>, sourced: &'a Sourced) -> Option<Option<Case<'a>>> {
-        let id = &sourced.record.id;
-        let doubt = self.inputs.in_doubt.iter().find(|doubt| doubt.source == *id)?;
-        let mut asked = false;
-        let mut found: Vec<&'a Record> = Vec::new();
-        for (name, value) in &doubt.anchors {
-            let Some(schema) = self.inputs.schema.get(name) else { continue };
-            if schema.unique_in.is_none() && !self.inputs.mapping.matching().contains(name) {
-                continue;
-            }
-            asked |= self.inputs.abilities.target_find && !self.ask_find(name, value);
-            let Some(key) = comparison_key(schema, value) else { continue };
-            let holders =
-                schema.unique_in.as_ref().map_or(&[][..], |space| self.index.holders(&(space.clone(), key.clone())));
-            let matches = self.index.candidates(
-                &self
-                    .inputs
-                    .mapping
-                    .matching()
-                    .iter()
-                    .map(|own| (own == name).then(|| key.clone()))
-                    .collect::<Vec<_>>(),
-            );
-            let matches = if let Match::Candidates(found) = matches { found } else { Arc::default() };
-            for position in holders.iter().chain(matches.iter()).copied() {
-                let record = self.index.record(position);
-                if !found.iter().any(|known| known.id == record.id) {
-                    found.push(record);
-                }
-            }
-        }
-        if asked {
-            return Some(None);
-        }
-        let ours: Vec<&'a Record> =
-            found.into_iter().filter(|record| is_made_by(self.inputs.schema, record, doubt)).collect();
-        if ours.is_empty() && !doubt.is_repeatable(self.inputs.schema) && self.is_recent(doubt) {
-            let mut case =
-                std::mem::replace(case, Case::new(EntryKey::of_source(self.key_name(), id), Situation::Pending));
-            case.situation = Situation::Pending;
-            let message = "a create was cut off, and no unique value would stop a second one; look in the target for what it made";
-            return Some(Some(case.block("in-doubt", message)));
-        }
-        let [record] = ours.as_slice() else { return None };
-        if self.inputs.links.of_target(&record.id).is_some() {
-            return None;
-        }
-        let mut case = std::mem::replace(case, Case::new(EntryKey::of_source(self.key_name(), id), Situation::Absent));
-        case.situation = Situation::Found;
-        case.target = Some(record);
-        case.target_id = Some(record.id.clone());
-        self.candidates.insert(record.id.clone());
-        case.recovered = Some(doubt);
-        Some(Some(case))
-    }
-
-    /// Whether what a create made may not show yet; without anything to find it by, nobody can ever say.
-    fn is_recent(&self, doubt: &InDoubt) -> bool {
-        doubt.anchors.is_empty() || self.inputs.context.as_of() - doubt.at < self.inputs.lag
     }
 
     fn in_recycle_bin(
@@ -448,7 +389,7 @@ impl<'a> Assessor<'a> {
     }
 
     fn source_gone(&mut self, link: &'a Linked, evidence: Evidence) -> Option<Case<'a>> {
-        if self.is_owned_elsewhere(link) {
+        if self.is_owned_elsewhere(link) || link.target.owner.is_none() {
             return None;
         }
         let mut case = Case::new(EntryKey::of_source(self.key_name(), &link.source), Situation::SourceMissing);
@@ -462,12 +403,9 @@ impl<'a> Assessor<'a> {
                 case.evidence = Some(evidence);
             }
             Whereabouts::Unknown(reason) => case = case.block("target-not-read", reason),
-            Whereabouts::Deleted(_) | Whereabouts::Gone => {
-                case.situation = match self.missing_or_pending(link) {
-                    Situation::Pending => Situation::Pending,
-                    _ => Situation::LinkOnly,
-                };
-            }
+            // Not gone yet: it may be brought back, and is ours then.
+            Whereabouts::Deleted(_) => {}
+            Whereabouts::Gone => case.situation = self.unless_young(link, Situation::LinkOnly),
         }
         Some(case)
     }
@@ -541,7 +479,7 @@ impl<'a> Assessor<'a> {
         values.iter().fold(true, |known, (name, value)| self.ask_find(name, value) && known)
     }
 
-    fn ask_find(&mut self, name: &Name, value: &Value) -> bool {
+    pub(super) fn ask_find(&mut self, name: &Name, value: &Value) -> bool {
         let question = (name.clone(), value.clone());
         let known = self.answers.find.contains_key(&question);
         if !known {
@@ -592,7 +530,7 @@ impl<'a> Assessor<'a> {
         link.target.owner.as_deref().is_some_and(|owner| owner != self.inputs.job)
     }
 
-    fn key_name(&self) -> &'a Name {
+    pub(super) fn key_name(&self) -> &'a Name {
         self.inputs.mapping.name()
     }
 }

@@ -15,13 +15,15 @@ pub(crate) struct Sourced {
     pub(super) record: Record,
     pub(super) in_scope: bool,
     pub(super) mapped: Mapped,
+    /// Whether others refer to it, and nothing is planned for it in this run.
+    pub(super) referenced: bool,
 }
 
 impl Sourced {
     pub(crate) fn new(inputs: &Inputs<'_>, record: Record) -> Self {
         let in_scope = inputs.mapping.scope().is_none_or(|scope| scope.matches(&record.attributes));
         let mapped = inputs.mapping.evaluate(&record, inputs.context);
-        Self { record, in_scope, mapped }
+        Self { record, in_scope, mapped, referenced: false }
     }
 
     /// What the mapping would give a new object for an attribute.
@@ -73,6 +75,11 @@ impl Case<'_> {
             recovered: None,
             problems: Vec::new(),
         }
+    }
+
+    /// Whether the run is not about it: others refer to it.
+    pub(super) fn is_referenced(&self) -> bool {
+        self.source.is_some_and(|source| source.referenced)
     }
 
     pub(super) fn block(mut self, rule: &'static str, message: impl Into<String>) -> Self {

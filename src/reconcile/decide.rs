@@ -4,14 +4,11 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::case::{Case, Sourced, failures};
 use super::inputs::Inputs;
-use super::licenses::removable;
 use super::policy::Decision;
-use super::preferences::LeaverStepKind;
 use super::{
-    Action, AttributeChange, Draft, DraftStep, Enable, Entry, Evidence, Finding, FindingKind, Leaver, LinkNote,
-    LinkOrigin, Problem, SecretChange, Severity, Situation,
+    Action, AttributeChange, Draft, DraftStep, Enable, Entry, Evidence, Finding, FindingKind, LinkNote, LinkOrigin,
+    Problem, SecretChange, Severity, Situation,
 };
-use crate::clock::later;
 use crate::mapping::Mapped;
 use crate::model::{Attributes, Mutability, Name, ObjectId, Record, Value, values_equal};
 
@@ -20,8 +17,8 @@ const LONGEST_RULE: usize = 60;
 
 /// Decides what is done about the objects of one mapping.
 pub(super) struct Decider<'a> {
-    inputs: &'a Inputs<'a>,
-    candidates: &'a HashSet<ObjectId>,
+    pub(super) inputs: &'a Inputs<'a>,
+    pub(super) candidates: &'a HashSet<ObjectId>,
 }
 
 impl<'a> Decider<'a> {
@@ -36,7 +33,7 @@ impl<'a> Decider<'a> {
 
     /// The entries for all cases, in the order of the cases; cases without anything to show have none.
     pub(super) fn decide(&self, cases: &[Case<'_>]) -> Vec<Entry> {
-        cases.iter().filter_map(|case| self.entry(case)).collect()
+        cases.iter().filter(|case| !case.is_referenced()).filter_map(|case| self.entry(case)).collect()
     }
 
     /// Whether what differs in a linked object is written.
@@ -55,11 +52,7 @@ impl<'a> Decider<'a> {
             Decision::Do(Action::Create) => self.create(case, &mut entry),
             Decision::Do(Action::Update) => self.update(case, &mut entry),
             Decision::Do(Action::Link) => self.link(case, &mut entry),
-            Decision::Do(Action::Restore) => {
-                entry.action = Action::Restore;
-                // Without a link it was never ours: bringing it back is taking it over.
-                entry.link_origin = case.link.is_none().then_some(LinkOrigin::Adopted);
-            }
+            Decision::Do(Action::Restore) => self.restore(case, &mut entry),
             Decision::Do(action) => entry.action = action,
             Decision::Report(reason) => entry.reason = Some(reason.to_owned()),
             Decision::Leave(leaver) => self.leave(case, &leaver, &mut entry),
@@ -228,11 +221,29 @@ impl<'a> Decider<'a> {
         }
     }
 
+    /// Brings the account back, and writes what differs then; nobody inactive is brought back to be active.
+    fn restore(&self, case: &Case<'_>, entry: &mut Entry) {
+        let status = self.inputs.schema.status.as_ref();
+        let desired = status.and_then(|name| case.source?.desired(self.inputs, name));
+        if desired == Some(Value::Bool(false)) && !self.inputs.policy.preferences().create_inactive {
+            entry.reason = Some("inactive, so it is not brought back".to_owned());
+            return;
+        }
+        self.update(case, entry);
+        entry.action = Action::Restore;
+        // Without a link it was never ours: bringing it back is taking it over.
+        entry.link_origin = case.link.is_none().then_some(LinkOrigin::Adopted);
+    }
+
     fn update(&self, case: &Case<'_>, entry: &mut Entry) {
         entry.action = Action::Update;
         let (Some(sourced), Some(target)) = (case.source, case.target) else { return };
         let Mapped::Flows(flows) = &sourced.mapped else { return };
-        let adopting = case.situation == Situation::Found && case.recovered.is_none();
+        let adopting = match case.situation {
+            Situation::Found => case.recovered.is_none(),
+            Situation::RecycleBin => case.link.is_none(),
+            _ => false,
+        };
         let mut unwritten = 0_usize;
         for flow in flows.iter().filter(|flow| !self.inputs.schema.is_elements(&flow.attribute)) {
             let Some(schema) = self.inputs.schema.get(&flow.attribute) else { continue };
@@ -351,121 +362,6 @@ impl<'a> Decider<'a> {
         }
     }
 
-    // What is taken away.
-
-    fn leave(&self, case: &Case<'_>, leaver: &Leaver, entry: &mut Entry) {
-        let (Some(link), Some(target)) = (case.link, case.target) else {
-            entry.reason = match case.link {
-                Some(_) => Some("left, and the account is gone or lies in the recycle bin".to_owned()),
-                None if case.candidates.is_empty() => None,
-                None => Some("out of scope; what matches is not linked, so it is left alone".to_owned()),
-            };
-            return;
-        };
-        if self.candidates.contains(&link.target.object) {
-            entry.reason = Some("left alone: another source of this run may be this account's".to_owned());
-            return;
-        }
-        let preferences = self.inputs.policy.preferences();
-        let as_of = self.inputs.context.as_of();
-        let since = link.target.leaving_since.unwrap_or(as_of);
-        let status = self.inputs.schema.status.as_ref();
-        let active = status.is_none_or(|name| target.get(name).and_then(Value::as_bool) != Some(false));
-        let takes_licenses = leaver.steps.iter().any(|step| step.kind == LeaverStepKind::RemoveLicenses);
-        let licenses = takes_licenses.then(|| removable(self.inputs, case, format!("leaver: {}", case.situation)));
-        let (licenses, mut refused) = match licenses.unwrap_or(Ok(None)) {
-            Ok(licenses) => (licenses, Vec::new()),
-            Err(problems) => (None, problems),
-        };
-        let mut due = Vec::new();
-        let mut next = None;
-        for step in &leaver.steps {
-            let left_to_do = match step.kind {
-                // Disabling is nothing for objects without a status; a policy may be shared by several classes.
-                LeaverStepKind::Disable => active && status.is_some(),
-                LeaverStepKind::RemoveLicenses => licenses.is_some(),
-                LeaverStepKind::Delete => true,
-            };
-            let at = later(since, step.after);
-            if step.kind == LeaverStepKind::RemoveLicenses && at <= as_of {
-                entry.problems.append(&mut refused);
-            }
-            if left_to_do && at <= as_of {
-                due.push(step.kind);
-            } else if left_to_do {
-                next = next.or(Some(at));
-            }
-        }
-        entry.evidence = case.evidence.clone();
-        if link.target.leaving_since.is_none() {
-            entry.notes.push(LinkNote::Leaving);
-        }
-        let existed_before = link.target.origin == LinkOrigin::Adopted && !preferences.delete_adopted;
-        let deletes = due.contains(&LeaverStepKind::Delete);
-        // That an account this young is not found on delete would prove nothing.
-        if deletes && !existed_before && as_of - link.target.since < self.inputs.lag {
-            entry.action = Action::Wait;
-            entry.until = Some(later(link.target.since, self.inputs.lag));
-        } else if deletes && !existed_before {
-            entry.action = Action::Delete;
-            self.check(Some(target), entry, DraftStep::Delete);
-        } else if due.is_empty() {
-            match next {
-                Some(until) => {
-                    entry.action = Action::Wait;
-                    entry.until = Some(until);
-                }
-                None if !leaver.steps.iter().any(|step| step.kind != LeaverStepKind::Disable || status.is_some()) => {
-                    entry.reason = Some("left; kept by preference".to_owned());
-                }
-                // Whatever was to be done is done.
-                None => entry.action = Action::Ignore,
-            }
-        } else {
-            if due.contains(&LeaverStepKind::Disable) || deletes {
-                self.disable(target, active, entry);
-            }
-            if deletes {
-                entry.reason = Some("existed before us, so it is disabled and not deleted".to_owned());
-            }
-            if due.contains(&LeaverStepKind::RemoveLicenses) && !entry.is_blocked() {
-                entry.sets.extend(licenses);
-                if entry.action != Action::Disable {
-                    entry.action = Action::Update;
-                }
-            }
-        }
-        if !entry.runs() && entry.action != Action::Wait {
-            entry.notes.clear();
-        }
-    }
-
-    fn disable(&self, target: &Record, active: bool, entry: &mut Entry) {
-        let Some(status) = &self.inputs.schema.status else {
-            entry.reason = Some("objects of this class cannot be disabled".to_owned());
-            return;
-        };
-        if !active {
-            entry.action = Action::Ignore;
-            return;
-        }
-        if !self.inputs.policy.preferences().disable {
-            entry.reason = Some("left, and disable is off".to_owned());
-            return;
-        }
-        entry.action = Action::Disable;
-        entry.changes.push(AttributeChange {
-            attribute: status.clone(),
-            old: target.get(status).cloned(),
-            new: Value::Bool(false),
-            rule: format!("leaver: {}", entry.situation),
-            status: true,
-            renames: false,
-            through: None,
-        });
-        self.check(Some(target), entry, DraftStep::Disable);
-    }
-
     // What stands in the way.
 
     fn change(&self, attribute: &Name, old: Option<Value>, new: Value) -> AttributeChange {
@@ -502,7 +398,7 @@ impl<'a> Decider<'a> {
     }
 
     /// Leaves out what the schema or the target's constraints forbid, and says so.
-    fn check(&self, current: Option<&Record>, entry: &mut Entry, step: DraftStep) {
+    pub(super) fn check(&self, current: Option<&Record>, entry: &mut Entry, step: DraftStep) {
         let mut findings = self.schema_findings(entry);
         if step != DraftStep::Update || !entry.changes.is_empty() {
             let attributes: Attributes = entry

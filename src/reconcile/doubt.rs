@@ -1,9 +1,15 @@
 //! A create whose answer never came: which object it made, if it made one.
 
-use super::inputs::InDoubt;
-use crate::model::{Name, Record, Schema, Value, values_equal};
+use std::sync::Arc;
 
-/// How far the target's clock and ours may be apart.
+use super::assess::Assessor;
+use super::case::{Case, Sourced};
+use super::correlate::Match;
+use super::inputs::InDoubt;
+use super::{EntryKey, Situation};
+use crate::model::{Name, Record, Schema, Value, comparison_key, values_equal};
+
+/// How far what is known of the target's clock may be off.
 const CLOCK_TOLERANCE: time::Duration = time::Duration::minutes(5);
 
 /// Whether an object is what a create in doubt made: all anchors agree, and it is not older than the intent.
@@ -13,7 +19,7 @@ pub(crate) fn is_made_by(schema: &Schema, record: &Record, doubt: &InDoubt) -> b
         values_equal(schema, own, value)
     };
     let young = schema.created_at.as_ref().is_none_or(|name| {
-        record.get(name).and_then(moment).is_some_and(|created| created >= doubt.at - CLOCK_TOLERANCE)
+        record.get(name).and_then(moment).is_some_and(|created| created >= doubt.target_at - CLOCK_TOLERANCE)
     });
     young && !doubt.anchors.is_empty() && doubt.anchors.iter().all(agrees)
 }
@@ -23,5 +29,77 @@ fn moment(value: &Value) -> Option<time::OffsetDateTime> {
         Value::DateTime(moment) => Some(*moment),
         Value::Text(text) => time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok(),
         _ => None,
+    }
+}
+
+impl<'a> Assessor<'a> {
+    /// Whether a create that was cut off made the object after all. `None` if none was; `Some(None)` if it must be
+    /// looked up first.
+    pub(super) fn recovered(&mut self, case: &mut Case<'a>, sourced: &'a Sourced) -> Option<Option<Case<'a>>> {
+        let id = &sourced.record.id;
+        let doubt = self.inputs.in_doubt.iter().find(|doubt| doubt.source == *id)?;
+        let mut asked = false;
+        let mut found: Vec<&'a Record> = Vec::new();
+        for (name, value) in &doubt.anchors {
+            let Some(schema) = self.inputs.schema.get(name) else { continue };
+            if schema.unique_in.is_none() && !self.inputs.mapping.matching().contains(name) {
+                continue;
+            }
+            asked |= self.inputs.abilities.target_find && !self.ask_find(name, value);
+            let Some(key) = comparison_key(schema, value) else { continue };
+            let holders =
+                schema.unique_in.as_ref().map_or(&[][..], |space| self.index.holders(&(space.clone(), key.clone())));
+            let matches = self.index.candidates(
+                &self
+                    .inputs
+                    .mapping
+                    .matching()
+                    .iter()
+                    .map(|own| (own == name).then(|| key.clone()))
+                    .collect::<Vec<_>>(),
+            );
+            let matches = if let Match::Candidates(found) = matches { found } else { Arc::default() };
+            for position in holders.iter().chain(matches.iter()).copied() {
+                let record = self.index.record(position);
+                if !found.iter().any(|known| known.id == record.id) {
+                    found.push(record);
+                }
+            }
+        }
+        if asked {
+            return Some(None);
+        }
+        // Whoever is linked is somebody's.
+        found.retain(|record| self.inputs.links.of_target(&record.id).is_none());
+        let others = found.len();
+        let ours: Vec<&'a Record> =
+            found.into_iter().filter(|record| is_made_by(self.inputs.schema, record, doubt)).collect();
+        if others > 0 && ours.len() != 1 {
+            let mut case =
+                std::mem::replace(case, Case::new(EntryKey::of_source(self.key_name(), id), Situation::Ambiguous));
+            case.situation = Situation::Ambiguous;
+            let message = "a create was cut off, and what holds its values cannot be told for sure to be what it made; look in the target";
+            return Some(Some(case.block("in-doubt", message)));
+        }
+        if ours.is_empty() && !doubt.is_repeatable(self.inputs.schema) && self.is_recent(doubt) {
+            let mut case =
+                std::mem::replace(case, Case::new(EntryKey::of_source(self.key_name(), id), Situation::Pending));
+            case.situation = Situation::Pending;
+            let message = "a create was cut off, and no unique value would stop a second one; look in the target for what it made";
+            return Some(Some(case.block("in-doubt", message)));
+        }
+        let [record] = ours.as_slice() else { return None };
+        let mut case = std::mem::replace(case, Case::new(EntryKey::of_source(self.key_name(), id), Situation::Absent));
+        case.situation = Situation::Found;
+        case.target = Some(record);
+        case.target_id = Some(record.id.clone());
+        self.candidates.insert(record.id.clone());
+        case.recovered = Some(doubt);
+        Some(Some(case))
+    }
+
+    /// Whether what a create made may not show yet; without anything to find it by, nobody can ever say.
+    fn is_recent(&self, doubt: &InDoubt) -> bool {
+        doubt.anchors.is_empty() || self.inputs.context.as_of() - doubt.at < self.inputs.lag
     }
 }

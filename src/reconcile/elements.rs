@@ -54,7 +54,7 @@ pub(super) fn settle(
         }
         let inputs = planner.inputs();
         let references = References { referents: &referents, inputs };
-        for case in &assessment.cases {
+        for case in assessment.cases.iter().filter(|case| !case.is_referenced()) {
             let at = places.get(&case.key).copied();
             let entry = at.map(|at| &entries[at]);
             let Some(is_new) = takes_elements(decider, case, entry) else { continue };

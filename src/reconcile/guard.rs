@@ -171,13 +171,13 @@ impl Entry {
         };
         let status_alone = self.changes.len() == 1;
         match part {
+            Part::Restore => count(Guard::Adopt, u64::from(self.link_origin.is_some())),
             Part::Temporary => {}
             Part::Main => {
                 match self.action {
                     A::Create => count(Guard::Create, 1),
                     A::Delete => count(Guard::Delete, 1),
                     A::Link if !self.recovers() => count(Guard::Adopt, 1),
-                    A::Restore if self.link_origin.is_some() => count(Guard::Adopt, 1),
                     _ => {}
                 }
                 if self.action != A::Create {

@@ -66,6 +66,9 @@ pub(crate) struct InDoubt {
     /// When the intent was noted.
     #[serde(with = "time::serde::rfc3339")]
     pub(crate) at: OffsetDateTime,
+    /// The same by the target's clock.
+    #[serde(with = "time::serde::rfc3339")]
+    pub(crate) target_at: OffsetDateTime,
     /// What it was made with, of what can tell it from others: all must agree.
     pub(crate) anchors: Vec<(Name, Value)>,
     /// Whether it was made switched off.
@@ -85,6 +88,8 @@ impl InDoubt {
 pub(crate) struct Questions {
     /// Source objects to look up by id.
     pub(crate) sources: BTreeSet<ObjectId>,
+    /// Source objects to look up by id that are only referred to: nothing is planned for them.
+    pub(crate) references: BTreeSet<ObjectId>,
     /// Target objects to look up by id.
     pub(crate) targets: BTreeSet<ObjectId>,
     /// Deleted target objects to seek.
@@ -95,7 +100,11 @@ pub(crate) struct Questions {
 
 impl Questions {
     pub(crate) fn is_empty(&self) -> bool {
-        self.sources.is_empty() && self.targets.is_empty() && self.deleted.is_empty() && self.find.is_empty()
+        self.sources.is_empty()
+            && self.references.is_empty()
+            && self.targets.is_empty()
+            && self.deleted.is_empty()
+            && self.find.is_empty()
     }
 }
 
@@ -103,6 +112,7 @@ impl Questions {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Answers {
     pub(crate) sources: HashMap<ObjectId, Answer>,
+    pub(crate) references: HashMap<ObjectId, Answer>,
     pub(crate) targets: HashMap<ObjectId, Answer>,
     pub(crate) deleted: HashMap<Anchor, Answer>,
     pub(crate) find: HashMap<(Name, Value), Answer>,

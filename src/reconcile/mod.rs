@@ -14,6 +14,7 @@ mod entry;
 mod given;
 mod guard;
 mod inputs;
+mod leavers;
 mod license_policy;
 mod licenses;
 mod link;

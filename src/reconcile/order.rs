@@ -14,12 +14,15 @@ pub(crate) struct Wave {
 }
 
 /// The parts of an entry's work, in their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Part {
+    /// Brings an object back, of which other attributes may change then.
+    Restore,
     /// The value for a moment of what two objects swap.
     Temporary,
     /// Everything but the status of an object whose other attributes change too.
+    #[default]
     Main,
     /// The status, by a request of its own after the others.
     Status,
@@ -27,6 +30,19 @@ pub(crate) enum Part {
     References,
     /// Licences.
     Licenses,
+}
+
+impl Part {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Restore => "restore",
+            Self::Temporary => "temporary",
+            Self::Main => "main",
+            Self::Status => "status",
+            Self::References => "references",
+            Self::Licenses => "licenses",
+        }
+    }
 }
 
 /// The stages: who left is switched off first, and deleted last; what refers to others comes when all others are made.
@@ -44,7 +60,7 @@ fn stage(entry: &Entry, part: Part) -> Stage {
     match (part, entry.action) {
         (Part::Main, Action::Disable) => Stage::Disables,
         (Part::Main, Action::Delete) => Stage::Deletes,
-        (Part::Temporary | Part::Main, _) => Stage::Writes,
+        (Part::Restore | Part::Temporary | Part::Main, _) => Stage::Writes,
         (Part::Status, _) => Stage::Statuses,
         (Part::References, _) => Stage::References,
         (Part::Licenses, _) => Stage::Licenses,
@@ -59,10 +75,13 @@ impl Entry {
         }
         let has = |kind: fn(SetKind) -> bool| self.sets.iter().any(|set| kind(set.kind));
         let remembers = !self.notes.is_empty() || !self.remember.is_empty() || !self.forget.is_empty();
-        let only_sets = matches!(self.action, Action::Update) && self.changes.is_empty() && !remembers;
+        let restores = self.action == Action::Restore;
+        let others = self.changes.is_empty() && self.secrets.is_empty() && !remembers;
+        let only_sets = others && matches!(self.action, Action::Update | Action::Restore);
         let with_others = self.changes.len() > 1 || !self.secrets.is_empty();
         let status = with_others && self.action != Action::Create && self.changes.iter().any(|change| change.status);
         [
+            (Part::Restore, restores),
             (Part::Temporary, self.changes.iter().any(|change| change.through.is_some())),
             (Part::Main, !only_sets),
             (Part::Status, status),

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::assess::assess;
 use super::case::{Assessment, Extent, SourceRead, Sourced};
-use super::correlate::TargetIndex;
 use super::decide::Decider;
 use super::inputs::{Answers, Inputs, Questions, Side};
-use super::{Constraints, Entry, Problem, Severity, Situation, elements, unique};
-use crate::model::{Class, Completeness, Name, ObjectId, Origin, Record, Schema};
+use super::unique::Spaces;
+use super::{Entry, Problem, Severity, Situation, elements, references, unique};
+use crate::model::{Completeness, Name, ObjectId, Origin, Record};
 
 /// What planning yields.
 #[derive(Debug, Default)]
@@ -16,14 +16,6 @@ pub(crate) struct Planned {
     pub(crate) entries: Vec<Entry>,
     pub(crate) situations: BTreeMap<Situation, u64>,
     pub(crate) owned_elsewhere: u64,
-}
-
-/// What the mappings of one target class have in common.
-struct Shared<'a> {
-    schema: &'a Schema,
-    constraints: &'a dyn Constraints,
-    indexes: Vec<&'a TargetIndex<'a>>,
-    entries: Vec<Entry>,
 }
 
 /// Plans all mappings of a run together: what one of them finds protects what another would take away, and a value is
@@ -43,31 +35,33 @@ pub(crate) fn plan(planners: &[Planner<'_>]) -> Result<Planned, Vec<Questions>> 
     if assessments.len() < planners.len() {
         return Err(questions);
     }
+    let open = references::open(planners, &assessments);
+    if open.iter().any(|questions| !questions.is_empty()) {
+        return Err(open);
+    }
     let candidates: HashSet<ObjectId> =
         assessments.iter().flat_map(|assessment| assessment.candidates.iter().cloned()).collect();
     let deciders: Vec<Decider<'_>> =
         planners.iter().map(|planner| Decider::new(&planner.inputs, &candidates)).collect();
     let mut planned = Planned::default();
-    let mut classes: BTreeMap<&Class, Shared<'_>> = BTreeMap::new();
-    for ((planner, assessment), decider) in planners.iter().zip(&assessments).zip(&deciders) {
-        for case in &assessment.cases {
+    for (assessment, decider) in assessments.iter().zip(&deciders) {
+        for case in assessment.cases.iter().filter(|case| !case.is_referenced()) {
             *planned.situations.entry(case.situation).or_default() += 1;
         }
         planned.owned_elsewhere += assessment.owned_elsewhere;
-        let shared = classes.entry(planner.inputs.mapping.target_class()).or_insert_with(|| Shared {
-            schema: planner.inputs.schema,
-            constraints: planner.inputs.constraints,
-            indexes: Vec::new(),
-            entries: Vec::new(),
-        });
-        shared.indexes.push(&assessment.index);
-        shared.entries.extend(decider.decide(&assessment.cases));
+        planned.entries.extend(decider.decide(&assessment.cases));
     }
-    for Shared { schema, constraints, indexes, mut entries } in classes.into_values() {
-        entries.sort_by(|left, right| left.key.cmp(&right.key));
-        unique::settle(schema, constraints, &indexes, &mut entries);
-        planned.entries.extend(entries);
-    }
+    let Some(first) = planners.first() else { return Ok(planned) };
+    planned.entries.sort_by(|left, right| left.key.cmp(&right.key));
+    let spaces = Spaces {
+        schemas: planners
+            .iter()
+            .map(|planner| (planner.inputs.mapping.target_class(), planner.inputs.schema))
+            .collect(),
+        constraints: first.inputs.constraints,
+        indexes: assessments.iter().map(|assessment| &assessment.index).collect(),
+    };
+    unique::settle(&spaces, &mut planned.entries);
     elements::settle(planners, &assessments, &deciders, &mut planned.entries);
     Ok(planned)
 }
@@ -102,7 +96,14 @@ impl<'a> Planner<'a> {
         for record in found {
             self.sources.push(Sourced::new(&self.inputs, record.clone()));
         }
+        let mut found: Vec<&Record> = answers.references.values().flatten().flatten().collect();
+        found.sort_by(|left, right| left.id.cmp(&right.id));
+        for record in found {
+            let sourced = Sourced::new(&self.inputs, record.clone());
+            self.sources.push(Sourced { referenced: true, ..sourced });
+        }
         self.answers.sources.extend(answers.sources);
+        self.answers.references.extend(answers.references);
         self.answers.targets.extend(answers.targets);
         self.answers.deleted.extend(answers.deleted);
         self.answers.find.extend(answers.find);
@@ -115,6 +116,16 @@ impl<'a> Planner<'a> {
     /// Whether the source was looked at as a whole, and read to its end.
     pub(super) fn is_whole(&self) -> bool {
         self.extent == Extent::Whole && self.read.complete
+    }
+
+    /// Whether objects that are referred to are looked up in the source, by their ids.
+    pub(super) fn looks_up(&self) -> bool {
+        self.extent == Extent::Only && self.inputs.abilities.source_get
+    }
+
+    /// Whether an object can still be looked up in the source by its id.
+    pub(super) fn can_look_up(&self, id: &ObjectId) -> bool {
+        self.looks_up() && *self.inputs.mapping.source_class() == id.class && !self.answers.references.contains_key(id)
     }
 
     /// What the planner goes by.

@@ -244,8 +244,9 @@ mod tests {
 
     #[test]
     fn products_and_plans_go_by_id_or_name() {
+        type Row<'a> = (&'a [&'a str], &'a [&'a str], Result<&'a [&'a str], &'a str>);
         #[rustfmt::skip]
-        let table: &[(&[&str], &[&str], Result<&[&str], &str>)] = &[
+        let table: &[Row<'_>] = &[
             (&["SPE_E3"], &[], Ok(&[E3])),
             (&["spe_e3", "06EBC4EE-1BB5-47DD-8120-11324BC54E06", "SPE_E3"], &[], Ok(&[E3, E5])),
             (&["SPE_E3", "SPE_E5"], &["teams1", "mail-2"], Ok(&["05e9a617-0261-4cee-bb44-138d3ef5d965 -teams", "06ebc4ee-1bb5-47dd-8120-11324bc54e06 -mail-2 -teams"])),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::case::{Assessment, Case, Sourced};
 use super::decide::shorten;
 use super::elements::{Found, basis, left_out};
-use super::inputs::Inputs;
+use super::inputs::{Inputs, Questions};
 use super::planner::Planner;
 use super::unique::listed;
 use super::{Edge, EdgeKind, Element, Entry, EntryKey, LinkOrigin, Problem, SetChange, SetKind, Severity, Situation};
@@ -23,7 +23,7 @@ pub(super) struct Referents<'a> {
 
 struct Source<'a> {
     class: &'a Class,
-    /// Whether all of them were read.
+    /// Whether all of them were read, or each was looked up.
     complete: bool,
 }
 
@@ -57,7 +57,7 @@ impl<'a> Referents<'a> {
         let mut sources: HashMap<&Class, Vec<Source<'a>>> = HashMap::new();
         for planner in planners {
             let mapping = planner.inputs().mapping;
-            let source = Source { class: mapping.source_class(), complete: planner.is_whole() };
+            let source = Source { class: mapping.source_class(), complete: planner.is_whole() || planner.looks_up() };
             sources.entry(mapping.target_class()).or_default().push(source);
         }
         let mut met: HashMap<&ObjectId, Met<'a>> = HashMap::new();
@@ -159,6 +159,45 @@ impl Referent {
             Self::Unresolved(_, linked) => linked,
         }
     }
+}
+
+/// The objects that are referred to, or nested, and of which neither a link nor what was read says who they are: to be
+/// looked up, for each planner.
+pub(super) fn open(planners: &[Planner<'_>], assessments: &[Assessment<'_>]) -> Vec<Questions> {
+    let mut questions: Vec<Questions> = planners.iter().map(|_| Questions::default()).collect();
+    if planners.iter().all(Planner::is_whole) {
+        return questions;
+    }
+    let cases = || assessments.iter().flat_map(|assessment| &assessment.cases);
+    let met: HashSet<&ObjectId> = cases().filter_map(|case| case.source_id.as_ref()).collect();
+    for (planner, assessment) in planners.iter().zip(assessments) {
+        let (mapping, schema, links) = (planner.inputs().mapping, planner.inputs().schema, planner.inputs().links);
+        for (case, sourced) in assessment.cases.iter().filter_map(|case| Some((case, case.source?))) {
+            let Mapped::Flows(flows) = &sourced.mapped else { continue };
+            for rule in mapping.rules() {
+                let Some(Kind::Reference(class)) = schema.get(rule.target()).map(|schema| &schema.kind) else {
+                    continue;
+                };
+                let nested = mapping.flattened_into(rule.target()).is_some();
+                let flat = nested || mapping.flattened_from(rule.target()).next().is_some();
+                if case.is_referenced() && !flat {
+                    continue;
+                }
+                for id in ids(flows, rule, sourced, false).into_iter().flat_map(|wanted| wanted.ids) {
+                    for (planner, questions) in planners.iter().zip(&mut questions) {
+                        let inputs = planner.inputs();
+                        let id = ObjectId::new(inputs.mapping.source_class().clone(), Arc::clone(&id));
+                        // Of what is nested the record itself is needed.
+                        let known = met.contains(&id) || (!nested && links.of_source(&id).is_some());
+                        if inputs.mapping.target_class() == class && !known && planner.can_look_up(&id) {
+                            questions.references.insert(id);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    questions
 }
 
 /// What the references of one object come to.

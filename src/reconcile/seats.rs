@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::planner::Planner;
 use super::{Edge, EdgeKind, Entry, Problem, Products, Severity, order};
-use crate::model::{Class, Name};
+use crate::model::{Class, License, Name};
 
 /// Gives the seats that there are, in the order of the plan; then those that the plan frees, each to one who waits,
 /// after it is freed. All others wait, and keep what they have until it is their turn.
@@ -46,9 +46,9 @@ fn settle_class(products: &Products, attribute: &Name, order: &[usize], entries:
         stuck.extend(circles.into_iter().flatten().map(|at| (at, seats(&entries[at], Side::Given))));
     };
     let mut waiting = std::mem::take(&mut shares.short);
+    // What is free after all goes to the first of those who are stuck.
+    stuck.retain(|at, _| !shares.take_free(products, &seats(&entries[*at], Side::Given)));
     waiting.extend(stuck);
-    // What is free after all goes to the first of them.
-    waiting.retain(|at, _| !shares.take_free(products, &seats(&entries[*at], Side::Given)));
     refuse(products, attribute, order, entries, &waiting);
     for SeatEdge { giver, taker } in shares.edges {
         let edge = Edge { entry: entries[giver].key.clone(), kind: EdgeKind::Frees, attribute: attribute.clone() };
@@ -68,7 +68,8 @@ struct SeatEdge {
 struct Shares {
     taken: HashMap<Arc<str>, u64>,
     edges: Vec<SeatEdge>,
-    /// Who must wait, for which products. They take none of the others either: all that one gets is one call.
+    /// Who must wait, for which products. Who gives something up, or needs one product for another, takes none of the
+    /// others either.
     short: BTreeMap<usize, Vec<Arc<str>>>,
 }
 
@@ -91,11 +92,13 @@ impl Shares {
                 all.is_some_and(|all| shares.taken(product) >= all)
             });
             let lacking: Vec<Arc<str>> = lacking.cloned().collect();
+            let partly = lacking.is_empty() || splits(products, &entries[at], &lacking);
+            let granted: Vec<Arc<str>> =
+                wanted.into_iter().filter(|product| partly && !lacking.contains(product)).collect();
             if !lacking.is_empty() {
                 shares.short.insert(at, lacking);
-                continue;
             }
-            for product in wanted {
+            for product in granted {
                 let number = shares.taken(&product);
                 let beyond = free(products, &product).and_then(|free| number.checked_sub(free));
                 let giver = beyond.and_then(|beyond| freed(&product).get(usize::try_from(beyond).ok()?));
@@ -119,6 +122,17 @@ impl Shares {
         }
         all
     }
+}
+
+/// Whether an entry can have its other products while it waits for some: it gives nothing up, and needs none for another.
+fn splits(products: &Products, entry: &Entry, lacking: &[Arc<str>]) -> bool {
+    let Some(set) = entry.licenses() else { return false };
+    let all: Vec<License> = set.add.iter().filter_map(|element| License::from_value(element.value.as_ref()?)).collect();
+    let rest: Vec<License> = all.iter().filter(|license| !lacking.contains(&license.product)).cloned().collect();
+    let known = products.conflicts(&all);
+    set.remove.is_empty()
+        && !rest.is_empty()
+        && products.conflicts(&rest).iter().all(|conflict| known.contains(conflict))
 }
 
 /// How many seats of a product are free; where nobody knows how many there are, the target says.
@@ -152,12 +166,17 @@ fn refuse(
         let Some(lacking) = waiting.get(at) else { continue };
         let entry = &mut entries[*at];
         let Some(place) = entry.sets.iter().position(|set| set.kind == super::SetKind::Licenses) else { continue };
-        let set = entry.sets.remove(place);
+        let splits = splits(products, entry, lacking);
+        let kept = if entry.sets[place].remove.is_empty() { "" } else { "; what is there stays until then" };
+        if splits {
+            entry.sets[place].add.retain(|element| element.product().is_none_or(|own| !lacking.contains(&own)));
+        } else {
+            entry.sets.remove(place);
+        }
         for product in lacking {
             let place = places.entry(product).or_default();
             *place += 1;
             let name = products.name(product);
-            let kept = if set.remove.is_empty() { "" } else { "; what is there stays until then" };
             let message = format!("waits for a seat of {name}, as number {place}{kept}");
             entry
                 .problems

@@ -4,13 +4,33 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::correlate::TargetIndex;
 use super::{Action, AttributeChange, Constraints, Edge, EdgeKind, Entry, Problem, Severity, order};
-use crate::model::{Name, ObjectId, Schema, Value, comparison_key};
+use crate::model::{AttributeSchema, Class, Name, ObjectId, Schema, Value, comparison_key};
 
 /// A value within its name space, as it is compared.
 pub(super) type Key = (Name, String);
 
 /// How many rivals a message names.
 const NAMED: usize = 10;
+
+/// The name spaces of all classes of a run: one space may hold values of several.
+pub(super) struct Spaces<'a> {
+    pub(super) schemas: HashMap<&'a Class, &'a Schema>,
+    pub(super) constraints: &'a dyn Constraints,
+    pub(super) indexes: Vec<&'a TargetIndex<'a>>,
+}
+
+impl Spaces<'_> {
+    fn attribute(&self, entry: &Entry, name: &Name) -> Option<&AttributeSchema> {
+        self.schemas.get(&entry.class)?.get(name)
+    }
+
+    fn keys(&self, entry: &Entry, attribute: &Name, value: &Value) -> Vec<Key> {
+        let Some(attribute) = self.attribute(entry, attribute) else { return Vec::new() };
+        let Some(space) = &attribute.unique_in else { return Vec::new() };
+        let key = |value| Some((space.clone(), comparison_key(attribute, value)?));
+        value.as_slice().iter().filter_map(key).collect()
+    }
+}
 
 /// An entry that would newly hold a value.
 #[derive(Debug)]
@@ -23,14 +43,9 @@ struct Claim {
 /// Lets every unique value have one holder: who has it keeps it, unless this plan takes it from them; then one
 /// newcomer gets it, after them. All other newcomers are exceptions. A circle of those who wait for each other is opened
 /// by a value for a moment, where the attribute allows one, and is an exception too where it does not.
-pub(super) fn settle(
-    schema: &Schema,
-    constraints: &dyn Constraints,
-    indexes: &[&TargetIndex<'_>],
-    entries: &mut [Entry],
-) {
+pub(super) fn settle(spaces: &Spaces<'_>, entries: &mut [Entry]) {
     loop {
-        let waits = settle_once(schema, indexes, entries);
+        let waits = settle_once(spaces, entries);
         let closed: Vec<(usize, usize)> =
             waits.iter().filter(|wait| !wait.is_opened(entries)).map(|wait| (wait.giver, wait.at)).collect();
         let circles = order::circles(entries.len(), &closed);
@@ -40,7 +55,7 @@ pub(super) fn settle(
         }
         // Each round opens a circle for good, or takes at least one claim away, so that the rounds end.
         for circle in circles {
-            if circle.iter().any(|giver| open(schema, constraints, entries, &waits, *giver)) {
+            if circle.iter().any(|giver| open(spaces, entries, &waits, *giver)) {
                 continue;
             }
             let names = listed(circle.iter().map(|at| entries[*at].key.to_string()), " → ");
@@ -51,7 +66,7 @@ pub(super) fn settle(
                     let message = format!(
                         "each waits for a value that the next one gives up: {names}; change one of them by hand first"
                     );
-                    refuse(schema, &mut entries[at], attribute, "cycle", message);
+                    refuse(spaces, &mut entries[at], attribute, "cycle", message);
                 }
             }
         }
@@ -75,16 +90,17 @@ fn note(entries: &mut [Entry], waits: &[Wait]) {
 }
 
 /// Lets an entry give its value up before it takes another, by way of a value for a moment.
-fn open(schema: &Schema, constraints: &dyn Constraints, entries: &mut [Entry], waits: &[Wait], giver: usize) -> bool {
+fn open(spaces: &Spaces<'_>, entries: &mut [Entry], waits: &[Wait], giver: usize) -> bool {
     let wanted = waits.iter().filter(|wait| wait.giver == giver).map(|wait| &wait.attribute);
-    let wanted: BTreeSet<&Name> = wanted.filter(|name| schema.get(name).is_some_and(|own| own.swappable)).collect();
     let entry = &mut entries[giver];
+    let swappable = |name: &&Name| spaces.attribute(entry, name).is_some_and(|own| own.swappable);
+    let wanted: BTreeSet<&Name> = wanted.filter(swappable).collect();
     let Some(id) = entry.target.clone() else { return false };
     for name in wanted {
         let Some(change) = entry.changes.iter_mut().find(|change| change.attribute == *name) else { continue };
         if change.through.is_none()
             && let Some(old) = &change.old
-            && let Some(value) = constraints.temporary(&id, name, old)
+            && let Some(value) = spaces.constraints.temporary(&id, name, old)
         {
             change.through = Some(value);
             return true;
@@ -110,8 +126,8 @@ impl Wait {
 }
 
 /// Refuses what cannot be had, and gives who waits for whom over which attribute.
-fn settle_once(schema: &Schema, indexes: &[&TargetIndex<'_>], entries: &mut [Entry]) -> Vec<Wait> {
-    let claims = claims(schema, indexes, entries);
+fn settle_once(spaces: &Spaces<'_>, entries: &mut [Entry]) -> Vec<Wait> {
+    let claims = claims(spaces, entries);
     let by_target: HashMap<ObjectId, usize> =
         entries.iter().enumerate().filter_map(|(at, entry)| Some((entry.target.clone()?, at))).collect();
     let mut rivals: BTreeMap<&Key, Vec<usize>> = BTreeMap::new();
@@ -124,7 +140,7 @@ fn settle_once(schema: &Schema, indexes: &[&TargetIndex<'_>], entries: &mut [Ent
         for number in numbers {
             lost[*number] = true;
             let Claim { at, attribute, .. } = &claims[*number];
-            refuse(schema, &mut entries[*at], attribute, "unique", format!("several want this value: {names}"));
+            refuse(spaces, &mut entries[*at], attribute, "unique", format!("several want this value: {names}"));
         }
     }
     // Whom each claim waits for; and the claims to look at again when an entry loses what it was to become.
@@ -138,9 +154,10 @@ fn settle_once(schema: &Schema, indexes: &[&TargetIndex<'_>], entries: &mut [Ent
         let Claim { at, attribute, key } = &claims[number];
         givers[number].clear();
         let mut keeper = None;
-        for holder in indexes.iter().flat_map(|index| index.holders(key).iter().map(|at| &index.record(*at).id)) {
+        for holder in spaces.indexes.iter().flat_map(|index| index.holders(key).iter().map(|at| &index.record(*at).id))
+        {
             let giver = by_target.get(holder).copied().filter(|giver| giver != at);
-            match giver.filter(|giver| gives_up(schema, &entries[*giver], key)) {
+            match giver.filter(|giver| gives_up(spaces, &entries[*giver], key)) {
                 Some(giver) => givers[number].push(giver),
                 None => keeper = Some(holder.clone()),
             }
@@ -149,7 +166,7 @@ fn settle_once(schema: &Schema, indexes: &[&TargetIndex<'_>], entries: &mut [Ent
             Some(keeper) => {
                 lost[number] = true;
                 let message = format!("taken by {}, which keeps it", keeper.id);
-                refuse(schema, &mut entries[*at], attribute, "unique", message);
+                refuse(spaces, &mut entries[*at], attribute, "unique", message);
                 open.extend(relying.remove(at).unwrap_or_default());
             }
             None => givers[number].iter().for_each(|giver| relying.entry(*giver).or_default().push(number)),
@@ -162,18 +179,18 @@ fn settle_once(schema: &Schema, indexes: &[&TargetIndex<'_>], entries: &mut [Ent
 }
 
 /// Who would newly hold which value.
-fn claims(schema: &Schema, indexes: &[&TargetIndex<'_>], entries: &[Entry]) -> Vec<Claim> {
+fn claims(spaces: &Spaces<'_>, entries: &[Entry]) -> Vec<Claim> {
     let mut claims: Vec<Claim> = Vec::new();
     for (at, entry) in entries.iter().enumerate().filter(|(_, entry)| entry.runs()) {
         let holds = |key: &Key| {
-            indexes.iter().any(|index| {
+            spaces.indexes.iter().any(|index| {
                 let own = entry.target.as_ref().and_then(|id| index.position(id));
                 own.is_some_and(|own| index.holders(key).contains(&own))
             })
         };
         let mut own: Vec<Claim> = Vec::new();
         for change in &entry.changes {
-            for key in keys(schema, &change.attribute, &change.new) {
+            for key in spaces.keys(entry, &change.attribute, &change.new) {
                 if !holds(&key) && !own.iter().any(|claim| claim.key == key) {
                     own.push(Claim { at, attribute: change.attribute.clone(), key });
                 }
@@ -185,7 +202,7 @@ fn claims(schema: &Schema, indexes: &[&TargetIndex<'_>], entries: &[Entry]) -> V
 }
 
 /// Whether an entry, if it runs, leaves a value to others.
-fn gives_up(schema: &Schema, entry: &Entry, key: &Key) -> bool {
+fn gives_up(spaces: &Spaces<'_>, entry: &Entry, key: &Key) -> bool {
     if !entry.runs() {
         return false;
     }
@@ -193,23 +210,16 @@ fn gives_up(schema: &Schema, entry: &Entry, key: &Key) -> bool {
         entry
             .changes
             .iter()
-            .any(|change| value(change).is_some_and(|value| keys(schema, &change.attribute, value).contains(key)))
+            .any(|change| value(change).is_some_and(|value| spaces.keys(entry, &change.attribute, value).contains(key)))
     };
     entry.action == Action::Delete || (holds(|change| change.old.as_ref()) && !holds(|change| Some(&change.new)))
 }
 
-fn keys(schema: &Schema, attribute: &Name, value: &Value) -> Vec<Key> {
-    let Some(attribute) = schema.get(attribute) else { return Vec::new() };
-    let Some(space) = &attribute.unique_in else { return Vec::new() };
-    let key = |value| Some((space.clone(), comparison_key(attribute, value)?));
-    value.as_slice().iter().filter_map(key).collect()
-}
-
 /// Leaves the attribute out; a create that cannot do without it is blocked.
-fn refuse(schema: &Schema, entry: &mut Entry, attribute: &Name, rule: &'static str, message: String) {
+fn refuse(spaces: &Spaces<'_>, entry: &mut Entry, attribute: &Name, rule: &'static str, message: String) {
     let at = entry.changes.iter().position(|change| change.attribute == *attribute);
     let value = at.map(|at| entry.changes[at].new.clone());
-    let required = schema.get(attribute).is_some_and(|schema| schema.required_on_create);
+    let required = spaces.attribute(entry, attribute).is_some_and(|schema| schema.required_on_create);
     let blocks = entry.action == Action::Create && required;
     if let (Some(at), false) = (at, blocks) {
         entry.changes.remove(at);

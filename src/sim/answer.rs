@@ -4,6 +4,8 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::property::Class;
+
 /// The content type of everything that the directory answers.
 pub(super) const DIRECTORY_JSON: &str =
     "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8";
@@ -135,15 +137,53 @@ impl Refusal {
     }
 
     pub(super) fn invalid_value(property: &str) -> Self {
-        Self::bad(format!("Invalid value specified for property '{property}' of resource 'User'."))
+        Self::invalid_value_of(Class::User, property)
+    }
+
+    pub(super) fn invalid_value_of(class: Class, property: &str) -> Self {
+        let resource = class.resource();
+        Self::bad(format!("Invalid value specified for property '{property}' of resource '{resource}'."))
+    }
+
+    pub(super) fn missing_value_of(class: Class, property: &str) -> Self {
+        Self::bad(format!("A value is required for property '{property}' of resource '{}'.", class.resource()))
+    }
+
+    pub(super) fn read_only(property: &str) -> Self {
+        Self::bad(format!("Property '{property}' is read-only and cannot be set."))
+    }
+
+    pub(super) fn unknown_property(class: Class, name: &str) -> Self {
+        Self::bad(format!(
+            "The property '{name}' does not exist on type 'microsoft.graph.{}'. Make sure to only use property names \
+             that are defined by the type.",
+            class.name()
+        ))
+    }
+
+    pub(super) fn denied() -> Self {
+        Self::new(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+    }
+
+    /// What a directory outside keeps.
+    pub(super) fn on_premises() -> Self {
+        Self::bad(
+            "Unable to update the specified properties for on-premises mastered Directory Sync objects or objects \
+             currently undergoing migration.",
+        )
+    }
+
+    /// A link to or from an object that has not come to all replicas.
+    pub(super) fn not_replicated() -> Self {
+        Self::bad("The source resource object or one of the objects being referenced don't exist.")
     }
 
     /// A value that another object has.
-    pub(super) fn conflict(property: &str, holder: Uuid) -> Self {
+    pub(super) fn conflict(property: &str, class: Class, holder: Uuid) -> Self {
         let message = format!("Another object with the same value for property {property} already exists.");
         let mut refusal = Self::bad(message);
-        refusal.details =
-            vec![("ObjectConflict", property.to_owned()), ("ConflictingObjects", format!("User_{holder}"))];
+        let holder = format!("{}_{holder}", class.resource());
+        refusal.details = vec![("ObjectConflict", property.to_owned()), ("ConflictingObjects", holder)];
         refusal
     }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-/// One change that a client made through Graph, as it was carried out.
+/// One change that a client made through Graph, as it was carried out: one for each object, link and licence.
 ///
 /// A change is listed even if its answer was lost, and once for each time that it was carried out.
 /// Values are not kept, passwords least of all.
@@ -17,12 +17,15 @@ pub struct AuditEntry {
     pub time: OffsetDateTime,
     /// The application (client) id that the token was issued to.
     pub actor: String,
-    /// `POST`, `PATCH` or `DELETE`.
+    /// `POST`, `PATCH`, `PUT` or `DELETE`.
     pub method: String,
     /// What happened.
     pub activity: Activity,
     /// The object.
     pub id: Uuid,
+    /// The other end: the member, the owner, the manager, or the SKU of a licence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Uuid>,
     /// The names of the properties that the request wrote, in Microsoft's spelling.
     pub properties: Vec<String>,
     /// The status of the answer.
@@ -44,6 +47,32 @@ pub enum Activity {
     RestoreUser,
     /// A user was deleted for good.
     PurgeUser,
+    /// A group was created.
+    CreateGroup,
+    /// A group was changed.
+    UpdateGroup,
+    /// A group was moved to the recycle bin.
+    DeleteGroup,
+    /// A group came back from the recycle bin.
+    RestoreGroup,
+    /// A group was deleted for good.
+    PurgeGroup,
+    /// A group got a member.
+    AddMember,
+    /// A group lost a member.
+    RemoveMember,
+    /// A group got an owner.
+    AddOwner,
+    /// A group lost an owner.
+    RemoveOwner,
+    /// A user got a manager.
+    SetManager,
+    /// A user has no manager any more.
+    ClearManager,
+    /// A user or a group was given a licence, or other plans of one that it had.
+    AssignLicense,
+    /// A licence was taken from a user or a group.
+    RemoveLicense,
 }
 
 /// How many requests arrived, by kind; those that a fault answered or dropped count too.

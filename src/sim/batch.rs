@@ -10,7 +10,7 @@ use super::fault::Place;
 use super::query::Target;
 use super::routes::{Asked, Call};
 use super::state::State;
-use super::user::write_text;
+use super::stored::write_text;
 
 const MAX_ITEMS: usize = 20;
 
@@ -83,9 +83,11 @@ impl State {
                 content_type: header(item, "content-type").map(str::to_owned),
                 consistency_level: header(item, "consistencylevel").map(str::to_owned),
                 client_request_id: Some(trace.client_request_id.clone()),
+                prefer: header(item, "prefer").map(str::to_owned),
             },
             body: &item.body,
             origin: outer.origin,
+            now: outer.now,
         };
         self.conduct(Place::Batch, &call, trace, delay)
     }

@@ -6,11 +6,16 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
+
+use super::admin::{group_of, role_named};
 use super::audit::Requests;
-use super::people::People;
+use super::link::Links;
 use super::seed::Seeded;
+use super::shelf::Shelf;
+use super::sku::Sku;
 use super::state::{Client, Domain, DomainRole, Settings, State, Tokens};
-use super::tenant::{Forwarded, Sim};
+use super::tenant::{Forwarded, Sim, added_user};
 use crate::clock::{Clock, SystemClock};
 use crate::secret::Secret;
 
@@ -24,6 +29,12 @@ pub struct SimBuilder {
     clock: Arc<dyn Clock>,
     clients: Vec<(String, Secret)>,
     users: usize,
+    groups: usize,
+    setup: Vec<Setup>,
+    skus: Vec<Sku>,
+    roles: Vec<(String, String)>,
+    application_roles: Vec<String>,
+    permissions: Vec<String>,
     page_size: usize,
     latency: Duration,
     lag: Duration,
@@ -32,6 +43,25 @@ pub struct SimBuilder {
     forwarded: Forwarded,
     audit_writer: Option<Writer>,
 }
+
+/// What a tenant starts with beside generated people.
+#[derive(Debug)]
+enum Setup {
+    User(Value),
+    Group(Value),
+}
+
+/// What the applications may do unless told otherwise.
+const PERMISSIONS: &[&str] = &[
+    "User.ReadWrite.All",
+    "User.DeleteRestore.All",
+    "User.EnableDisableAccount.All",
+    "Group.ReadWrite.All",
+    "LicenseAssignment.ReadWrite.All",
+    "Organization.Read.All",
+    "Domain.Read.All",
+    "RoleManagement.Read.Directory",
+];
 
 struct Writer(Box<dyn Write + Send>);
 
@@ -50,6 +80,12 @@ impl SimBuilder {
             clock: Arc::new(SystemClock::new()),
             clients: Vec::new(),
             users: 0,
+            groups: 0,
+            setup: Vec::new(),
+            skus: Vec::new(),
+            roles: Vec::new(),
+            application_roles: Vec::new(),
+            permissions: PERMISSIONS.iter().map(|permission| (*permission).to_owned()).collect(),
             page_size: 100,
             latency: Duration::ZERO,
             lag: Duration::ZERO,
@@ -101,6 +137,70 @@ impl SimBuilder {
         self
     }
 
+    /// Starts with this many generated groups; default 0. Each has an owner and members if there are users.
+    pub fn groups(mut self, count: usize) -> Self {
+        self.groups = count;
+        self
+    }
+
+    /// Starts with this user too, as [`Sim::add_user`] takes it: a guest with `userType`, one that another directory
+    /// keeps with `onPremisesSyncEnabled`.
+    pub fn user(mut self, user: Value) -> Self {
+        self.setup.push(Setup::User(user));
+        self
+    }
+
+    /// Starts with this group too, as [`Sim::add_group`] takes it, with members, owners and licences. Whom it names
+    /// comes before it.
+    pub fn group(mut self, group: Value) -> Self {
+        self.setup.push(Setup::Group(group));
+        self
+    }
+
+    /// Adds a product with its seats; without any the tenant has bought nothing.
+    pub fn sku(mut self, sku: Sku) -> Self {
+        self.skus.push(sku);
+        self
+    }
+
+    /// Adds the usual products with so many seats each: Office 365 E3, E5 and F3, and EMS E3.
+    pub fn standard_skus(self, seats: usize) -> Self {
+        let skus = [Sku::office_e3(seats), Sku::office_e5(seats), Sku::office_f3(seats), Sku::ems_e3(seats)];
+        skus.into_iter().fold(self, Self::sku)
+    }
+
+    /// Gives a directory role, by name or template id, to a user or a group that the tenant starts with.
+    pub fn role(mut self, role: impl Into<String>, principal: impl Into<String>) -> Self {
+        self.roles.push((role.into(), principal.into()));
+        self
+    }
+
+    /// Gives a directory role, by name or template id, to the applications themselves; default none.
+    ///
+    /// Without one, a client can neither disable nor delete a user who holds a role.
+    pub fn application_role(mut self, role: impl Into<String>) -> Self {
+        self.application_roles.push(role.into());
+        self
+    }
+
+    /// Gives the applications a permission more, such as `RoleManagement.ReadWrite.Directory`, without which nobody
+    /// writes to groups that roles can be given to.
+    pub fn permission(mut self, permission: impl Into<String>) -> Self {
+        self.permissions.push(permission.into());
+        self
+    }
+
+    /// Takes a permission from the applications, such as `Domain.Read.All`: what needs it, or another one that is not
+    /// there either, answers 403.
+    ///
+    /// They have `User.ReadWrite.All`, `User.DeleteRestore.All`, `User.EnableDisableAccount.All`,
+    /// `Group.ReadWrite.All`, `LicenseAssignment.ReadWrite.All`, `Organization.Read.All`, `Domain.Read.All` and
+    /// `RoleManagement.Read.Directory`.
+    pub fn without_permission(mut self, permission: &str) -> Self {
+        self.permissions.retain(|granted| granted != permission);
+        self
+    }
+
     /// How many objects a page holds without `$top`, 1 to 999; default 100.
     pub fn page_size(mut self, size: usize) -> Self {
         self.page_size = size.clamp(1, 999);
@@ -116,7 +216,8 @@ impl SimBuilder {
     /// How long after a client's write readers still see what was before; default no time.
     ///
     /// Until then a new or restored user is not found by any read or write, and a changed one shows its old values.
-    /// That a name is taken shows at once, and so does a deletion.
+    /// Links to and from what is not found yet are refused as Graph does it, with 400. That a name is taken, a link or a
+    /// seat is there already shows at once, and so does a deletion.
     pub fn lag(mut self, lag: Duration) -> Self {
         self.lag = lag;
         self
@@ -147,6 +248,10 @@ impl SimBuilder {
     }
 
     /// The tenant.
+    ///
+    /// # Panics
+    ///
+    /// If a user, a group or a role cannot be set up as told.
     #[must_use]
     pub fn build(mut self) -> Sim {
         let mut setup = Seeded::new(self.seed, 1);
@@ -177,12 +282,18 @@ impl SimBuilder {
                 created: now,
                 domains: self.domains,
                 clients,
+                permissions: self.permissions,
                 page_size: self.page_size,
                 lag: self.lag,
                 token_lifetime: self.token_lifetime,
                 max_filter_values: self.max_filter_values,
             },
-            people: People::default(),
+            people: Shelf::default(),
+            groups: Shelf::default(),
+            members: Links::default(),
+            owners: Links::default(),
+            skus: self.skus,
+            assignments: Vec::new(),
             passwords: HashMap::new(),
             tokens: Tokens::default(),
             faults: Vec::new(),
@@ -194,6 +305,24 @@ impl SimBuilder {
             chance: Seeded::new(self.seed, 3),
         };
         state.populate(self.users, now);
+        state.populate_groups(self.groups, now);
+        for setup in self.setup {
+            match setup {
+                Setup::User(user) => {
+                    added_user(&mut state, user, now);
+                }
+                Setup::Group(group) => {
+                    group_of(&mut state, group, now);
+                }
+            }
+        }
+        for (role, principal) in &self.roles {
+            state.give_role(role, principal);
+        }
+        let principals: Vec<_> = state.settings.clients.iter().map(|client| client.principal).collect();
+        for role in self.application_roles.iter().map(|role| role_named(role)) {
+            principals.iter().for_each(|principal| state.assign(role, *principal));
+        }
         Sim::from_parts(state, self.clock, self.latency, self.forwarded)
     }
 

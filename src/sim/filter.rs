@@ -3,14 +3,17 @@
 use serde_json::Value;
 
 use super::answer::Refusal;
-use super::people::Field;
-use super::property::{self, Filtering, Kind, Prefix, Prop, property};
-use super::user::{Reading, User, fold, is_text};
+use super::filter_any::Has;
+use super::object::{Context, Object};
+use super::property::{self, Class, Filtering, Kind, Prefix, Prop, property};
+use super::shelf::Field;
+use super::stored::{Reading, fold, is_text};
+use super::{filter_any, group_property};
 
 /// Brackets and `not` nest this deep at most.
 const MAX_DEPTH: usize = 32;
 
-/// A condition on a user.
+/// A condition on an object.
 #[derive(Debug, PartialEq)]
 pub(super) enum Filter {
     All(Vec<Filter>),
@@ -18,12 +21,14 @@ pub(super) enum Filter {
     Not(Box<Filter>),
     In(Path, Vec<Literal>),
     StartsWith(Path, Box<str>),
+    /// Something in a collection.
+    Has(Has),
 }
 
 /// A property, or a member of one.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Path {
-    prop: Prop,
+    pub(super) prop: Prop,
     member: Option<String>,
 }
 
@@ -38,6 +43,7 @@ pub(super) enum Literal {
 /// What the request allows.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Terms {
+    pub(super) class: Class,
     pub(super) mode: Mode,
     /// How many alternatives one condition may list.
     pub(super) max_values: usize,
@@ -50,7 +56,7 @@ pub(super) enum Mode {
     Advanced,
 }
 
-/// Where users that may match are found.
+/// Where objects that may match are found.
 #[derive(Debug, PartialEq)]
 pub(super) enum Lookup {
     Id(Box<str>),
@@ -67,12 +73,12 @@ impl Filter {
         }
     }
 
-    pub(super) fn matches(&self, user: &User, issuer: &str) -> bool {
+    pub(super) fn matches(&self, object: Object<'_>, context: Context<'_>) -> bool {
         match self {
-            Self::All(parts) => parts.iter().all(|part| part.matches(user, issuer)),
-            Self::Any(parts) => parts.iter().any(|part| part.matches(user, issuer)),
-            Self::Not(part) => !part.matches(user, issuer),
-            Self::In(path, values) => path.with(user, issuer, |reading| {
+            Self::All(parts) => parts.iter().all(|part| part.matches(object, context)),
+            Self::Any(parts) => parts.iter().any(|part| part.matches(object, context)),
+            Self::Not(part) => !part.matches(object, context),
+            Self::In(path, values) => path.with(object, context, |reading| {
                 values.iter().any(|value| match (value, reading) {
                     (Literal::Null, Reading::Null) => true,
                     (Literal::Bool(value), Reading::Bool(is)) => value == is,
@@ -80,13 +86,14 @@ impl Filter {
                     _ => false,
                 })
             }),
-            Self::StartsWith(path, prefix) => path.with(user, issuer, |reading| match reading {
+            Self::StartsWith(path, prefix) => path.with(object, context, |reading| match reading {
                 Reading::Text(is) => {
                     let mut chars = lower(is);
                     prefix.chars().all(|expected| chars.next() == Some(expected))
                 }
                 Reading::Null | Reading::Bool(_) | Reading::Json(_) => false,
             }),
+            Self::Has(has) => has.matches(&object.read(has.prop, context)),
         }
     }
 
@@ -103,24 +110,26 @@ impl Filter {
                 .map(|value| {
                     let Literal::Text(text) = value else { return None };
                     let field = match path.prop {
-                        property::ID => return Some(Lookup::Id(text.clone())),
+                        property::ID | group_property::ID => return Some(Lookup::Id(text.clone())),
                         property::UPN => Field::Name,
                         property::MAIL => Field::Address,
                         property::EMPLOYEE_ID => Field::EmployeeId,
                         property::IMMUTABLE_ID => Field::ImmutableId,
+                        group_property::UNIQUE_NAME => Field::UniqueName,
                         _ => return None,
                     };
                     Some(Lookup::Key(field, text.clone()))
                 })
                 .collect(),
+            Self::Has(has) => has.lookups(),
             Self::In(..) | Self::Not(_) | Self::StartsWith(..) => None,
         }
     }
 }
 
 impl Path {
-    fn with<T>(&self, user: &User, issuer: &str, look: impl FnOnce(&Reading<'_>) -> T) -> T {
-        let reading = user.read(self.prop, issuer);
+    fn with<T>(&self, object: Object<'_>, context: Context<'_>, look: impl FnOnce(&Reading<'_>) -> T) -> T {
+        let reading = object.read(self.prop, context);
         let Some(member) = &self.member else {
             return look(&reading);
         };
@@ -139,12 +148,12 @@ impl Path {
     }
 }
 
-fn lower(text: &str) -> impl Iterator<Item = char> {
+pub(super) fn lower(text: &str) -> impl Iterator<Item = char> {
     text.chars().flat_map(char::to_lowercase)
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Token {
+pub(super) enum Token {
     Open,
     Close,
     Comma,
@@ -196,37 +205,41 @@ fn quoted(rest: &str) -> Result<(Token, usize), Refusal> {
     Err(clause("There is an unterminated string literal"))
 }
 
-struct Parser {
+pub(super) struct Parser {
     tokens: Vec<Token>,
     at: usize,
-    terms: Terms,
+    pub(super) terms: Terms,
 }
 
 impl Parser {
-    fn next(&mut self) -> Token {
+    pub(super) fn next(&mut self) -> Token {
         let token = self.tokens.get(self.at).cloned().unwrap_or(Token::End);
         self.at += 1;
         token
     }
 
-    fn next_is(&self, keyword: &str) -> bool {
+    pub(super) fn next_is(&self, keyword: &str) -> bool {
         matches!(self.tokens.get(self.at), Some(Token::Word(word)) if word.eq_ignore_ascii_case(keyword))
     }
 
-    fn take(&mut self, keyword: &str) -> bool {
+    pub(super) fn next_opens(&self, token: &Token) -> bool {
+        self.tokens.get(self.at) == Some(token)
+    }
+
+    pub(super) fn take(&mut self, keyword: &str) -> bool {
         let is = self.next_is(keyword);
         self.at += usize::from(is);
         is
     }
 
-    fn expect(&mut self, expected: &Token) -> Result<(), Refusal> {
+    pub(super) fn expect(&mut self, expected: &Token) -> Result<(), Refusal> {
         match self.next() {
             token if token == *expected => Ok(()),
             token => Err(self.unexpected(&token)),
         }
     }
 
-    fn unexpected(&self, token: &Token) -> Refusal {
+    pub(super) fn unexpected(&self, token: &Token) -> Refusal {
         let found = match token {
             Token::Open => "(",
             Token::Close => ")",
@@ -303,6 +316,9 @@ impl Parser {
     }
 
     fn comparison(&mut self, word: &str) -> Result<Filter, Refusal> {
+        if let Some(prop) = self.terms.class.find(word).next().filter(|prop| property(*prop).is_collection()) {
+            return filter_any::parse(self, prop).map(Filter::Has);
+        }
         let path = self.path(word)?;
         let operator = match self.next() {
             Token::Word(operator) => operator.to_ascii_lowercase(),
@@ -336,8 +352,10 @@ impl Parser {
     }
 
     fn path(&mut self, word: &str) -> Result<Path, Refusal> {
-        let Some(prop) = property::find(word) else {
-            return Err(clause(format!("Could not find a property named '{word}' on type 'microsoft.graph.user'")));
+        let class = self.terms.class;
+        let Some(prop) = class.find(word).next() else {
+            let kind = class.name();
+            return Err(clause(format!("Could not find a property named '{word}' on type 'microsoft.graph.{kind}'")));
         };
         let mut path = Path { prop, member: None };
         if self.tokens.get(self.at) == Some(&Token::Slash) {
@@ -346,7 +364,7 @@ impl Parser {
                 Token::Word(member) => path.member = Some(self.member(&path, &member)?),
                 token => return Err(self.unexpected(&token)),
             }
-        } else if property(prop).kind == Kind::Object {
+        } else if property(prop).kind == Kind::Object || property(prop).is_collection() {
             return Err(unsupported_clause(&path));
         }
         match property(prop).filtering {
@@ -375,7 +393,9 @@ impl Parser {
             Token::Word(word) if kind == Kind::Bool && (word == "true" || word == "false") => {
                 Ok(Literal::Bool(word == "true"))
             }
-            Token::Word(word) if path.prop == property::ID => Ok(Literal::Text(fold(&word))),
+            Token::Word(word) if matches!(path.prop, property::ID | group_property::ID) => {
+                Ok(Literal::Text(fold(&word)))
+            }
             Token::Text(_) | Token::Word(_) => Err(Refusal::unsupported(format!(
                 "A binary operator with incompatible types was detected at property '{}'.",
                 path.name()
@@ -384,7 +404,7 @@ impl Parser {
         }
     }
 
-    fn require_advanced(&self, operator: &str) -> Result<(), Refusal> {
+    pub(super) fn require_advanced(&self, operator: &str) -> Result<(), Refusal> {
         match self.terms.mode {
             Mode::Advanced => Ok(()),
             Mode::Plain => Err(Refusal::unsupported(format!(
@@ -395,7 +415,7 @@ impl Parser {
         }
     }
 
-    fn check_count(&self, count: usize) -> Result<(), Refusal> {
+    pub(super) fn check_count(&self, count: usize) -> Result<(), Refusal> {
         let max = self.terms.max_values;
         if count <= max {
             return Ok(());
@@ -423,9 +443,14 @@ fn clause(problem: impl std::fmt::Display) -> Refusal {
 }
 
 fn unsupported_clause(path: &Path) -> Refusal {
+    unsupported_property(path.prop)
+}
+
+pub(super) fn unsupported_property(prop: Prop) -> Refusal {
     Refusal::unsupported(format!(
-        "Unsupported or invalid query filter clause specified for property '{}' of resource 'User'.",
-        path.name()
+        "Unsupported or invalid query filter clause specified for property '{}' of resource '{}'.",
+        property(prop).name,
+        Class::of(prop).resource()
     ))
 }
 
@@ -433,11 +458,15 @@ fn unsupported_clause(path: &Path) -> Refusal {
 mod tests {
     use uuid::Uuid;
 
-    use super::super::user::Stored;
+    use super::super::license::Holding;
+    use super::super::stored::Stored;
+    use super::super::user::User;
     use super::*;
 
+    const CONTEXT: Context<'_> = Context { issuer: "i", skus: &[] };
+
     fn parse(text: &str, mode: Mode) -> Result<Filter, Refusal> {
-        Filter::parse(text, Terms { mode, max_values: 15 })
+        Filter::parse(text, Terms { class: Class::User, mode, max_values: 15 })
     }
 
     fn ada() -> User {
@@ -445,6 +474,14 @@ mod tests {
         user.set_text(property::UPN, "Ada.OBrien@contoso.com");
         user.set_text(property::SURNAME, "O'Brien");
         user.set_text(property::DEPARTMENT, "Platform, East");
+        user.set_text(property::MAIL, "ada@contoso.com");
+        user.licenses.push(Holding {
+            sku: Uuid::from_u128(7),
+            disabled: Vec::new(),
+            by_group: None,
+            error: None,
+            updated: 0,
+        });
         user.set(property::ACCOUNT_ENABLED, Some(Stored::Bool(true)));
         user.set(
             property::ORG_DATA,
@@ -471,10 +508,17 @@ mod tests {
             ("(surname eq 'x' or accountEnabled eq true) and startswith(surname,'o')", true),
             ("surname eq 'x' and surname eq 'x' or accountEnabled eq true", true),
             ("city eq 'Leeds'", false),
+            ("assignedLicenses/any(x:x/skuId eq 00000000-0000-0000-0000-000000000007)", true),
+            ("assignedLicenses/any(x:x/skuId eq 00000000-0000-0000-0000-000000000008)", false),
+            ("assignedLicenses/any(s : s/skuId in ('00000000-0000-0000-0000-000000000007'))", true),
+            ("proxyAddresses/ANY(p:p eq 'smtp:ADA@contoso.com')", true),
+            ("proxyAddresses/any(p:startsWith(p,'smtp:ada'))", true),
+            ("proxyAddresses/any(p:p eq 'x' or startswith(p,'y'))", false),
+            ("otherMails/any(c:c eq 'x') or accountEnabled eq true", true),
         ];
         for (text, expected) in cases {
             let filter = parse(text, Mode::Plain).unwrap_or_else(|refusal| panic!("{text}: {refusal:?}"));
-            assert_eq!(filter.matches(&ada(), "i"), expected, "{text}");
+            assert_eq!(filter.matches(Object::User(&ada()), CONTEXT), expected, "{text}");
         }
         let advanced = [
             ("city eq null", true),
@@ -488,7 +532,7 @@ mod tests {
         ];
         for (text, expected) in advanced {
             let filter = parse(text, Mode::Advanced).unwrap_or_else(|refusal| panic!("{text}: {refusal:?}"));
-            assert_eq!(filter.matches(&ada(), "i"), expected, "{text}");
+            assert_eq!(filter.matches(Object::User(&ada()), CONTEXT), expected, "{text}");
             let refusal = parse(text, Mode::Plain).expect_err(text);
             assert_eq!((refusal.status, refusal.code), (400, "Request_UnsupportedQuery"), "{text}");
         }
@@ -499,7 +543,13 @@ mod tests {
         let unsupported = [
             "contains(surname,'x')",
             "endswith(mail,'x')",
-            "proxyAddresses/any(p:p eq 'smtp:a@b.c')",
+            "proxyAddresses eq 'smtp:a@b.c'",
+            "proxyAddresses/all(p:p eq 'smtp:a@b.c')",
+            "proxyAddresses/any()",
+            "assignedLicenses/any(x:x/disabledPlans eq 'x')",
+            "assignedLicenses/any(x:x eq 'x')",
+            "assignedLicenses/$count eq 0",
+            "assignedPlans/any(x:x/service eq 'x')",
             "createdDateTime ge 2020-01-01T00:00:00Z",
             "surname ge 'x'",
             "surname eq ''",
@@ -526,6 +576,9 @@ mod tests {
             "startswith(surname)",
             "'x' eq surname",
             "and and and",
+            "proxyAddresses/any(p:q eq 'x')",
+            "proxyAddresses/any(p:p eq 'x'",
+            "proxyAddresses/any(p p eq 'x')",
         ];
         for text in unsupported {
             assert_eq!(parse(text, Mode::Advanced).expect_err(text).code, "Request_UnsupportedQuery", "{text}");
@@ -557,9 +610,9 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_text_brings_the_parser_down(text in "[a-z'() ,/0-9]{0,60}|(surname|eq|'x'|\\(|\\)| |or|not|in|,){0,30}") {
+        fn no_text_brings_the_parser_down(text in "[a-z'() ,/0-9]{0,60}|(surname|eq|'x'|\\(|\\)| |or|not|in|,|proxyAddresses|/|any|c:c){0,30}") {
             if let Ok(filter) = parse(&text, Mode::Advanced) {
-                filter.matches(&ada(), "i");
+                filter.matches(Object::User(&ada()), CONTEXT);
             }
         }
     }

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::answer::{Answer, Body, Refusal, Trace};
 use super::query::{Plus, decode};
+use super::role::NO_ROLE;
 use super::routes::Call;
 use super::seed::base64url;
 use super::state::{Client, State, Token};
@@ -158,6 +159,8 @@ impl State {
         let lifetime = self.settings.token_lifetime;
         let expires = now.checked_add(lifetime.try_into().unwrap_or(time::Duration::MAX)).unwrap_or(now);
         let tenant = self.settings.tenant_id;
+        let roles = self.roles_of(client.principal).into_iter().map(|role| role.to_string());
+        let roles: Vec<String> = roles.chain([NO_ROLE.to_owned()]).collect();
         let claims = json!({
             "aud": audience,
             "iss": format!("https://sts.windows.net/{tenant}/"),
@@ -169,11 +172,12 @@ impl State {
             "appidacr": "1",
             "idtyp": "app",
             "oid": client.principal,
-            "roles": ROLES,
+            "roles": self.settings.permissions,
             "sub": client.principal,
             "tid": tenant,
             "uti": base64url(&self.chance.bytes::<16>()),
             "ver": "1.0",
+            "wids": roles,
         });
         let header = json!({"typ": "JWT", "alg": "RS256", "kid": "simulated"});
         // Nothing is signed: the tenant knows its tokens, and to clients they are opaque.
@@ -244,15 +248,6 @@ impl State {
         Err(deny(900_023, "invalid_request", 400, text))
     }
 }
-
-/// What the application was consented to.
-const ROLES: &[&str] = &[
-    "User.ReadWrite.All",
-    "User.DeleteRestore.All",
-    "User.EnableDisableAccount.All",
-    "Organization.Read.All",
-    "Domain.Read.All",
-];
 
 fn deny(number: u32, error: &'static str, status: u16, text: String) -> Denial {
     Denial { number, error, status, text }

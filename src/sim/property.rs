@@ -1,7 +1,94 @@
-//! The properties of a user, as Microsoft's v1.0 description has them.
+//! The properties of a user, as Microsoft's v1.0 description has them, and how properties of any class are named.
 
-/// A property by its place in [`PROPERTIES`].
+use super::{group_property, role};
+
+/// A property by its place: those of a user by theirs in [`PROPERTIES`], those of other classes further on.
 pub(super) type Prop = u8;
+
+/// Where the properties of groups begin.
+pub(super) const GROUPS: Prop = 128;
+/// Where the properties of role assignments begin.
+pub(super) const ASSIGNMENTS: Prop = 224;
+
+/// What an object is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    User,
+    Group,
+    /// A role assignment.
+    Assignment,
+    /// Users and groups mixed.
+    Any,
+}
+
+impl Class {
+    /// As Microsoft's description calls the type.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Group => "group",
+            Self::Assignment => "unifiedRoleAssignment",
+            Self::Any => "directoryObject",
+        }
+    }
+
+    /// As errors call it.
+    pub(super) fn resource(self) -> &'static str {
+        match self {
+            Self::User => "User",
+            Self::Group => "Group",
+            Self::Assignment => "RoleAssignment",
+            Self::Any => "DirectoryObject",
+        }
+    }
+
+    /// The class that a property belongs to.
+    pub(super) fn of(prop: Prop) -> Self {
+        match prop {
+            0..GROUPS => Self::User,
+            GROUPS..ASSIGNMENTS => Self::Group,
+            ASSIGNMENTS.. => Self::Assignment,
+        }
+    }
+
+    /// The properties of that name, without regard to case: of mixed classes there may be two.
+    pub(super) fn find(self, name: &str) -> impl Iterator<Item = Prop> {
+        let parts: &[Self] = match self {
+            Self::Any => &[Self::User, Self::Group],
+            Self::User => &[Self::User],
+            Self::Group => &[Self::Group],
+            Self::Assignment => &[Self::Assignment],
+        };
+        parts.iter().filter_map(move |part| {
+            let (first, table) = part.table();
+            let place = table.iter().position(|property| property.name.eq_ignore_ascii_case(name))?;
+            Prop::try_from(place).ok()?.checked_add(first)
+        })
+    }
+
+    /// Whether there is a property at this place.
+    pub(super) fn has(self, prop: Prop) -> bool {
+        let (first, table) = self.table();
+        prop.checked_sub(first).is_some_and(|place| usize::from(place) < table.len())
+    }
+
+    /// What an answer shows without `$select`.
+    pub(super) fn default_set(self) -> &'static [Prop] {
+        match self {
+            Self::User | Self::Any => DEFAULT_SET,
+            Self::Group => group_property::DEFAULT_SET,
+            Self::Assignment => role::DEFAULT_SET,
+        }
+    }
+
+    fn table(self) -> (Prop, &'static [Property]) {
+        match self {
+            Self::User | Self::Any => (0, PROPERTIES),
+            Self::Group => (GROUPS, group_property::PROPERTIES),
+            Self::Assignment => (ASSIGNMENTS, role::PROPERTIES),
+        }
+    }
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -59,22 +146,28 @@ impl Property {
 }
 
 pub(super) fn property(prop: Prop) -> &'static Property {
-    &PROPERTIES[usize::from(prop)]
+    let (first, table) = Class::of(prop).table();
+    &table[usize::from(prop - first)]
 }
 
-/// Finds a property by name, without regard to case.
+/// Finds a property of a user by name, without regard to case.
 pub(super) fn find(name: &str) -> Option<Prop> {
-    let place = PROPERTIES.iter().position(|property| property.name.eq_ignore_ascii_case(name))?;
-    Prop::try_from(place).ok()
+    Class::User.find(name).next()
 }
 
-const fn entry(name: &'static str, kind: Kind, access: Access, filtering: Filtering, prefix: Prefix) -> Property {
+pub(super) const fn entry(
+    name: &'static str,
+    kind: Kind,
+    access: Access,
+    filtering: Filtering,
+    prefix: Prefix,
+) -> Property {
     Property { name, kind, access, filtering, prefix }
 }
-const fn text(name: &'static str, max: u16) -> Property {
+pub(super) const fn text(name: &'static str, max: u16) -> Property {
     entry(name, Kind::Text(max), Access::Write, Filtering::Plain, Prefix::Yes)
 }
-const fn required(name: &'static str, max: u16) -> Property {
+pub(super) const fn required(name: &'static str, max: u16) -> Property {
     entry(name, Kind::Text(max), Access::Required, Filtering::Plain, Prefix::Yes)
 }
 const fn late(name: &'static str, max: u16) -> Property {
@@ -83,10 +176,10 @@ const fn late(name: &'static str, max: u16) -> Property {
 const fn word(name: &'static str, words: &'static [&'static str]) -> Property {
     entry(name, Kind::Word(words), Access::Write, Filtering::Plain, Prefix::No)
 }
-const fn other(name: &'static str, kind: Kind) -> Property {
+pub(super) const fn other(name: &'static str, kind: Kind) -> Property {
     entry(name, kind, Access::Write, Filtering::None, Prefix::No)
 }
-const fn fixed(name: &'static str, kind: Kind) -> Property {
+pub(super) const fn fixed(name: &'static str, kind: Kind) -> Property {
     entry(name, kind, Access::Read, Filtering::None, Prefix::No)
 }
 const fn elsewhere(name: &'static str, kind: Kind) -> Property {
@@ -124,7 +217,7 @@ pub(super) static PROPERTIES: &[Property] = &[
     required("mailNickname", 64),
     entry("onPremisesExtensionAttributes", Kind::Object, Access::Write, Filtering::Advanced, Prefix::Yes),
     entry("onPremisesImmutableId", Kind::Text(0), Access::Write, Filtering::Plain, Prefix::No),
-    other("otherMails", Kind::Texts),
+    entry("otherMails", Kind::Texts, Access::Write, Filtering::Plain, Prefix::Yes),
     other("passwordPolicies", Kind::Text(0)),
     other("passwordProfile", Kind::Object),
     late("postalCode", 40),
@@ -135,7 +228,7 @@ pub(super) static PROPERTIES: &[Property] = &[
     entry("usageLocation", Kind::Text(2), Access::Required, Filtering::Plain, Prefix::Yes),
     word("userType", &["Member", "Guest"]),
     // Set by the service.
-    fixed("assignedLicenses", Kind::Objects),
+    entry("assignedLicenses", Kind::Objects, Access::Read, Filtering::Plain, Prefix::No),
     fixed("assignedPlans", Kind::Objects),
     fixed("authorizationInfo", Kind::Object),
     fixed("createdDateTime", Kind::Date),
@@ -159,7 +252,7 @@ pub(super) static PROPERTIES: &[Property] = &[
     entry("onPremisesSyncEnabled", Kind::Bool, Access::Read, Filtering::Plain, Prefix::No),
     fixed("onPremisesUserPrincipalName", Kind::Text(0)),
     fixed("provisionedPlans", Kind::Objects),
-    fixed("proxyAddresses", Kind::Texts),
+    entry("proxyAddresses", Kind::Texts, Access::Read, Filtering::Plain, Prefix::Yes),
     fixed("securityIdentifier", Kind::Text(0)),
     fixed("serviceProvisioningErrors", Kind::Objects),
     fixed("signInActivity", Kind::Object),
@@ -181,6 +274,11 @@ pub(super) static PROPERTIES: &[Property] = &[
 /// What an answer shows without `$select`: the first eleven.
 pub(super) const DEFAULT_SET: &[Prop] = &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 
+pub(super) const ASSIGNED_LICENSES: Prop = place("assignedLicenses");
+pub(super) const ASSIGNED_PLANS: Prop = place("assignedPlans");
+pub(super) const LICENSE_STATES: Prop = place("licenseAssignmentStates");
+pub(super) const PROVISIONED_PLANS: Prop = place("provisionedPlans");
+pub(super) const MOBILE_PHONE: Prop = place("mobilePhone");
 pub(super) const DISPLAY_NAME: Prop = place("displayName");
 pub(super) const MAIL: Prop = place("mail");
 pub(super) const UPN: Prop = place("userPrincipalName");
@@ -214,15 +312,19 @@ pub(super) const COUNTRY: Prop = place("country");
 
 /// The place of a name, found while compiling: a wrong name does not compile.
 #[expect(clippy::cast_possible_truncation, reason = "the table has fewer than 256 entries")]
-const fn place(name: &str) -> Prop {
+pub(super) const fn place_in(table: &[Property], first: Prop, name: &str) -> Prop {
     let mut at = 0;
-    while at < PROPERTIES.len() {
-        if same(PROPERTIES[at].name, name) {
-            return at as Prop;
+    while at < table.len() {
+        if same(table[at].name, name) {
+            return at as Prop + first;
         }
         at += 1;
     }
-    panic!("not a property of a user")
+    panic!("not a property of this class")
+}
+
+const fn place(name: &str) -> Prop {
+    place_in(PROPERTIES, 0, name)
 }
 
 const fn same(a: &str, b: &str) -> bool {
@@ -248,8 +350,14 @@ mod tests {
     fn names_are_found_in_any_case_and_only_once() {
         assert_eq!(find("MAILNICKNAME"), Some(MAIL_NICKNAME));
         assert_eq!(find("mailNick"), None);
-        for (place, property) in PROPERTIES.iter().enumerate() {
-            assert_eq!(find(property.name).map(usize::from), Some(place), "{}", property.name);
+        for class in [Class::User, Class::Group, Class::Assignment] {
+            let (first, table) = class.table();
+            for (place, known) in table.iter().enumerate() {
+                let found: Vec<_> = class.find(known.name).collect();
+                assert_eq!(found.iter().map(|prop| usize::from(*prop - first)).collect::<Vec<_>>(), [place]);
+                assert_eq!(property(found[0]).name, known.name);
+                assert_eq!(Class::of(found[0]), class, "{}", known.name);
+            }
         }
     }
 

@@ -2,7 +2,8 @@
 
 use super::answer::Refusal;
 use super::filter::{Filter, Mode, Terms};
-use super::property::{self, Access, Prop, property};
+use super::property::{Access, Class, Prop, property};
+use super::role::RoleExpand;
 use super::seed::base64url;
 
 /// An address taken apart: decoded, so that `%40` and `@` are the same from here on.
@@ -16,10 +17,45 @@ pub(super) struct Target {
 #[derive(Debug)]
 pub(super) struct Options {
     pub(super) select: Option<Vec<Prop>>,
+    pub(super) expand: Option<Expand>,
+    pub(super) mode: Mode,
     pub(super) filter: Option<Filter>,
     pub(super) top: Option<usize>,
     pub(super) count: bool,
     pub(super) skip_token: Option<String>,
+}
+
+/// What stands beside an object's own properties.
+#[derive(Debug, PartialEq)]
+pub(super) enum Expand {
+    Manager(Option<Vec<Prop>>),
+    Role(RoleExpand),
+}
+
+impl Options {
+    /// Nothing was asked for.
+    pub(super) fn none() -> Self {
+        Self { select: None, expand: None, mode: Mode::Plain, filter: None, top: None, count: false, skip_token: None }
+    }
+
+    /// What was asked for, as `@odata.context` shows it: `(id,manager(id))`.
+    pub(super) fn shown(&self) -> String {
+        let mut names: Vec<String> = Vec::new();
+        for prop in self.select.iter().flatten() {
+            let name = property(*prop).name;
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+        names.extend(self.expand.as_ref().map(|expand| match expand {
+            Expand::Manager(select) => {
+                let names: Vec<_> = select.iter().flatten().map(|prop| property(*prop).name).collect();
+                format!("manager({})", names.join(","))
+            }
+            Expand::Role(expand) => format!("{}()", expand.name()),
+        }));
+        if names.is_empty() { String::new() } else { format!("({})", names.join(",")) }
+    }
 }
 
 /// What may be asked for here.
@@ -69,6 +105,11 @@ impl Target {
         text
     }
 
+    /// The path behind the version, encoded.
+    pub(super) fn address(&self) -> String {
+        self.segments.iter().skip(1).map(|segment| encode_segment(segment)).collect::<Vec<_>>().join("/")
+    }
+
     /// The options again, encoded, with another page token: for `@odata.nextLink`.
     pub(super) fn query_with_token(&self, token: &str) -> String {
         let kept = self.options.iter().filter(|(name, _)| option_name(name) != "skiptoken");
@@ -88,13 +129,20 @@ impl Target {
         hash
     }
 
-    pub(super) fn options(&self, shape: Shape, eventual: Consistency, max_values: usize) -> Result<Options, Refusal> {
-        let mut options = Options { select: None, filter: None, top: None, count: false, skip_token: None };
+    pub(super) fn options(
+        &self,
+        class: Class,
+        shape: Shape,
+        eventual: Consistency,
+        max_values: usize,
+    ) -> Result<Options, Refusal> {
+        let mut options = Options::none();
         let mut filter = None;
         for (name, value) in &self.options {
             match (option_name(name).as_str(), shape) {
-                ("select", Shape::Single | Shape::List) => options.select = select(value, shape)?,
-                ("filter", Shape::List | Shape::Count) => filter = Some(value),
+                ("select", Shape::Single | Shape::List) => options.select = select(value, class, shape)?,
+                ("expand", Shape::Single | Shape::List) => options.expand = Some(expand(value, class)?),
+                ("filter", Shape::List | Shape::Count) if class != Class::Any => filter = Some(value),
                 ("top", Shape::List) => options.top = Some(top(value)?),
                 ("count", Shape::List) => options.count = count(value)?,
                 ("skiptoken", Shape::List) => options.skip_token = Some(value.clone()),
@@ -110,7 +158,11 @@ impl Target {
             (Consistency::Eventual, Shape::Count, _) | (Consistency::Eventual, _, true) => Mode::Advanced,
             _ => Mode::Plain,
         };
-        options.filter = filter.map(|text| Filter::parse(text, Terms { mode, max_values })).transpose()?;
+        options.mode = mode;
+        if options.expand.is_some() && mode == Mode::Advanced {
+            return Err(Refusal::unsupported("$expand is not supported together with advanced query parameters."));
+        }
+        options.filter = filter.map(|text| Filter::parse(text, Terms { class, mode, max_values })).transpose()?;
         Ok(options)
     }
 }
@@ -138,6 +190,10 @@ fn encode(text: &str) -> String {
         }
     }
     encoded
+}
+
+fn encode_segment(text: &str) -> String {
+    encode(text).replace('/', "%2F")
 }
 
 /// What `+` means: a blank in a query and in a form, itself in a path.
@@ -168,31 +224,73 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
-/// `users('ada@contoso.com')` is `users` and `ada@contoso.com`.
+/// `users('ada@contoso.com')` is `users` and `ada@contoso.com`; `groups(uniqueName='x')` is `groups` and
+/// `uniqueName='x'`.
 fn key_in_brackets(segment: &str) -> Option<(&str, String)> {
-    let (name, rest) = segment.split_once("('")?;
+    let (name, rest) = segment.split_once('(')?;
     let key = rest.strip_suffix("')")?;
-    Some((name, key.replace("''", "'")))
+    match key.split_once('\'')? {
+        ("", key) => Some((name, key.replace("''", "'"))),
+        (named, _) if named.ends_with('=') => Some((name, format!("{key}'"))),
+        _ => None,
+    }
+}
+
+/// The value of a key such as `uniqueName='x'`.
+pub(super) fn named_key(key: &str, name: &str) -> Option<String> {
+    let (named, value) = key.split_once("='")?;
+    let value = value.strip_suffix('\'')?;
+    named.trim().eq_ignore_ascii_case(name).then(|| value.replace("''", "'"))
 }
 
 fn option_name(name: &str) -> String {
     name.strip_prefix('$').unwrap_or(name).to_ascii_lowercase()
 }
 
-fn select(value: &str, shape: Shape) -> Result<Option<Vec<Prop>>, Refusal> {
+fn select(value: &str, class: Class, shape: Shape) -> Result<Option<Vec<Prop>>, Refusal> {
     let mut props = Vec::new();
     for name in value.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-        let Some(prop) = property::find(name) else {
-            return Err(unknown_selected(name, "user"));
-        };
-        if shape == Shape::List && property(prop).access == Access::Elsewhere {
-            return Err(Refusal::new(501, "NotImplemented", "This operation target is not yet supported."));
+        let found: Vec<_> = class.find(name).collect();
+        if found.is_empty() {
+            return Err(unknown_selected(name, class.name()));
         }
-        if !props.contains(&prop) {
-            props.push(prop);
+        for prop in found {
+            if shape == Shape::List && property(prop).access == Access::Elsewhere {
+                return Err(Refusal::new(501, "NotImplemented", "This operation target is not yet supported."));
+            }
+            if !props.contains(&prop) {
+                props.push(prop);
+            }
         }
     }
     Ok((!props.is_empty()).then_some(props))
+}
+
+fn expand(value: &str, class: Class) -> Result<Expand, Refusal> {
+    let unsupported = || Refusal::unsupported(format!("Expanding '{value}' is not supported here."));
+    match class {
+        Class::User => {
+            let (name, inner) = match value.trim().split_once('(') {
+                Some((name, inner)) => (name, Some(inner.strip_suffix(')').ok_or_else(unsupported)?)),
+                None => (value.trim(), None),
+            };
+            if !name.eq_ignore_ascii_case("manager") {
+                return Err(unsupported());
+            }
+            let names = inner.map(|inner| {
+                let (option, names) = inner.split_once('=').ok_or_else(unsupported)?;
+                let is_select = option_name(option.trim()) == "select" && !names.contains(';');
+                is_select.then_some(names).ok_or_else(unsupported)
+            });
+            let select = match names.transpose()? {
+                Some(names) => select(names, Class::User, Shape::Single)?,
+                None => None,
+            };
+            Ok(Expand::Manager(select))
+        }
+        Class::Assignment => RoleExpand::parse(value).map(Expand::Role),
+        Class::Group | Class::Any => Err(unsupported()),
+    }
 }
 
 pub(super) fn unknown_selected(name: &str, kind: &str) -> Refusal {
@@ -291,6 +389,10 @@ mod tests {
     fn keys_stand_in_brackets_too() {
         let target = Target::parse("/users('$o''neil@contoso.com')/x").expect("valid");
         assert_eq!(target.segments, ["users", "$o'neil@contoso.com", "x"]);
+        let target = Target::parse("/groups(uniqueName='o''neil')/members").expect("valid");
+        assert_eq!(target.segments, ["groups", "uniqueName='o''neil'", "members"]);
+        assert_eq!(named_key(&target.segments[1], "UNIQUENAME").as_deref(), Some("o'neil"));
+        assert_eq!(named_key("uniqueName='x", "uniqueName"), None);
         assert_eq!(Target::parse("/users/a+b").expect("valid").segments, ["users", "a+b"]);
     }
 

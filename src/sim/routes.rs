@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use time::OffsetDateTime;
 
 use super::answer::{Answer, Body, Refusal, Trace};
 use super::fault::{FaultKind, Place, strike};
@@ -20,6 +21,7 @@ pub(super) struct Call<'a> {
     pub(super) body: &'a [u8],
     /// Under what the answer's addresses stand, such as `https://sim.invalid`.
     pub(super) origin: &'a str,
+    pub(super) now: OffsetDateTime,
 }
 
 /// The headers that the tenant reads.
@@ -29,6 +31,7 @@ pub(super) struct Asked {
     pub(super) content_type: Option<String>,
     pub(super) consistency_level: Option<String>,
     pub(super) client_request_id: Option<String>,
+    pub(super) prefer: Option<String>,
 }
 
 impl Asked {
@@ -37,6 +40,12 @@ impl Asked {
             Some(level) if level.trim().eq_ignore_ascii_case("eventual") => Consistency::Eventual,
             _ => Consistency::Session,
         }
+    }
+
+    /// Whether a missing object is to be created.
+    pub(super) fn creates_if_missing(&self) -> bool {
+        let preferred = self.prefer.as_deref().unwrap_or_default().split(',');
+        preferred.map(str::trim).any(|preference| preference.eq_ignore_ascii_case("create-if-missing"))
     }
 
     pub(super) fn is_json(&self) -> bool {
@@ -57,9 +66,24 @@ impl Call<'_> {
             .map_err(|_| Refusal::protocol("Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format."))
     }
 
-    /// The segments behind the version, in lower case.
-    fn path(&self) -> Vec<String> {
-        self.target.segments.iter().skip(1).map(|segment| segment.to_lowercase()).collect()
+    /// The segments behind the version, in lower case and in one spelling: casts as `graph.user`, actions without
+    /// `microsoft.graph.` and without brackets.
+    pub(super) fn path(&self) -> Vec<String> {
+        let spelled = |segment: &String| {
+            let folded = segment.to_lowercase();
+            let bare = folded.strip_suffix("()").unwrap_or(&folded);
+            match bare.strip_prefix("microsoft.").unwrap_or(bare).strip_prefix("graph.") {
+                Some(kind @ ("user" | "group")) => format!("graph.{kind}"),
+                Some(action) => action.to_owned(),
+                None => bare.to_owned(),
+            }
+        };
+        self.target.segments.iter().skip(1).map(spelled).collect()
+    }
+
+    /// A segment behind the version, as it was sent.
+    pub(super) fn name(&self, at: usize) -> &str {
+        self.target.segments.get(at + 1).map_or("", String::as_str)
     }
 }
 
@@ -108,60 +132,6 @@ impl State {
             Ok(answer) => answer,
             Err(refusal) => Some(refusal.into_answer(trace)),
         }
-    }
-
-    fn authorised(
-        &mut self,
-        place: Place,
-        call: &Call<'_>,
-        trace: &Trace,
-        delay: &mut Duration,
-    ) -> Result<Option<Answer>, Refusal> {
-        let client = self.check_token(call, trace)?;
-        let path = call.path();
-        let path: Vec<&str> = path.iter().map(String::as_str).collect();
-        let name = |at: usize| call.target.segments.get(at + 1).map_or("", String::as_str);
-        let now = trace.now;
-        let answer = match (path.as_slice(), call.method) {
-            (["$batch"], "POST") if place == Place::TopLevel => return self.batch(call, trace, delay),
-            (["$batch"], _) if place == Place::Batch => Err(Refusal::protocol("A batch cannot hold a batch.")),
-            (["users"], "GET") => self.list_users(call, now),
-            (["users"], "POST") => self.post_user(call, &client, now),
-            (["users", "$count"], "GET") => self.count_users(call, now),
-            (["users", _], "GET") => self.read_user(call, name(1), now),
-            (["users", _], "PATCH") => self.patch_user(call, &client, name(1), now),
-            (["users", _], "DELETE") => self.drop_user(&client, name(1), now),
-            (["organization"], "GET") => self.list_organization(call),
-            (["organization", _], "GET") => self.read_organization(call, name(1)),
-            (["domains"], "GET") => self.list_domains(call),
-            (["domains", _], "GET") => self.read_domain(call, name(1)),
-            (["directory", "deleteditems", "microsoft.graph.user" | "graph.user"], "GET") => {
-                self.list_deleted(call, now)
-            }
-            (["directory", "deleteditems", "microsoft.graph.user" | "graph.user", "$count"], "GET") => {
-                self.count_deleted(call, now)
-            }
-            (["directory", "deleteditems", _], "GET") => self.read_deleted(call, name(2), now),
-            (["directory", "deleteditems", _], "DELETE") => self.purge(&client, name(2), now),
-            (["directory", "deleteditems", _, "restore" | "microsoft.graph.restore"], "POST") => {
-                self.restore(call, &client, name(2), now)
-            }
-            (
-                ["$batch" | "users" | "organization" | "domains"]
-                | ["users" | "organization" | "domains", _]
-                | ["directory", "deleteditems", ..],
-                _,
-            ) if path.len() < 5 => Err(Refusal::method()),
-            (
-                ["users" | "organization" | "domains", _, unknown, ..] | ["directory", unknown, ..] | [unknown, ..],
-                _,
-            ) => {
-                let at = path.iter().position(|segment| segment == unknown).unwrap_or(0);
-                Err(Refusal::segment(name(at)))
-            }
-            ([], _) => Err(Refusal::segment("v1.0")),
-        };
-        answer.map(Some)
     }
 
     fn failed(&mut self, call: &Call<'_>, trace: &Trace, status: u16, retry_after: Option<String>) -> Answer {

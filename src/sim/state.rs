@@ -11,16 +11,30 @@ use uuid::Uuid;
 
 use super::audit::{AuditEntry, Requests};
 use super::fault::Fault;
-use super::people::{Field, Lag, People};
+use super::group::Group;
+use super::group_property;
+use super::link::Links;
+use super::membership::{Place, Relation, Target};
 use super::property;
+use super::role::Assignment;
 use super::seed::{Person, Seeded};
-use super::user::{Stored, User};
+use super::shelf::{Field, Lag, Shelf, Slot};
+use super::sku::Sku;
+use super::stored::Stored;
+use super::user::User;
 use crate::secret::Secret;
 
 /// Everything behind the lock.
 pub(super) struct State {
     pub(super) settings: Settings,
-    pub(super) people: People,
+    pub(super) people: Shelf<User>,
+    pub(super) groups: Shelf<Group>,
+    /// From groups to their members.
+    pub(super) members: Links,
+    /// From groups to their owners.
+    pub(super) owners: Links,
+    pub(super) skus: Vec<Sku>,
+    pub(super) assignments: Vec<Assignment>,
     pub(super) passwords: HashMap<Uuid, Secret>,
     pub(super) tokens: Tokens,
     pub(super) faults: Vec<Fault>,
@@ -43,6 +57,8 @@ pub(super) struct Settings {
     pub(super) created: OffsetDateTime,
     pub(super) domains: Vec<Domain>,
     pub(super) clients: Vec<Client>,
+    /// What the applications may do.
+    pub(super) permissions: Vec<String>,
     pub(super) page_size: usize,
     pub(super) lag: Duration,
     pub(super) token_lifetime: Duration,
@@ -95,6 +111,8 @@ pub(super) struct Token {
     pub(super) expires: OffsetDateTime,
 }
 
+/// So many members a generated group has at most.
+const MEMBERS: usize = 100;
 /// So many tokens are remembered; whoever fetches more loses the oldest.
 const MAX_TOKENS: usize = 10_000;
 
@@ -169,6 +187,40 @@ impl State {
             }
             user.set(property::ACCOUNT_ENABLED, Some(Stored::Bool(true)));
             self.people.insert(user, Lag::none(now));
+        }
+    }
+
+    /// Adds generated groups: by turns two security groups and a Microsoft 365 group, with members drawn from the users.
+    pub(super) fn populate_groups(&mut self, count: usize, now: OffsetDateTime) {
+        let people: Vec<(Slot, Uuid)> =
+            (0..self.people.end()).filter_map(|slot| Some((slot, self.people.live(slot)?.id))).collect();
+        for _ in 0..count {
+            let number = self.groups.end() + 1;
+            let (person, id) = (Person::draw(&mut self.ids), self.ids.uuid());
+            let name = format!("{} {number}", person.department);
+            let alias = format!("{}-{number}", person.department.to_lowercase().replace(' ', "-"));
+            let mut group = Group::new(id, now.unix_timestamp());
+            group.set_text(group_property::DISPLAY_NAME, &name);
+            group.set_text(group_property::MAIL_NICKNAME, &alias);
+            let is_unified = number.is_multiple_of(3);
+            group.set(group_property::MAIL_ENABLED, Some(Stored::Bool(is_unified)));
+            group.set(group_property::SECURITY_ENABLED, Some(Stored::Bool(!is_unified)));
+            if is_unified {
+                let mail = format!("{alias}.group@{}", self.default_domain());
+                group.set(group_property::GROUP_TYPES, Some(Stored::Json(Box::new(json!(["Unified"])))));
+                group.set(
+                    group_property::PROXY_ADDRESSES,
+                    Some(Stored::Json(Box::new(json!([format!("SMTP:{mail}")])))),
+                );
+                group.set_text(group_property::MAIL, &mail);
+                group.set_text(group_property::VISIBILITY, "Public");
+            }
+            self.groups.insert(group, Lag::none(now));
+            for turn in 0..people.len().min(MEMBERS + 1) {
+                let (slot, user) = people[self.ids.below(people.len())];
+                let relation = if turn == 0 { Relation::Owners } else { Relation::Members };
+                self.add_links(id, relation, &[Target { id: user, place: Place::User(slot) }], Lag::none(now));
+            }
         }
     }
 

@@ -8,7 +8,8 @@ use ::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
-use time::OffsetDateTime;
+use time::macros::format_description;
+use time::{OffsetDateTime, UtcOffset};
 use url::Url;
 use uuid::Uuid;
 
@@ -17,12 +18,12 @@ use super::audit::{AuditEntry, Requests};
 use super::builder::SimBuilder;
 use super::fault::{Fault, Place};
 use super::login::Door;
-use super::people::Slot;
+use super::object::{Object, whole};
 use super::property;
 use super::query::Target;
 use super::routes::{Asked, Call};
 use super::state::{State, Token};
-use super::user::{User, whole};
+use super::user::User;
 use super::write::By;
 use crate::clock::Clock;
 use crate::cloud::Cloud;
@@ -144,12 +145,7 @@ impl Sim {
     /// If this is not an object, names an unknown property, or has a value that Graph would refuse.
     pub fn add_user(&self, user: Value) -> String {
         let now = self.shared.clock.now();
-        let mut state = self.state();
-        let user = completed(&state, user);
-        match state.create_user(&user, By::Administrator, now) {
-            Ok(slot) => state.people.current(slot).map(|user| user.id.to_string()).unwrap_or_default(),
-            Err(refusal) => panic!("the user cannot be added: {}", refusal.message),
-        }
+        added_user(&mut self.state(), user, now)
     }
 
     /// Adds this many generated people.
@@ -166,7 +162,7 @@ impl Sim {
     pub fn update_user(&self, key: &str, changes: Value) {
         let now = self.shared.clock.now();
         let mut state = self.state();
-        let slot = found(&state, key);
+        let slot = state.user_named(key);
         if let Err(refusal) = state.update_user(slot, &changes, By::Administrator, now) {
             panic!("the user cannot be changed: {}", refusal.message);
         }
@@ -180,7 +176,7 @@ impl Sim {
     pub fn delete_user(&self, key: &str) {
         let now = self.shared.clock.now();
         let mut state = self.state();
-        let slot = found(&state, key);
+        let slot = state.user_named(key);
         state.delete_user(slot, now);
     }
 
@@ -189,7 +185,7 @@ impl Sim {
     pub fn user(&self, key: &str) -> Option<Value> {
         let state = self.state();
         let slot = state.people.find_current(key)?;
-        state.people.current(slot).map(|user| whole(user, state.initial_domain()))
+        state.people.current(slot).map(|user| whole(Object::User(user), state.context()))
     }
 
     /// All users with all properties, in the order of creation.
@@ -252,11 +248,15 @@ impl Sim {
         (0..state.people.end())
             .filter_map(|slot| state.people.current(slot))
             .filter(|user| wanted(user))
-            .map(|user| whole(user, state.initial_domain()))
+            .map(|user| whole(Object::User(user), state.context()))
             .collect()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn now(&self) -> OffsetDateTime {
+        self.shared.clock.now()
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -322,6 +322,9 @@ impl State {
         now: OffsetDateTime,
     ) -> (Option<Answer>, Trace, Duration) {
         self.people.settle(now);
+        self.groups.settle(now);
+        self.members.settle(now);
+        self.owners.settle(now);
         let headers = asked(request.headers());
         let request_id = self.chance.uuid();
         let trace = Trace { request_id, client_request_id: client_request_id(&headers, request_id), now };
@@ -337,7 +340,7 @@ impl State {
             Ok(target) => {
                 self.count_request(&target);
                 let method = request.method().as_str();
-                let call = Call { method, target, headers, body: request.body(), origin };
+                let call = Call { method, target, headers, body: request.body(), origin, now };
                 self.conduct(Place::TopLevel, &call, &trace, &mut delay)
             }
             Err(refusal) => {
@@ -367,6 +370,7 @@ fn asked(headers: &HeaderMap) -> Asked {
         content_type: text("content-type"),
         consistency_level: text("consistencylevel"),
         client_request_id: text("client-request-id"),
+        prefer: text("prefer"),
     }
 }
 
@@ -375,11 +379,20 @@ fn client_request_id(headers: &Asked, request_id: Uuid) -> String {
     own.map_or_else(|| request_id.to_string(), str::to_owned)
 }
 
+/// `Wed, 04 Mar 2026 10:15:30 GMT`.
+fn http_date(at: OffsetDateTime) -> String {
+    let format =
+        format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
+    at.to_offset(UtcOffset::UTC).format(format).unwrap_or_default()
+}
+
 fn response(answer: Answer, trace: &Trace) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let request_id = trace.request_id.to_string();
+    let date = http_date(trace.now);
     let ids = [
+        ("date", date.as_str()),
         ("request-id", request_id.as_str()),
         ("client-request-id", &trace.client_request_id),
         ("x-ms-request-id", &request_id),
@@ -395,8 +408,12 @@ fn response(answer: Answer, trace: &Trace) -> Response<Bytes> {
     response
 }
 
-fn found(state: &State, key: &str) -> Slot {
-    state.people.find_current(key).unwrap_or_else(|| panic!("there is no user '{key}'"))
+pub(super) fn added_user(state: &mut State, user: Value, now: OffsetDateTime) -> String {
+    let user = completed(state, user);
+    match state.create_user(&user, By::Administrator, now) {
+        Ok(slot) => state.people.current(slot).map(|user| user.id.to_string()).unwrap_or_default(),
+        Err(refusal) => panic!("the user cannot be added: {}", refusal.message),
+    }
 }
 
 /// Makes up what is missing.

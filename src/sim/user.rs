@@ -6,7 +6,11 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::answer::date_of;
-use super::property::{self, Kind, Prop, property};
+use super::license::{self, Holding};
+use super::object::Context;
+use super::property::{self, Prop};
+use super::shelf::{Field, Item, bare_address};
+use super::stored::{Reading, Stored, Values, fold, security_identifier};
 
 /// A user, small: only what was set is stored.
 #[derive(Debug, Clone)]
@@ -16,65 +20,43 @@ pub(super) struct User {
     pub(super) created: i64,
     pub(super) password_changed: i64,
     pub(super) deleted: Option<i64>,
-    values: Vec<(Prop, Stored)>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Stored {
-    Bool(bool),
-    Text(Box<str>),
-    Json(Box<Value>),
-}
-
-/// What a property shows.
-#[derive(Debug)]
-pub(super) enum Reading<'a> {
-    Null,
-    Bool(bool),
-    Text(Cow<'a, str>),
-    Json(Cow<'a, Value>),
+    pub(super) manager: Option<Uuid>,
+    /// One for each way by which a licence comes.
+    pub(super) licenses: Vec<Holding>,
+    values: Values,
 }
 
 impl User {
     pub(super) fn new(id: Uuid, created: i64) -> Self {
-        Self { id, created, password_changed: created, deleted: None, values: Vec::new() }
-    }
-
-    pub(super) fn stored(&self, prop: Prop) -> Option<&Stored> {
-        let (_, value) = self.values.iter().find(|(of, _)| *of == prop)?;
-        Some(value)
+        Self {
+            id,
+            created,
+            password_changed: created,
+            deleted: None,
+            manager: None,
+            licenses: Vec::new(),
+            values: Values::default(),
+        }
     }
 
     pub(super) fn text(&self, prop: Prop) -> Option<&str> {
-        match self.stored(prop)? {
-            Stored::Text(text) => Some(text),
-            Stored::Bool(_) | Stored::Json(_) => None,
-        }
+        self.values.text(prop)
     }
 
     pub(super) fn json(&self, prop: Prop) -> Option<&Value> {
-        match self.stored(prop)? {
-            Stored::Json(json) => Some(json),
-            Stored::Bool(_) | Stored::Text(_) => None,
-        }
+        self.values.json(prop)
     }
 
     pub(super) fn is_true(&self, prop: Prop) -> bool {
-        self.stored(prop) == Some(&Stored::Bool(true))
+        self.values.is_true(prop)
     }
 
     pub(super) fn set(&mut self, prop: Prop, value: Option<Stored>) {
-        self.values.retain(|(of, _)| *of != prop);
-        self.values.extend(value.map(|value| (prop, value)));
+        self.values.set(prop, value);
     }
 
     pub(super) fn set_text(&mut self, prop: Prop, text: &str) {
-        self.set(prop, Some(Stored::Text(text.into())));
-    }
-
-    /// Gives back what building up left over.
-    pub(super) fn compact(&mut self) {
-        self.values.shrink_to_fit();
+        self.values.set_text(prop, text);
     }
 
     /// The addresses beside `mail`, each as `smtp:…`.
@@ -83,8 +65,8 @@ impl User {
         list.into_iter().flatten().filter_map(Value::as_str)
     }
 
-    /// What an answer shows; `issuer` is the tenant's initial domain.
-    pub(super) fn read(&self, prop: Prop, issuer: &str) -> Reading<'_> {
+    /// What an answer shows.
+    pub(super) fn read(&self, prop: Prop, context: Context<'_>) -> Reading<'_> {
         match prop {
             property::ID => Reading::Text(self.id.to_string().into()),
             property::CREATED | property::SESSIONS_VALID_FROM => Reading::Text(date_of(self.created).into()),
@@ -94,20 +76,18 @@ impl User {
             property::USER_TYPE => Reading::Text(self.text(prop).unwrap_or("Member").into()),
             property::SECURITY_IDENTIFIER => Reading::Text(security_identifier(self.id).into()),
             property::PROXY_ADDRESSES => Reading::Json(Cow::Owned(self.addresses())),
-            property::IDENTITIES => Reading::Json(Cow::Owned(self.identities(issuer))),
+            property::IDENTITIES => Reading::Json(Cow::Owned(self.identities(context.issuer))),
             property::EXTENSION_ATTRIBUTES => Reading::Json(Cow::Owned(self.extension_attributes())),
+            property::ASSIGNED_LICENSES => Reading::Json(Cow::Owned(license::assigned(self))),
+            property::LICENSE_STATES => Reading::Json(Cow::Owned(license::states(self))),
+            property::ASSIGNED_PLANS => Reading::Json(Cow::Owned(license::assigned_plans(self, context.skus))),
+            property::PROVISIONED_PLANS => Reading::Json(Cow::Owned(license::provisioned_plans(self, context.skus))),
             property::PASSWORD_PROFILE => self.json(prop).map_or(Reading::Null, |profile| {
                 let mut profile = profile.clone();
                 profile["password"] = Value::Null;
                 Reading::Json(Cow::Owned(profile))
             }),
-            _ => match self.stored(prop) {
-                Some(Stored::Bool(value)) => Reading::Bool(*value),
-                Some(Stored::Text(text)) => Reading::Text(Cow::Borrowed(text)),
-                Some(Stored::Json(json)) => Reading::Json(Cow::Borrowed(json)),
-                None if property(prop).is_collection() => Reading::Json(Cow::Owned(json!([]))),
-                None => Reading::Null,
-            },
+            _ => self.values.read(prop),
         }
     }
 
@@ -148,108 +128,39 @@ impl User {
     }
 }
 
-impl Reading<'_> {
-    /// Writes it as JSON.
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
-        match self {
-            Self::Null => out.extend_from_slice(b"null"),
-            Self::Bool(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
-            Self::Text(text) => write_text(text, out),
-            Self::Json(json) => out.extend_from_slice(json.to_string().as_bytes()),
-        }
+impl Item for User {
+    fn id(&self) -> Uuid {
+        self.id
     }
 
-    pub(super) fn into_value(self) -> Value {
-        match self {
-            Self::Null => Value::Null,
-            Self::Bool(value) => Value::Bool(value),
-            Self::Text(text) => Value::String(text.into_owned()),
-            Self::Json(json) => json.into_owned(),
-        }
-    }
-}
-
-/// Writes a JSON string.
-pub(super) fn write_text(text: &str, out: &mut Vec<u8>) {
-    if text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
-        out.push(b'"');
-        out.extend_from_slice(text.as_bytes());
-        out.push(b'"');
-    } else {
-        out.extend_from_slice(Value::from(text).to_string().as_bytes());
-    }
-}
-
-/// Writes `{"a":…,"b":…}` with these properties, in this order; `annotations` come first and are already JSON.
-pub(super) fn write_user(user: &User, props: &[Prop], issuer: &str, annotations: &[(&str, &str)], out: &mut Vec<u8>) {
-    out.push(b'{');
-    let mut first = true;
-    let mut name = |name: &str, out: &mut Vec<u8>| {
-        if !std::mem::take(&mut first) {
-            out.push(b',');
-        }
-        out.push(b'"');
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b"\":");
-    };
-    for (key, value) in annotations {
-        name(key, out);
-        write_text(value, out);
-    }
-    for prop in props {
-        name(property(*prop).name, out);
-        user.read(*prop, issuer).write(out);
-    }
-    out.push(b'}');
-}
-
-/// All properties, for whoever looks into the tenant from outside Graph.
-pub(super) fn whole(user: &User, issuer: &str) -> Value {
-    let all: Map<_, _> = property::PROPERTIES
-        .iter()
-        .filter_map(|property| Some((property, property::find(property.name)?)))
-        .map(|(property, prop)| (property.name.to_owned(), user.read(prop, issuer).into_value()))
-        .collect();
-    Value::Object(all)
-}
-
-/// An id as Windows writes it: four numbers, little-endian.
-fn security_identifier(id: Uuid) -> String {
-    let parts: Vec<_> = id
-        .to_bytes_le()
-        .chunks_exact(4)
-        .map(|part| part.iter().rev().fold(0_u32, |number, byte| (number << 8) | u32::from(*byte)).to_string())
-        .collect();
-    format!("S-1-12-1-{}", parts.join("-"))
-}
-
-/// Text under which two values are the same.
-pub(super) fn fold(text: &str) -> Box<str> {
-    text.to_lowercase().into_boxed_str()
-}
-
-/// Whether a kind holds text.
-pub(super) fn is_text(kind: Kind) -> bool {
-    matches!(kind, Kind::Text(_) | Kind::Word(_))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_security_identifier_is_the_id_in_four_numbers() {
-        // The four little-endian words of the bytes, by hand.
-        let id = Uuid::from_bytes_le([1, 0, 0, 0, 2, 0, 0, 0, 0, 1, 0, 0, 255, 255, 255, 255]);
-        assert_eq!(security_identifier(id), "S-1-12-1-1-2-256-4294967295");
+    fn is_deleted(&self) -> bool {
+        self.deleted.is_some()
     }
 
-    #[test]
-    fn text_is_written_as_json() {
-        for text in ["", "plain", "quo\"te", "back\\slash", "line\nbreak", "Zoë", "\u{0}"] {
-            let mut out = Vec::new();
-            write_text(text, &mut out);
-            assert_eq!(serde_json::from_slice::<Value>(&out).expect("JSON"), json!(text));
-        }
+    fn name(&self) -> Option<&str> {
+        self.text(property::UPN)
+    }
+
+    fn keys(&self) -> Vec<(Field, Box<str>)> {
+        let single = [
+            (Field::Name, property::UPN),
+            (Field::EmployeeId, property::EMPLOYEE_ID),
+            (Field::ImmutableId, property::IMMUTABLE_ID),
+            (Field::Address, property::MAIL),
+        ];
+        let texts = single.into_iter().filter_map(|(field, prop)| Some((field, fold(self.text(prop)?))));
+        let further = self.further_addresses().map(|address| (Field::Address, fold(bare_address(address))));
+        let manager = self.manager.map(|id| (Field::Manager, id.to_string().into()));
+        let skus = self.seats().into_iter().map(|sku| (Field::Sku, sku.to_string().into()));
+        texts.chain(further).chain(manager).chain(skus).collect()
+    }
+
+    fn seats(&self) -> Vec<Uuid> {
+        license::effective_skus(&self.licenses)
+    }
+
+    fn compact(&mut self) {
+        self.values.compact();
+        self.licenses.shrink_to_fit();
     }
 }

@@ -5,9 +5,10 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::answer::{Refusal, date};
-use super::people::bare_address;
-use super::property::{self, Access, Kind, Prop, property};
-use super::user::{Stored, User};
+use super::property::{self, Access, Class, Kind, Prop, property};
+use super::shelf::bare_address;
+use super::stored::Stored;
+use super::user::User;
 use super::write::By;
 use crate::secret::Secret;
 
@@ -22,6 +23,10 @@ const DERIVED: &[Prop] = &[
     property::PASSWORD_CHANGED,
     property::SESSIONS_VALID_FROM,
     property::SECURITY_IDENTIFIER,
+    property::ASSIGNED_LICENSES,
+    property::ASSIGNED_PLANS,
+    property::LICENSE_STATES,
+    property::PROVISIONED_PLANS,
 ];
 
 /// The stored spelling of a member of a property that has members.
@@ -50,10 +55,7 @@ pub(super) fn resolve(body: &Value) -> Result<Named<'_>, Refusal> {
                 return Err(Refusal::bad(format!("The following extension properties are not available: {name}.")));
             }
             None => {
-                return Err(Refusal::bad(format!(
-                    "The property '{name}' does not exist on type 'microsoft.graph.user'. Make sure to only use \
-                     property names that are defined by the type."
-                )));
+                return Err(Refusal::unknown_property(Class::User, name));
             }
         }
     }
@@ -66,14 +68,10 @@ pub(super) fn apply(user: &mut User, named: &Named<'_>, by: By) -> Result<Option
     for (prop, value) in named {
         let known = property(*prop);
         if DERIVED.contains(prop) || (by == By::Client && known.access == Access::Read) {
-            return Err(Refusal::bad(format!("Property '{}' is read-only and cannot be set.", known.name)));
+            return Err(Refusal::read_only(known.name));
         }
         if by == By::Client && known.access == Access::Elsewhere {
-            return Err(Refusal::new(
-                403,
-                "Authorization_RequestDenied",
-                "Insufficient privileges to complete the operation.",
-            ));
+            return Err(Refusal::denied());
         }
         match *prop {
             property::PASSWORD_PROFILE => {
@@ -320,7 +318,7 @@ pub(super) fn weak_password() -> Refusal {
 }
 
 pub(super) fn missing_value(prop: Prop) -> Refusal {
-    Refusal::bad(format!("A value is required for property '{}' of resource 'User'.", property(prop).name))
+    Refusal::missing_value_of(Class::User, property(prop).name)
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::answer::Refusal;
-use super::people::{Field, Lag, Slot, bare_address, keys, parse_id};
-use super::property::{self, Prop, property};
+use super::property::{self, Class, Prop, property};
+use super::shelf::{Field, Item, Lag, Slot, bare_address, parse_id};
 use super::state::State;
-use super::user::{User, fold};
+use super::stored::fold;
+use super::user::User;
 use super::values::{Named, apply, check_password, missing_value, resolve, stored_list, weak_password};
 
 /// On whose behalf something is written.
@@ -82,10 +83,7 @@ impl State {
         check_password(password.as_ref(), &user)?;
         self.check_unique(&user, Some(slot))?;
         if by == By::Client && synced && named.iter().any(|(prop, _)| *prop != property::USAGE_LOCATION) {
-            return Err(Refusal::bad(
-                "Unable to update the specified properties for on-premises mastered Directory Sync objects or objects \
-                 currently undergoing migration.",
-            ));
+            return Err(Refusal::on_premises());
         }
         if let Some(password) = password {
             user.password_changed = now.unix_timestamp();
@@ -95,7 +93,7 @@ impl State {
         Ok(named.iter().map(|(prop, _)| property(*prop).name).collect())
     }
 
-    /// Moves a user to the recycle bin, at once.
+    /// Moves a user to the recycle bin, at once. Its links stay, for a restore; its seats become free.
     pub(super) fn delete_user(&mut self, slot: Slot, now: OffsetDateTime) {
         if let Some(mut user) = self.people.current(slot).cloned() {
             user.deleted = Some(now.unix_timestamp());
@@ -121,27 +119,35 @@ impl State {
             self.drop_taken_addresses(&mut user, slot);
         }
         self.check_unique(&user, Some(slot))?;
-        self.people.replace(slot, user, self.lag(By::Client, now));
+        self.keep_seated(&mut user);
+        let lag = self.lag(By::Client, now);
+        self.people.replace(slot, user, lag);
+        self.process_licenses(slot, lag);
         Ok(())
     }
 
     /// Deletes for good.
-    pub(super) fn purge_user(&mut self, slot: Slot) {
+    pub(super) fn purge_user(&mut self, slot: Slot, now: OffsetDateTime) {
         if let Some(user) = self.people.remove(slot) {
             self.passwords.remove(&user.id);
+            self.forget_links(user.id, now);
+            let reports: Vec<Slot> = self.people.candidates(Field::Manager, &user.id.to_string()).collect();
+            for report in reports {
+                self.set_manager(report, None, By::Administrator, now);
+            }
         }
     }
 
     /// An id that an administrator chose.
     fn free_id(&self, id: &Value) -> Result<Uuid, Refusal> {
         let id = id.as_str().and_then(parse_id).ok_or_else(|| Refusal::invalid_value("id"))?;
-        match self.people.by_id(id) {
-            Some(_) => Err(Refusal::conflict("id", id)),
+        match self.find_object(id) {
+            Some(_) => Err(Refusal::conflict("id", Class::User, id)),
             None => Ok(id),
         }
     }
 
-    fn lag(&self, by: By, now: OffsetDateTime) -> Lag {
+    pub(super) fn lag(&self, by: By, now: OffsetDateTime) -> Lag {
         match by {
             By::Client => Lag { now, by: self.settings.lag },
             By::Administrator => Lag::none(now),
@@ -175,15 +181,18 @@ impl State {
     }
 
     fn check_unique(&self, user: &User, slot: Option<Slot>) -> Result<(), Refusal> {
-        for (field, key) in keys(user) {
+        for (field, key) in user.keys() {
             let name = match field {
                 Field::Name => "userPrincipalName",
                 Field::Address => "proxyAddresses",
                 Field::ImmutableId => "onPremisesImmutableId",
-                Field::EmployeeId => continue,
+                Field::EmployeeId | Field::Manager | Field::Sku | Field::Nickname | Field::UniqueName => continue,
             };
             if let Some(holder) = self.people.holder(field, &key, slot) {
-                return Err(Refusal::conflict(name, holder));
+                return Err(Refusal::conflict(name, Class::User, holder));
+            }
+            if let Some(holder) = self.groups.holder(field, &key, None) {
+                return Err(Refusal::conflict(name, Class::Group, holder));
             }
         }
         Ok(())

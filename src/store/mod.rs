@@ -3,6 +3,7 @@
 //! [`Source`] is read, [`Target`] is read and written, [`State`] holds what a job remembers, [`PasswordSink`] takes
 //! initial passwords. Each sentence of their contracts has a case in the conformance suites (feature `testing`).
 
+mod by_class;
 mod memory;
 mod memory_elements;
 mod memory_state;
@@ -11,6 +12,7 @@ mod source;
 mod state;
 mod target;
 
+pub use by_class::ByClass;
 pub use memory::{MemoryStore, WriteFault};
 pub use memory_state::MemoryState;
 #[cfg(feature = "redb")]

@@ -105,8 +105,8 @@ impl Capabilities {
     }
 }
 
-/// What looking an object up by id can say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// What looking an object up by id can say, from the least to the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 #[non_exhaustive]
 pub enum GetSupport {
     /// The store cannot be asked by id.

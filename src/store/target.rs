@@ -25,11 +25,19 @@ pub trait Target: Source {
         Ok(Arc::new(NoConstraints))
     }
 
+    /// How far the store's clock is ahead of this machine's, as far as that is known: what an object's moment of making
+    /// is compared by.
+    fn clock_ahead(&self) -> time::Duration {
+        time::Duration::ZERO
+    }
+
     /// Carries changes out, and answers each exactly once, in any order.
     ///
     /// Changes of one object are carried out in the order given; different objects as the target likes, in batches or
     /// at once. One change that fails stops no other. Deleting what is gone is success. An update does not fail for
-    /// having been made before. An error whose write may have happened all the same says
+    /// having been made before. Elements that cannot be given or taken are named in the answer, each with its reason
+    /// (`NotFound` for a reference to what is not there), and the others are given and taken all the same; a single
+    /// reference is taken only if it is the one that is held. An error whose write may have happened all the same says
     /// [`is_outcome_in_doubt`](Error::is_outcome_in_doubt). Dropping the stream stops sending; what was sent may
     /// still be carried out.
     fn write<'a>(&'a self, changes: Vec<Change>) -> BoxStream<'a, (ChangeId, Result<Written>)>;
@@ -63,6 +71,10 @@ macro_rules! forward_target {
 
             async fn constraints(&self) -> Result<Arc<dyn Constraints>> {
                 (**self).constraints().await
+            }
+
+            fn clock_ahead(&self) -> time::Duration {
+                (**self).clock_ahead()
             }
 
             fn write<'a>(&'a self, changes: Vec<Change>) -> BoxStream<'a, (ChangeId, Result<Written>)> {

@@ -8,8 +8,8 @@ use futures::StreamExt;
 use super::violation::{Verdict, fails, holds, same, works};
 use crate::error::{ErrorKind, Result};
 use crate::model::{
-    Anchor, AttributeSchema, Attributes, Change, ChangeId, Class, Name, ObjectId, Operation, Record, Schema, Value,
-    Written, values_equal,
+    Anchor, AttributeSchema, Attributes, Cardinality, Change, ChangeId, Class, ElementChange, Kind, Name, ObjectId,
+    Operation, Record, Refused, Schema, Value, Written, values_equal,
 };
 use crate::secret::Secret;
 use crate::store::{GetSupport, Lookup, Target};
@@ -26,12 +26,20 @@ const BIN: &str = "the recycle bin holds what was deleted, found by each of its 
 const RESTORED: &str = "what is restored is there as it was";
 const FOUND: &str = "find yields all that hold one of the values, as the schema compares them";
 
+const GIVEN: &str = "elements that are given and taken are there and gone, and no others";
+const GIVEN_AGAIN: &str = "giving what is there and taking what is gone is success";
+const REFUSED: &str = "an element that is refused is named with its reason, and the others are none the worse";
+const REPLACED: &str = "of a single reference the new one takes the place of the one before";
+const NOT_THE_ONE: &str = "taking a single reference that is not the one held changes nothing";
+const AWAITED: &str = "a reference to what is not there is refused as not found";
+
 /// What [`target_suite`] writes.
 #[derive(Clone)]
 pub struct Sample {
     class: Class,
     make: Arc<MakeSample>,
     attribute: Name,
+    references: Vec<(Name, Option<Box<Sample>>)>,
 }
 
 type MakeSample = dyn Fn(usize) -> (Attributes, BTreeMap<Name, Secret>) + Send + Sync;
@@ -45,7 +53,21 @@ impl Sample {
         attribute: impl Into<Name>,
         make: impl Fn(usize) -> (Attributes, BTreeMap<Name, Secret>) + Send + Sync + 'static,
     ) -> Self {
-        Self { class, make: Arc::new(make), attribute: attribute.into() }
+        Self { class, make: Arc::new(make), attribute: attribute.into(), references: Vec::new() }
+    }
+
+    /// Names an attribute that refers to objects of the sample's own class.
+    #[must_use]
+    pub fn with_reference(mut self, attribute: impl Into<Name>) -> Self {
+        self.references.push((attribute.into(), None));
+        self
+    }
+
+    /// Names an attribute that refers to objects of another class, and a sample of those.
+    #[must_use]
+    pub fn with_reference_to(mut self, attribute: impl Into<Name>, sample: Sample) -> Self {
+        self.references.push((attribute.into(), Some(Box::new(sample))));
+        self
     }
 
     fn create(&self, number: usize) -> Operation {
@@ -85,6 +107,16 @@ pub async fn target_suite(target: &impl Target, sample: &Sample) -> Verdict {
     updates(target, sample, &ids).await?;
     if target.capabilities().find {
         finds(target, sample, &schema, &ids).await?;
+    }
+    for (attribute, other) in &sample.references {
+        let others = match other {
+            Some(other) => {
+                let answers = write(target, (0..6).map(|number| other.create(number)).collect()).await?;
+                answers.into_iter().map(|answer| works(CREATED, answer).map(|written| written.id)).collect()
+            }
+            None => Ok(ids[4..10].to_vec()),
+        };
+        elements(target, &schema, attribute, &ids[2..4], &others?).await?;
     }
     deletes(target, sample, &schema, &ids).await
 }
@@ -177,6 +209,109 @@ async fn finds(target: &impl Target, sample: &Sample, schema: &Schema, ids: &[Ob
         }
     }
     Ok(())
+}
+
+/// Gives and takes references of the first of `ids`; of six `others`.
+async fn elements(
+    target: &impl Target,
+    schema: &Schema,
+    attribute: &Name,
+    ids: &[ObjectId],
+    others: &[ObjectId],
+) -> Verdict {
+    const NAMED: &str = "the sample names references of the schema";
+    let kind = schema.get(attribute).map(|attribute| attribute.kind.clone());
+    let Some(Kind::Reference(class)) = kind else {
+        return holds(NAMED, false, || format!("{attribute} is {kind:?}"));
+    };
+    let value = |id: &ObjectId| Value::text(Arc::clone(&id.id));
+    let change = |id: &ObjectId, add: &[Value], remove: &[Value]| Operation::Elements {
+        id: id.clone(),
+        changes: BTreeMap::from([(attribute.clone(), ElementChange::new(add.iter().cloned(), remove.iter().cloned()))]),
+    };
+    let held = async || {
+        let record = look_up(target, &ids[0]).await?;
+        let mut held = record.get(attribute).map_or_else(Vec::new, |value| value.as_slice().to_vec());
+        held.sort();
+        Ok(held)
+    };
+    let sorted = |ids: &[&ObjectId]| {
+        let mut values: Vec<_> = ids.iter().map(|id| value(id)).collect();
+        values.sort();
+        values
+    };
+    // Each answer names what was refused.
+    let refused = async |sentence, operation: Operation| {
+        let mut answers = write(target, vec![operation]).await?;
+        let written = works(sentence, answers.remove(0))?;
+        same("an answer names the object that was written", &written.id, &ids[0])?;
+        Ok(written.refused)
+    };
+    let none = async |sentence, operation: Operation| {
+        let refused = refused(sentence, operation).await?;
+        holds(sentence, refused.is_empty(), || format!("{refused:?}"))
+    };
+    let nobody = ObjectId::new(class, "00000000-0000-4000-8000-000000000000");
+    let single = schema.get(attribute).is_some_and(|schema| schema.cardinality == Cardinality::Single);
+    if single {
+        for (add, remove, sentence, expected) in [
+            (Some(&others[0]), None, GIVEN, Some(&others[0])),
+            (Some(&others[0]), None, GIVEN_AGAIN, Some(&others[0])),
+            (Some(&others[1]), Some(&others[0]), REPLACED, Some(&others[1])),
+            (Some(&others[2]), None, REPLACED, Some(&others[2])),
+            (None, Some(&others[0]), NOT_THE_ONE, Some(&others[2])),
+            (None, Some(&others[2]), GIVEN, None),
+            (None, Some(&others[2]), GIVEN_AGAIN, None),
+        ] {
+            let values = |id: Option<&ObjectId>| id.map(value).into_iter().collect::<Vec<_>>();
+            none(sentence, change(&ids[0], &values(add), &values(remove))).await?;
+            same(sentence, &held().await?, &sorted(&expected.into_iter().collect::<Vec<_>>()))?;
+        }
+    } else {
+        let all: Vec<_> = others[..4].iter().map(value).collect();
+        none(GIVEN, change(&ids[0], &all, &[])).await?;
+        same(GIVEN, &held().await?, &sorted(&others[..4].iter().collect::<Vec<_>>()))?;
+        for _ in 0..2 {
+            none(GIVEN_AGAIN, change(&ids[0], &[value(&others[0]), value(&others[4])], &[value(&others[1])])).await?;
+            let left = [&others[0], &others[2], &others[3], &others[4]];
+            same(GIVEN_AGAIN, &held().await?, &sorted(&left))?;
+        }
+    }
+    let before = held().await?;
+    let refusals = refused(AWAITED, change(&ids[0], &[value(&nobody)], &[])).await?;
+    let is_not_found = |refused: &Refused| {
+        refused.attribute == *attribute
+            && refused.element == value(&nobody)
+            && refused.error.kind() == ErrorKind::NotFound
+    };
+    holds(AWAITED, refusals.len() == 1 && is_not_found(&refusals[0]), || format!("{refusals:?}"))?;
+    same(REFUSED, &held().await?, &before)?;
+    if !single {
+        let given = change(&ids[0], &[value(&nobody), value(&others[5])], &[value(&others[2])]);
+        let refusals = refused(REFUSED, given).await?;
+        holds(REFUSED, refusals.len() == 1 && is_not_found(&refusals[0]), || format!("{refusals:?}"))?;
+        let left = [&others[0], &others[3], &others[4], &others[5]];
+        same(REFUSED, &held().await?, &sorted(&left))?;
+    }
+    let refusals = refused(REFUSED, change(&ids[0], &[Value::Bool(true)], &[])).await?;
+    holds(REFUSED, refusals.len() == 1, || format!("{refusals:?} for what is no id"))?;
+
+    // Two objects at once, and one of them twice: each in its order.
+    let last = Operation::Elements {
+        id: ids[0].clone(),
+        changes: BTreeMap::from([(attribute.clone(), ElementChange::new([], [value(&others[5])]))]),
+    };
+    let both = vec![
+        change(&ids[0], &[value(&others[5])], &[]),
+        change(&ids[1], &[value(&others[5])], &[]),
+        last,
+        change(&ids[1], &[], &[value(&others[5])]),
+    ];
+    for answer in write(target, both).await? {
+        let written = works(IN_ORDER, answer)?;
+        holds(IN_ORDER, written.refused.is_empty(), || format!("{:?}", written.refused))?;
+    }
+    holds(IN_ORDER, !held().await?.contains(&value(&others[5])), || "given first and taken then".into())
 }
 
 async fn deletes(target: &impl Target, sample: &Sample, schema: &Schema, ids: &[ObjectId]) -> Verdict {

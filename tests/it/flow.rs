@@ -396,6 +396,25 @@ async fn a_process_killed_under_lag_is_taken_up_when_the_account_shows() {
 }
 
 #[tokio::test]
+async fn what_a_killed_process_made_is_known_although_the_clocks_differ() {
+    for ahead in [time::Duration::hours(-2), time::Duration::hours(2)] {
+        let mut world = World::new(3);
+        let there = ManualClock::at(time::macros::datetime!(2026-01-05 08:00 UTC) + ahead);
+        world.sim = Sim::builder().domain("contoso.com").clock(there.clone()).build();
+        let cut = Cut { inner: world.sim.transport(), batches_left: 1.into() };
+        let job = world.job_on(world.entra_over(cut).await);
+        let run = tokio::time::timeout(Duration::from_millis(300), job.run(Run::full(), Apply::new())).await;
+        assert!(run.is_err());
+        drop(job);
+        world.clock.advance(Duration::from_secs(120));
+        there.advance(Duration::from_secs(120));
+        let report = world.job().await.run(Run::full(), Apply::new()).await.expect("a report");
+        assert_eq!(report.status, RunStatus::Complete, "{ahead}: {report}");
+        world.assert_exact(3);
+    }
+}
+
+#[tokio::test]
 async fn a_lost_create_that_is_refused_the_second_time_stays_in_doubt() {
     let world = World::with_lag(1, Duration::from_secs(120));
     let job = world.job().await;

@@ -3,8 +3,11 @@
 mod entra;
 mod expr;
 mod flow;
+mod flow_org;
+mod header_mapping;
 mod job;
 mod mapping;
+mod memberships;
 mod sim;
 mod stores;
 mod wire;

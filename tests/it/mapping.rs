@@ -20,6 +20,8 @@ fn schema() -> Schema {
         .with("userPrincipalName", folded().required())
         .with("employeeId", text())
         .with("businessPhones", text().many())
+        .with("skuId", text().many())
+        .with("disabledPlans", text().many())
         .with("usageLocation", text().not_nullable())
         .with("level", AttributeSchema::new(Kind::Integer))
         .with("invitedAs", text().with_mutability(Mutability::CreateOnly))
@@ -484,11 +486,11 @@ fn headers_of_a_workday_style_export() {
       postalCode                  ← [ZipCode]
       usageLocation               ← [CountryCode]
       businessPhones              ← [OfficePhone]
+      manager                     ← [ManagerID]
       userPrincipalName           ← Append(Coalesce(Replace(…
       mailNickname                ← Coalesce(Replace(…
       password                    ← generated
     matching: employeeId, then userPrincipalName
-    not mapped: ManagerID: it refers to another person; references are not mapped yet
     not mapped: HireDate: employeeHireDate cannot be written by an application
     unrecognised: UserID, GenderPronoun, OnLeave, Custom01, Custom02
     "#);
@@ -535,10 +537,10 @@ fn headers_as_graph_names_them() {
       employeeOrgData.division  ← [employeeOrgData.division]
       usageLocation             ← [usageLocation]
       preferredLanguage         ← [preferredLanguage]
+      manager                   ← [manager]
       password                  ← generated
     matching: employeeId, then userPrincipalName
     not mapped: employee_hire_date: employeeHireDate cannot be written by an application
-    not mapped: manager: it refers to another person; references are not mapped yet
     unrecognised: id
     "#);
 }

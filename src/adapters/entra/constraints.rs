@@ -1,18 +1,25 @@
 //! What a tenant forbids beside its schema.
 
-use futures::TryStreamExt;
+use futures::{TryStreamExt, future};
 
-use super::countries;
-use super::schema::{self, IMMUTABLE_ID, SYNC_ENABLED, USER_PRINCIPAL_NAME};
+use super::products::{self, PlanRelation};
+use super::roles::Roles;
+use super::schema::{
+    self, ASSIGNABLE_TO_ROLE, GROUP_TYPES, IMMUTABLE_ID, MAIL_ENABLED, SKU_ID, SYNC_ENABLED, UNIQUE_NAME,
+    USAGE_LOCATION, USER_PRINCIPAL_NAME,
+};
+use super::{countries, group_rules};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Domain, GraphClient};
-use crate::model::{Kind, Name, Value};
-use crate::reconcile::{Constraints, Draft, DraftStep, Finding};
+use crate::model::{Class, Kind, Name, ObjectId, Value};
+use crate::reconcile::{Constraints, Draft, DraftStep, Finding, Products};
 
 /// The tenant as it was when planning started.
 #[derive(Debug)]
 pub(super) struct EntraConstraints {
     domains: Domains,
+    products: Products,
+    roles: Roles,
 }
 
 #[derive(Debug)]
@@ -30,19 +37,22 @@ struct VerifiedDomain {
 }
 
 impl EntraConstraints {
-    /// Reads the tenant's domains; where that is forbidden, what depends on them is unknown and not an error.
-    pub(super) async fn read(client: &GraphClient) -> Result<Self> {
-        let domains = match client.domains().items().try_collect::<Vec<Domain>>().await {
-            Ok(domains) => Ok(domains),
-            Err(error) if error.kind() == ErrorKind::Forbidden => organization_domains(client).await,
-            Err(error) => Err(error),
-        };
-        let domains = match domains {
-            Ok(domains) => Domains::known(&domains),
-            Err(error) if error.kind() == ErrorKind::Forbidden => Domains::Unknown(error.to_chain()),
-            Err(error) => return Err(error),
-        };
-        Ok(Self { domains })
+    /// Reads the tenant's domains, its products, and who holds its roles, each with one list; where that is forbidden,
+    /// what depends on it is unknown and not an error.
+    pub(super) async fn read(client: &GraphClient, relations: &[PlanRelation]) -> Result<Self> {
+        let (domains, products, roles) =
+            future::try_join3(Domains::read(client), products::read(client, relations), Roles::read(client)).await?;
+        Ok(Self { domains, products, roles })
+    }
+
+    fn check_values(&self, draft: &Draft<'_>, findings: &mut Vec<Finding>) {
+        for (name, value) in draft.attributes.iter() {
+            if let Some((rule, message)) = wrong_value(draft, name, value) {
+                findings.push(Finding::attribute(name.clone(), rule, message));
+            } else if let (true, Value::Text(text)) = (name == USER_PRINCIPAL_NAME, value) {
+                self.check_name(draft, text, findings);
+            }
+        }
     }
 
     fn check_name(&self, draft: &Draft<'_>, name: &str, findings: &mut Vec<Finding>) {
@@ -83,25 +93,37 @@ impl Constraints for EntraConstraints {
     fn check(&self, draft: &Draft<'_>) -> Vec<Finding> {
         let synced = draft.current.and_then(|current| current.get(SYNC_ENABLED));
         if synced == Some(&Value::Bool(true)) {
-            let message = "directory-synced: the account is mastered by another directory; change it there";
+            let message = "directory-synced: the object is mastered by another directory; change it there";
             return vec![Finding::object("directory-synced", message)];
         }
         let mut findings = Vec::new();
-        if !matches!(draft.step, DraftStep::Create | DraftStep::Update) {
-            return findings;
-        }
-        for (name, value) in draft.attributes.iter() {
-            if let Some((rule, message)) = wrong_value(name, value) {
-                findings.push(Finding::attribute(name.clone(), rule, message));
-            } else if let (true, Value::Text(text)) = (name == USER_PRINCIPAL_NAME, value) {
-                self.check_name(draft, text, &mut findings);
+        if *draft.class == Class::GROUP {
+            findings.extend(group_rules::check(draft));
+            if findings.iter().any(|finding| finding.attribute.is_none()) {
+                return findings;
             }
         }
+        findings.extend(self.roles.check(draft));
+        if matches!(draft.step, DraftStep::Create | DraftStep::Update) {
+            self.check_values(draft, &mut findings);
+        }
+        findings.extend(without_location(draft));
         findings
     }
 
     fn reads(&self) -> Vec<Name> {
-        [SYNC_ENABLED, IMMUTABLE_ID].map(Name::from_static).to_vec()
+        let names =
+            [SYNC_ENABLED, IMMUTABLE_ID, USAGE_LOCATION, GROUP_TYPES, MAIL_ENABLED, ASSIGNABLE_TO_ROLE, UNIQUE_NAME];
+        names.map(Name::from_static).to_vec()
+    }
+
+    fn products(&self) -> Option<&Products> {
+        Some(&self.products)
+    }
+
+    fn temporary(&self, id: &ObjectId, attribute: &Name, value: &Value) -> Option<Value> {
+        let (_, domain) = value.as_text().filter(|_| attribute == USER_PRINCIPAL_NAME)?.rsplit_once('@')?;
+        Some(Value::from(format!("x{}@{domain}", id.id.replace('-', ""))))
     }
 
     fn parameters(&self) -> Vec<(Name, Value)> {
@@ -115,6 +137,18 @@ impl Constraints for EntraConstraints {
 }
 
 impl Domains {
+    async fn read(client: &GraphClient) -> Result<Self> {
+        let domains = match client.domains().items().try_collect::<Vec<Domain>>().await {
+            Err(error) if error.kind() == ErrorKind::Forbidden => organization_domains(client).await,
+            domains => domains,
+        };
+        match domains {
+            Ok(domains) => Ok(Self::known(&domains)),
+            Err(error) if error.kind() == ErrorKind::Forbidden => Ok(Self::Unknown(error.to_chain())),
+            Err(error) => Err(error),
+        }
+    }
+
     fn known(domains: &[Domain]) -> Self {
         let verified = domains.iter().filter(|domain| domain.is_verified).map(|domain| VerifiedDomain {
             name: domain.id.clone(),
@@ -160,26 +194,49 @@ fn wrong_name(name: &str) -> Option<String> {
     (name.len() > 113).then(|| format!("{} characters; 113 are allowed", name.len()))
 }
 
+/// Who is to be given a licence must be somewhere.
+fn without_location(draft: &Draft<'_>) -> Option<Finding> {
+    if !draft.elements.iter().any(|name| name == SKU_ID) {
+        return None;
+    }
+    let location = match (draft.attributes.get(USAGE_LOCATION), draft.current) {
+        (Some(location), _) => location,
+        (None, Some(current)) => current.get(USAGE_LOCATION)?,
+        (None, None) => &Value::Null,
+    };
+    let message = "a licence needs a usageLocation: map one, such as DE";
+    location.is_blank().then(|| Finding::attribute(SKU_ID, "usage-location", message))
+}
+
 /// What is wrong with any other value: the rule and what would be right.
-fn wrong_value(name: &str, value: &Value) -> Option<(&'static str, String)> {
-    let schema = schema::user_schema();
-    let attribute = schema::attribute(name)?;
-    if schema.get(name)?.kind == Kind::Text && value.as_slice().iter().any(|value| value.as_text() == Some("")) {
+fn wrong_value(draft: &Draft<'_>, name: &str, value: &Value) -> Option<(&'static str, String)> {
+    let table = schema::of(draft.class).ok()?;
+    let attribute = table.attribute(name)?;
+    if table.schema().get(name)?.kind == Kind::Text && value.as_slice().iter().any(|value| value.as_text() == Some(""))
+    {
         return Some(("empty-text", "an empty text is refused; null clears".into()));
     }
-    let text = value.as_text();
-    match (name, text) {
+    let is_word = |text: &str| attribute.words.contains(&text);
+    let wrong_word = value.as_slice().iter().filter_map(Value::as_text).find(|text| !is_word(text));
+    if let (false, Some(text)) = (attribute.words.is_empty(), wrong_word) {
+        return Some(("unknown-word", format!("{text} is none of {}", listed(attribute.words))));
+    }
+    match (name, value.as_text()) {
         ("displayName", Some(text)) if text.trim().is_empty() => {
             Some(("empty-text", "a display name has at least one character".into()))
         }
         ("mailNickname", Some(text)) => {
-            let is_wrong = |character: &char| !character.is_ascii_graphic() || "@()\\[]\";:<>,".contains(*character);
+            // A group may get a name with a dot, and may not change to one.
+            let no_dot = *draft.class == Class::GROUP && draft.step == DraftStep::Update;
+            let is_wrong = |character: &char| {
+                !character.is_ascii_graphic() || "@()\\[]\";:<>,".contains(*character) || (no_dot && *character == '.')
+            };
             let wrong = text.chars().find(is_wrong)?;
             let message =
                 format!("{wrong:?} is not allowed in a mail nickname; letters without accents and digits are");
             Some(("mail-nickname", message))
         }
-        ("usageLocation", Some(text)) if !countries::is_country(text) => {
+        (USAGE_LOCATION, Some(text)) if !countries::is_country(text) => {
             let hint = countries::meant(text).map_or_else(String::new, |code| format!(" ({code}?)"));
             Some(("usage-location", format!("{text} is no ISO 3166-1 alpha-2 code{hint}")))
         }
@@ -189,9 +246,6 @@ fn wrong_value(name: &str, value: &Value) -> Option<(&'static str, String)> {
         }
         ("businessPhones", _) if value.as_slice().len() > 1 => {
             Some(("business-phones", "a user has one business phone at most".into()))
-        }
-        (_, Some(text)) if !attribute.words.is_empty() && !attribute.words.contains(&text) => {
-            Some(("unknown-word", format!("{text} is none of {}", listed(attribute.words))))
         }
         _ => None,
     }
@@ -211,13 +265,13 @@ fn listed(names: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Attributes, Class, ObjectId, Record};
+    use crate::model::{Attributes, Record};
 
     fn constraints() -> EntraConstraints {
         let domain =
             |name: &str, is_default, is_federated| VerifiedDomain { name: name.into(), is_default, is_federated };
         let domains = vec![domain("contoso.com", true, false), domain("fed.contoso.com", false, true)];
-        EntraConstraints { domains: Domains::Known(domains) }
+        EntraConstraints { domains: Domains::Known(domains), products: Products::default(), roles: Roles::default() }
     }
 
     fn check(step: DraftStep, current: Option<&Record>, pairs: &[(&str, Value)]) -> Vec<String> {
@@ -293,11 +347,65 @@ mod tests {
     #[test]
     fn the_default_domain_is_a_parameter_and_unknown_domains_are_a_warning() {
         assert_eq!(constraints().parameters(), [("Domain".into(), "contoso.com".into())]);
-        let unknown = EntraConstraints { domains: Domains::Unknown("forbidden".into()) };
+        let unknown = EntraConstraints { domains: Domains::Unknown("forbidden".into()), ..constraints() };
         assert_eq!(unknown.parameters(), []);
         let attributes = [(USER_PRINCIPAL_NAME.into(), "ada@x.org".into())].into_iter().collect();
         let findings = unknown.check(&Draft::new(&Class::USER, DraftStep::Create, None, &attributes));
         assert_eq!(findings[0].kind, crate::reconcile::FindingKind::Unknown);
         assert!(findings[0].message.contains("x.org") && findings[0].message.contains("forbidden"));
+    }
+
+    #[test]
+    fn who_gets_a_licence_is_somewhere() {
+        let found = |current: Option<Value>, drafted: Option<Value>, element: &'static str| {
+            let record = |location: Value| Record::new(ObjectId::user("7")).with(USAGE_LOCATION, location);
+            let current = current.map(record);
+            let attributes = drafted.map(|location| (USAGE_LOCATION.into(), location)).into_iter().collect();
+            let (class, elements) = (Class::USER, [Name::from_static(element)]);
+            let draft = Draft::new(&class, DraftStep::Elements, current.as_ref(), &attributes);
+            let found = constraints().check(&draft.with_elements(&elements));
+            found.into_iter().map(|finding| finding.rule.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(found(Some(Value::Null), None, SKU_ID), ["usage-location"]);
+        assert_eq!(found(None, None, SKU_ID), ["usage-location"]);
+        assert_eq!(found(Some(Value::Null), Some("DE".into()), SKU_ID), [""; 0]);
+        assert_eq!(found(Some("DE".into()), None, SKU_ID), [""; 0]);
+        assert_eq!(found(Some(Value::Null), None, "manager"), [""; 0]);
+        let unread = Record::new(ObjectId::user("7"));
+        let (class, none, elements) = (Class::USER, Attributes::new(), [Name::from_static(SKU_ID)]);
+        let draft = Draft::new(&class, DraftStep::Elements, Some(&unread), &none).with_elements(&elements);
+        assert!(constraints().check(&draft).is_empty(), "nobody knows where");
+    }
+
+    #[test]
+    fn the_values_of_groups_are_looked_at_too() {
+        for (step, name, value, expected) in [
+            (DraftStep::Create, "mailNickname", Value::from("a.b"), ""),
+            (DraftStep::Update, "mailNickname", "a.b".into(), "mail-nickname"),
+            (DraftStep::Update, "mailNickname", "a b".into(), "mail-nickname"),
+            (DraftStep::Create, "mailNickname", "zoë".into(), "mail-nickname"),
+            (DraftStep::Create, "displayName", " ".into(), "empty-text"),
+            (DraftStep::Create, "groupTypes", Value::list(["Unified".into(), "unified".into()]), "unknown-word"),
+            (DraftStep::Update, "visibility", "Secret".into(), "unknown-word"),
+            (DraftStep::Update, "membershipRuleProcessingState", "Paused".into(), ""),
+        ] {
+            let attributes = [(Name::from(name), value.clone())].into_iter().collect();
+            let current = (step == DraftStep::Update).then(|| Record::new(ObjectId::group("7")));
+            let found = constraints().check(&Draft::new(&Class::GROUP, step, current.as_ref(), &attributes));
+            let rules: Vec<_> = found.iter().map(|finding| finding.rule.as_ref()).collect();
+            assert_eq!(rules.join(" "), expected, "{name} {value:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_for_a_moment_is_one_that_graph_takes() {
+        let id = ObjectId::user("0f8fad5b-d9cb-469f-a165-70867728950e");
+        let name = Name::from_static(USER_PRINCIPAL_NAME);
+        let temporary = constraints().temporary(&id, &name, &"ada@contoso.com".into());
+        assert_eq!(temporary, Some("x0f8fad5bd9cb469fa16570867728950e@contoso.com".into()));
+        let text = temporary.as_ref().and_then(Value::as_text).unwrap_or_default();
+        assert_eq!(wrong_name(text), None);
+        assert_eq!(constraints().temporary(&id, &name, &"ada".into()), None);
+        assert_eq!(constraints().temporary(&id, &"mail".into(), &"ada@contoso.com".into()), None);
     }
 }

@@ -2,12 +2,21 @@
 
 mod constraints;
 mod countries;
+mod elements;
+mod group_rules;
+mod groups;
+mod links;
+mod products;
 mod read;
 mod record;
+mod roles;
 mod routing;
 mod schema;
+mod step;
 mod tenant;
+mod users;
 mod write;
 
-pub use schema::member_scope;
+pub use products::PlanRelation;
 pub use tenant::{Entra, EntraBuilder};
+pub use users::member_scope;

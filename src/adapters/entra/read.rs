@@ -1,6 +1,6 @@
-//! Reading users: lists, look-ups by id, searches, the recycle bin.
+//! Reading users and groups: lists, look-ups by id, searches, the recycle bin.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
@@ -8,159 +8,209 @@ use http::Method;
 use icu_normalizer::{ComposingNormalizer, DecomposingNormalizer};
 use serde::Deserialize;
 
-use super::record::UserRecord;
-use super::schema::{self, Attribute, Filtering};
+use super::links;
+use super::record::ObjectRecord;
+use super::schema::{self, Attribute, Filtering, Link, MANAGER, Reading, Table, VISIBILITY};
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::{BatchRequest, BatchResponse, GraphClass, GraphClient, List};
+use crate::graph::{BatchRequest, BatchResponse, Call, GraphClass, GraphClient, List, Page};
 use crate::model::{Anchor, Cardinality, Class, Filter, Name, ObjectId, Origin, Record, Value, values_equal};
-use crate::odata::{Test, filter_text, literal};
+use crate::odata::{Test, filter_text, key_segment, literal};
 use crate::store::{Lookup, Query, Read};
 
 /// The most values in one `in`.
 const MAX_VALUES: usize = 15;
-const USERS: &str = "/users";
-const DELETED_USERS: &str = "/directory/deletedItems/microsoft.graph.user";
+/// How many objects are given at once where each needs requests of its own: enough to fill batches.
+const MAX_LINKED: usize = 100;
+const EXPAND_MANAGER: &str = "manager($select=id)";
 
-/// Reads users from a tenant.
+/// Reads users and groups from a tenant.
 #[derive(Debug, Clone)]
 pub(super) struct Reader {
     pub(super) client: GraphClient,
     pub(super) origin: Origin,
 }
 
-/// One page of users.
+/// One page of objects.
 #[derive(Deserialize)]
-struct Users {
-    value: Vec<UserRecord>,
+struct Objects {
+    value: Vec<ObjectRecord>,
     #[serde(rename = "@odata.nextLink")]
     next: Option<String>,
 }
 
+/// What is asked for of each object.
+#[derive(Debug)]
+struct Wanted {
+    table: &'static Table,
+    select: Vec<&'static str>,
+    manager: bool,
+    links: Vec<&'static Link>,
+}
+
+impl Wanted {
+    /// What it takes to give these attributes, or all.
+    fn new(table: &'static Table, names: Option<&[&Name]>) -> Self {
+        let is_wanted = |name: &str| names.is_none_or(|names| names.iter().any(|own| **own == name));
+        let mut select = BTreeSet::from(["id"]);
+        let wanted = || table.readable().filter(|attribute| is_wanted(attribute.name));
+        select.extend(wanted().filter_map(Attribute::selected));
+        let mut links: Vec<_> = table.place.links.iter().collect();
+        links.retain(|link| link.attributes.iter().any(|(_, attribute)| is_wanted(attribute)));
+        if !links.is_empty() {
+            // It says whether the members are shown.
+            select.insert(VISIBILITY);
+        }
+        let manager = wanted().any(|attribute| attribute.reading == Reading::Expanded);
+        Self { table, select: select.into_iter().collect(), manager, links }
+    }
+
+    /// Of a deleted object there is only what it holds itself.
+    fn deleted(table: &'static Table) -> Self {
+        let selected = |attribute: &&Attribute| attribute.reading == Reading::Selected;
+        let select: BTreeSet<_> = table.readable().filter(selected).map(Attribute::property).collect();
+        Self { table, select: select.into_iter().collect(), manager: false, links: Vec::new() }
+    }
+
+    /// Graph expands nothing in an advanced query.
+    fn without_manager(self) -> Self {
+        Self { manager: false, ..self }
+    }
+
+    fn ask<T>(&self, call: Call<T>) -> Call<T> {
+        let call = call.select(&self.select);
+        if self.manager { call.expand(EXPAND_MANAGER) } else { call }
+    }
+
+    fn list(&self, client: &GraphClient, path: &str) -> List<ObjectRecord> {
+        self.ask(client.request(Method::GET, path)).list().top(999)
+    }
+
+    fn record(&self, object: ObjectRecord, origin: &Origin) -> Record {
+        let mut record = object.into_record(self.table, origin);
+        if self.manager && record.get(MANAGER).is_none() {
+            // Nobody was expanded, since there is nobody.
+            record.attributes.insert(Name::from_static(MANAGER), Value::Null);
+        }
+        record
+    }
+}
+
 impl Reader {
-    /// All users; a list that breaks off after its first page is partial.
+    /// All objects of a class; a list that breaks off after its first page is partial.
     pub(super) fn read(&self, query: &Query) -> BoxStream<'static, Result<Read>> {
-        if let Err(error) = only_users(&query.class) {
-            return stream::iter([Err(error)]).boxed();
-        }
-        let mut list = self.client.users().list().items_as::<UserRecord>();
-        if let Some(filter) = query.filter.as_ref().and_then(pushed_down) {
-            list = list.filter(filter);
-        }
+        let table = match schema::of(&query.class) {
+            Ok(table) => table,
+            Err(error) => return stream::iter([Err(error)]).boxed(),
+        };
         let needed = query.select.as_ref().map(|names| {
             // The caller looks at the filter again.
             let of_filter = query.filter.iter().flat_map(Filter::attributes);
             names.iter().chain(of_filter).collect::<Vec<_>>()
         });
-        let pages = list.select(properties(needed.as_deref())).pages();
-        let origin = self.origin.clone();
-        let steps = stream::unfold(Some((pages, 0_u64)), move |state| {
-            let origin = origin.clone();
-            async move {
-                let (mut pages, count) = state?;
-                Some(match pages.next().await {
-                    Some(Ok(page)) => {
-                        let records = page.items.into_iter();
-                        let steps = records.map(|user| Ok(Read::Record(user.into_record(&origin))));
-                        (steps.collect::<Vec<_>>(), Some((pages, count.saturating_add(1))))
-                    }
-                    Some(Err(error)) if count == 0 => (vec![Err(error)], None),
-                    Some(Err(error)) => {
-                        let reason = format!("the list of users broke off after page {count}: {}", error.to_chain());
-                        (vec![Ok(Read::partial(reason))], None)
-                    }
-                    None => (vec![Ok(Read::complete())], None),
-                })
-            }
-        });
+        let wanted = Wanted::new(table, needed.as_deref());
+        let mut list = wanted.list(&self.client, table.place.path);
+        if let Some(filter) = query.filter.as_ref().and_then(|filter| pushed_down(table, filter)) {
+            list = list.filter(filter);
+        }
+        let walk = Walk { reader: self.clone(), pages: list.pages(), wanted, count: 0, waiting: VecDeque::new() };
+        let steps = stream::unfold(Some(walk), |walk| async move { walk?.next().await });
         steps.flat_map(stream::iter).boxed()
     }
 
-    /// Looks users up by their object ids.
+    /// Looks objects up by their ids.
     pub(super) async fn get(&self, ids: &[ObjectId]) -> Result<Vec<Lookup>> {
-        for id in ids {
-            only_users(&id.class)?;
+        let wanted = |class: &Class| schema::of(class).map(|table| Wanted::new(table, None));
+        let mut found = self.by_id(ids, &wanted, false).await?;
+        for class in [Class::USER, Class::GROUP] {
+            let wanted = wanted(&class)?;
+            let records = found.iter_mut().flatten().filter(|record| record.id.class == class);
+            links::fill(&self.client, wanted.table, &wanted.links, records.collect()).await;
         }
-        let select = properties(None);
-        let requests = ids.iter().map(|id| {
-            let call = self.client.users().get(id).select(&select);
-            call.into_batch()
-        });
-        let found = self.by_id(ids, requests.collect(), UserRecord::into_record).await?;
         Ok(found.into_iter().map(|record| record.map_or(Lookup::None, Lookup::One)).collect())
     }
 
-    /// Finds users by the value of an attribute.
+    /// Finds objects by the value of an attribute.
     pub(super) async fn find(&self, class: &Class, name: &Name, values: &[Value]) -> Result<Vec<Record>> {
-        only_users(class)?;
-        let schema = schema::user_schema();
-        let attribute = schema::attribute(name);
-        let (Some(attribute), Some(attribute_schema)) = (attribute, schema.get(name)) else {
-            return Err(cannot_find(name));
+        let table = schema::of(class)?;
+        let (Some(attribute), Some(attribute_schema)) = (table.attribute(name), table.schema().get(name)) else {
+            return Err(cannot_find(table, name));
         };
         if attribute.filtering == Filtering::No || attribute_schema.cardinality == Cardinality::Many {
-            return Err(cannot_find(name));
+            return Err(cannot_find(table, name));
         }
+        let wanted = Wanted::new(table, None);
+        let asks_for_managers = wanted.manager && attribute.filtering == Filtering::Advanced;
+        let wanted = if asks_for_managers { wanted.without_manager() } else { wanted };
         let literals = literals(values, attribute_schema.max_length);
         let filters: Vec<_> = literals.chunks(MAX_VALUES).map(|chunk| one_of(name, chunk)).collect();
-        let users = self.filtered(USERS, attribute, &filters).await?;
-        let records = users.into_iter().map(|user| user.into_record(&self.origin));
+        let objects = self.filtered(table.place.path, &wanted, attribute, &filters).await?;
+        let records = objects.into_iter().map(|object| wanted.record(object, &self.origin));
         // Graph compares in its own way.
         let holds =
             |own: &Value| values.iter().any(|value| !own.is_null() && values_equal(attribute_schema, own, value));
-        Ok(once_each(records.filter(|record| record.get(name).is_some_and(holds))))
+        let mut records = once_each(records.filter(|record| record.get(name).is_some_and(holds)));
+        links::fill(&self.client, table, &wanted.links, records.iter_mut().collect()).await;
+        if asks_for_managers {
+            self.fill_managers(&mut records).await?;
+        }
+        Ok(records)
     }
 
-    /// Finds users in the recycle bin.
+    /// Reads managers by id.
+    async fn fill_managers(&self, records: &mut [Record]) -> Result<()> {
+        let wanted = |class: &Class| Ok(Wanted::new(schema::of(class)?, Some(&[&Name::from_static(MANAGER)])));
+        let ids: Vec<_> = records.iter().map(|record| record.id.clone()).collect();
+        let managers = self.by_id(&ids, &wanted, false).await?;
+        for (record, manager) in records.iter_mut().zip(managers) {
+            if let Some(manager) = manager.and_then(|mut record| record.attributes.remove(MANAGER)) {
+                record.attributes.insert(Name::from_static(MANAGER), manager);
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds objects in the recycle bin.
     pub(super) async fn deleted(&self, anchors: &[Anchor]) -> Result<Vec<Record>> {
         let mut ids = Vec::new();
-        let mut values: BTreeMap<&Name, Vec<Value>> = BTreeMap::new();
+        let mut values: BTreeMap<(&Class, &Name), Vec<Value>> = BTreeMap::new();
         for anchor in anchors {
             match anchor {
-                Anchor::Id(id) => {
-                    only_users(&id.class)?;
-                    ids.push(id.clone());
-                }
+                Anchor::Id(id) => ids.push(id.clone()),
                 Anchor::Attribute { class, name, value } => {
-                    only_users(class)?;
-                    values.entry(name).or_default().push(value.clone());
+                    values.entry((class, name)).or_default().push(value.clone());
                 }
             }
         }
-        let select = properties(None);
-        let requests = ids.iter().map(|id| {
-            let call = self.client.deleted_items().get(id).select(&select);
-            call.into_batch()
-        });
-        let by_id = self.by_id(&ids, requests.collect(), UserRecord::into_deleted_record).await?;
+        let wanted = |class: &Class| schema::of(class).map(Wanted::deleted);
+        let by_id = self.by_id(&ids, &wanted, true).await?;
         let mut records: Vec<Record> = by_id.into_iter().flatten().collect();
-        for (name, values) in values {
-            records.extend(self.deleted_by(name, &values).await?);
+        for ((class, name), values) in values {
+            records.extend(self.deleted_by(schema::of(class)?, name, &values).await?);
         }
         Ok(once_each(records.into_iter()))
     }
 
-    async fn deleted_by(&self, name: &Name, values: &[Value]) -> Result<Vec<Record>> {
-        let schema = schema::user_schema();
-        let (Some(attribute), Some(attribute_schema)) = (schema::attribute(name), schema.get(name)) else {
-            return Err(cannot_find(name));
+    async fn deleted_by(&self, table: &'static Table, name: &Name, values: &[Value]) -> Result<Vec<Record>> {
+        let (Some(attribute), Some(attribute_schema)) = (table.attribute(name), table.schema().get(name)) else {
+            return Err(cannot_find(table, name));
         };
         if !attribute_schema.anchor {
-            return Err(cannot_find(name));
+            return Err(cannot_find(table, name));
         }
         let literals = literals(values, attribute_schema.max_length);
         if literals.is_empty() {
             return Ok(Vec::new());
         }
+        let wanted = Wanted::deleted(table);
         let filters: Vec<_> = literals.chunks(MAX_VALUES).map(|chunk| one_of(name, chunk)).collect();
-        let users = match self.filtered(DELETED_USERS, attribute, &filters).await {
+        let objects = match self.filtered(table.place.deleted, &wanted, attribute, &filters).await {
             Err(error) if error.graph().is_some_and(|graph| graph.class() == GraphClass::UnsupportedQuery) => {
-                self.list(DELETED_USERS).items().try_collect().await?
+                wanted.list(&self.client, table.place.deleted).items().try_collect().await?
             }
             found => found?,
         };
-        let records = users.into_iter().map(|user| user.into_deleted_record(&self.origin));
-        let holds =
-            |own: &Value| values.iter().any(|value| !own.is_null() && values_equal(attribute_schema, own, value));
+        let records = objects.into_iter().map(|object| object.into_deleted_record(table, &self.origin));
+        let holds = |own: &Value| values.iter().any(|value| values_equal(attribute_schema, own, value));
         Ok(records.filter(|record| record.get(name).is_some_and(holds)).collect())
     }
 
@@ -168,85 +218,117 @@ impl Reader {
     async fn by_id(
         &self,
         ids: &[ObjectId],
-        requests: Vec<Result<BatchRequest>>,
-        into_record: fn(UserRecord, &Origin) -> Record,
+        wanted: &(dyn Fn(&Class) -> Result<Wanted> + Sync),
+        deleted: bool,
     ) -> Result<Vec<Option<Record>>> {
-        let requests = requests.into_iter().collect::<Result<Vec<_>>>()?;
+        let asked = ids.iter().map(|id| {
+            let wanted = wanted(&id.class)?;
+            let path = if deleted { "/directory/deletedItems" } else { wanted.table.place.path };
+            let call = self.client.request(Method::GET, key_segment(path, &id.id)?);
+            Ok((wanted.ask(call).into_batch()?, wanted))
+        });
+        let asked: Vec<(BatchRequest, Wanted)> = asked.collect::<Result<_>>()?;
+        let (requests, wanted): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
         let mut found = vec![None; ids.len()];
         let mut answers = self.client.batch(requests);
         while let Some((index, answer)) = answers.next().await {
-            match answer.and_then(BatchResponse::decode::<UserRecord>) {
-                Ok(user) => {
-                    let record = into_record(user, &self.origin);
+            let wanted = &wanted[index];
+            match answer.and_then(BatchResponse::decode::<ObjectRecord>) {
+                Ok(object) if !object.is_of(wanted.table) => {}
+                Ok(object) => {
+                    let record = if deleted {
+                        object.into_deleted_record(wanted.table, &self.origin)
+                    } else {
+                        wanted.record(object, &self.origin)
+                    };
                     found[index] = (record.id == ids[index]).then_some(record);
                 }
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(error.with_context("user", &ids[index].id)),
+                Err(error) => return Err(error.with_context("object", &ids[index])),
             }
         }
         Ok(found)
     }
 
-    /// All users that pass one of the filters, asked for in batches.
-    async fn filtered(&self, path: &str, attribute: &Attribute, filters: &[String]) -> Result<Vec<UserRecord>> {
-        let select = properties(None);
+    /// All objects that pass one of the filters, asked for in batches.
+    async fn filtered(
+        &self,
+        path: &str,
+        wanted: &Wanted,
+        attribute: &Attribute,
+        filters: &[String],
+    ) -> Result<Vec<ObjectRecord>> {
         let requests = filters.iter().map(|filter| {
-            let call =
-                self.client.request(Method::GET, path).query("$filter", filter).select(&select).query("$top", "999");
+            let call = self.client.request(Method::GET, path).query("$filter", filter).query("$top", "999");
             match attribute.filtering {
-                Filtering::Advanced => call.query("$count", "true").header("ConsistencyLevel", "eventual"),
-                _ => call,
+                Filtering::Advanced => wanted.ask(call).query("$count", "true").header("ConsistencyLevel", "eventual"),
+                _ => wanted.ask(call),
             }
             .into_batch()
         });
-        let mut users = Vec::new();
+        let mut objects = Vec::new();
         let mut long = Vec::new();
         let mut answers = self.client.batch(requests.collect::<Result<_>>()?);
         while let Some((index, answer)) = answers.next().await {
-            let page: Users = answer?.decode()?;
+            let page: Objects = answer?.decode()?;
             match page.next {
-                None => users.extend(page.value),
+                None => objects.extend(page.value),
                 Some(_) => long.push(index),
             }
         }
-        // A value that more users hold than fit into a page: rare enough to be asked for again.
+        // A value that more objects hold than fit into a page: rare enough to be asked for again.
         for index in long {
-            let list = self.list(path).filter(&filters[index]);
+            let list = wanted.list(&self.client, path).filter(&filters[index]);
             let list = match attribute.filtering {
                 Filtering::Advanced => list.advanced(),
                 _ => list,
             };
-            users.extend(list.items().try_collect::<Vec<_>>().await?);
+            objects.extend(list.items().try_collect::<Vec<_>>().await?);
         }
-        Ok(users)
-    }
-
-    fn list(&self, path: &str) -> List<UserRecord> {
-        let list = self.client.request(Method::GET, path).list::<UserRecord>();
-        list.top(999).select(properties(None))
+        Ok(objects)
     }
 }
 
-/// The error for another class than users.
-pub(super) fn only_users(class: &Class) -> Result<()> {
-    if *class == Class::USER {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::Unsupported, "only users can be read and written so far").with_context("class", class))
+/// A list while it is read.
+struct Walk {
+    reader: Reader,
+    pages: BoxStream<'static, Result<Page<ObjectRecord>>>,
+    wanted: Wanted,
+    count: u64,
+    /// What came with the last page and still needs requests of its own.
+    waiting: VecDeque<Record>,
 }
 
-/// What to select of Graph for these attributes, or for all that can be read.
-fn properties(names: Option<&[&Name]>) -> Vec<&'static str> {
-    let mut properties = BTreeSet::from(["id"]);
-    let wanted = |attribute: &&Attribute| names.is_none_or(|names| names.iter().any(|name| **name == attribute.name));
-    properties.extend(schema::readable().filter(wanted).map(Attribute::property));
-    properties.into_iter().collect()
+impl Walk {
+    async fn next(mut self) -> Option<(Vec<Result<Read>>, Option<Self>)> {
+        if self.waiting.is_empty() {
+            match self.pages.next().await {
+                Some(Ok(page)) => {
+                    self.count = self.count.saturating_add(1);
+                    let records = page.items.into_iter().map(|object| self.wanted.record(object, &self.reader.origin));
+                    self.waiting.extend(records);
+                }
+                Some(Err(error)) if self.count == 0 => return Some((vec![Err(error)], None)),
+                Some(Err(error)) => {
+                    let (plural, count) = (self.wanted.table.place.plural, self.count);
+                    let reason = format!("the list of {plural} broke off after page {count}: {}", error.to_chain());
+                    return Some((vec![Ok(Read::partial(reason))], None));
+                }
+                None => return Some((vec![Ok(Read::complete())], None)),
+            }
+        }
+        let many = if self.wanted.links.is_empty() { self.waiting.len() } else { MAX_LINKED.min(self.waiting.len()) };
+        let mut records: Vec<Record> = self.waiting.drain(..many).collect();
+        let Wanted { table, links, .. } = &self.wanted;
+        links::fill(&self.reader.client, table, links, records.iter_mut().collect()).await;
+        Some((records.into_iter().map(|record| Ok(Read::Record(record))).collect(), Some(self)))
+    }
 }
 
 /// The part of a filter that Graph can test; the caller tests all of it again.
-fn pushed_down(filter: &Filter) -> Option<String> {
+fn pushed_down(table: &Table, filter: &Filter) -> Option<String> {
     let supported = |name: &Name, test| {
-        let filtering = schema::attribute(name).map(|attribute| attribute.filtering);
+        let filtering = table.attribute(name).map(|attribute| attribute.filtering);
         match test {
             Test::Equals => matches!(filtering, Some(Filtering::Equals | Filtering::Prefix)),
             Test::StartsWith => filtering == Some(Filtering::Prefix),
@@ -261,7 +343,7 @@ fn pushed_down(filter: &Filter) -> Option<String> {
     }
 }
 
-/// The values as they stand in a filter, each once; without those that no user can hold.
+/// The values as they stand in a filter, each once; without those that no object can hold.
 fn literals(values: &[Value], max_length: Option<usize>) -> Vec<String> {
     let mut literals = BTreeSet::new();
     for value in values.iter().flat_map(Value::as_slice) {
@@ -297,18 +379,28 @@ fn once_each(records: impl Iterator<Item = Record>) -> Vec<Record> {
     records.filter(|record| seen.insert(record.id.clone(), ()).is_none()).collect()
 }
 
-fn cannot_find(name: &Name) -> Error {
-    Error::new(ErrorKind::Unsupported, "users cannot be found by this attribute").with_context("attribute", name)
+fn cannot_find(table: &Table, name: &Name) -> Error {
+    let message = format!("{} cannot be found by this attribute", table.place.plural);
+    Error::new(ErrorKind::Unsupported, message).with_context("attribute", name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapters::entra::member_scope;
     use crate::model::{all, eq, is_in, starts_with};
+
+    fn users() -> &'static Table {
+        schema::of(&Class::USER).expect("users are known")
+    }
+
+    fn groups() -> &'static Table {
+        schema::of(&Class::GROUP).expect("groups are known")
+    }
 
     #[test]
     fn what_graph_can_test_is_pushed_down() {
-        let member = schema::member_scope();
+        let member = member_scope();
         #[rustfmt::skip]
         let table = [
             (eq("mail", "a@b.c"), Some("mail eq 'a@b.c'")),
@@ -323,7 +415,15 @@ mod tests {
             (is_in("surname", ["O'Neil", "Li"]), Some("surname in ('O''Neil','Li')")),
         ];
         for (filter, expected) in table {
-            assert_eq!(pushed_down(&filter).as_deref(), expected, "{filter:?}");
+            assert_eq!(pushed_down(users(), &filter).as_deref(), expected, "{filter:?}");
+        }
+        for (filter, expected) in [
+            (all([eq("securityEnabled", true), eq("groupTypes", "Unified")]), Some("securityEnabled eq true")),
+            (starts_with("displayName", "A"), Some("startswith(displayName,'A')")),
+            (eq("members", "7"), None),
+            (eq("department", "x"), None),
+        ] {
+            assert_eq!(pushed_down(groups(), &filter).as_deref(), expected, "{filter:?}");
         }
     }
 
@@ -331,9 +431,25 @@ mod tests {
     fn what_is_selected_covers_what_is_asked_for() {
         let names: Vec<Name> = ["mail", "employeeOrgData.division", "password", "nonsense"].map(Name::from).to_vec();
         let names: Vec<&Name> = names.iter().collect();
-        assert_eq!(properties(Some(&names)), ["employeeOrgData", "id", "mail"]);
-        let all = properties(None);
-        assert!(all.contains(&"onPremisesExtensionAttributes") && !all.contains(&"password"));
+        let wanted = Wanted::new(users(), Some(&names));
+        assert_eq!(wanted.select, ["employeeOrgData", "id", "mail"]);
+        assert!(!wanted.manager && wanted.links.is_empty());
+        let all = Wanted::new(users(), None);
+        assert!(all.select.contains(&"onPremisesExtensionAttributes") && all.manager);
+        for never in ["password", "manager", "skuId", "disabledPlans"] {
+            assert!(!all.select.contains(&never), "{never}");
+        }
+        let some = |table, names: &[&'static str]| {
+            let names: Vec<Name> = names.iter().map(|name| Name::from_static(name)).collect();
+            let wanted = Wanted::new(table, Some(&names.iter().collect::<Vec<_>>()));
+            let links: Vec<_> = wanted.links.iter().map(|link| link.property).collect();
+            (wanted.select.join(" "), wanted.manager, links.join(" "))
+        };
+        let row = |select: &str, manager, links: &str| (select.to_owned(), manager, links.to_owned());
+        assert_eq!(some(users(), &["skuId", "manager"]), row("id licenseAssignmentStates", true, ""));
+        assert_eq!(some(groups(), &["memberGroups", "manager"]), row("id visibility", false, "members"));
+        assert_eq!(some(groups(), &["owners", "mail"]), row("id mail visibility", false, "owners"));
+        assert!(Wanted::deleted(users()).select.iter().all(|name| *name != "licenseAssignmentStates"));
     }
 
     #[test]

@@ -1,34 +1,42 @@
 //! From a page's text to records, without anything in between.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::schema::{self, USER_PRINCIPAL_NAME};
-use crate::model::{Attributes, Kind, Name, ObjectId, Origin, Record, Value};
+use super::schema::{self, SKU_ID, Shape, Table, USER_PRINCIPAL_NAME};
+use crate::model::{Attributes, License, Name, ObjectId, Origin, Record, Value};
 
-/// A user as Graph writes it: its id, and those of its properties that the schema knows.
+/// A user or a group as Graph writes it: its id, and those of its properties that the tables know.
 #[derive(Debug)]
-pub(super) struct UserRecord {
+pub(super) struct ObjectRecord {
     id: Arc<str>,
+    /// What kind of object it says that it is, if it does.
+    type_name: Option<Box<str>>,
     attributes: Vec<(Name, Value)>,
 }
 
-impl UserRecord {
-    pub(super) fn into_record(self, origin: &Origin) -> Record {
-        let mut record = Record::new(ObjectId::user(self.id)).with_origin(origin.clone());
+impl ObjectRecord {
+    /// Whether it may be of this class: it does not say otherwise.
+    pub(super) fn is_of(&self, table: &Table) -> bool {
+        self.type_name.as_deref().is_none_or(|name| name.eq_ignore_ascii_case(table.place.type_name))
+    }
+
+    pub(super) fn into_record(self, table: &Table, origin: &Origin) -> Record {
+        let mut record = Record::new(ObjectId::new(table.class.clone(), self.id)).with_origin(origin.clone());
         record.attributes = Attributes::from_iter(self.attributes);
         record
     }
 
-    /// The record of a deleted user, whose name Graph has put its id in front of.
-    pub(super) fn into_deleted_record(self, origin: &Origin) -> Record {
-        let mut record = self.into_record(origin);
+    /// The record of a deleted object. In front of a user's name Graph has put the id.
+    pub(super) fn into_deleted_record(self, table: &Table, origin: &Origin) -> Record {
+        let mut record = self.into_record(table, origin);
         let prefix = record.id.id.replace('-', "");
         let name = record.get(USER_PRINCIPAL_NAME).and_then(Value::as_text);
         let stripped = name
@@ -42,48 +50,100 @@ impl UserRecord {
     }
 }
 
-impl<'de> Deserialize<'de> for UserRecord {
+impl<'de> Deserialize<'de> for ObjectRecord {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Members;
 
         impl<'de> Visitor<'de> for Members {
-            type Value = UserRecord;
+            type Value = ObjectRecord;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a user")
+                f.write_str("a user or a group")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<UserRecord, A::Error> {
-                let mut id = None;
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ObjectRecord, A::Error> {
+                let (mut id, mut type_name) = (None, None);
                 let mut attributes = Vec::with_capacity(map.size_hint().unwrap_or(16).min(64));
+                let mut set = |name, value| attributes.push((Name::from_static(name), value));
                 while let Some(Key(key)) = map.next_key()? {
-                    if let Some(attribute) = schema::attribute(&key) {
-                        let value: Value = map.next_value()?;
-                        if attribute.name == "id" {
-                            id = value.as_text().map(Arc::from);
+                    match schema::shape(&key) {
+                        Some(Shape::Plain { name, is_date }) => {
+                            let value: Value = map.next_value()?;
+                            if *name == "id" {
+                                id = value.as_text().map(Arc::from);
+                            }
+                            set(*name, if *is_date { as_date(value) } else { value });
                         }
-                        attributes.push((Name::from_static(attribute.name), typed(attribute.name, value)));
-                    } else if schema::readable()
-                        .any(|attribute| attribute.member().is_some() && attribute.property() == key)
-                    {
-                        let members: Option<BTreeMap<String, Value>> = map.next_value()?;
-                        let mut members = members.unwrap_or_default();
-                        for attribute in schema::readable().filter(|attribute| attribute.property() == key) {
-                            let member = attribute.member().and_then(|member| members.remove(member));
-                            attributes.push((Name::from_static(attribute.name), member.unwrap_or_default()));
+                        Some(Shape::Members(shape)) => {
+                            let members: Option<BTreeMap<String, Value>> = map.next_value()?;
+                            let mut members = members.unwrap_or_default();
+                            for (name, member) in shape {
+                                set(*name, members.remove(*member).unwrap_or_default());
+                            }
                         }
-                    } else {
-                        map.next_value::<IgnoredAny>()?;
+                        Some(Shape::Reference(name)) => {
+                            let object: Option<Reference> = map.next_value()?;
+                            set(*name, object.map(|object| object.id).into());
+                        }
+                        Some(Shape::Licenses) => {
+                            let rows: Option<Vec<LicenseRow>> = map.next_value()?;
+                            set(SKU_ID, licenses(rows.unwrap_or_default()));
+                        }
+                        None if key == "@odata.type" => {
+                            let value: Value = map.next_value()?;
+                            type_name = value.as_text().map(Box::from);
+                        }
+                        None => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
                     }
                 }
                 let id = id.filter(|id: &Arc<str>| !id.is_empty());
                 let id = id.ok_or_else(|| de::Error::missing_field("id"))?;
-                Ok(UserRecord { id, attributes })
+                Ok(ObjectRecord { id, type_name, attributes })
             }
         }
 
         deserializer.deserialize_map(Members)
     }
+}
+
+/// An object of which the id is all that matters.
+#[derive(Deserialize)]
+struct Reference {
+    id: String,
+}
+
+/// One way by which a user has a licence.
+///
+/// See [licenseAssignmentState](https://learn.microsoft.com/graph/api/resources/licenseassignmentstate).
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LicenseRow {
+    sku_id: String,
+    #[serde(default)]
+    disabled_plans: Option<Vec<String>>,
+    #[serde(default)]
+    assigned_by_group: Option<String>,
+    #[serde(default)]
+    state: Option<String>,
+}
+
+/// The licences that a user holds; what could not be given is not held.
+fn licenses(rows: Vec<LicenseRow>) -> Value {
+    let is_held = |row: &LicenseRow| !row.state.as_deref().is_some_and(|state| state.eq_ignore_ascii_case("error"));
+    let license = |row: LicenseRow| {
+        let plans = row.disabled_plans.unwrap_or_default();
+        let license = plans.iter().fold(License::new(row.sku_id.to_ascii_lowercase()), |license, plan| {
+            license.without_plan(plan.to_ascii_lowercase())
+        });
+        match row.assigned_by_group {
+            Some(group) => license.inherited_from(group.to_ascii_lowercase()),
+            None => license,
+        }
+    };
+    let held: BTreeSet<License> = rows.into_iter().filter(is_held).map(license).collect();
+    Value::list(held.iter().map(License::to_value))
 }
 
 /// The name of a member, borrowed where the text has no escapes.
@@ -113,12 +173,10 @@ impl<'de> Deserialize<'de> for Key<'de> {
     }
 }
 
-fn typed(name: &str, value: Value) -> Value {
-    let is_date = schema::user_schema().get(name).is_some_and(|schema| schema.kind == Kind::DateTime);
+/// A date of another form is kept, for someone to look at.
+fn as_date(value: Value) -> Value {
     match &value {
-        Value::Text(text) if is_date => {
-            OffsetDateTime::parse(text, &Rfc3339).map_or_else(|_| value.clone(), Value::DateTime)
-        }
+        Value::Text(text) => OffsetDateTime::parse(text, &Rfc3339).map_or_else(|_| value.clone(), Value::DateTime),
         _ => value,
     }
 }
@@ -126,10 +184,11 @@ fn typed(name: &str, value: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Class;
 
     fn record(json: &str) -> Record {
-        let user: UserRecord = serde_json::from_str(json).expect("a user");
-        user.into_deleted_record(&Origin::new("entra"))
+        let user: ObjectRecord = serde_json::from_str(json).expect("a user");
+        user.into_deleted_record(schema::of(&Class::USER).expect("users are known"), &Origin::new("entra"))
     }
 
     #[test]
@@ -167,7 +226,46 @@ mod tests {
     #[test]
     fn a_user_without_an_id_is_none() {
         for json in ["{}", r#"{"id": null}"#, r#"{"id": 7}"#, r#"{"id": ""}"#, "[]", "null"] {
-            serde_json::from_str::<UserRecord>(json).expect_err(json);
+            serde_json::from_str::<ObjectRecord>(json).expect_err(json);
+        }
+    }
+
+    #[test]
+    fn a_manager_is_read_as_an_id() {
+        let manager = |json: &str| record(&format!(r#"{{"id": "7", "manager": {json}}}"#)).get("manager").cloned();
+        assert_eq!(manager(r##"{"@odata.type": "#microsoft.graph.user", "id": "8"}"##), Some("8".into()));
+        assert_eq!(manager("null"), Some(Value::Null));
+        assert_eq!(record(r#"{"id": "7"}"#).get("manager"), None);
+    }
+
+    #[test]
+    fn licences_are_read_by_the_way_they_come() {
+        let record = record(
+            r#"{"id": "7", "licenseAssignmentStates": [
+                {"skuId": "A", "disabledPlans": ["P2", "P1"], "assignedByGroup": null, "state": "Active"},
+                {"skuId": "A", "disabledPlans": [], "assignedByGroup": "G", "state": "ActiveWithError", "error": "Other"},
+                {"skuId": "B", "disabledPlans": null, "state": "Error", "error": "CountViolation"},
+                {"skuId": "C"}
+            ]}"#,
+        );
+        let held = record.get("skuId").expect("it was selected").as_slice();
+        let held: Vec<_> = held.iter().map(|value| License::from_value(value).expect("a licence")).collect();
+        let own = License::new("a").without_plan("p1").without_plan("p2");
+        assert_eq!(held, [License::new("a").inherited_from("g"), own, License::new("c")]);
+    }
+
+    #[test]
+    fn an_object_says_of_what_kind_it_is() {
+        let users = schema::of(&Class::USER).expect("users are known");
+        let groups = schema::of(&Class::GROUP).expect("groups are known");
+        for (json, is_user, is_group) in [
+            (r#"{"id": "7"}"#, true, true),
+            (r##"{"id": "7", "@odata.type": "#microsoft.graph.user"}"##, true, false),
+            (r##"{"id": "7", "@odata.type": "#microsoft.graph.group"}"##, false, true),
+            (r##"{"id": "7", "@odata.type": "#microsoft.graph.device"}"##, false, false),
+        ] {
+            let object: ObjectRecord = serde_json::from_str(json).expect("an object");
+            assert_eq!((object.is_of(users), object.is_of(groups)), (is_user, is_group), "{json}");
         }
     }
 }

@@ -5,132 +5,76 @@ use std::collections::BTreeMap;
 use http::Method;
 use serde_json::{Map, Value as Json, json};
 
-use super::read::only_users;
-use super::schema::{self, ACCOUNT_ENABLED, ORG_DATA, PASSWORD, RESET_PASSWORD};
+use super::schema::{
+    self, ACCOUNT_ENABLED, DYNAMIC, GROUP_TYPES, MAIL_ENABLED, MEMBERSHIP_RULE, ORG_DATA, PASSWORD, RESET_PASSWORD,
+    RULE_STATE, SECURITY_ENABLED, Table, UNIFIED, UNIQUE_NAME,
+};
+use super::step::{Part, Step};
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::BatchRequest;
-use crate::model::{Attributes, Cardinality, Mutability, Name, ObjectId, Operation, Value};
+use crate::model::{Attributes, Cardinality, Class, Mutability, Name, ObjectId, Operation, Value};
 use crate::odata::key_segment;
 use crate::secret::Secret;
 
-const USERS: &str = "/users";
 const PASSWORD_PROFILE: &str = "passwordProfile";
 
-/// One request of a change. Those of one change are sent one after the other.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Step {
-    /// What it is about, for messages.
-    pub(super) part: Part,
-    pub(super) method: Method,
-    pub(super) path: String,
-    pub(super) body: Option<Map<String, Json>>,
-}
-
-/// What a request of a change is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
-    Create,
-    /// Reads `employeeOrgData`, of which the next request writes a part.
-    ReadOrgData,
-    Attributes,
-    Status,
-    Password,
-    Delete,
-    Restore,
-}
-
-impl Part {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::ReadOrgData | Self::Attributes => "attributes",
-            Self::Status => ACCOUNT_ENABLED,
-            Self::Password => PASSWORD_PROFILE,
-            Self::Delete => "delete",
-            Self::Restore => "restore",
-        }
-    }
-}
-
-impl Step {
-    pub(super) fn to_request(&self) -> BatchRequest {
-        let request = BatchRequest::new(self.method.clone(), self.path.as_str());
-        match &self.body {
-            Some(body) => request.with_body(Json::Object(body.clone())),
-            None => request,
-        }
-    }
-
-    /// Adds the members of `employeeOrgData` that the user has and the change does not name: those left out become null.
-    pub(super) fn fill_org_data(&mut self, user: &Json) {
-        let Some(Json::Object(new)) = self.body.as_mut().and_then(|body| body.get_mut(ORG_DATA)) else {
-            return;
-        };
-        for (member, value) in user[ORG_DATA].as_object().into_iter().flatten() {
-            if !member.starts_with('@') && !new.contains_key(member) {
-                new.insert(member.clone(), value.clone());
-            }
-        }
-    }
-}
-
-/// The object that a change is about, if it is there already.
-pub(super) fn object_of(operation: &Operation) -> Option<&ObjectId> {
+/// The object that a change is about, if it is there already, and its class.
+pub(super) fn object_of(operation: &Operation) -> (Class, Option<&ObjectId>) {
     match operation {
-        Operation::Update { id, .. } | Operation::Delete { id } | Operation::Restore { id } => Some(id),
-        _ => None,
+        Operation::Create { class, .. } => (class.clone(), None),
+        Operation::Update { id, .. }
+        | Operation::Elements { id, .. }
+        | Operation::Delete { id }
+        | Operation::Restore { id } => (id.class.clone(), Some(id)),
     }
 }
 
-/// The requests for a change, in their order: ordinary attributes together, the status and the password each alone,
+/// The requests for a change of an object itself, in their order: ordinary attributes together, others each alone,
 /// since Graph refuses a request whole, and asks for other permissions for those.
 ///
-/// See [update user](https://learn.microsoft.com/graph/api/user-update).
+/// See [update user](https://learn.microsoft.com/graph/api/user-update) and
+/// [update group](https://learn.microsoft.com/graph/api/group-update).
 pub(super) fn route(operation: Operation) -> Result<Vec<Step>> {
     match operation {
         Operation::Create { class, attributes, secrets } => {
-            only_users(&class)?;
-            Ok(vec![create(&attributes, &secrets)?])
+            let table = schema::of(&class)?;
+            let body = if class == Class::USER {
+                new_user(table, &attributes, &secrets)?
+            } else {
+                new_group(table, &attributes, &secrets)?
+            };
+            Ok(vec![Step::new(Part::Create, Method::POST, table.place.path).with_body(body)])
         }
-        Operation::Update { id, attributes, secrets } => {
-            only_users(&id.class)?;
-            update(&id, &attributes, &secrets)
-        }
-        Operation::Elements { id, .. } => {
-            only_users(&id.class)?;
-            Err(Error::new(ErrorKind::Unsupported, "references and licences cannot be written so far"))
+        Operation::Update { id, attributes, secrets } => update(&id, &attributes, &secrets),
+        Operation::Elements { .. } => {
+            Err(Error::new(ErrorKind::Invalid, "elements are routed by themselves, not with an object's attributes"))
         }
         Operation::Delete { id } => {
-            only_users(&id.class)?;
-            Ok(vec![Step { part: Part::Delete, method: Method::DELETE, path: key_segment(USERS, &id.id)?, body: None }])
+            let path = key_segment(schema::of(&id.class)?.place.path, &id.id)?;
+            Ok(vec![Step::new(Part::Delete, Method::DELETE, path)])
         }
         Operation::Restore { id } => {
-            only_users(&id.class)?;
-            Ok(vec![Step {
-                part: Part::Restore,
-                method: Method::POST,
-                path: key_segment("/directory/deletedItems", &id.id)? + "/restore",
-                body: Some(Map::new()),
-            }])
+            schema::of(&id.class)?;
+            let path = key_segment("/directory/deletedItems", &id.id)? + "/restore";
+            Ok(vec![Step::new(Part::Restore, Method::POST, path).with_body(Map::new())])
         }
     }
 }
 
-fn create(attributes: &Attributes, secrets: &BTreeMap<Name, Secret>) -> Result<Step> {
+fn new_user(table: &Table, attributes: &Attributes, secrets: &BTreeMap<Name, Secret>) -> Result<Map<String, Json>> {
     let mut body = Map::new();
     let mut profile = Map::new();
     for (name, value) in attributes.iter() {
-        check_writable(name, Mutability::CreateOnly)?;
+        check_writable(table, name, Mutability::CreateOnly)?;
         // A new user has nothing to clear.
         if name == RESET_PASSWORD {
             profile.insert("forceChangePasswordNextSignIn".into(), value.into());
         } else if !value.is_null() {
-            set(&mut body, name, value);
+            set(table, &mut body, name, value);
         }
     }
     for (name, secret) in secrets {
         if name != PASSWORD {
-            return Err(unknown(name));
+            return Err(unknown(table, name));
         }
         profile.insert("password".into(), secret.expose().into());
         profile.entry("forceChangePasswordNextSignIn").or_insert(Json::Bool(true));
@@ -139,52 +83,82 @@ fn create(attributes: &Attributes, secrets: &BTreeMap<Name, Secret>) -> Result<S
         body.insert(PASSWORD_PROFILE.into(), profile.into());
     }
     body.entry(ACCOUNT_ENABLED).or_insert(Json::Bool(true));
-    Ok(Step { part: Part::Create, method: Method::POST, path: USERS.into(), body: Some(body) })
+    Ok(body)
+}
+
+/// A security group unless its types say Microsoft 365; members and owners come later.
+///
+/// See [create group](https://learn.microsoft.com/graph/api/group-post-groups).
+fn new_group(table: &Table, attributes: &Attributes, secrets: &BTreeMap<Name, Secret>) -> Result<Map<String, Json>> {
+    if let Some(name) = secrets.keys().next() {
+        return Err(unknown(table, name));
+    }
+    let mut body = Map::new();
+    for (name, value) in attributes.iter() {
+        check_writable(table, name, Mutability::CreateOnly)?;
+        if !value.is_null() {
+            set(table, &mut body, name, value);
+        }
+    }
+    let types = attributes.get(GROUP_TYPES);
+    let is_unified = has_type(types, UNIFIED);
+    body.entry(MAIL_ENABLED).or_insert(Json::Bool(is_unified));
+    body.entry(SECURITY_ENABLED).or_insert(Json::Bool(!is_unified));
+    if has_type(types, DYNAMIC) {
+        body.entry(RULE_STATE).or_insert("On".into());
+    }
+    Ok(body)
+}
+
+/// Whether `groupTypes` has a member.
+pub(super) fn has_type(types: Option<&Value>, wanted: &str) -> bool {
+    let types = types.map_or(&[][..], Value::as_slice);
+    types.iter().filter_map(Value::as_text).any(|text| text.eq_ignore_ascii_case(wanted))
 }
 
 fn update(id: &ObjectId, attributes: &Attributes, secrets: &BTreeMap<Name, Secret>) -> Result<Vec<Step>> {
+    let table = schema::of(&id.class)?;
     if let Some(name) = secrets.keys().next() {
         return Err(Error::new(ErrorKind::Invalid, "a secret is written only when a user is created")
             .with_context("attribute", name));
     }
-    let path = key_segment(USERS, &id.id)?;
-    let patch = |part, body| Step { part, method: Method::PATCH, path: path.clone(), body: Some(body) };
-    let (mut ordinary, mut status, mut profile) = (Map::new(), Map::new(), Map::new());
+    let path = key_segment(table.place.path, &id.id)?;
+    let mut bodies: BTreeMap<Part, Map<String, Json>> = BTreeMap::new();
     for (name, value) in attributes.iter() {
-        check_writable(name, Mutability::ReadWrite)?;
-        match name.as_str() {
-            ACCOUNT_ENABLED => set(&mut status, name, value),
-            RESET_PASSWORD => profile = Map::from_iter([("forceChangePasswordNextSignIn".into(), value.into())]),
-            _ => set(&mut ordinary, name, value),
+        check_writable(table, name, Mutability::ReadWrite)?;
+        let part = part_of(&id.class, name);
+        let body = bodies.entry(part).or_default();
+        if part == Part::Password {
+            body.insert(PASSWORD_PROFILE.into(), json!({ "forceChangePasswordNextSignIn": Json::from(value) }));
+        } else {
+            set(table, body, name, value);
         }
     }
     let mut steps = Vec::new();
-    let org_data = ordinary.get(ORG_DATA).and_then(Json::as_object);
-    let all_members = schema::readable().filter(|attribute| attribute.property() == ORG_DATA).count();
+    let org_data = bodies.get(&Part::Attributes).and_then(|body| body.get(ORG_DATA)).and_then(Json::as_object);
+    let all_members = table.readable().filter(|attribute| attribute.property() == ORG_DATA).count();
     if org_data.is_some_and(|members| members.len() < all_members) {
-        steps.push(Step {
-            part: Part::ReadOrgData,
-            method: Method::GET,
-            path: format!("{path}?$select={ORG_DATA}"),
-            body: None,
-        });
+        steps.push(Step::new(Part::ReadOrgData, Method::GET, format!("{path}?$select={ORG_DATA}")));
     }
-    if !ordinary.is_empty() {
-        steps.push(patch(Part::Attributes, ordinary));
-    }
-    if !status.is_empty() {
-        steps.push(patch(Part::Status, status));
-    }
-    if !profile.is_empty() {
-        let profile = Map::from_iter([(PASSWORD_PROFILE.into(), Json::Object(profile))]);
-        steps.push(patch(Part::Password, profile));
-    }
+    steps.extend(bodies.into_iter().map(|(part, body)| Step::new(part, Method::PATCH, path.as_str()).with_body(body)));
     Ok(steps)
 }
 
+/// The part of an update that an attribute belongs to. What Graph may refuse by itself goes by itself: the status and
+/// the password need permissions of their own, a rule needs a licence, and a unique name is set only once.
+fn part_of(class: &Class, name: &Name) -> Part {
+    match name.as_str() {
+        ACCOUNT_ENABLED => Part::Status,
+        RESET_PASSWORD => Part::Password,
+        MEMBERSHIP_RULE | RULE_STATE if *class == Class::GROUP => Part::Rule,
+        UNIQUE_NAME if *class == Class::GROUP => Part::UniqueName,
+        _ => Part::Attributes,
+    }
+}
+
 /// Puts a value where Graph has it.
-fn set(body: &mut Map<String, Json>, name: &Name, value: &Value) {
-    let many = schema::user_schema().get(name).is_some_and(|schema| schema.cardinality == Cardinality::Many);
+fn set(table: &Table, body: &mut Map<String, Json>, name: &Name, value: &Value) {
+    let many = table.schema().get(name).is_some_and(|schema| schema.cardinality == Cardinality::Many);
     let value = if many { value.as_slice().iter().map(Json::from).collect() } else { Json::from(value) };
     match name.split_once('.') {
         Some((parent, member)) => {
@@ -198,26 +172,27 @@ fn set(body: &mut Map<String, Json>, name: &Name, value: &Value) {
 }
 
 /// Refuses what the schema does not let be written now.
-fn check_writable(name: &Name, step: Mutability) -> Result<()> {
-    let schema = schema::user_schema();
-    let attribute = schema.get(name).ok_or_else(|| unknown(name))?;
+fn check_writable(table: &Table, name: &Name, step: Mutability) -> Result<()> {
+    let attribute = table.schema().get(name).ok_or_else(|| unknown(table, name))?;
     let message = match attribute.mutability {
         _ if attribute.secret => "a secret was given among the attributes that are shown",
+        _ if table.schema().is_elements(name) => "the values are given and taken one by one, not with the attributes",
         Mutability::ReadWrite | Mutability::WriteOnly => return Ok(()),
         Mutability::CreateOnly if step == Mutability::CreateOnly => return Ok(()),
+        Mutability::CreateOnly => "the attribute can be written only when the object is created",
         _ => "the attribute cannot be written",
     };
     Err(Error::new(ErrorKind::Invalid, message).with_context("attribute", name))
 }
 
-fn unknown(name: &Name) -> Error {
-    Error::new(ErrorKind::Invalid, "users have no such attribute").with_context("attribute", name)
+fn unknown(table: &Table, name: &Name) -> Error {
+    let message = format!("{} have no such attribute", table.place.plural);
+    Error::new(ErrorKind::Invalid, message).with_context("attribute", name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Class;
 
     fn attributes(pairs: &[(&str, Value)]) -> Attributes {
         pairs.iter().map(|(name, value)| (Name::from(*name), value.clone())).collect()
@@ -225,8 +200,8 @@ mod tests {
 
     fn shown(steps: Vec<Step>) -> Vec<String> {
         let text = |step: Step| {
-            let body = step.body.map_or_else(String::new, |body| format!(" {}", Json::Object(body)));
-            format!("{} {}{body}", step.method, step.path)
+            let body = step.request.body.map_or_else(String::new, |body| format!(" {body}"));
+            format!("{} {}{body}", step.request.method, step.request.url)
         };
         steps.into_iter().map(text).collect()
     }
@@ -273,7 +248,17 @@ mod tests {
 
     #[test]
     fn what_cannot_be_written_is_refused() {
-        for name in ["id", "createdDateTime", "proxyAddresses", "password", "nonsense", "employeeOrgData"] {
+        for name in [
+            "id",
+            "createdDateTime",
+            "proxyAddresses",
+            "password",
+            "nonsense",
+            "employeeOrgData",
+            "manager",
+            "skuId",
+            "groupTypes",
+        ] {
             let error = update(&[(name, "hunter2".into())]).expect_err(name);
             assert_eq!(error.kind(), ErrorKind::Invalid, "{name}");
             assert!(!error.to_chain().contains("hunter2"));
@@ -281,8 +266,8 @@ mod tests {
         let secrets = BTreeMap::from([("password".into(), Secret::new("hunter2"))]);
         let operation = Operation::Update { id: ObjectId::user("7"), attributes: Attributes::new(), secrets };
         route(operation).expect_err("an existing account gets no password");
-        let group = ObjectId::new(Class::GROUP, "7");
-        assert_eq!(route(Operation::Delete { id: group }).expect_err("a group").kind(), ErrorKind::Unsupported);
+        let device = ObjectId::new(Class::new("device"), "7");
+        assert_eq!(route(Operation::Delete { id: device }).expect_err("a device").kind(), ErrorKind::Unsupported);
     }
 
     #[test]
@@ -320,7 +305,7 @@ mod tests {
             ("%2F", "/users/%252F"),
         ] {
             let id = ObjectId::user(id);
-            assert_eq!(route(Operation::Delete { id }).expect("an id")[0].path, path);
+            assert_eq!(route(Operation::Delete { id }).expect("an id")[0].request.url, path);
         }
         let id = ObjectId::user("");
         route(Operation::Delete { id }).expect_err("that would be all users");
@@ -330,9 +315,63 @@ mod tests {
     fn members_that_are_not_named_are_kept() {
         let mut steps = update(&[("employeeOrgData.division", "x".into())]).expect("it can be written");
         let user = json!({"employeeOrgData": {"@odata.type": "y", "division": "old", "costCenter": "c"}});
-        steps[1].fill_org_data(&user);
-        let body = steps[1].body.clone().expect("a body");
-        assert_eq!(Json::Object(body), json!({"employeeOrgData": {"division": "x", "costCenter": "c"}}));
-        steps[1].fill_org_data(&json!({"employeeOrgData": null}));
+        assert!(steps[1].take_in(Part::ReadOrgData, &user));
+        let body = steps[1].request.body.clone().expect("a body");
+        assert_eq!(body, json!({"employeeOrgData": {"division": "x", "costCenter": "c"}}));
+        assert!(steps[1].take_in(Part::ReadOrgData, &json!({"employeeOrgData": null})));
+    }
+
+    #[test]
+    fn a_group_is_created_as_its_types_say() {
+        let create = |pairs: &[(&str, Value)]| {
+            let (attributes, secrets) = (attributes(pairs), BTreeMap::new());
+            shown(route(Operation::Create { class: Class::GROUP, attributes, secrets }).expect("it can be written"))
+        };
+        #[rustfmt::skip]
+        let table: &[(&[(&str, Value)], &str)] = &[
+            (&[("displayName", "A".into())], r#"{"displayName":"A","mailEnabled":false,"securityEnabled":true}"#),
+            (&[("groupTypes", "Unified".into())], r#"{"groupTypes":["Unified"],"mailEnabled":true,"securityEnabled":false}"#),
+            (
+                &[("groupTypes", Value::list(["unified".into()])), ("securityEnabled", true.into())],
+                r#"{"groupTypes":["unified"],"mailEnabled":true,"securityEnabled":true}"#,
+            ),
+            (
+                &[("groupTypes", "DynamicMembership".into()), ("membershipRule", "user.x -eq 1".into())],
+                r#"{"groupTypes":["DynamicMembership"],"mailEnabled":false,"membershipRule":"user.x -eq 1","membershipRuleProcessingState":"On","securityEnabled":true}"#,
+            ),
+            (
+                &[("isAssignableToRole", true.into()), ("uniqueName", "a".into()), ("description", Value::Null)],
+                r#"{"isAssignableToRole":true,"mailEnabled":false,"securityEnabled":true,"uniqueName":"a"}"#,
+            ),
+        ];
+        for (pairs, body) in table {
+            assert_eq!(create(pairs), [format!("POST /groups {body}")], "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn an_update_of_a_group_is_split_as_graph_wants_it() {
+        let update = |pairs: &[(&str, Value)]| {
+            let (id, attributes) = (ObjectId::group("7"), attributes(pairs));
+            route(Operation::Update { id, attributes, secrets: BTreeMap::new() })
+        };
+        let pairs = [
+            ("uniqueName", "a".into()),
+            ("membershipRule", "x".into()),
+            ("membershipRuleProcessingState", "Paused".into()),
+            ("displayName", "A".into()),
+            ("description", Value::Null),
+        ];
+        assert_eq!(
+            shown(update(&pairs).expect("it can be written")),
+            [
+                r#"PATCH /groups/7 {"description":null,"displayName":"A"}"#,
+                r#"PATCH /groups/7 {"membershipRule":"x","membershipRuleProcessingState":"Paused"}"#,
+                r#"PATCH /groups/7 {"uniqueName":"a"}"#,
+            ]
+        );
+        for name in ["id", "groupTypes", "mailEnabled", "isAssignableToRole", "mail", "members", "accountEnabled"] {
+            assert_eq!(update(&[(name, "x".into())]).expect_err(name).kind(), ErrorKind::Invalid, "{name}");
+        }
     }
 }

@@ -1,9 +1,11 @@
-//! What a user of Entra ID holds, and how each attribute can be asked for.
+//! What the objects of a tenant hold, and how each attribute can be asked for: what differs from class to class.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use crate::model::{AttributeSchema, Class, Filter, Kind, Mutability, Name, Schema, eq};
+use super::{groups, users};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{AttributeSchema, Class, Kind, Name, Schema};
 
 /// A secret that is written when a user is created.
 pub(super) const PASSWORD: &str = "password";
@@ -13,8 +15,37 @@ pub(super) const RESET_PASSWORD: &str = "resetPassword";
 pub(super) const ACCOUNT_ENABLED: &str = "accountEnabled";
 pub(super) const ORG_DATA: &str = "employeeOrgData";
 pub(super) const USER_PRINCIPAL_NAME: &str = "userPrincipalName";
+pub(super) const USAGE_LOCATION: &str = "usageLocation";
 pub(super) const IMMUTABLE_ID: &str = "onPremisesImmutableId";
 pub(super) const SYNC_ENABLED: &str = "onPremisesSyncEnabled";
+pub(super) const MANAGER: &str = "manager";
+/// The products that a user has licences of.
+pub(super) const SKU_ID: &str = "skuId";
+/// The plans that are left out of them.
+pub(super) const DISABLED_PLANS: &str = "disabledPlans";
+/// Where Graph says which licences a user has, and from whom.
+pub(super) const LICENSE_STATES: &str = "licenseAssignmentStates";
+pub(super) const GROUP_TYPES: &str = "groupTypes";
+pub(super) const MAIL_ENABLED: &str = "mailEnabled";
+pub(super) const SECURITY_ENABLED: &str = "securityEnabled";
+pub(super) const ASSIGNABLE_TO_ROLE: &str = "isAssignableToRole";
+pub(super) const UNIQUE_NAME: &str = "uniqueName";
+pub(super) const VISIBILITY: &str = "visibility";
+pub(super) const MEMBERSHIP_RULE: &str = "membershipRule";
+pub(super) const RULE_STATE: &str = "membershipRuleProcessingState";
+/// The users in a group.
+pub(super) const MEMBERS: &str = "members";
+/// The groups in a group, which Graph keeps among its members.
+pub(super) const MEMBER_GROUPS: &str = "memberGroups";
+pub(super) const OWNERS: &str = "owners";
+/// The member of `groupTypes` that makes a Microsoft 365 group.
+pub(super) const UNIFIED: &str = "Unified";
+/// The member of `groupTypes` that lets a rule say who is in the group.
+pub(super) const DYNAMIC: &str = "DynamicMembership";
+/// How Graph marks a user among objects of several kinds.
+pub(super) const USER_TYPE: &str = "#microsoft.graph.user";
+/// How Graph marks a group among objects of several kinds.
+pub(super) const GROUP_TYPE: &str = "#microsoft.graph.group";
 
 /// How `$filter` can test an attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,152 +59,188 @@ pub(super) enum Filtering {
     Advanced,
 }
 
-/// One attribute of a user.
+/// How an attribute is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// By `$select`.
+    Selected,
+    /// By `$select` of another property, of which it is the essence.
+    Licenses,
+    /// By `$expand`.
+    Expanded,
+    /// By requests of its own.
+    Linked,
+}
+
+/// One attribute of a class.
 #[derive(Debug)]
 pub(super) struct Attribute {
     pub(super) name: &'static str,
     pub(super) filtering: Filtering,
     /// The words that it takes; any if there are none.
     pub(super) words: &'static [&'static str],
+    pub(super) reading: Reading,
 }
 
 impl Attribute {
     /// The property of Graph that it is, or is a member of.
     pub(super) fn property(&self) -> &'static str {
-        self.name.split_once('.').map_or(self.name, |(parent, _)| parent)
+        match self.reading {
+            Reading::Licenses => LICENSE_STATES,
+            _ => self.name.split_once('.').map_or(self.name, |(parent, _)| parent),
+        }
     }
 
     /// Its name within that property, if it is a member.
     pub(super) fn member(&self) -> Option<&'static str> {
         self.name.split_once('.').map(|(_, member)| member)
     }
-}
 
-/// The members of an organisation's directory and not its guests: what jobs look at unless a mapping says otherwise.
-#[must_use]
-pub fn member_scope() -> Filter {
-    eq("userType", "Guest").not()
-}
-
-/// What is known of an attribute beside its schema.
-pub(super) fn attribute(name: &str) -> Option<&'static Attribute> {
-    ATTRIBUTES.get(name)
-}
-
-/// The attributes that can be read.
-pub(super) fn readable() -> impl Iterator<Item = &'static Attribute> {
-    ATTRIBUTES.values().filter(|attribute| SCHEMA.get(attribute.name).is_some_and(|schema| schema.is_readable()))
-}
-
-/// The schema of users.
-pub(super) fn user_schema() -> Arc<Schema> {
-    Arc::clone(&SCHEMA)
-}
-
-static ATTRIBUTES: LazyLock<BTreeMap<&'static str, Attribute>> = LazyLock::new(|| {
-    let rows = table().into_iter().map(|(attribute, _)| (attribute.name, attribute));
-    rows.collect()
-});
-
-static SCHEMA: LazyLock<Arc<Schema>> = LazyLock::new(|| {
-    let mut schema = Schema::new(Class::USER)
-        .with_status(Name::from_static(ACCOUNT_ENABLED))
-        .with_created_at(Name::from_static("createdDateTime"))
-        .with_label(Name::from_static(USER_PRINCIPAL_NAME))
-        .with_default_scope(member_scope());
-    for (attribute, kind) in table() {
-        schema = schema.with(Name::from_static(attribute.name), kind);
+    /// What to select to get it.
+    pub(super) fn selected(&self) -> Option<&'static str> {
+        matches!(self.reading, Reading::Selected | Reading::Licenses).then(|| self.property())
     }
-    Arc::new(schema)
-});
+}
 
-const EXTENSION_ATTRIBUTES: [&str; 15] = [
-    "onPremisesExtensionAttributes.extensionAttribute1",
-    "onPremisesExtensionAttributes.extensionAttribute2",
-    "onPremisesExtensionAttributes.extensionAttribute3",
-    "onPremisesExtensionAttributes.extensionAttribute4",
-    "onPremisesExtensionAttributes.extensionAttribute5",
-    "onPremisesExtensionAttributes.extensionAttribute6",
-    "onPremisesExtensionAttributes.extensionAttribute7",
-    "onPremisesExtensionAttributes.extensionAttribute8",
-    "onPremisesExtensionAttributes.extensionAttribute9",
-    "onPremisesExtensionAttributes.extensionAttribute10",
-    "onPremisesExtensionAttributes.extensionAttribute11",
-    "onPremisesExtensionAttributes.extensionAttribute12",
-    "onPremisesExtensionAttributes.extensionAttribute13",
-    "onPremisesExtensionAttributes.extensionAttribute14",
-    "onPremisesExtensionAttributes.extensionAttribute15",
-];
+/// An attribute, as Graph and as the planner see it.
+pub(super) type Row = (Attribute, AttributeSchema);
 
-/// The attributes, after [user](https://learn.microsoft.com/graph/api/resources/user). A maximum that is not published
-/// is left out: Graph says then what is too long.
-///
-/// What another service keeps (`aboutMe`, `skills` …), what needs permissions of its own (`employeeLeaveDateTime`,
-/// `identities`, custom security attributes) and what is not to be used (`showInAddressList`) is not here.
-fn table() -> Vec<(Attribute, AttributeSchema)> {
-    use Filtering::{Advanced, Equals, No, Prefix};
+/// An attribute that is selected like any other.
+pub(super) fn row(name: &'static str, filtering: Filtering, schema: AttributeSchema) -> Row {
+    words(name, filtering, &[], schema)
+}
 
-    let row = |name, filtering, schema| {
-        let attribute = Attribute { name, filtering, words: &[] };
-        (attribute, schema)
-    };
-    let words = |name, words| {
-        let attribute = Attribute { name, filtering: Equals, words };
-        (attribute, AttributeSchema::text().ignore_case())
-    };
-    let text = |max| AttributeSchema::text().with_max_length(max);
-    let unbounded = AttributeSchema::text;
-    let folded = || AttributeSchema::text().ignore_case();
-    let date = || AttributeSchema::new(Kind::DateTime);
-    let read_only = |schema: AttributeSchema| schema.with_mutability(Mutability::ReadOnly);
+/// One that takes only some words.
+pub(super) fn words(
+    name: &'static str,
+    filtering: Filtering,
+    words: &'static [&'static str],
+    schema: AttributeSchema,
+) -> Row {
+    (Attribute { name, filtering, words, reading: Reading::Selected }, schema)
+}
 
-    let mut rows = vec![
-        row("id", Equals, read_only(folded())),
-        row(
-            USER_PRINCIPAL_NAME,
-            Prefix,
-            folded().required().with_max_length(113).renames().unique_in("userPrincipalName"),
-        ),
-        row("displayName", Prefix, text(256).required()),
-        row("mailNickname", Prefix, folded().required().with_max_length(64).renames()),
-        row(ACCOUNT_ENABLED, Equals, AttributeSchema::boolean().not_nullable()),
-        row(PASSWORD, No, unbounded().required().secret().with_mutability(Mutability::CreateOnly).with_max_length(256)),
-        row(RESET_PASSWORD, No, AttributeSchema::boolean().not_nullable().with_mutability(Mutability::WriteOnly)),
-        row("givenName", Prefix, text(64)),
-        row("surname", Prefix, text(64)),
-        row("mail", Prefix, folded().not_nullable().unique_in("proxyAddresses")),
-        row("otherMails", No, folded().many().with_max_length(250)),
-        row("mobilePhone", Advanced, text(64)),
-        row("businessPhones", No, text(64).many()),
-        row("faxNumber", Advanced, unbounded()),
-        row("employeeId", Prefix, text(16)),
-        row("employeeType", Advanced, unbounded()),
-        row("employeeHireDate", No, date()),
-        row("employeeOrgData.costCenter", No, unbounded()),
-        row("employeeOrgData.division", No, unbounded()),
-        row("jobTitle", Prefix, text(128)),
-        row("department", Prefix, text(64)),
-        row("companyName", Advanced, text(64)),
-        row("officeLocation", Advanced, unbounded()),
-        row("streetAddress", Advanced, text(1024)),
-        row("postalCode", Advanced, text(40)),
-        row("city", Prefix, text(128)),
-        row("state", Equals, text(128)),
-        row("country", Prefix, text(128)),
-        row("usageLocation", Prefix, folded().not_nullable().with_max_length(2)),
-        row("preferredLanguage", Advanced, folded()),
-        row("preferredDataLocation", No, folded()),
-        row("passwordPolicies", No, folded()),
-        words("userType", &["Member", "Guest"][..]),
-        words("ageGroup", &["Minor", "NotAdult", "Adult"][..]),
-        words("consentProvidedForMinor", &["Granted", "Denied", "NotRequired"][..]),
-        row(IMMUTABLE_ID, Equals, unbounded().unique_in("immutableid").anchor()),
-        row("createdDateTime", No, read_only(date())),
-        row(SYNC_ENABLED, Equals, read_only(AttributeSchema::boolean())),
-        row("proxyAddresses", No, read_only(folded().many().unique_in("proxyAddresses"))),
-    ];
-    rows.extend(EXTENSION_ATTRIBUTES.map(|name| row(name, No, text(1024))));
-    rows
+/// One that refers to objects and is read by requests of its own.
+pub(super) fn linked(name: &'static str, class: Class) -> Row {
+    let attribute = Attribute { name, filtering: Filtering::No, words: &[], reading: Reading::Linked };
+    (attribute, AttributeSchema::reference(class).many())
+}
+
+/// What is known of a class.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) class: Class,
+    pub(super) place: Place,
+    attributes: BTreeMap<&'static str, Attribute>,
+    schema: Arc<Schema>,
+}
+
+/// Where and how Graph has the objects of a class.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// Where Graph has them.
+    pub(super) path: &'static str,
+    /// Where Graph has those that were deleted.
+    pub(super) deleted: &'static str,
+    /// How Graph marks them among objects of several kinds.
+    pub(super) type_name: &'static str,
+    /// What people call them.
+    pub(super) plural: &'static str,
+    /// What is read of them by requests of its own.
+    pub(super) links: &'static [Link],
+}
+
+/// Objects that Graph lists under another, and the attribute that takes those of each kind; others are left out.
+#[derive(Debug)]
+pub(super) struct Link {
+    /// Such as `members`.
+    pub(super) property: &'static str,
+    /// The attribute by the type of the objects.
+    pub(super) attributes: &'static [(&'static str, &'static str)],
+}
+
+impl Table {
+    pub(super) fn new(place: Place, mut schema: Schema, rows: Vec<Row>) -> Self {
+        let mut attributes = BTreeMap::new();
+        for (attribute, kind) in rows {
+            schema = schema.with(Name::from_static(attribute.name), kind);
+            attributes.insert(attribute.name, attribute);
+        }
+        Self { class: schema.class.clone(), place, attributes, schema: Arc::new(schema) }
+    }
+
+    /// What is known of an attribute beside its schema.
+    pub(super) fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attributes.get(name)
+    }
+
+    /// The attributes that can be read.
+    pub(super) fn readable(&self) -> impl Iterator<Item = &Attribute> {
+        let readable = |name| self.schema.get(name).is_some_and(AttributeSchema::is_readable);
+        self.attributes.values().filter(move |attribute| readable(attribute.name))
+    }
+
+    /// Its schema.
+    pub(super) fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+}
+
+static USERS: LazyLock<Table> = LazyLock::new(users::table);
+static GROUPS: LazyLock<Table> = LazyLock::new(groups::table);
+
+/// What is known of a class.
+pub(super) fn of(class: &Class) -> Result<&'static Table> {
+    let table = [&*USERS, &*GROUPS].into_iter().find(|table| table.class == *class);
+    table.ok_or_else(|| {
+        Error::new(ErrorKind::Unsupported, "a tenant has users and groups only").with_context("class", class)
+    })
+}
+
+/// How the value of a property of Graph becomes attributes.
+#[derive(Debug)]
+pub(super) enum Shape {
+    /// It is the attribute.
+    Plain { name: &'static str, is_date: bool },
+    /// Its members are.
+    Members(Vec<(&'static str, &'static str)>),
+    /// It is an object, of which the attribute is the id.
+    Reference(&'static str),
+    /// It says which licences there are, and from whom.
+    Licenses,
+}
+
+/// How the value of a property of Graph becomes attributes; the same whichever class has it.
+pub(super) fn shape(property: &str) -> Option<&'static Shape> {
+    static SHAPES: LazyLock<BTreeMap<&'static str, Shape>> = LazyLock::new(|| {
+        let mut shapes = BTreeMap::new();
+        for table in [&*USERS, &*GROUPS] {
+            for attribute in table.readable() {
+                let name = attribute.name;
+                match (attribute.reading, attribute.member()) {
+                    (Reading::Linked, _) => {}
+                    (Reading::Licenses, _) => {
+                        shapes.insert(attribute.property(), Shape::Licenses);
+                    }
+                    (Reading::Expanded, _) => {
+                        shapes.insert(name, Shape::Reference(name));
+                    }
+                    (Reading::Selected, None) => {
+                        let is_date = table.schema.get(name).is_some_and(|schema| schema.kind == Kind::DateTime);
+                        shapes.insert(name, Shape::Plain { name, is_date });
+                    }
+                    (Reading::Selected, Some(member)) => {
+                        let shape = shapes.entry(attribute.property()).or_insert_with(|| Shape::Members(Vec::new()));
+                        if let Shape::Members(members) = shape {
+                            members.push((name, member));
+                        }
+                    }
+                }
+            }
+        }
+        shapes
+    });
+    SHAPES.get(property)
 }
 
 #[cfg(test)]
@@ -181,32 +248,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_are_in_scope_and_guests_are_not() {
-        let holds = |user_type: Option<&str>| {
-            let attributes = [(Name::from("userType"), user_type.into())].into_iter().collect();
-            member_scope().matches(&attributes)
-        };
-        assert!(holds(Some("Member")));
-        assert!(holds(None), "an account from before there were types");
-        assert!(!holds(Some("guest")));
+    fn what_both_classes_have_is_read_alike() {
+        let kind = |table: &Table, name| table.schema.get(name).map(|schema| (schema.kind.clone(), schema.cardinality));
+        for attribute in USERS.readable() {
+            if let Some(other) = GROUPS.attribute(attribute.name) {
+                assert_eq!(attribute.reading, other.reading, "{}", attribute.name);
+                assert_eq!(kind(&USERS, attribute.name), kind(&GROUPS, attribute.name), "{}", attribute.name);
+            }
+        }
+        assert!(shape("licenseAssignmentStates").is_some() && shape("skuId").is_none() && shape("password").is_none());
     }
 
     #[test]
-    fn what_graph_requires_is_required() {
-        let schema = user_schema();
-        let required: Vec<_> = schema
-            .attributes
-            .iter()
-            .filter(|(_, attribute)| attribute.required_on_create)
-            .map(|(name, _)| name.as_str())
-            .collect();
-        assert_eq!(required, ["displayName", "mailNickname", "password", "userPrincipalName"]);
-        for (name, attribute) in &schema.attributes {
-            let one_word = attribute.secret && attribute.mutability == Mutability::CreateOnly;
-            assert_eq!(attribute.secret, name == PASSWORD, "{name}");
-            assert_eq!(one_word, name == PASSWORD, "{name}");
+    fn there_are_users_and_groups() {
+        for class in [Class::USER, Class::GROUP] {
+            assert_eq!(of(&class).expect("it is known").schema().class, class);
         }
-        let not_nullable = ["accountEnabled", "displayName", "mail", "usageLocation"];
-        assert!(not_nullable.iter().all(|name| !schema.attributes[*name].nullable));
+        assert_eq!(of(&Class::new("device")).expect_err("no such class").kind(), ErrorKind::Unsupported);
     }
 }

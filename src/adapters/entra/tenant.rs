@@ -8,8 +8,9 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
 use super::constraints::EntraConstraints;
-use super::read::{Reader, only_users};
-use super::schema::user_schema;
+use super::products::PlanRelation;
+use super::read::Reader;
+use super::schema;
 use super::write;
 use crate::clock::{Clock, SystemClock};
 use crate::connection::Connection;
@@ -23,19 +24,26 @@ use crate::store::{Access, Capabilities, GetSupport, Lookup, Query, Read, Source
 /// What the store is called in plans, logs and links, whatever the connection is called.
 const NAME: &str = "entra";
 
-/// The users of a tenant of Microsoft Entra ID, as a [`Source`] and a [`Target`].
+/// The users and groups of a tenant of Microsoft Entra ID, as a [`Source`] and a [`Target`].
 ///
 /// Attributes have Graph's names, members of complex ones a dot (`employeeOrgData.division`,
 /// `onPremisesExtensionAttributes.extensionAttribute1`); `password` is the initial password, `resetPassword` whether
-/// the user must choose another at the first sign-in (true unless said otherwise when a user is created). A change of
-/// several attributes takes several requests where Graph wants it so; if one of them fails, the others are made all
-/// the same, and the error says which `part` failed. Cheap to clone; clones share the token and the connections.
+/// the user must choose another at the first sign-in (true unless said otherwise when a user is created); `skuId` and
+/// `disabledPlans` are a user's licences. Of a group, `members` are the users and `memberGroups` the groups in it; it is
+/// created as a security group unless `groupTypes` says otherwise. A change of several attributes takes several
+/// requests where Graph wants it so; if one of them fails, the others are made all the same, and the error says which
+/// `part` failed. Members, owners and licences that are refused are named one by one. Cheap to clone; clones share the
+/// token and the connections.
 ///
 /// # Permissions
 ///
-/// `User.Read.All` to read; `User.Create`, `User.ReadUpdate.All`, `User.EnableDisableAccount.All` and
-/// `User.DeleteRestore.All`, or `User.ReadWrite.All`, to write; `Domain.Read.All` or `Organization.Read.All` to plan
-/// (application). Accounts with administrator roles ask for a directory role of the application too.
+/// Of the application: `User.Read.All` and, for groups, `GroupMember.Read.All` to read (`Member.Read.Hidden` for groups
+/// that hide their members); `User.Create`, `User.ReadUpdate.All`, `User.EnableDisableAccount.All` and
+/// `User.DeleteRestore.All`, or `User.ReadWrite.All`, to write users, and for their licences
+/// `LicenseAssignment.ReadWrite.All`; `Group.ReadWrite.All` to write groups; `Domain.Read.All` or
+/// `Organization.Read.All` to plan, and `LicenseAssignment.Read.All` and `RoleManagement.Read.Directory` to plan with
+/// seats and administrators known. Accounts with administrator roles ask for a directory role of the application too,
+/// groups that can hold roles for `RoleManagement.ReadWrite.Directory`.
 ///
 /// # Examples
 ///
@@ -61,13 +69,15 @@ const NAME: &str = "entra";
 /// # }
 /// ```
 ///
-/// See [user](https://learn.microsoft.com/graph/api/resources/user).
+/// See [user](https://learn.microsoft.com/graph/api/resources/user) and
+/// [group](https://learn.microsoft.com/graph/api/resources/group).
 #[derive(Clone)]
 pub struct Entra(Arc<Inner>);
 
 struct Inner {
     connection: Connection,
     reader: Reader,
+    relations: Vec<PlanRelation>,
 }
 
 /// Sets up an [`Entra`].
@@ -78,6 +88,7 @@ pub struct EntraBuilder {
     transport: Option<Arc<dyn Transport>>,
     clock: Arc<dyn Clock>,
     retry: RetryPolicy,
+    relations: Vec<PlanRelation>,
 }
 
 impl Entra {
@@ -104,7 +115,13 @@ impl Entra {
 
     /// Other settings.
     pub fn builder(connection: Connection) -> EntraBuilder {
-        EntraBuilder { connection, transport: None, clock: Arc::new(SystemClock::new()), retry: RetryPolicy::default() }
+        EntraBuilder {
+            connection,
+            transport: None,
+            clock: Arc::new(SystemClock::new()),
+            retry: RetryPolicy::default(),
+            relations: Vec::new(),
+        }
     }
 
     /// The connection, with what its check found.
@@ -145,6 +162,12 @@ impl EntraBuilder {
         self
     }
 
+    /// Says which service plans need or exclude others, so that a plan of changes finds what Graph would refuse.
+    pub fn plan_relations(mut self, relations: impl IntoIterator<Item = PlanRelation>) -> Self {
+        self.relations.extend(relations);
+        self
+    }
+
     /// Checks the connection, and gives the tenant if the check passes.
     ///
     /// # Errors
@@ -180,7 +203,8 @@ impl EntraBuilder {
 
     fn finish(self, client: GraphClient) -> Entra {
         let origin = Origin::new(self.connection.name());
-        Entra(Arc::new(Inner { connection: self.connection, reader: Reader { client, origin } }))
+        let reader = Reader { client, origin };
+        Entra(Arc::new(Inner { connection: self.connection, reader, relations: self.relations }))
     }
 }
 
@@ -215,12 +239,15 @@ impl Source for Entra {
 #[async_trait]
 impl Target for Entra {
     fn schema(&self, class: &Class) -> Result<Arc<Schema>> {
-        only_users(class)?;
-        Ok(user_schema())
+        Ok(Arc::clone(schema::of(class)?.schema()))
     }
 
     async fn constraints(&self) -> Result<Arc<dyn Constraints>> {
-        Ok(Arc::new(EntraConstraints::read(self.graph()).await?))
+        Ok(Arc::new(EntraConstraints::read(self.graph(), &self.0.relations).await?))
+    }
+
+    fn clock_ahead(&self) -> time::Duration {
+        self.graph().clock_ahead().unwrap_or(time::Duration::ZERO)
     }
 
     fn write<'a>(&'a self, changes: Vec<Change>) -> BoxStream<'a, (ChangeId, Result<Written>)> {

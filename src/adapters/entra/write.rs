@@ -5,12 +5,18 @@ use std::collections::{HashMap, VecDeque};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
-use super::routing::{Part, Step, object_of, route};
-use crate::error::{Error, ErrorKind, Result};
-use crate::graph::{BatchResponse, GraphClient};
-use crate::model::{Change, ChangeId, ObjectId, Written};
+use super::elements;
+use super::routing::{object_of, route};
+use super::step::{Part, Step};
+use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::graph::{BatchResponse, GraphClass, GraphClient};
+use crate::model::{Change, ChangeId, Class, ObjectId, Operation, Refused, Written};
 
-/// Carries changes out in rounds: of each object one request a round, so that those of one object keep their order.
+/// The most requests of one object that are under way at once, where their order does not matter: one batch.
+const MAX_TOGETHER: usize = 20;
+
+/// Carries changes out in rounds: of each object one request a round, so that those of one object keep their order;
+/// or several, of those that add or remove one member each.
 pub(super) fn write(client: GraphClient, changes: Vec<Change>) -> BoxStream<'static, (ChangeId, Result<Written>)> {
     stream::unfold(Run::new(client, changes), |mut run| async move {
         let answer = run.next().await?;
@@ -30,16 +36,20 @@ struct Run {
 /// The requests that are under way.
 struct Round {
     outcomes: BoxStream<'static, (usize, Result<BatchResponse>)>,
-    /// The queue of each request.
-    queues: Vec<usize>,
+    /// The queue of each request, and the request until its outcome is there.
+    sent: Vec<(usize, Option<Step>)>,
 }
 
 /// A change until it is answered.
 struct Pending {
     id: ChangeId,
+    class: Class,
     object: Option<ObjectId>,
     steps: VecDeque<Step>,
+    /// How many of its requests are under way.
+    open: usize,
     failed: Option<Error>,
+    refused: Vec<Refused>,
 }
 
 impl Run {
@@ -47,9 +57,14 @@ impl Run {
         let mut run = Self { client, queues: Vec::new(), round: None, answers: VecDeque::new() };
         let mut places: HashMap<ObjectId, usize> = HashMap::new();
         for change in changes {
-            let object = object_of(&change.operation).cloned();
-            let steps = match route(change.operation) {
-                Ok(steps) => steps,
+            let (class, object) = object_of(&change.operation);
+            let object = object.cloned();
+            let routed = match change.operation {
+                Operation::Elements { id, changes } => elements::route(&run.client, &id, changes),
+                operation => route(operation).map(|steps| (steps, Vec::new())),
+            };
+            let (steps, refused) = match routed {
+                Ok(routed) => routed,
                 Err(error) => {
                     run.answers.push_back((change.id, Err(error)));
                     continue;
@@ -62,7 +77,8 @@ impl Run {
             if place == run.queues.len() {
                 run.queues.push(VecDeque::new());
             }
-            run.queues[place].push_back(Pending { id: change.id, object, steps: steps.into(), failed: None });
+            let pending = Pending { id: change.id, class, object, steps: steps.into(), open: 0, failed: None, refused };
+            run.queues[place].push_back(pending);
         }
         run
     }
@@ -80,39 +96,43 @@ impl Run {
             };
             match round.outcomes.next().await {
                 Some((index, outcome)) => {
-                    let queue = round.queues[index];
-                    self.settle(queue, outcome);
+                    let sent = round.sent.get_mut(index).and_then(|(queue, step)| Some((*queue, step.take()?)));
+                    if let Some((queue, step)) = sent {
+                        self.settle(queue, step, outcome);
+                    }
                 }
                 None => self.round = None,
             }
         }
     }
 
-    /// Sends the next request of each object; `false` if there is nothing left to do.
+    /// Sends the next requests of each object; `false` if there is nothing left to do.
     fn begin_round(&mut self) -> bool {
         let mut requests = Vec::new();
-        let mut queues = Vec::new();
+        let mut sent = Vec::new();
         for (place, queue) in self.queues.iter_mut().enumerate() {
             // An update of nothing is done without a request.
             while let Some(done) = take_done(queue) {
                 self.answers.push_back(done.into_answer());
             }
-            if let Some(step) = queue.front().and_then(|pending| pending.steps.front()) {
-                requests.push(step.to_request());
-                queues.push(place);
+            let Some(pending) = queue.front_mut() else { continue };
+            for step in pending.next_steps() {
+                requests.push(step.request.clone());
+                sent.push((place, Some(step)));
             }
         }
         let begun = !requests.is_empty();
         if begun {
-            self.round = Some(Round { outcomes: self.client.batch(requests), queues });
+            self.round = Some(Round { outcomes: self.client.batch(requests), sent });
         }
         begun || !self.answers.is_empty()
     }
 
-    fn settle(&mut self, queue: usize, outcome: Result<BatchResponse>) {
+    fn settle(&mut self, queue: usize, step: Step, outcome: Result<BatchResponse>) {
         let queue = &mut self.queues[queue];
         let Some(pending) = queue.front_mut() else { return };
-        pending.settle(outcome);
+        pending.open = pending.open.saturating_sub(1);
+        pending.settle(&self.client, step, outcome);
         if let Some(done) = take_done(queue) {
             self.answers.push_back(done.into_answer());
         }
@@ -120,51 +140,121 @@ impl Run {
 }
 
 impl Pending {
-    fn settle(&mut self, outcome: Result<BatchResponse>) {
-        let Some(step) = self.steps.pop_front() else { return };
-        let outcome = match outcome {
-            // It is gone, which is what was wanted.
-            Err(error) if step.part == Part::Delete && error.kind() == ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
-            Ok(response) => match step.part {
-                Part::ReadOrgData => {
-                    if let Some(next) = self.steps.front_mut() {
-                        next.fill_org_data(&response.body);
-                    }
-                    Ok(())
+    /// The next request, with those behind it that may go with it.
+    fn next_steps(&mut self) -> Vec<Step> {
+        let mut steps: Vec<Step> = self.steps.pop_front().into_iter().collect();
+        if let Some(part) = steps.first().map(|step| step.part).filter(|part| part.may_go_together()) {
+            while steps.len() < MAX_TOGETHER && self.steps.front().is_some_and(|step| step.part == part) {
+                steps.extend(self.steps.pop_front());
+            }
+        }
+        self.open = steps.len();
+        steps
+    }
+
+    fn settle(&mut self, client: &GraphClient, step: Step, outcome: Result<BatchResponse>) {
+        let error = match (self.judged(client, &step, outcome), &self.object) {
+            (Ok(()), _) => return,
+            (Err(error), Some(object)) => match another_way(client, object, &step, error) {
+                Ok(way) => {
+                    way.steps.into_iter().rev().for_each(|step| self.steps.push_front(step));
+                    self.refused.extend(way.refused);
+                    return;
                 }
-                Part::Create => created(&response).map(|id| self.object = Some(id)),
-                _ => Ok(()),
+                Err(error) => error,
             },
+            (Err(error), None) => error,
         };
-        if let Err(error) = outcome {
-            if step.part == Part::ReadOrgData {
-                // What is not known cannot be kept: the write that depends on it is left out.
+        // That the second attempt failed for the network's sake tells nothing of the first.
+        let doubtful = step.again && step.part != Part::Licenses && error.retry() != Retry::Never;
+        let error = if doubtful { error.with_outcome_in_doubt() } else { error };
+        let error = error.with_context("part", step.part.as_str());
+        // What is not known cannot be kept: the write that depends on it is left out.
+        let dependent = if step.part.is_question() { self.steps.pop_front() } else { None };
+        let elements = dependent.map_or(step.elements, |step| step.elements);
+        if elements.is_empty() || error.is_outcome_in_doubt() {
+            // The first failure is the answer, the other parts do not depend on it; but what is unknown stays unknown.
+            let in_doubt = error.is_outcome_in_doubt();
+            let first = self.failed.take().unwrap_or(error);
+            self.failed = Some(if in_doubt { first.with_outcome_in_doubt() } else { first });
+        } else {
+            self.refused.extend(elements::refused(elements, error));
+        }
+    }
+
+    /// What an outcome means: an error only if what was wanted is not so.
+    fn judged(&mut self, client: &GraphClient, step: &Step, outcome: Result<BatchResponse>) -> Result<()> {
+        let links = |object: &ObjectId| match step.part {
+            Part::AddOwner | Part::RemoveOwner => client.groups().owners(object),
+            _ => client.groups().members(object),
+        };
+        let response = match (step.part, outcome, &self.object) {
+            // It is gone, which is what was wanted.
+            (Part::Delete, Err(error), _) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            (Part::RemoveManager, Err(error), _) if error.is_not_there() => return Ok(()),
+            (Part::AddMember | Part::AddOwner, outcome, Some(group)) => return links(group).added(outcome),
+            (Part::RemoveMember | Part::RemoveOwner, outcome, Some(group)) => return links(group).removed(outcome),
+            (Part::Bind, Err(error), _) if step.elements.len() == 1 && error.is_already_there() => return Ok(()),
+            (_, outcome, _) => outcome?,
+        };
+        if step.part == Part::Create {
+            self.object = Some(created(&self.class, &response)?);
+        }
+        if step.part.is_question() {
+            let goes_on = self.steps.front_mut().is_none_or(|next| next.take_in(step.part, &response.body));
+            if !goes_on {
                 self.steps.pop_front();
             }
-            // The first failure is the answer; the other parts do not depend on it.
-            self.failed.get_or_insert(error.with_context("part", step.part.as_str()));
         }
+        Ok(())
     }
 
     fn into_answer(self) -> (ChangeId, Result<Written>) {
         let answer = match (self.failed, self.object) {
             (Some(error), _) => Err(error),
-            (None, Some(id)) => Ok(Written::new(id)),
+            (None, Some(id)) => Ok(Written::new(id).with_refused(self.refused)),
             (None, None) => Err(no_id()),
         };
         (self.id, answer)
     }
 }
 
-/// The next change of an object, if nothing of it is left to do.
-fn take_done(queue: &mut VecDeque<Pending>) -> Option<Pending> {
-    if queue.front()?.steps.is_empty() { queue.pop_front() } else { None }
+/// What to send instead of a request that failed.
+struct Way {
+    steps: Vec<Step>,
+    refused: Vec<Refused>,
 }
 
-fn created(response: &BatchResponse) -> Result<ObjectId> {
+/// Another way to what a request was to do; or its error, if there is none.
+fn another_way(client: &GraphClient, object: &ObjectId, step: &Step, error: Error) -> Result<Way> {
+    let again = || Step { again: true, ..step.clone() };
+    match step.part {
+        // Graph takes all of them or none; and all that an attempt without an answer may have added are in.
+        Part::Bind if step.elements.len() > 1 && client.groups().members(object).may_be_the_fault_of_one(&error) => {
+            let (steps, refused) = elements::one_by_one(client, object, step.elements.clone());
+            Ok(Way { steps, refused })
+        }
+        // Once more does no harm: who is in already is in.
+        Part::AddMember | Part::AddOwner if error.is_outcome_in_doubt() && !step.again => {
+            Ok(Way { steps: vec![again()], refused: Vec::new() })
+        }
+        // One of those to be taken is not there any more; the others are to go all the same.
+        Part::Licenses if !step.again && error.graph().is_some_and(|said| said.class() == GraphClass::NotLicensed) => {
+            Ok(Way { steps: vec![elements::ask_licenses(client, object)?, again()], refused: Vec::new() })
+        }
+        _ => Err(error),
+    }
+}
+
+/// The next change of an object, if nothing of it is left to do.
+fn take_done(queue: &mut VecDeque<Pending>) -> Option<Pending> {
+    let first = queue.front()?;
+    if first.steps.is_empty() && first.open == 0 { queue.pop_front() } else { None }
+}
+
+fn created(class: &Class, response: &BatchResponse) -> Result<ObjectId> {
     let id = response.body["id"].as_str().filter(|id| !id.is_empty());
-    id.map(ObjectId::user).ok_or_else(no_id)
+    id.map(|id| ObjectId::new(class.clone(), id)).ok_or_else(no_id)
 }
 
 fn no_id() -> Error {

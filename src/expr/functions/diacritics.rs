@@ -19,7 +19,7 @@ pub(super) fn normalize_diacritics<'a>(call: &Call<'a, '_>) -> Result<Item<'a>, 
     })
 }
 
-fn without_marks(text: &str) -> String {
+pub(crate) fn without_marks(text: &str) -> String {
     let decomposed = DecomposingNormalizer::new_nfd().normalize(text);
     let mut plain = String::with_capacity(decomposed.len());
     let mut after_latin = false;

@@ -8,6 +8,8 @@ mod logic;
 mod replace;
 mod text;
 
+pub(crate) use diacritics::without_marks;
+
 use super::ast::Node;
 use super::eval::{Call, Item, Stop};
 use super::suggest::closest;

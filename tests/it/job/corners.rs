@@ -1,7 +1,7 @@
 //! Corners that a first design overlooks.
 
 use super::crash::{die, dying_job};
-use super::world::{Sink, World, account, entry, mapping, person};
+use super::world::{Sink, World, account, entry, has_problem, mapping, person};
 use entrant::job::{Apply, Run, RunStatus};
 use entrant::model::{AttributeSchema, Change, ChangeId, Class, Completeness, ObjectId, Operation, Schema, eq};
 use entrant::reconcile::{Action, Constraints, Draft, Finding, Guard, Leaver, Plan, Situation, days};
@@ -367,6 +367,27 @@ async fn a_renamed_scope_column_takes_nobody_away() {
     }
     let plan = job.plan(Run::full()).await.expect("p");
     assert_eq!(plan.count(Action::Disable), 0, "{plan}");
+}
+
+#[tokio::test]
+async fn one_person_without_the_column_of_the_scope_is_no_leaver() {
+    let world = World::new((1..=3).map(|i| person(&i.to_string()).with("dept", "Sales")));
+    let job = world.scoped_job(mapping().scope(eq("dept", "Sales")));
+    job.run(Run::full(), Apply::new()).await.expect("r");
+    world.clock.advance(Duration::from_secs(3600));
+    for i in 1..=3 {
+        world.hr.remove(&ObjectId::user(i.to_string()));
+        world.hr.push(person(&i.to_string()).with("department", "Sales"));
+    }
+    for run in [Run::one("1"), Run::full().filter(eq("id", "1"))] {
+        let plan = job.plan(run).await.expect("p");
+        assert!(has_problem(entry(&plan, "1"), "schema-drift"), "{plan}");
+        assert!(plan.is_converged(), "{plan}");
+    }
+    // Who is delivered with the column, and fails the scope, is one.
+    world.hr.set(&ObjectId::user("2"), "dept", "Gone");
+    let plan = job.plan(Run::one("2")).await.expect("p");
+    assert_eq!(plan.count(Action::Disable), 1, "{plan}");
 }
 
 #[tokio::test]

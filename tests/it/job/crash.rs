@@ -1,7 +1,7 @@
 //! Answers that are lost, and runs that are cut off.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -35,6 +35,8 @@ async fn a_create_whose_answer_was_lost_is_found_and_not_repeated() {
 pub(crate) struct Dying {
     inner: MemoryStore,
     armed: Arc<AtomicBool>,
+    /// How often it was asked by value.
+    asked: Arc<AtomicUsize>,
 }
 
 #[async_trait]
@@ -74,6 +76,7 @@ impl Target for Dying {
         .boxed()
     }
     async fn find(&self, class: &Class, attribute: &Name, values: &[Value]) -> Result<Vec<Record>> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         self.inner.find(class, attribute, values).await
     }
     async fn deleted(&self, anchors: &[Anchor]) -> Result<Vec<Record>> {
@@ -82,9 +85,13 @@ impl Target for Dying {
 }
 
 pub(crate) fn dying_job(world: &World, armed: &Arc<AtomicBool>) -> Job {
+    counted_dying_job(world, armed, &Arc::default())
+}
+
+fn counted_dying_job(world: &World, armed: &Arc<AtomicBool>, asked: &Arc<AtomicUsize>) -> Job {
     Job::builder("staff")
         .source(world.hr.clone())
-        .target(Dying { inner: world.directory.clone(), armed: armed.clone() })
+        .target(Dying { inner: world.directory.clone(), armed: armed.clone(), asked: asked.clone() })
         .mapping(mapping())
         .policy(Policy::outbound(Preferences::default()))
         .passwords(world.sink.clone())
@@ -126,6 +133,22 @@ async fn a_run_that_died_between_create_and_answer_is_taken_up() {
 }
 
 #[tokio::test]
+async fn what_a_dead_run_made_is_looked_for_together() {
+    let world = World::new((1..=150).map(|id| person(&id.to_string())));
+    let (armed, asked) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
+    let job = counted_dying_job(&world, &armed, &asked);
+    die(&job).await;
+    armed.store(false, Ordering::Relaxed);
+    world.clock.advance(Duration::from_secs(600));
+    let plan = job.plan(Run::full()).await.expect("a plan");
+    let before = asked.load(Ordering::Relaxed);
+    let report = job.apply(&plan, Apply::new()).await.expect("a report");
+    assert_eq!(report.status, RunStatus::Complete, "{report}");
+    assert_eq!(world.directory.records().len(), 150, "nobody twice");
+    assert!(asked.load(Ordering::Relaxed) - before <= 3, "asked {} times", asked.load(Ordering::Relaxed) - before);
+}
+
+#[tokio::test]
 async fn what_a_dead_run_made_for_someone_who_left_since_is_still_ours() {
     let world = World::new((1..=2).map(|id| person(&id.to_string())));
     let armed = Arc::new(AtomicBool::new(true));
@@ -162,6 +185,6 @@ async fn a_disable_that_died_on_the_way_is_remembered_as_ours() {
 }
 impl Dying {
     pub(crate) fn new(inner: MemoryStore, armed: Arc<AtomicBool>) -> Self {
-        Self { inner, armed }
+        Self { inner, armed, asked: Arc::default() }
     }
 }

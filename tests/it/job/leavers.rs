@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use entrant::job::{Apply, OutcomeKind, Run, RunStatus};
-use entrant::model::{ObjectId, ne};
+use entrant::model::{ObjectId, Operation, ne};
 use entrant::reconcile::{Action, Evidence, Guard, Leaver, Preferences, Situation, days};
 use entrant::{Job, Record};
 
@@ -191,4 +191,46 @@ async fn one_person_is_looked_at_alone() {
     world.hr.push(person("4"));
     let report = job.run(Run::one("4"), Apply::new()).await.expect("a report");
     assert_eq!(report.count(Action::Create, OutcomeKind::Applied), 1, "{report}");
+}
+
+#[tokio::test]
+async fn who_leaves_the_scope_before_the_account_shows_stays_ours() {
+    let world = World::new([person("1"), person("2")]);
+    let job = world.scoped_job(mapping().scope(ne("title", "Gone")));
+    job.run(Run::full(), Apply::new()).await.expect("a report");
+    // The account does not show yet.
+    let hidden = world.account_of("1");
+    world.directory.remove(&hidden.id);
+    world.hr.set(&ObjectId::user("1"), "title", "Gone");
+    let plan = job.plan(Run::full()).await.expect("a plan");
+    assert_eq!(plan.situations()[&Situation::Pending], 1, "too young to be called gone: {plan}");
+    job.apply(&plan, Apply::new()).await.expect("a report");
+    world.directory.push(hidden);
+    world.clock.advance(Duration::from_secs(3600));
+    job.run(Run::full(), Apply::new()).await.expect("a report");
+    assert!(!world.is_active("1"), "it shows, and is still ours");
+    // Gone for good, it is a link to nothing.
+    world.directory.remove(&world.account_of("1").id);
+    let plan = job.plan(Run::full()).await.expect("a plan");
+    assert_eq!((entry(&plan, "1").situation, entry(&plan, "1").action), (Situation::LinkOnly, Action::Unlink));
+}
+
+#[tokio::test]
+async fn a_leavers_account_in_the_recycle_bin_is_ours_when_it_comes_back() {
+    let world = World::new([person("1"), person("2")]);
+    world.settled_run().await;
+    let id = world.account_of("1").id;
+    // An administrator deletes the account of someone who left, and has second thoughts.
+    world.write(Operation::Delete { id: id.clone() }).await;
+    world.hr.remove(&ObjectId::user("1"));
+    let plan = world.plan().await;
+    assert!(plan.is_converged(), "what lies in the recycle bin is not gone: {plan}");
+    assert_eq!((entry(&plan, "1").situation, entry(&plan, "1").action), (Situation::SourceMissing, Action::Report));
+    world.run().await;
+    world.write(Operation::Restore { id: id.clone() }).await;
+    world.run().await;
+    assert!(!world.is_active("1"));
+    world.directory.remove(&id);
+    let plan = world.plan().await;
+    assert_eq!((entry(&plan, "1").situation, entry(&plan, "1").action), (Situation::LinkOnly, Action::Unlink));
 }

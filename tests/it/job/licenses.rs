@@ -4,7 +4,7 @@ use entrant::Value;
 use entrant::model::License;
 use entrant::reconcile::{LicenseRemoval, Licenses, Managed, Preferences};
 
-use super::org::{E3, E5, Org, account, groups, held, person, plan, problems, texts, users};
+use super::org::{E3, E5, Org, account, group, groups, held, person, plan, problems, texts, users};
 
 /// What the source says of a person's products.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -215,4 +215,31 @@ async fn left_out_plans_are_kept_in_step_for_what_the_job_gave() {
     org.directory.set(&org.id("2"), "skuId", held(&[License::new(E3).without_plan("mail-e3")]));
     org.set("2", "sku", texts(&["E3"]));
     assert!(org.plan().await.is_converged());
+}
+
+#[tokio::test]
+async fn one_who_comes_back_is_switched_on_and_gets_a_licence_in_the_same_plan() {
+    let org = Org::new([person("1")]);
+    org.settle().await;
+    org.set("1", "active", false);
+    org.settle().await;
+    org.set("1", "active", true);
+    org.set("1", "title", "Clerk again");
+    org.set("1", "sku", texts(&["E3"]));
+    let report = org.settle().await;
+    assert_eq!(report.outcome(entrant::job::OutcomeKind::Stale), 0, "{report}");
+    assert_eq!(org.find("1").get("active"), Some(&true.into()));
+    assert_eq!(org.licenses("1"), ["e3"]);
+}
+
+#[tokio::test]
+async fn a_plan_that_is_applied_later_gives_licences_to_those_whom_it_makes() {
+    let org = Org::new([person("1").with("sku", texts(&["E3"])), group("a", &["1"])]);
+    let job = org.job();
+    let later = plan(&job).await;
+    org.clock.advance(std::time::Duration::from_secs(3600));
+    let report = job.apply(&later, entrant::job::Apply::new()).await.expect("a report");
+    assert_eq!(report.status, entrant::job::RunStatus::Complete, "{report}");
+    assert_eq!(org.licenses("1"), ["e3"]);
+    assert_eq!(org.refers("Group a", "members"), ["1"]);
 }

@@ -3,13 +3,14 @@
 mod apply;
 mod corners;
 pub(crate) mod crash;
+mod doubts;
 mod faults;
 mod guards;
 mod leavers;
 mod licenses;
 mod matching;
 mod order;
-mod org;
+pub(crate) mod org;
 mod random;
 mod random_org;
 mod reads;

@@ -193,3 +193,24 @@ async fn a_joiner_takes_the_name_of_a_leaver_who_is_deleted() {
     let kept = plan(&keeping).await;
     assert_eq!((kept.count(Action::Disable), kept.count(Action::Create)), (1, 0), "{kept}");
 }
+
+#[tokio::test]
+async fn a_value_that_people_and_groups_share_is_held_once() {
+    let staff = |code: &str| person("1").with("code", code);
+    let team = |code: &str| group("a", &[]).with("code", code);
+    let mappings = || (users().attribute("code", "code"), groups().attribute("code", "code"));
+    let org = Org::new([staff("sales"), team("sales")]);
+    let job = org.unguarded(mappings().0, mappings().1, Preferences::default());
+    let both = plan(&job).await;
+    assert_eq!(both.to_string().matches("several want this value").count(), 1, "{both}");
+    assert_eq!(both.entries().iter().filter(|entry| entry.needs_attention()).count(), 2, "{both}");
+    org.set("1", "code", "staff");
+    org.settle_with(&job).await;
+    // The group gives it up, and the person takes it, in one plan.
+    org.set("1", "code", "sales");
+    assert!(plan(&job).await.to_string().contains("which keeps it"));
+    org.set_group("a", "code", "team");
+    org.settle_with(&job).await;
+    assert_eq!(org.find("1").get("code"), Some(&"sales".into()));
+    assert!(plan(&job).await.is_converged());
+}

@@ -49,6 +49,7 @@ pub(crate) fn user_schema() -> Schema {
 pub(crate) fn group_schema() -> Schema {
     Schema::new(Class::GROUP)
         .with("name", AttributeSchema::text().required().unique_in("name"))
+        .with("code", AttributeSchema::text().unique_in("code"))
         .with("dynamic", AttributeSchema::boolean())
         .with("members", AttributeSchema::reference(Class::USER).many())
         .with("memberGroups", AttributeSchema::reference(Class::GROUP).many())

@@ -168,3 +168,28 @@ async fn a_group_whose_rule_says_who_is_in_it_gets_no_members() {
     assert!(problems(&plan, "a")[0].starts_with("dynamic-membership"), "{plan}");
     assert!(plan.is_converged());
 }
+
+#[tokio::test]
+async fn a_run_for_one_object_looks_up_whom_it_refers_to() {
+    let org = Org::new([
+        person("1").with("manager", "2"),
+        person("2").with("manager", "3"),
+        person("3"),
+        group("a", &["1"]).with("groups", texts(&["b"])),
+        group("b", &["3", "404"]),
+    ]);
+    // Not linked, and there: by matching.
+    org.directory.push(account("boss", "2"));
+    let flat = org.unguarded(users(), groups().flatten("memberGroups", "members"), Preferences::default());
+    let one = flat.plan(entrant::job::Run::one("1")).await.expect("a plan");
+    assert_eq!(one.entries().len(), 1, "{one}");
+    flat.apply(&one, entrant::job::Apply::new()).await.expect("a report");
+    assert_eq!(org.refers("1", "manager"), ["2"]);
+    let one = flat.plan(entrant::job::Run::one("a")).await.expect("a plan");
+    assert_eq!(one.entries().len(), 1, "{one}");
+    let said = problems(&one, "a").join("; ");
+    assert!(said.contains("members `404`: is not in the source"), "{said}");
+    assert!(said.contains("members `3`: has no object in the target, and this plan makes none"), "{said}");
+    flat.apply(&one, entrant::job::Apply::new()).await.expect("a report");
+    assert_eq!(org.refers("Group a", "members"), ["1"]);
+}

@@ -222,16 +222,18 @@ async fn those_who_wait_get_their_seats_run_by_run() {
     assert!(org.plan().await.is_converged());
 }
 
-/// Whoever waits for one product keeps nobody from another.
+/// Whoever cannot move at all keeps nobody from a seat.
 #[tokio::test]
 async fn a_seat_that_one_cannot_use_goes_to_the_next() {
-    let both = person("1").with("sku", texts(&["E3", "PHONE", "F3"])).with("without", texts(&["mail-e3"]));
-    let org = Org::new([both.with("sku", texts(&["E3", "F3"])), person("2").with("sku", texts(&["E3"]))]);
-    let org = org.seats(Some(1), Some(0), Some(0));
-    let shown = org.plan().await;
-    assert_eq!(problems(&shown, "1"), ["no-seat: skuId: waits for a seat of F3, as number 1"], "{shown}");
+    // The first needs E5 for his phone, and there is none: the seat of PHONE is of no use to him.
+    let org = Org::new([person("1").with("sku", texts(&["F3"])), person("2").with("sku", texts(&["E3"]))]);
     org.settle().await;
-    assert_eq!((org.licenses("1"), org.licenses("2")), (vec![], vec!["e3".to_owned()]), "{shown}");
+    let org = org.seats(Some(0), Some(0), Some(1));
+    org.set("1", "sku", texts(&["E3", "PHONE"]));
+    org.set("2", "sku", texts(&["F3"]));
+    let shown = org.plan().await;
+    org.settle().await;
+    assert_eq!((org.licenses("1"), org.licenses("2")), (vec!["f3".to_owned()], vec!["f3".to_owned()]), "{shown}");
 }
 
 /// A chain of swaps is carried out from its end; without a seat at its end nobody moves.
@@ -308,4 +310,23 @@ async fn what_someone_else_took_away_is_given_again_and_what_he_gives_is_his() {
     assert!(org.directory.set(&org.id("2"), "skuId", held(&[License::new(E3)])));
     let quiet = org.plan().await;
     assert!(quiet.is_converged(), "{quiet}");
+}
+
+#[tokio::test]
+async fn who_waits_for_one_product_gets_the_others_meanwhile() {
+    let wants = |id: &str, products: &[&str]| person(id).with("sku", texts(products));
+    let light = |id: &str, products: &[&str]| wants(id, products).with("without", texts(&["mail-f3"]));
+    let org = Org::new([light("1", &["E3", "F3"]), light("2", &["F3"]), wants("3", &["E5", "PHONE"])]);
+    // One seat of F3 less than wanted; the phone needs what E5 has no seat for.
+    let org = org.seats(Some(9), Some(0), Some(0));
+    let plan = org.plan().await;
+    assert_eq!(problems(&plan, "1"), ["no-seat: skuId: waits for a seat of F3, as number 1"], "{plan}");
+    org.settle().await;
+    assert_eq!(org.licenses("1"), ["e3"], "{plan}");
+    assert_eq!(org.licenses("3"), [""; 0], "a phone is of no use without what it needs: {plan}");
+    let org = org.seats(Some(9), Some(1), Some(2));
+    org.settle().await;
+    assert_eq!(org.licenses("1"), ["e3", "f3 -mail-f3"], "{}", org.plan().await);
+    assert_eq!(org.licenses("3"), ["e5", "phone"], "{}", org.plan().await);
+    assert!(org.plan().await.is_converged());
 }

@@ -5,11 +5,12 @@ use std::time::Duration;
 use entrant::clock::ManualClock;
 use entrant::job::{Apply, JobBuilder, Report, Run};
 use entrant::mapping::Mapping;
-use entrant::model::{AttributeSchema, Class, Mutability, ObjectId, Schema};
+use entrant::model::{AttributeSchema, Change, ChangeId, Class, Mutability, ObjectId, Operation, Schema};
 use entrant::reconcile::{Entry, Plan, Policy, Preferences};
 use entrant::secret::Secret;
-use entrant::store::{InitialPassword, MemoryState, MemoryStore, PasswordSink};
+use entrant::store::{InitialPassword, MemoryState, MemoryStore, PasswordSink, Target};
 use entrant::{Job, Record, Value};
+use futures::StreamExt;
 
 /// Two stores, a state and a clock, shared by all jobs of a test.
 #[derive(Debug)]
@@ -104,6 +105,20 @@ impl World {
         self.builder(preferences).build().expect("the job is sound")
     }
 
+    /// A job with a mapping of its own.
+    pub(crate) fn scoped_job(&self, mapping: Mapping) -> Job {
+        Job::builder("staff")
+            .source(self.hr.clone())
+            .target(self.directory.clone())
+            .mapping(mapping)
+            .policy(Policy::outbound(Preferences::default()))
+            .passwords(self.sink.clone())
+            .state(self.state.clone())
+            .clock(self.clock.clone())
+            .build()
+            .expect("the job is sound")
+    }
+
     pub(crate) async fn plan(&self) -> Plan {
         self.job().plan(Run::full()).await.expect("planning works")
     }
@@ -117,6 +132,12 @@ impl World {
         let report = self.run().await;
         self.clock.advance(Duration::from_secs(3600));
         report
+    }
+
+    /// What someone else does in the directory.
+    pub(crate) async fn write(&self, operation: Operation) {
+        let mut answers = self.directory.write(vec![Change::new(ChangeId::new(1), operation)]);
+        answers.next().await.expect("an answer").1.expect("it is done");
     }
 
     pub(crate) fn account_of(&self, employee: &str) -> Record {

@@ -2,7 +2,11 @@
 
 mod batch;
 mod faults;
+mod groups;
+mod licenses;
 mod lists;
+mod managers;
+mod roles;
 mod samples;
 #[cfg(feature = "reqwest")]
 mod server;

@@ -1,4 +1,4 @@
-//! The users of the tenant, with what finds them and what lag hides.
+//! The objects of one class, with what finds them and what lag hides.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -6,37 +6,77 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::property;
-use super::user::{User, fold};
+use super::stored::fold;
 
-/// Where a user stands: its place in the order of creation, kept until it is finally deleted.
+/// Where an object stands: its place in the order of creation, kept until it is finally deleted.
 pub(super) type Slot = u32;
 
-/// By what users are found fast.
+/// By what objects are found fast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Field {
     Name,
     Address,
     ImmutableId,
     EmployeeId,
+    /// A user's manager.
+    Manager,
+    /// A licence that a user has.
+    Sku,
+    /// The alias of a Microsoft 365 group.
+    Nickname,
+    UniqueName,
 }
 
-/// All users, in the order of creation.
-#[derive(Debug, Default)]
-pub(super) struct People {
-    slots: Vec<Option<Entry>>,
+/// What a shelf keeps.
+pub(super) trait Item: Clone {
+    fn id(&self) -> Uuid;
+
+    fn is_deleted(&self) -> bool;
+
+    /// By what it is addressed beside its id.
+    fn name(&self) -> Option<&str>;
+
+    /// What it is found by, folded, while it is not deleted.
+    fn keys(&self) -> Vec<(Field, Box<str>)>;
+
+    /// The licences of which it takes a seat while it is not deleted.
+    fn seats(&self) -> Vec<Uuid>;
+
+    /// Gives back what building up left over.
+    fn compact(&mut self);
+}
+
+/// All objects of a class, in the order of creation.
+#[derive(Debug)]
+pub(super) struct Shelf<T> {
+    slots: Vec<Option<Entry<T>>>,
     by_id: HashMap<Uuid, Slot>,
     index: BTreeSet<(Field, Box<str>, Slot)>,
     /// Those that readers may still see as they were.
     unsettled: BTreeSet<Slot>,
     deleted: BTreeSet<Slot>,
+    /// How many take a seat of each licence.
+    seats: HashMap<Uuid, usize>,
 }
 
 #[derive(Debug)]
-struct Entry {
-    user: User,
+struct Entry<T> {
+    item: T,
     /// What readers see until then, oldest first; `None`: nothing yet.
-    older: Vec<(OffsetDateTime, Option<User>)>,
+    older: Vec<(OffsetDateTime, Option<T>)>,
+}
+
+impl<T> Default for Shelf<T> {
+    fn default() -> Self {
+        Self {
+            slots: Vec::new(),
+            by_id: HashMap::new(),
+            index: BTreeSet::new(),
+            unsettled: BTreeSet::new(),
+            deleted: BTreeSet::new(),
+            seats: HashMap::new(),
+        }
+    }
 }
 
 /// When a change is seen.
@@ -48,7 +88,7 @@ pub(super) struct Lag {
 
 impl Lag {
     /// From when on readers see it.
-    fn end(self) -> OffsetDateTime {
+    pub(super) fn end(self) -> OffsetDateTime {
         self.now.saturating_add(self.by.try_into().unwrap_or(time::Duration::MAX))
     }
 
@@ -57,15 +97,13 @@ impl Lag {
     }
 }
 
-impl People {
-    pub(super) fn insert(&mut self, mut user: User, lag: Lag) -> Slot {
-        user.compact();
+impl<T: Item> Shelf<T> {
+    pub(super) fn insert(&mut self, mut item: T, lag: Lag) -> Slot {
+        item.compact();
         let slot = Slot::try_from(self.slots.len()).unwrap_or(Slot::MAX);
-        self.by_id.insert(user.id, slot);
-        for (field, key) in keys(&user) {
-            self.index.insert((field, key, slot));
-        }
-        let mut entry = Entry { user, older: Vec::new() };
+        self.by_id.insert(item.id(), slot);
+        self.index(slot, &item);
+        let mut entry = Entry { item, older: Vec::new() };
         if !lag.by.is_zero() {
             entry.older.push((lag.end(), None));
             self.unsettled.insert(slot);
@@ -74,23 +112,19 @@ impl People {
         slot
     }
 
-    pub(super) fn replace(&mut self, slot: Slot, mut next: User, lag: Lag) {
+    pub(super) fn replace(&mut self, slot: Slot, mut next: T, lag: Lag) {
         next.compact();
-        let Some(entry) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else {
+        let Some(mut entry) = self.slots.get_mut(slot as usize).and_then(Option::take) else {
             return;
         };
-        for (field, key) in keys(&entry.user) {
-            self.index.remove(&(field, key, slot));
-        }
-        for (field, key) in keys(&next) {
-            self.index.insert((field, key, slot));
-        }
-        if next.deleted.is_some() {
+        self.unindex(slot, &entry.item);
+        self.index(slot, &next);
+        if next.is_deleted() {
             self.deleted.insert(slot);
         } else {
             self.deleted.remove(&slot);
         }
-        let before = std::mem::replace(&mut entry.user, next);
+        let before = std::mem::replace(&mut entry.item, next);
         if lag.by.is_zero() {
             entry.older.clear();
             self.unsettled.remove(&slot);
@@ -98,36 +132,69 @@ impl People {
             entry.older.push((lag.end(), Some(before)));
             self.unsettled.insert(slot);
         }
+        self.slots[slot as usize] = Some(entry);
     }
 
     /// Removes for good.
-    pub(super) fn remove(&mut self, slot: Slot) -> Option<User> {
+    pub(super) fn remove(&mut self, slot: Slot) -> Option<T> {
         let entry = self.slots.get_mut(slot as usize)?.take()?;
-        for (field, key) in keys(&entry.user) {
-            self.index.remove(&(field, key, slot));
-        }
-        self.by_id.remove(&entry.user.id);
+        self.unindex(slot, &entry.item);
+        self.by_id.remove(&entry.item.id());
         self.unsettled.remove(&slot);
         self.deleted.remove(&slot);
-        Some(entry.user)
+        Some(entry.item)
     }
 
-    /// The user as it is, deleted or not.
-    pub(super) fn current(&self, slot: Slot) -> Option<&User> {
-        Some(&self.entry(slot)?.user)
+    fn index(&mut self, slot: Slot, item: &T) {
+        if item.is_deleted() {
+            return;
+        }
+        self.index.extend(item.keys().into_iter().map(|(field, key)| (field, key, slot)));
+        for sku in item.seats() {
+            *self.seats.entry(sku).or_default() += 1;
+        }
     }
 
-    /// The user as a reader sees it, if it does.
-    pub(super) fn visible(&self, slot: Slot, now: OffsetDateTime) -> Option<&User> {
+    fn unindex(&mut self, slot: Slot, item: &T) {
+        if item.is_deleted() {
+            return;
+        }
+        for (field, key) in item.keys() {
+            self.index.remove(&(field, key, slot));
+        }
+        for sku in item.seats() {
+            if let Some(count) = self.seats.get_mut(&sku) {
+                *count = count.saturating_sub(1);
+            }
+        }
+    }
+
+    /// How many take a seat of a licence.
+    pub(super) fn seats(&self, sku: Uuid) -> usize {
+        self.seats.get(&sku).copied().unwrap_or_default()
+    }
+
+    /// The object as it is, deleted or not.
+    pub(super) fn current(&self, slot: Slot) -> Option<&T> {
+        Some(&self.entry(slot)?.item)
+    }
+
+    /// The object as it is, if it is not deleted.
+    pub(super) fn live(&self, slot: Slot) -> Option<&T> {
+        self.current(slot).filter(|item| !item.is_deleted())
+    }
+
+    /// The object as a reader sees it, if it does.
+    pub(super) fn visible(&self, slot: Slot, now: OffsetDateTime) -> Option<&T> {
         let entry = self.entry(slot)?;
         let seen = match entry.older.iter().find(|(until, _)| *until > now) {
             Some((_, before)) => before.as_ref(),
-            None => Some(&entry.user),
+            None => Some(&entry.item),
         };
-        seen.filter(|user| user.deleted.is_none())
+        seen.filter(|item| !item.is_deleted())
     }
 
-    /// Finds a user that readers see, by id or user principal name.
+    /// Finds an object that readers see, by id or name.
     pub(super) fn find(&self, key: &str, now: OffsetDateTime) -> Option<Slot> {
         if let Some(id) = parse_id(key) {
             let slot = *self.by_id.get(&id)?;
@@ -135,18 +202,18 @@ impl People {
         }
         let name = fold(key);
         self.candidates(Field::Name, &name).chain(self.unsettled.iter().copied()).find(|slot| {
-            let seen = self.visible(*slot, now).and_then(|user| user.text(property::UPN));
+            let seen = self.visible(*slot, now).and_then(T::name);
             seen.is_some_and(|seen| fold(seen) == name)
         })
     }
 
-    /// Finds a live user by id or name, whatever readers see.
+    /// Finds a live object by id or name, whatever readers see.
     pub(super) fn find_current(&self, key: &str) -> Option<Slot> {
         match parse_id(key) {
             Some(id) => self.by_id.get(&id).copied(),
             None => self.candidates(Field::Name, &fold(key)).next(),
         }
-        .filter(|slot| self.current(*slot).is_some_and(|user| user.deleted.is_none()))
+        .filter(|slot| self.live(*slot).is_some())
     }
 
     pub(super) fn find_deleted(&self, key: &str) -> Option<Slot> {
@@ -154,10 +221,10 @@ impl People {
         self.deleted.contains(&slot).then_some(slot)
     }
 
-    /// Who has this folded value, apart from one user.
+    /// Who has this folded value, apart from one object.
     pub(super) fn holder(&self, field: Field, key: &str, except: Option<Slot>) -> Option<Uuid> {
         let slot = self.candidates(field, key).find(|slot| Some(*slot) != except)?;
-        self.current(slot).map(|user| user.id)
+        self.current(slot).map(T::id)
     }
 
     /// Those that have this folded value now.
@@ -195,7 +262,7 @@ impl People {
         });
     }
 
-    fn entry(&self, slot: Slot) -> Option<&Entry> {
+    fn entry(&self, slot: Slot) -> Option<&Entry<T>> {
         self.slots.get(slot as usize)?.as_ref()
     }
 }
@@ -203,21 +270,6 @@ impl People {
 /// An id in its usual form; other forms of a UUID are not ids here.
 pub(super) fn parse_id(text: &str) -> Option<Uuid> {
     (text.len() == 36).then(|| Uuid::try_parse(text).ok()).flatten()
-}
-
-/// What a user is found by; a deleted one by its id alone.
-pub(super) fn keys(user: &User) -> Vec<(Field, Box<str>)> {
-    if user.deleted.is_some() {
-        return Vec::new();
-    }
-    let single = [
-        (Field::Name, property::UPN),
-        (Field::EmployeeId, property::EMPLOYEE_ID),
-        (Field::ImmutableId, property::IMMUTABLE_ID),
-        (Field::Address, property::MAIL),
-    ];
-    let further = user.further_addresses().map(|address| (Field::Address, fold(bare_address(address))));
-    single.into_iter().filter_map(|(field, prop)| Some((field, fold(user.text(prop)?)))).chain(further).collect()
 }
 
 /// An address without `smtp:`.
@@ -232,6 +284,8 @@ pub(super) fn bare_address(address: &str) -> &str {
 mod tests {
     use time::macros::datetime;
 
+    use super::super::property;
+    use super::super::user::User;
     use super::*;
 
     const NOW: OffsetDateTime = datetime!(2026-01-01 0:00 UTC);
@@ -245,7 +299,7 @@ mod tests {
     #[test]
     fn lag_hides_a_new_user_and_shows_the_old_value_of_a_changed_one() {
         let lag = Duration::from_secs(10);
-        let mut people = People::default();
+        let mut people = Shelf::default();
         let slot = people.insert(named(1, "ada@x.example"), Lag { now: NOW, by: lag });
         assert_eq!(people.find("ada@x.example", NOW), None);
         assert_eq!(people.find_current("ADA@x.example"), Some(slot));
@@ -263,7 +317,7 @@ mod tests {
 
     #[test]
     fn a_deleted_user_frees_its_name() {
-        let mut people = People::default();
+        let mut people = Shelf::default();
         let slot = people.insert(named(1, "ada@x.example"), Lag::none(NOW));
         let mut gone = named(1, "ada@x.example");
         gone.deleted = Some(0);

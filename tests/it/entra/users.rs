@@ -1,4 +1,4 @@
-//! The Entra adapter and the connection, against the simulated tenant.
+//! Users, and the connection.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -6,15 +6,11 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use entrant::adapters::{Entra, member_scope};
-use entrant::clock::ManualClock;
-use entrant::connection::{Connection, ConnectionBuilder, CredentialKind, StageName, StageOutcome};
+use entrant::connection::{Connection, CredentialKind, StageName, StageOutcome};
 use entrant::http::Transport;
-use entrant::model::{
-    Anchor, Attributes, Change, ChangeId, Class, Completeness, Name, ObjectId, Operation, Written, all, eq, starts_with,
-};
-use entrant::reconcile::{Draft, DraftStep};
+use entrant::model::{Anchor, Class, Completeness, Name, ObjectId, Operation, all, eq, starts_with};
 use entrant::secret::Secret;
-use entrant::sim::{Activity, Fault, Sim};
+use entrant::sim::{Activity, Fault};
 use entrant::store::{Access, Lookup, Query, Read, Source, SourceExt, Target};
 use entrant::testing::{Sample, target_suite};
 use entrant::{Error, ErrorKind, Record, Result, Value};
@@ -23,65 +19,7 @@ use http::{Request, Response};
 use serde_json::json;
 use time::macros::datetime;
 
-fn clock() -> ManualClock {
-    ManualClock::at(datetime!(2026-01-01 0:00 UTC))
-}
-
-fn sim(clock: &ManualClock) -> Sim {
-    Sim::builder().domain("contoso.com").clock(clock.clone()).build()
-}
-
-fn connection(sim: &Sim) -> ConnectionBuilder {
-    Connection::builder(sim.tenant_id(), sim.client_id()).client_secret(sim.client_secret()).cloud(sim.cloud())
-}
-
-async fn entra(sim: &Sim, clock: &ManualClock) -> Entra {
-    Entra::builder(connection(sim).build().expect("complete"))
-        .transport(sim.transport())
-        .clock(clock.clone())
-        .connect()
-        .await
-        .expect("the check passes")
-}
-
-async fn tenant() -> (Sim, Entra) {
-    let clock = clock();
-    let sim = sim(&clock);
-    let entra = entra(&sim, &clock).await;
-    (sim, entra)
-}
-
-fn attributes(pairs: &[(&str, Value)]) -> Attributes {
-    pairs.iter().map(|(name, value)| (Name::from(*name), value.clone())).collect()
-}
-
-fn person(login: &str) -> Operation {
-    let attributes = attributes(&[
-        ("displayName", login.into()),
-        ("mailNickname", "nick".into()),
-        ("userPrincipalName", format!("{login}@contoso.com").into()),
-    ]);
-    Operation::Create {
-        class: Class::USER,
-        attributes,
-        secrets: BTreeMap::from([("password".into(), Secret::new("Ge-heim-1234"))]),
-    }
-}
-
-fn update(id: &str, pairs: &[(&str, Value)]) -> Operation {
-    Operation::Update { id: ObjectId::user(id), attributes: attributes(pairs), secrets: BTreeMap::new() }
-}
-
-async fn write(entra: &Entra, operations: Vec<Operation>) -> Vec<Result<Written>> {
-    let changes = (0..).zip(operations).map(|(number, operation)| Change::new(ChangeId::new(number), operation));
-    let mut answers: Vec<_> = entra.write(changes.collect()).collect().await;
-    answers.sort_by_key(|(id, _)| *id);
-    answers.into_iter().map(|(_, answer)| answer).collect()
-}
-
-async fn write_one(entra: &Entra, operation: Operation) -> Result<ObjectId> {
-    write(entra, vec![operation]).await.remove(0).map(|written| written.id)
-}
+use super::{clock, connection, person, sim, tenant, update, write, write_one};
 
 #[tokio::test]
 async fn entra_keeps_the_contract_of_a_target() {
@@ -99,7 +37,8 @@ async fn entra_keeps_the_contract_of_a_target() {
         let attributes = attributes.map(|(name, value)| (Name::from(name), Value::from(value)));
         let secrets = [(Name::from("password"), Secret::new(format!("Ge-heim-{number}-1234")))];
         (attributes.into_iter().collect(), BTreeMap::from(secrets))
-    });
+    })
+    .with_reference("manager");
     target_suite(&entra, &sample).await.expect("it keeps the contract");
 }
 
@@ -157,6 +96,11 @@ async fn the_check_goes_stage_by_stage() {
     sim.fail(Fault::on("GET", "/v1.0/domains").status(403).always());
     let check = good.check_over(sim.transport(), Arc::new(clock.clone())).await.expect("it can be made");
     assert!(check.passed(), "the organization names its domains too: {check}");
+
+    let mut refused = connection(&sim).token("no token at all").build().expect("complete");
+    let check = refused.check_over(sim.transport(), Arc::new(clock.clone())).await.expect("it can be made");
+    let (_, _, advice) = check.failure().expect("nobody knows this token");
+    assert!(advice.contains("token") && !advice.contains("grant"), "{advice}");
 
     let other = "99999999-2222-3333-4444-555555555555";
     let mut other =
@@ -225,8 +169,8 @@ async fn a_list_that_breaks_off_is_partial() {
     sim.fail(Fault::on("GET", "/v1.0/users").status(403).always());
     let steps: Vec<_> = entra.read(&users).collect().await;
     assert!(matches!(&steps[..], [Err(error)] if error.kind() == ErrorKind::Forbidden), "{steps:?}");
-    let groups: Vec<_> = entra.read(&Query::all(Class::GROUP)).collect().await;
-    assert!(matches!(&groups[..], [Err(error)] if error.kind() == ErrorKind::Unsupported));
+    let devices: Vec<_> = entra.read(&Query::all(Class::new("device"))).collect().await;
+    assert!(matches!(&devices[..], [Err(error)] if error.kind() == ErrorKind::Unsupported));
 }
 
 #[tokio::test]
@@ -382,30 +326,6 @@ async fn a_lost_answer_to_a_create_leaves_it_in_doubt() {
     sim.fail(Fault::on("PATCH", "/v1.0/users").in_batch().throttle("7"));
     let id = sim.user("ada@contoso.com").expect("there")["id"].as_str().expect("an id").to_owned();
     write_one(&entra, update(&id, &[("jobTitle", "x".into())])).await.expect("repeated after 7 seconds");
-}
-
-#[tokio::test]
-async fn the_constraints_are_those_of_the_tenant() {
-    let clock = clock();
-    let sim = Sim::builder().domain("contoso.com").federated_domain("fed.contoso.com").clock(clock.clone()).build();
-    let entra = entra(&sim, &clock).await;
-    let constraints = entra.constraints().await.expect("they can be read");
-    assert_eq!(constraints.parameters(), [("Domain".into(), "contoso.com".into())]);
-    let rules = |name: &str| {
-        let attributes = attributes(&[("userPrincipalName", name.into())]);
-        let findings = constraints.check(&Draft::new(&Class::USER, DraftStep::Create, None, &attributes));
-        findings.into_iter().map(|finding| finding.rule.to_string()).collect::<Vec<_>>()
-    };
-    assert_eq!(rules("ada@contoso.com"), Vec::<String>::new());
-    assert_eq!(rules("ada@fed.contoso.com"), ["federated-domain"]);
-    assert_eq!(rules("ada@fabrikam.com"), ["unverified-domain"]);
-
-    sim.fail(Fault::on("GET", "/v1.0/domains").status(403).always());
-    let constraints = entra.constraints().await.expect("the organization knows them too");
-    assert_eq!(constraints.parameters().len(), 1);
-    sim.fail(Fault::on("GET", "/v1.0/organization").status(403).always());
-    let constraints = entra.constraints().await.expect("unknown is no error");
-    assert_eq!(constraints.parameters(), []);
 }
 
 /// Remembers where tokens and passwords went.

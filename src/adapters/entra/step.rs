@@ -1,0 +1,204 @@
+//! One request of a change.
+
+use http::Method;
+use serde_json::{Map, Value as Json};
+
+use super::schema::{ACCOUNT_ENABLED, LICENSE_STATES, MANAGER, MEMBERS, ORG_DATA, OWNERS};
+use crate::graph::BatchRequest;
+use crate::model::{License, Name, Value};
+
+/// One request of a change. Those of one change are sent one after the other, but for some that do not mind.
+#[derive(Debug, Clone)]
+pub(super) struct Step {
+    /// What it is about.
+    pub(super) part: Part,
+    pub(super) request: BatchRequest,
+    /// The elements that it gives or takes, which are answered one by one.
+    pub(super) elements: Vec<Element>,
+    /// It was sent before, and nobody knows what became of it.
+    pub(super) again: bool,
+}
+
+/// An element that is given or taken.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Element {
+    pub(super) attribute: Name,
+    pub(super) value: Value,
+}
+
+/// What a request of a change is about; those of an update in the order in which they are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Part {
+    Create,
+    /// Reads `employeeOrgData`, of which the next request writes a part.
+    ReadOrgData,
+    Attributes,
+    Rule,
+    UniqueName,
+    Status,
+    Password,
+    SetManager,
+    /// Reads whether the manager is still the one whom the next request takes away.
+    ReadManager,
+    RemoveManager,
+    /// Adds several members, all or none.
+    Bind,
+    AddMember,
+    RemoveMember,
+    AddOwner,
+    RemoveOwner,
+    /// Reads which of the licences that the next request takes away are still there.
+    ReadLicenses,
+    Licenses,
+    Delete,
+    Restore,
+}
+
+impl Part {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::ReadOrgData | Self::Attributes => "attributes",
+            Self::Rule => "membershipRule",
+            Self::UniqueName => "uniqueName",
+            Self::Status => ACCOUNT_ENABLED,
+            Self::Password => "passwordProfile",
+            Self::SetManager | Self::ReadManager | Self::RemoveManager => MANAGER,
+            Self::Bind | Self::AddMember | Self::RemoveMember => MEMBERS,
+            Self::AddOwner | Self::RemoveOwner => OWNERS,
+            Self::ReadLicenses | Self::Licenses => "licenses",
+            Self::Delete => "delete",
+            Self::Restore => "restore",
+        }
+    }
+
+    /// Whether several of one object may be under way at once. Not the removals of owners: the last one is refused.
+    pub(super) fn may_go_together(self) -> bool {
+        matches!(self, Self::AddMember | Self::RemoveMember | Self::AddOwner)
+    }
+
+    /// Whether it only says what the next request is to do, which cannot go without it.
+    pub(super) fn is_question(self) -> bool {
+        matches!(self, Self::ReadOrgData | Self::ReadManager | Self::ReadLicenses)
+    }
+}
+
+impl Step {
+    pub(super) fn new(part: Part, method: Method, path: impl Into<String>) -> Self {
+        Self::of(part, BatchRequest::new(method, path))
+    }
+
+    pub(super) fn of(part: Part, request: BatchRequest) -> Self {
+        Self { part, request, elements: Vec::new(), again: false }
+    }
+
+    pub(super) fn with_body(mut self, body: Map<String, Json>) -> Self {
+        self.request = self.request.with_body(Json::Object(body));
+        self
+    }
+
+    pub(super) fn with_elements(mut self, elements: impl IntoIterator<Item = Element>) -> Self {
+        self.elements.extend(elements);
+        self
+    }
+
+    /// Takes in what was asked for this request; `false` if there is nothing left to do.
+    pub(super) fn take_in(&mut self, question: Part, user: &Json) -> bool {
+        match question {
+            Part::ReadOrgData => self.fill_org_data(user),
+            Part::ReadManager => {
+                let held = user[MANAGER]["id"].as_str().unwrap_or_default();
+                let is_held =
+                    |element: &Element| element.value.as_text().is_some_and(|id| id.eq_ignore_ascii_case(held));
+                return self.elements.iter().any(is_held);
+            }
+            Part::ReadLicenses => return self.keep_held(user),
+            _ => {}
+        }
+        true
+    }
+
+    /// Adds the members of `employeeOrgData` that the user has and the change does not name: those left out become null.
+    fn fill_org_data(&mut self, user: &Json) {
+        let Some(Json::Object(new)) = self.request.body.as_mut().and_then(|body| body.get_mut(ORG_DATA)) else {
+            return;
+        };
+        for (member, value) in user[ORG_DATA].as_object().into_iter().flatten() {
+            if !member.starts_with('@') && !new.contains_key(member) {
+                new.insert(member.clone(), value.clone());
+            }
+        }
+    }
+
+    /// Leaves out the removal of licences that the user does not have himself: that is done.
+    fn keep_held(&mut self, user: &Json) -> bool {
+        let states = user[LICENSE_STATES].as_array().map_or(&[][..], Vec::as_slice);
+        let is_held = |sku: &str| {
+            let same = |row: &&Json| row["skuId"].as_str().is_some_and(|own| own.eq_ignore_ascii_case(sku));
+            states.iter().filter(same).any(|row| row["assignedByGroup"].is_null())
+        };
+        let Some(body) = &mut self.request.body else { return true };
+        let mut gone = Vec::new();
+        if let Some(removed) = body["removeLicenses"].as_array_mut() {
+            removed.retain(|sku| {
+                let sku = sku.as_str().unwrap_or_default();
+                let held = is_held(sku);
+                if !held {
+                    gone.push(sku.to_owned());
+                }
+                held
+            });
+        }
+        let is_gone = |element: &Element| {
+            let product = License::from_value(&element.value).map(|license| license.product);
+            product.is_some_and(|product| gone.iter().any(|gone| gone.eq_ignore_ascii_case(&product)))
+        };
+        self.elements.retain(|element| !is_gone(element));
+        let is_empty = |name: &str| body[name].as_array().is_none_or(Vec::is_empty);
+        !(is_empty("addLicenses") && is_empty("removeLicenses"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn element(attribute: &str, value: &str) -> Element {
+        Element { attribute: attribute.into(), value: value.into() }
+    }
+
+    #[test]
+    fn only_the_manager_who_was_meant_is_taken_away() {
+        let step = || {
+            Step::new(Part::RemoveManager, Method::DELETE, "/users/7/manager/$ref")
+                .with_elements([element("manager", "a")])
+        };
+        for (user, goes_on) in [
+            (json!({"id": "7", "manager": {"id": "A"}}), true),
+            (json!({"id": "7", "manager": {"id": "b"}}), false),
+            (json!({"id": "7"}), false),
+            (json!(null), false),
+        ] {
+            assert_eq!(step().take_in(Part::ReadManager, &user), goes_on, "{user}");
+        }
+    }
+
+    #[test]
+    fn only_licences_that_are_held_are_taken_away() {
+        let body = json!({"addLicenses": [], "removeLicenses": ["a", "b", "c"]});
+        let Json::Object(body) = body else { panic!("an object") };
+        let mut step = Step::new(Part::Licenses, Method::POST, "/users/7/assignLicense")
+            .with_body(body)
+            .with_elements([element("skuId", "a"), element("skuId", "b"), element("skuId", "c")]);
+        let states = json!({"licenseAssignmentStates": [
+            {"skuId": "A", "assignedByGroup": null},
+            {"skuId": "b", "assignedByGroup": "g"},
+        ]});
+        assert!(step.take_in(Part::ReadLicenses, &states));
+        assert_eq!(step.request.body, Some(json!({"addLicenses": [], "removeLicenses": ["a"]})));
+        assert_eq!(step.elements, [element("skuId", "a")]);
+        assert!(!step.take_in(Part::ReadLicenses, &json!({"licenseAssignmentStates": []})));
+    }
+}

@@ -1,0 +1,124 @@
+//! What becomes of the objects of those who left: which steps are due, which are still to come.
+
+use super::case::Case;
+use super::decide::Decider;
+use super::licenses::removable;
+use super::preferences::LeaverStepKind;
+use super::{Action, AttributeChange, DraftStep, Entry, Leaver, LinkNote, LinkOrigin};
+use crate::clock::later;
+use crate::model::{Record, Value};
+
+impl Decider<'_> {
+    pub(super) fn leave(&self, case: &Case<'_>, leaver: &Leaver, entry: &mut Entry) {
+        let (Some(link), Some(target)) = (case.link, case.target) else {
+            entry.reason = match case.link {
+                Some(_) => Some("left, and the account is gone or lies in the recycle bin".to_owned()),
+                None if case.candidates.is_empty() => None,
+                None => Some("out of scope; what matches is not linked, so it is left alone".to_owned()),
+            };
+            return;
+        };
+        if self.candidates.contains(&link.target.object) {
+            entry.reason = Some("left alone: another source of this run may be this account's".to_owned());
+            return;
+        }
+        let preferences = self.inputs.policy.preferences();
+        let as_of = self.inputs.context.as_of();
+        let since = link.target.leaving_since.unwrap_or(as_of);
+        let status = self.inputs.schema.status.as_ref();
+        let active = status.is_none_or(|name| target.get(name).and_then(Value::as_bool) != Some(false));
+        let takes_licenses = leaver.steps.iter().any(|step| step.kind == LeaverStepKind::RemoveLicenses);
+        let licenses = takes_licenses.then(|| removable(self.inputs, case, format!("leaver: {}", case.situation)));
+        let (licenses, mut refused) = match licenses.unwrap_or(Ok(None)) {
+            Ok(licenses) => (licenses, Vec::new()),
+            Err(problems) => (None, problems),
+        };
+        let mut due = Vec::new();
+        let mut next = None;
+        for step in &leaver.steps {
+            let left_to_do = match step.kind {
+                // Disabling is nothing for objects without a status; a policy may be shared by several classes.
+                LeaverStepKind::Disable => active && status.is_some(),
+                LeaverStepKind::RemoveLicenses => licenses.is_some(),
+                LeaverStepKind::Delete => true,
+            };
+            let at = later(since, step.after);
+            if step.kind == LeaverStepKind::RemoveLicenses && at <= as_of {
+                entry.problems.append(&mut refused);
+            }
+            if left_to_do && at <= as_of {
+                due.push(step.kind);
+            } else if left_to_do {
+                next = next.or(Some(at));
+            }
+        }
+        entry.evidence = case.evidence.clone();
+        if link.target.leaving_since.is_none() {
+            entry.notes.push(LinkNote::Leaving);
+        }
+        let existed_before = link.target.origin == LinkOrigin::Adopted && !preferences.delete_adopted;
+        let deletes = due.contains(&LeaverStepKind::Delete);
+        // That an account this young is not found on delete would prove nothing.
+        if deletes && !existed_before && as_of - link.target.since < self.inputs.lag {
+            entry.action = Action::Wait;
+            entry.until = Some(later(link.target.since, self.inputs.lag));
+        } else if deletes && !existed_before {
+            entry.action = Action::Delete;
+            self.check(Some(target), entry, DraftStep::Delete);
+        } else if due.is_empty() {
+            match next {
+                Some(until) => {
+                    entry.action = Action::Wait;
+                    entry.until = Some(until);
+                }
+                None if !leaver.steps.iter().any(|step| step.kind != LeaverStepKind::Disable || status.is_some()) => {
+                    entry.reason = Some("left; kept by preference".to_owned());
+                }
+                // Whatever was to be done is done.
+                None => entry.action = Action::Ignore,
+            }
+        } else {
+            if due.contains(&LeaverStepKind::Disable) || deletes {
+                self.disable(target, active, entry);
+            }
+            if deletes {
+                entry.reason = Some("existed before us, so it is disabled and not deleted".to_owned());
+            }
+            if due.contains(&LeaverStepKind::RemoveLicenses) && !entry.is_blocked() {
+                entry.sets.extend(licenses);
+                if entry.action != Action::Disable {
+                    entry.action = Action::Update;
+                }
+            }
+        }
+        if !entry.runs() && entry.action != Action::Wait {
+            entry.notes.clear();
+        }
+    }
+
+    fn disable(&self, target: &Record, active: bool, entry: &mut Entry) {
+        let Some(status) = &self.inputs.schema.status else {
+            entry.reason = Some("objects of this class cannot be disabled".to_owned());
+            return;
+        };
+        if !active {
+            entry.action = Action::Ignore;
+            return;
+        }
+        if !self.inputs.policy.preferences().disable {
+            entry.reason = Some("left, and disable is off".to_owned());
+            return;
+        }
+        entry.action = Action::Disable;
+        entry.changes.push(AttributeChange {
+            attribute: status.clone(),
+            old: target.get(status).cloned(),
+            new: Value::Bool(false),
+            rule: format!("leaver: {}", entry.situation),
+            status: true,
+            renames: false,
+            through: None,
+        });
+        self.check(Some(target), entry, DraftStep::Disable);
+    }
+}

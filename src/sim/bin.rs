@@ -1,0 +1,136 @@
+//! The recycle bin.
+
+use serde_json::json;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::answer::{Answer, Refusal};
+use super::audit::Activity;
+use super::list::Source;
+use super::object::Object;
+use super::property::Class;
+use super::query::Shape;
+use super::routes::Call;
+use super::shelf::{Item, Shelf, Slot, parse_id};
+use super::state::State;
+
+/// So long a deleted object stays in the recycle bin.
+const RETENTION_SECONDS: i64 = 30 * 24 * 60 * 60;
+
+/// What is in the bin.
+#[derive(Debug, Clone, Copy)]
+enum Found {
+    User(Slot, Uuid),
+    Group(Slot, Uuid),
+}
+
+impl State {
+    pub(super) fn list_deleted(&mut self, call: &Call<'_>, class: Class) -> Result<Answer, Refusal> {
+        self.empty_bin(call.now);
+        let options = self.options(call, class, Shape::List)?;
+        self.answer_list(call, &options, &self.deleted(class))
+    }
+
+    pub(super) fn count_deleted(&mut self, call: &Call<'_>, class: Class) -> Result<Answer, Refusal> {
+        self.empty_bin(call.now);
+        self.answer_count(call, &self.deleted(class))
+    }
+
+    fn deleted(&self, class: Class) -> Source<'_> {
+        fn slots<T: Item>(shelf: &Shelf<T>, from: Slot) -> impl Iterator<Item = (Slot, &T)> {
+            let slots = shelf.deleted().filter(move |slot| *slot >= from);
+            slots.filter_map(|slot| Some((slot, shelf.current(slot)?)))
+        }
+        match class {
+            Class::Group => Source {
+                context: "groups".to_owned(),
+                class,
+                end: self.groups.end(),
+                objects: Box::new(|from| {
+                    Box::new(slots(&self.groups, from).map(|(slot, group)| (slot, Object::Group(group))))
+                }),
+            },
+            _ => Source {
+                context: "users".to_owned(),
+                class,
+                end: self.people.end(),
+                objects: Box::new(|from| {
+                    Box::new(slots(&self.people, from).map(|(slot, user)| (slot, Object::User(user))))
+                }),
+            },
+        }
+    }
+
+    pub(super) fn read_deleted(&mut self, call: &Call<'_>, key: &str) -> Result<Answer, Refusal> {
+        let options = self.options(call, Class::Any, Shape::Single)?;
+        let found = self.in_bin(key, call.now)?;
+        let object = self.binned(found).ok_or_else(|| Refusal::not_found(key))?;
+        Ok(self.answer_one(call, 200, object, &options, "directoryObjects"))
+    }
+
+    pub(super) fn restore(&mut self, call: &Call<'_>, client: &str, key: &str) -> Result<Answer, Refusal> {
+        let body = if call.body.is_empty() { json!({}) } else { call.json()? };
+        let found = self.in_bin(key, call.now)?;
+        let (id, activity) = match found {
+            Found::User(slot, id) => {
+                self.check_privilege(client, id)?;
+                self.restore_user(slot, &body, call.now)?;
+                (id, Activity::RestoreUser)
+            }
+            Found::Group(slot, id) => {
+                self.restore_group(slot, call.now)?;
+                (id, Activity::RestoreGroup)
+            }
+        };
+        let object = self.binned(found).ok_or_else(|| Refusal::not_found(key))?;
+        let answer = self.answer_whole(call, 200, object, "directoryObjects");
+        self.note(call, client, (activity, 200), (id, None), Vec::new());
+        Ok(answer)
+    }
+
+    pub(super) fn purge(&mut self, call: &Call<'_>, client: &str, key: &str) -> Result<Answer, Refusal> {
+        let (id, activity) = match self.in_bin(key, call.now)? {
+            Found::User(slot, id) => {
+                self.purge_user(slot, call.now);
+                (id, Activity::PurgeUser)
+            }
+            Found::Group(slot, id) => {
+                self.purge_group(slot, call.now);
+                (id, Activity::PurgeGroup)
+            }
+        };
+        self.note(call, client, (activity, 204), (id, None), Vec::new());
+        Ok(Answer::no_content())
+    }
+
+    fn in_bin(&mut self, key: &str, now: OffsetDateTime) -> Result<Found, Refusal> {
+        self.empty_bin(now);
+        let id = parse_id(key).ok_or_else(|| Refusal::not_found(key))?;
+        let user = self.people.find_deleted(key).map(|slot| Found::User(slot, id));
+        let group = || self.groups.find_deleted(key).map(|slot| Found::Group(slot, id));
+        user.or_else(group).ok_or_else(|| Refusal::not_found(key))
+    }
+
+    fn binned(&self, found: Found) -> Option<Object<'_>> {
+        match found {
+            Found::User(slot, _) => self.people.current(slot).map(Object::User),
+            Found::Group(slot, _) => self.groups.current(slot).map(Object::Group),
+        }
+    }
+
+    /// Deletes for good what has been in the recycle bin for long enough.
+    fn empty_bin(&mut self, now: OffsetDateTime) {
+        let limit = now.unix_timestamp() - RETENTION_SECONDS;
+        let is_old = |deleted: Option<i64>| deleted.is_some_and(|at| at < limit);
+        let people = &self.people;
+        let old = people.deleted().filter(|slot| is_old(people.current(*slot).and_then(|user| user.deleted)));
+        for slot in old.collect::<Vec<Slot>>() {
+            self.purge_user(slot, now);
+        }
+        let groups = &self.groups;
+        let old = groups.deleted().filter(|slot| is_old(groups.current(*slot).and_then(|group| group.deleted)));
+        for slot in old.collect::<Vec<Slot>>() {
+            self.purge_group(slot, now);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! One group: what is stored, and what an answer shows of it.
+
+use std::borrow::Cow;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::answer::{Refusal, date_of};
+use super::group_property as property;
+use super::license::License;
+use super::property::Prop;
+use super::shelf::{Field, Item, bare_address};
+use super::stored::{Reading, Stored, Values, fold, security_identifier};
+
+/// A group. Its members and owners are kept as links.
+#[derive(Debug, Clone)]
+pub(super) struct Group {
+    pub(super) id: Uuid,
+    /// Seconds since 1970, as all dates here.
+    pub(super) created: i64,
+    pub(super) deleted: Option<i64>,
+    pub(super) licenses: Vec<License>,
+    /// Whether it was ever given a licence.
+    pub(super) processed: bool,
+    values: Values,
+}
+
+impl Group {
+    pub(super) fn new(id: Uuid, created: i64) -> Self {
+        Self { id, created, deleted: None, licenses: Vec::new(), processed: false, values: Values::default() }
+    }
+
+    pub(super) fn text(&self, prop: Prop) -> Option<&str> {
+        self.values.text(prop)
+    }
+
+    pub(super) fn is_true(&self, prop: Prop) -> bool {
+        self.values.is_true(prop)
+    }
+
+    pub(super) fn set(&mut self, prop: Prop, value: Option<Stored>) {
+        self.values.set(prop, value);
+    }
+
+    pub(super) fn set_text(&mut self, prop: Prop, text: &str) {
+        self.values.set_text(prop, text);
+    }
+
+    fn has_type(&self, name: &str) -> bool {
+        let types = self.values.json(property::GROUP_TYPES).and_then(Value::as_array);
+        types.into_iter().flatten().any(|kind| kind == name)
+    }
+
+    /// Whether it is a Microsoft 365 group.
+    pub(super) fn is_unified(&self) -> bool {
+        self.has_type("Unified")
+    }
+
+    /// Whether a rule says who its members are.
+    pub(super) fn is_dynamic(&self) -> bool {
+        self.has_type("DynamicMembership")
+    }
+
+    /// Whether it is a distribution list or a mail-enabled security group, which Exchange keeps.
+    pub(super) fn is_mail_list(&self) -> bool {
+        self.is_true(property::MAIL_ENABLED) && !self.is_unified()
+    }
+
+    pub(super) fn is_synced(&self) -> bool {
+        self.is_true(property::SYNC_ENABLED)
+    }
+
+    pub(super) fn is_role_assignable(&self) -> bool {
+        self.is_true(property::ROLE_ASSIGNABLE)
+    }
+
+    /// Refuses what Graph does not write: groups that another system keeps.
+    pub(super) fn check_writable(&self) -> Result<(), Refusal> {
+        if self.is_synced() {
+            return Err(Refusal::on_premises());
+        }
+        if self.is_mail_list() {
+            return Err(Refusal::bad("Cannot Update a mail-enabled security groups and or distribution list."));
+        }
+        Ok(())
+    }
+
+    /// What an answer shows.
+    pub(super) fn read(&self, prop: Prop) -> Reading<'_> {
+        match prop {
+            property::ID => Reading::Text(self.id.to_string().into()),
+            property::CREATED | property::RENEWED => Reading::Text(date_of(self.created).into()),
+            property::DELETED => self.deleted.map_or(Reading::Null, |at| Reading::Text(date_of(at).into())),
+            property::SECURITY_IDENTIFIER => Reading::Text(security_identifier(self.id).into()),
+            property::ASSIGNED_LICENSES => {
+                Reading::Json(Cow::Owned(self.licenses.iter().map(License::shown).collect()))
+            }
+            property::PROCESSING_STATE if self.processed => {
+                Reading::Json(Cow::Owned(json!({"state": "ProcessingComplete"})))
+            }
+            _ => self.values.read(prop),
+        }
+    }
+}
+
+impl Item for Group {
+    fn id(&self) -> Uuid {
+        self.id
+    }
+
+    fn is_deleted(&self) -> bool {
+        self.deleted.is_some()
+    }
+
+    fn name(&self) -> Option<&str> {
+        None
+    }
+
+    fn keys(&self) -> Vec<(Field, Box<str>)> {
+        let addresses = self.values.json(property::PROXY_ADDRESSES).and_then(Value::as_array);
+        let addresses = addresses.into_iter().flatten().filter_map(Value::as_str);
+        let addresses = addresses.map(|address| (Field::Address, fold(bare_address(address))));
+        let nickname = self.text(property::MAIL_NICKNAME).filter(|_| self.is_unified());
+        let nickname = nickname.map(|name| (Field::Nickname, fold(name)));
+        let unique = self.text(property::UNIQUE_NAME).map(|name| (Field::UniqueName, fold(name)));
+        nickname.into_iter().chain(addresses).chain(unique).collect()
+    }
+
+    fn seats(&self) -> Vec<Uuid> {
+        Vec::new()
+    }
+
+    fn compact(&mut self) {
+        self.values.compact();
+    }
+}

@@ -1,0 +1,220 @@
+//! Groups, as Graph serves them.
+
+use serde_json::Value;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::answer::{Answer, Refusal};
+use super::audit::Activity;
+use super::directory::take_member;
+use super::group::Group;
+use super::link::Links;
+use super::list::{Slots, Source};
+use super::membership::{Reference, Relation, Target};
+use super::object::Object;
+use super::property::{Class, property};
+use super::query::{Options, Shape, named_key};
+use super::routes::Call;
+use super::shelf::{Field, Lag, Slot};
+use super::state::State;
+use super::stored::fold;
+use super::write::By;
+
+/// A request adds so many links at most.
+const MAX_LINKS: usize = 20;
+
+impl State {
+    pub(super) fn list_groups(&self, call: &Call<'_>) -> Result<Answer, Refusal> {
+        let options = self.options(call, Class::Group, Shape::List)?;
+        self.answer_list(call, &options, &self.groups_seen(call, &options))
+    }
+
+    pub(super) fn count_groups(&self, call: &Call<'_>) -> Result<Answer, Refusal> {
+        self.answer_count(call, &self.groups_seen(call, &Options::none()))
+    }
+
+    fn groups_seen<'a>(&'a self, call: &Call<'_>, options: &Options) -> Source<'a> {
+        let (groups, now) = (&self.groups, call.now);
+        let slots = Slots::of(groups, options.filter.as_ref());
+        let seen = move |slot| Some((slot, Object::Group(groups.visible(slot, now)?)));
+        Source {
+            context: "groups".to_owned(),
+            class: Class::Group,
+            end: groups.end(),
+            objects: Box::new(move |from| Box::new(slots.from(from).filter_map(seen))),
+        }
+    }
+
+    pub(super) fn post_group(&mut self, call: &Call<'_>, client: &str) -> Result<Answer, Refusal> {
+        let body = call.json()?;
+        self.make_group(call, client, body)
+    }
+
+    fn make_group(&mut self, call: &Call<'_>, client: &str, mut body: Value) -> Result<Answer, Refusal> {
+        let links = self.bound(&mut body, call.now)?;
+        let slot = self.create_group(&body, By::Client, call.now)?;
+        let group = self.groups.current(slot).cloned().ok_or_else(|| Refusal::not_found("group"))?;
+        if let Err(refusal) = self.check_bound(&group, &links) {
+            // As if it had never been there.
+            self.groups.remove(slot);
+            return Err(refusal);
+        }
+        let location = self.location(call, Object::Group(&group));
+        let answer = self.answer_whole(call, 201, Object::Group(&group), "groups");
+        let names = body.as_object().into_iter().flatten().filter_map(|(name, _)| Class::Group.find(name).next());
+        let names = names.map(|prop| property(prop).name).collect();
+        self.note(call, client, (Activity::CreateGroup, 201), (group.id, None), names);
+        self.bind(call, client, group.id, &links, 201);
+        Ok(answer.with_header("Location", location))
+    }
+
+    pub(super) fn read_group(&self, call: &Call<'_>, key: &str) -> Result<Answer, Refusal> {
+        let options = self.options(call, Class::Group, Shape::Single)?;
+        let group = self.group_seen(key, call.now)?;
+        Ok(self.answer_one(call, 200, Object::Group(group), &options, "groups"))
+    }
+
+    pub(super) fn patch_group(&mut self, call: &Call<'_>, client: &str, key: &str) -> Result<Answer, Refusal> {
+        let mut body = call.json()?;
+        if let Some(name) = named_key(key, "uniqueName") {
+            let found = self.groups.candidates(Field::UniqueName, &fold(&name)).next();
+            let seen = found.filter(|slot| self.groups.visible(*slot, call.now).is_some());
+            return match (seen, found, call.headers.creates_if_missing()) {
+                (Some(slot), ..) => self.change_group(call, client, slot, body),
+                (None, None, true) => {
+                    if let Some(members) = body.as_object_mut() {
+                        members.retain(|key, _| !key.eq_ignore_ascii_case("uniqueName"));
+                        members.insert("uniqueName".to_owned(), name.into());
+                    }
+                    self.make_group(call, client, body)
+                }
+                _ => Err(Refusal::not_found(&name)),
+            };
+        }
+        let has_links = body.as_object().into_iter().flatten().any(|(name, _)| name.ends_with("@odata.bind"));
+        let slot = match self.group_slot(key, call.now) {
+            Err(_) if has_links && self.groups.find_current(key).is_some() => return Err(Refusal::not_replicated()),
+            found => found?,
+        };
+        self.change_group(call, client, slot, body)
+    }
+
+    fn change_group(&mut self, call: &Call<'_>, client: &str, slot: Slot, mut body: Value) -> Result<Answer, Refusal> {
+        let links = self.bound(&mut body, call.now)?;
+        let (group, names) = self.changed_group(slot, &body, By::Client)?;
+        self.check_bound(&group, &links)?;
+        let id = group.id;
+        if !names.is_empty() {
+            self.replace_group(slot, group, By::Client, call.now);
+            self.note(call, client, (Activity::UpdateGroup, 204), (id, None), names);
+        }
+        self.bind(call, client, id, &links, 204);
+        Ok(Answer::no_content())
+    }
+
+    pub(super) fn drop_group(&mut self, call: &Call<'_>, client: &str, key: &str) -> Result<Answer, Refusal> {
+        let slot = self.group_slot(key, call.now)?;
+        let group = self.groups.current(slot).ok_or_else(|| Refusal::not_found(key))?;
+        group.check_writable()?;
+        if group.is_role_assignable() && !self.is_granted("RoleManagement.ReadWrite.Directory") {
+            return Err(Refusal::denied());
+        }
+        if !group.licenses.is_empty() {
+            return Err(Refusal::bad(
+                "The group cannot be deleted because licenses are assigned to it. Remove the licenses first.",
+            ));
+        }
+        let id = group.id;
+        self.delete_group(slot, call.now);
+        self.note(call, client, (Activity::DeleteGroup, 204), (id, None), Vec::new());
+        Ok(Answer::no_content())
+    }
+
+    /// A group that a client may write: one that it can see.
+    pub(super) fn group_slot(&self, key: &str, now: OffsetDateTime) -> Result<Slot, Refusal> {
+        let slot = match named_key(key, "uniqueName") {
+            Some(name) => {
+                let found = self.groups.candidates(Field::UniqueName, &fold(&name)).next();
+                found.filter(|slot| self.groups.visible(*slot, now).is_some())
+            }
+            None => self.groups.find(key, now),
+        };
+        slot.filter(|slot| self.groups.live(*slot).is_some()).ok_or_else(|| Refusal::not_found(key))
+    }
+
+    /// A group as readers see it.
+    pub(super) fn group_seen(&self, key: &str, now: OffsetDateTime) -> Result<&Group, Refusal> {
+        let slot = self.group_slot(key, now)?;
+        self.groups.visible(slot, now).ok_or_else(|| Refusal::not_found(key))
+    }
+
+    /// A group that is not deleted.
+    pub(super) fn group_by_id(&self, id: Uuid) -> Option<&Group> {
+        self.groups.live(self.groups.by_id(id)?)
+    }
+
+    /// An object of either class, deleted or not.
+    pub(super) fn find_object(&self, id: Uuid) -> Option<Object<'_>> {
+        let user = self.people.by_id(id).and_then(|slot| self.people.current(slot)).map(Object::User);
+        user.or_else(|| self.groups.by_id(id).and_then(|slot| self.groups.current(slot)).map(Object::Group))
+    }
+
+    /// An object of either class, as readers see it.
+    pub(super) fn visible_object(&self, id: Uuid, now: OffsetDateTime) -> Option<Object<'_>> {
+        let user = self.people.by_id(id).and_then(|slot| self.people.visible(slot, now)).map(Object::User);
+        user.or_else(|| self.groups.by_id(id).and_then(|slot| self.groups.visible(slot, now)).map(Object::Group))
+    }
+
+    pub(super) fn links(&self, relation: Relation) -> &Links {
+        match relation {
+            Relation::Members => &self.members,
+            Relation::Owners => &self.owners,
+        }
+    }
+
+    /// Takes `members@odata.bind` and `owners@odata.bind` out of a body, and finds whom they name.
+    fn bound(&self, body: &mut Value, now: OffsetDateTime) -> Result<Vec<(Relation, Vec<Target>)>, Refusal> {
+        let mut named = Vec::new();
+        for relation in [Relation::Owners, Relation::Members] {
+            let name = format!("{}@odata.bind", relation.name());
+            if let Some(value) = take_member(body, &name) {
+                let list = value.as_array().ok_or_else(|| Refusal::invalid_value_of(Class::Group, &name))?;
+                named.push((relation, list.iter().map(Reference::of_value).collect::<Result<Vec<_>, _>>()?));
+            }
+        }
+        if named.iter().map(|(_, references)| references.len()).sum::<usize>() > MAX_LINKS {
+            return Err(Refusal::bad(format!("A resource cannot contain more than {MAX_LINKS} link changes")));
+        }
+        let mut bound = Vec::new();
+        for (relation, references) in named {
+            let mut targets: Vec<Target> = Vec::new();
+            for reference in &references {
+                let target = self.referenced(reference, now)?;
+                if targets.iter().any(|known| known.id == target.id) {
+                    return Err(Refusal::bad(format!(
+                        "Object '{}' referenced from '{}' can only be present once as an add/remove change.",
+                        target.id,
+                        relation.name()
+                    )));
+                }
+                targets.push(target);
+            }
+            bound.push((relation, targets));
+        }
+        Ok(bound)
+    }
+
+    fn check_bound(&self, group: &Group, links: &[(Relation, Vec<Target>)]) -> Result<(), Refusal> {
+        links.iter().try_for_each(|(relation, targets)| self.check_links(group, *relation, targets))
+    }
+
+    fn bind(&mut self, call: &Call<'_>, client: &str, group: Uuid, links: &[(Relation, Vec<Target>)], status: u16) {
+        let lag: Lag = self.lag(By::Client, call.now);
+        for (relation, targets) in links {
+            self.add_links(group, *relation, targets, lag);
+            for target in targets {
+                self.note(call, client, (relation.added(), status), (group, Some(target.id)), Vec::new());
+            }
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Lists, pages and counts, of whatever objects.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::answer::{Answer, Refusal};
+use super::filter::{Filter, Lookup};
+use super::object::{Context, Object, close, member, open, write_object};
+use super::property::Class;
+use super::query::{Consistency, Expand, Options, Shape, page_token, read_page_token};
+use super::routes::Call;
+use super::shelf::{Item, Shelf, Slot, parse_id};
+use super::state::State;
+use super::stored::write_text;
+
+/// The objects of a list from a place on, each with its place.
+pub(super) type Objects<'a> = Box<dyn Iterator<Item = (u32, Object<'a>)> + 'a>;
+
+/// What a list is of.
+pub(super) struct Source<'a> {
+    /// As `@odata.context` calls it, such as `users`.
+    pub(super) context: String,
+    pub(super) class: Class,
+    /// The place after the last.
+    pub(super) end: u32,
+    pub(super) objects: Box<dyn Fn(u32) -> Objects<'a> + 'a>,
+}
+
+impl State {
+    /// What an object's properties depend on.
+    pub(super) fn context(&self) -> Context<'_> {
+        Context { issuer: self.initial_domain(), skus: &self.skus }
+    }
+
+    pub(super) fn options(&self, call: &Call<'_>, class: Class, shape: Shape) -> Result<Options, Refusal> {
+        call.target.options(class, shape, call.headers.consistency(), self.settings.max_filter_values)
+    }
+
+    /// A page, with the address of the next.
+    pub(super) fn answer_list(
+        &self,
+        call: &Call<'_>,
+        options: &Options,
+        source: &Source<'_>,
+    ) -> Result<Answer, Refusal> {
+        let (target, generation) = (&call.target, self.page_generation);
+        let fingerprint = target.fingerprint();
+        let from = match &options.skip_token {
+            Some(token) => read_page_token(token, fingerprint, generation, source.end)?,
+            None => 0,
+        };
+        let context = self.context();
+        let filter = options.filter.as_ref();
+        let matches = |(_, object): &(u32, Object<'_>)| filter.is_none_or(|filter| filter.matches(*object, context));
+        let size = options.top.unwrap_or(self.settings.page_size);
+        let props = options.select.as_deref().unwrap_or(source.class.default_set());
+        let mut value = Vec::with_capacity(size * props.len().min(16) * 24);
+        let mut next = None;
+        for (index, (place, object)) in (source.objects)(from).filter(matches).enumerate() {
+            if index == size {
+                next = Some(place);
+                break;
+            }
+            if index > 0 {
+                value.push(b',');
+            }
+            let kind = [("@odata.type", object.odata_type())];
+            let annotations = if source.class == Class::Any { kind.as_slice() } else { &[] };
+            self.write_expanded(call, object, options, annotations, &mut value);
+        }
+        let mut out = Vec::with_capacity(value.len() + 400);
+        out.extend_from_slice(b"{\"@odata.context\":");
+        write_text(&format!("{}/v1.0/$metadata#{}{}", call.origin, source.context, options.shown()), &mut out);
+        if options.count && options.skip_token.is_none() {
+            let count = (source.objects)(0).filter(matches).count();
+            out.extend_from_slice(format!(",\"@odata.count\":{count}").as_bytes());
+        }
+        if let Some(next) = next {
+            let query = target.query_with_token(&page_token(next, fingerprint, generation));
+            out.extend_from_slice(b",\"@odata.nextLink\":");
+            write_text(&format!("{}/v1.0/{}?{query}", call.origin, target.address()), &mut out);
+        }
+        out.extend_from_slice(b",\"value\":[");
+        out.extend_from_slice(&value);
+        out.extend_from_slice(b"]}");
+        Ok(Answer::json(200, out))
+    }
+
+    /// How many there are: the segment `$count`.
+    pub(super) fn answer_count(&self, call: &Call<'_>, source: &Source<'_>) -> Result<Answer, Refusal> {
+        if call.headers.consistency() == Consistency::Session {
+            return Err(Refusal::bad("$count is not currently supported."));
+        }
+        let options = self.options(call, source.class, Shape::Count)?;
+        let (context, filter) = (self.context(), options.filter.as_ref());
+        let matches = |(_, object): &(u32, Object<'_>)| filter.is_none_or(|filter| filter.matches(*object, context));
+        Ok(Answer::text((source.objects)(0).filter(matches).count().to_string()))
+    }
+
+    /// One object; `context` is what `@odata.context` calls its collection.
+    pub(super) fn answer_one(
+        &self,
+        call: &Call<'_>,
+        status: u16,
+        object: Object<'_>,
+        options: &Options,
+        context: &str,
+    ) -> Answer {
+        let is_mixed = context == "directoryObjects";
+        let context = format!("{}/v1.0/$metadata#{context}{}/$entity", call.origin, options.shown());
+        let annotations = [("@odata.context", context.as_str()), ("@odata.type", object.odata_type())];
+        let mut out = Vec::with_capacity(512);
+        let annotations = if is_mixed { annotations.as_slice() } else { &annotations[..1] };
+        self.write_expanded(call, object, options, annotations, &mut out);
+        Answer::json(status, out)
+    }
+
+    /// One object with its default properties.
+    pub(super) fn answer_whole(&self, call: &Call<'_>, status: u16, object: Object<'_>, context: &str) -> Answer {
+        self.answer_one(call, status, object, &Options::none(), context)
+    }
+
+    /// An object with what `$expand` asks for beside it.
+    fn write_expanded(
+        &self,
+        call: &Call<'_>,
+        object: Object<'_>,
+        options: &Options,
+        annotations: &[(&str, &str)],
+        out: &mut Vec<u8>,
+    ) {
+        let context = self.context();
+        open(object, options.select.as_deref(), context, annotations, out);
+        match (&options.expand, object) {
+            (Some(Expand::Manager(select)), Object::User(user)) => {
+                // Whoever has no manager has no such member.
+                if let Some(manager) = user.manager.and_then(|id| self.visible_object(id, call.now)) {
+                    let kind = [("@odata.type", manager.odata_type())];
+                    let mut value = Vec::new();
+                    write_object(manager, select.as_deref(), context, &kind, &mut value);
+                    member("manager", &value, out);
+                }
+            }
+            (Some(Expand::Role(expand)), Object::Assignment(assignment)) => {
+                let value = self.expanded_role(assignment, *expand).to_string();
+                member(expand.name(), value.as_bytes(), out);
+            }
+            _ => {}
+        }
+        close(out);
+    }
+}
+
+/// Where to look: everywhere, unless the filter names keys.
+pub(super) enum Slots {
+    Before(Slot),
+    These(Arc<[Slot]>),
+}
+
+impl Slots {
+    /// In the order of creation.
+    pub(super) fn of<T: Item>(shelf: &Shelf<T>, filter: Option<&Filter>) -> Self {
+        let Some(lookups) = filter.and_then(Filter::lookups) else {
+            return Self::Before(shelf.end());
+        };
+        let found = lookups.iter().flat_map(|lookup| match lookup {
+            Lookup::Id(id) => parse_id(id).and_then(|id| shelf.by_id(id)).into_iter().collect::<Vec<_>>(),
+            Lookup::Key(field, key) => shelf.candidates(*field, key).collect(),
+        });
+        let found: BTreeSet<Slot> = found.chain(shelf.unsettled()).collect();
+        Self::These(found.into_iter().collect())
+    }
+
+    /// From a place on.
+    pub(super) fn from(&self, from: Slot) -> Box<dyn Iterator<Item = Slot>> {
+        match self {
+            Self::Before(end) => Box::new(from..*end),
+            Self::These(slots) => {
+                let left = slots.partition_point(|slot| *slot < from);
+                let slots = Arc::clone(slots);
+                Box::new((left..slots.len()).map(move |at| slots[at]))
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Objects of any class, as answers show them.
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::group::Group;
+use super::property::{Class, Prop, property};
+use super::role::Assignment;
+use super::sku::Sku;
+use super::stored::{Reading, write_text};
+use super::user::User;
+
+/// What of the tenant an object's properties depend on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Context<'a> {
+    /// The tenant's initial domain.
+    pub(super) issuer: &'a str,
+    pub(super) skus: &'a [Sku],
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Object<'a> {
+    User(&'a User),
+    Group(&'a Group),
+    Assignment(&'a Assignment),
+}
+
+impl<'a> Object<'a> {
+    pub(super) fn id(self) -> Uuid {
+        match self {
+            Self::User(user) => user.id,
+            Self::Group(group) => group.id,
+            Self::Assignment(assignment) => assignment.principal,
+        }
+    }
+
+    pub(super) fn class(self) -> Class {
+        match self {
+            Self::User(_) => Class::User,
+            Self::Group(_) => Class::Group,
+            Self::Assignment(_) => Class::Assignment,
+        }
+    }
+
+    pub(super) fn read(self, prop: Prop, context: Context<'_>) -> Reading<'a> {
+        match self {
+            Self::User(user) => user.read(prop, context),
+            Self::Group(group) => group.read(prop),
+            Self::Assignment(assignment) => assignment.read(prop),
+        }
+    }
+
+    /// The type where objects of any class may come, such as `#microsoft.graph.user`.
+    pub(super) fn odata_type(self) -> &'static str {
+        match self {
+            Self::User(_) => "#microsoft.graph.user",
+            Self::Group(_) => "#microsoft.graph.group",
+            Self::Assignment(_) => "#microsoft.graph.unifiedRoleAssignment",
+        }
+    }
+}
+
+/// Writes `{"a":…,"b":…` with those of these properties that the class has; annotations come first. The last brace is
+/// left to [`close`].
+pub(super) fn open(
+    object: Object<'_>,
+    select: Option<&[Prop]>,
+    context: Context<'_>,
+    annotations: &[(&str, &str)],
+    out: &mut Vec<u8>,
+) {
+    out.push(b'{');
+    let mut first = true;
+    let mut name = |name: &str, out: &mut Vec<u8>| {
+        if !std::mem::take(&mut first) {
+            out.push(b',');
+        }
+        out.push(b'"');
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"\":");
+    };
+    for (key, value) in annotations {
+        name(key, out);
+        write_text(value, out);
+    }
+    let class = object.class();
+    let props = select.unwrap_or(class.default_set());
+    for prop in props.iter().filter(|prop| Class::of(**prop) == class) {
+        name(property(*prop).name, out);
+        object.read(*prop, context).write(out);
+    }
+}
+
+/// Writes one more member.
+pub(super) fn member(name: &str, value: &[u8], out: &mut Vec<u8>) {
+    if out.last() != Some(&b'{') {
+        out.push(b',');
+    }
+    out.push(b'"');
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+    out.extend_from_slice(value);
+}
+
+pub(super) fn close(out: &mut Vec<u8>) {
+    out.push(b'}');
+}
+
+/// Writes an object with its annotations.
+pub(super) fn write_object(
+    object: Object<'_>,
+    select: Option<&[Prop]>,
+    context: Context<'_>,
+    annotations: &[(&str, &str)],
+    out: &mut Vec<u8>,
+) {
+    open(object, select, context, annotations, out);
+    close(out);
+}
+
+/// All properties, for whoever looks into the tenant from outside Graph.
+pub(super) fn whole(object: Object<'_>, context: Context<'_>) -> Value {
+    let class = object.class();
+    let all: Map<_, _> = (0..=Prop::MAX)
+        .filter(|prop| Class::of(*prop) == class && class.has(*prop))
+        .map(|prop| (property(prop).name.to_owned(), object.read(prop, context).into_value()))
+        .collect();
+    Value::Object(all)
+}
