@@ -14,6 +14,8 @@ enum Says {
     Absent,
     Same,
     Other,
+    /// Another product of which no seat is left.
+    Full,
 }
 
 /// Whose the person's licence is.
@@ -27,7 +29,7 @@ enum Whose {
 #[tokio::test]
 async fn the_truth_table_of_clearing() {
     use LicenseRemoval::{Always, Never, WhenMappedValueCleared};
-    use Says::{Absent, Cleared, Other, Same, Unmapped};
+    use Says::{Absent, Cleared, Full, Other, Same, Unmapped};
     use Whose::{Inherited, Ours, Strangers};
     let all = [Never, WhenMappedValueCleared, Always];
     // Of E3, which the person has: whether it stays under each policy, with what the job manages by default and in all.
@@ -48,6 +50,10 @@ async fn the_truth_table_of_clearing() {
         (Other,    Ours,      [true, false, false], [true, false, false]),
         (Other,    Strangers, [true, true, true],   [true, false, false]),
         (Other,    Inherited, [true, true, true],   [true, true, true]),
+        // Nobody loses what he has for something that he cannot have yet.
+        (Full,     Ours,      [true, true, true],   [true, true, true]),
+        (Full,     Strangers, [true, true, true],   [true, true, true]),
+        (Full,     Inherited, [true, true, true],   [true, true, true]),
     ];
     for (says, whose, own, direct) in table {
         for ((managed, stays), policy) in [(Managed::Own, own), (Managed::AllDirect, direct)]
@@ -80,16 +86,19 @@ async fn the_truth_table_of_clearing() {
                     org.hr.push(person("2"));
                 }
                 Same => org.set("1", "sku", texts(&["E3"])),
-                Other => {
+                Other | Full => {
                     org.set("1", "sku", texts(&["E5"]));
                     org.set("1", "without", texts(&["mail-e5"]));
                 }
             }
             let preferences = Preferences::default()
                 .with_licenses(Licenses::default().with_removal(policy).with_managed(managed.clone()));
+            // What is there stays without a seat too; what comes needs one.
+            let org = org.seats(Some(0), Some(u64::from(*says != Full)), None);
             let job = org.unguarded(mapping, groups(), preferences);
             let shown = plan(&job).await;
             org.settle_with(&job).await;
+            let org = org.seats(Some(0), Some(0), None);
             let licenses = org.licenses("1");
             let has = licenses.iter().any(|license| license.trim_start_matches('^') == "e3");
             assert_eq!(has, stays, "{says:?} {whose:?} {policy:?} {managed:?}: {licenses:?}\n{shown}");
