@@ -36,6 +36,9 @@ struct Flags {
     /// holds the id of the manager's row.
     #[arg(long, value_name = "FILE")]
     users: PathBuf,
+    /// Take over groups of the tenant that have the name of one in the file, and no unique name of their own
+    #[arg(long, requires = "groups")]
+    adopt_groups_by_name: bool,
     /// The groups: a CSV file with a header, whose first column is each group's own id, or JSON Lines with an id
     #[arg(long, value_name = "FILE")]
     groups: Option<PathBuf>,
@@ -231,10 +234,16 @@ fn files(flags: &Flags) -> Result<Files> {
         };
     };
     let (groups, headers) = table(file, None, Class::GROUP)?;
-    let mapping = Mapping::from_group_headers(&headers);
+    let mut mapping = Mapping::from_group_headers(&headers);
+    if flags.adopt_groups_by_name {
+        mapping.mapping = mapping.mapping.match_on("displayName");
+    }
     let (source, mapping) = match &flags.members {
         Some(members) => {
-            (source.with(Class::GROUP, CsvMemberships::open(groups, members)?), mapping.with_memberships())
+            let memberships = CsvMemberships::open(groups, members)?;
+            let may_be_empty = flags.allow.contains(&Allow::EmptySource);
+            let memberships = if may_be_empty { memberships.allow_empty() } else { memberships };
+            (source.with(Class::GROUP, memberships), mapping.with_memberships())
         }
         None => (source.with(Class::GROUP, groups), mapping),
     };

@@ -38,7 +38,9 @@ use crate::store::{Capabilities, Lookup, Query, Read, Source};
 ///
 /// - A row that cannot be read makes that attribute of its group [partial](Record::partial), or all three where it is
 ///   not known which, or those of all groups where it is not known whose; the read is partial.
-/// - A file that changes while it is read, breaks off or cannot be opened makes the memberships of all groups partial.
+/// - A file that changes while it is read, has no row ([unless allowed](Self::allow_empty)), breaks off within a row or
+///   cannot be opened makes the memberships of all groups partial. A file that was cut off between two rows, or within
+///   the very last cell, cannot be told from a whole one: the guard on removed members is what stands in the way then.
 /// - A group that is named here and is not among the groups is [`Read::Unreadable`], at the first row that names it; to
 ///   [`get`](Source::get) it is an error, for it is not gone for sure.
 /// - A group that has one of the three attributes already is an error.
@@ -68,6 +70,7 @@ use crate::store::{Capabilities, Lookup, Query, Read, Source};
 pub struct CsvMemberships {
     groups: Arc<dyn Source>,
     file: RowFile,
+    may_be_empty: bool,
 }
 
 impl CsvMemberships {
@@ -80,12 +83,28 @@ impl CsvMemberships {
     pub fn open(groups: impl Source, path: impl AsRef<Path>) -> Result<Self> {
         let file = RowFile { path: path.as_ref().to_owned(), name: groups.name().into(), class: Class::GROUP };
         Columns::find(&file)?;
-        Ok(Self { groups: Arc::new(groups), file })
+        Ok(Self { groups: Arc::new(groups), file, may_be_empty: false })
+    }
+
+    /// Believes a file without a row: nobody is in any group. Unless allowed, such a file counts as broken off.
+    #[must_use]
+    pub fn allow_empty(mut self) -> Self {
+        self.may_be_empty = true;
+        self
     }
 
     async fn load(&self) -> Result<Memberships> {
-        let file = self.file.clone();
-        blocking(move || Ok(Memberships::load(&file))).await
+        let (file, may_be_empty) = (self.file.clone(), self.may_be_empty);
+        blocking(move || {
+            let mut memberships = Memberships::load(&file);
+            let nothing = memberships.rows.is_empty() && memberships.broken.reason(&memberships.place).is_none();
+            if nothing && !may_be_empty {
+                let message = format!("{} has no membership; allow it to be empty if that is true", memberships.place);
+                memberships.cut.get_or_insert(message);
+            }
+            Ok(memberships)
+        })
+        .await
     }
 }
 

@@ -235,6 +235,14 @@ impl Error {
         })
     }
 
+    /// Whether the directory said that the object that was asked for is not there, and nobody else: neither a proxy, nor
+    /// a batch that failed as a whole.
+    pub(crate) fn is_object_missing(&self) -> bool {
+        self.graph_of_itself().is_some_and(|graph| {
+            graph.class() == GraphClass::NotFound && (graph.status == 400 || graph.code == "Request_ResourceNotFound")
+        })
+    }
+
     /// What Graph said of this very request, not of a batch that failed as a whole: such an error has its cause.
     pub(super) fn graph_of_itself(&self) -> Option<&GraphError> {
         self.graph().filter(|_| self.source().is_none())

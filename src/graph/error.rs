@@ -39,8 +39,9 @@ impl Refused<'_> {
             }
             _ => Retry::Never,
         };
+        let said_by_graph = !graph.code.is_empty();
         let error = Error::new(kind, message).with_graph(graph).with_retry(retry);
-        if leaves_doubt(self.method, self.status) { error.with_outcome_in_doubt() } else { error }
+        if leaves_doubt(self.method, self.status, said_by_graph) { error.with_outcome_in_doubt() } else { error }
     }
 
     fn read(&self, body: &Json) -> GraphError {
@@ -78,13 +79,15 @@ pub(crate) fn may_repeat(method: &Method, error: &Error) -> bool {
     error.retry() != Retry::Never && !(*method == Method::POST && error.is_outcome_in_doubt())
 }
 
-/// After a 5xx nobody knows; but 501 and 503 say that nothing was done.
-fn leaves_doubt(method: &Method, status: StatusCode) -> bool {
-    is_write(method)
-        && (status == StatusCode::REQUEST_TIMEOUT
-            || (status.is_server_error()
-                && status != StatusCode::NOT_IMPLEMENTED
-                && status != StatusCode::SERVICE_UNAVAILABLE))
+/// After a 5xx nobody knows; but 501 says that nothing was done, and so does a 503 of Graph's own: one without a code may
+/// come from something on the way, after the request was carried out.
+fn leaves_doubt(method: &Method, status: StatusCode, said_by_graph: bool) -> bool {
+    let refused = match status {
+        StatusCode::NOT_IMPLEMENTED => true,
+        StatusCode::SERVICE_UNAVAILABLE => said_by_graph,
+        _ => false,
+    };
+    is_write(method) && (status == StatusCode::REQUEST_TIMEOUT || (status.is_server_error() && !refused))
 }
 
 fn kind_of(status: StatusCode, class: &GraphClass) -> ErrorKind {

@@ -18,6 +18,9 @@ use crate::graph::error::{Refused, is_write, may_repeat};
 use crate::http::redact::path_for_people;
 use crate::http::retry::{Attempts, retry_after};
 
+/// How wrong a machine's clock may be.
+const MAX_AHEAD: time::Duration = time::Duration::days(366);
+
 /// A request without its token.
 pub(super) struct Outgoing {
     pub(super) method: Method,
@@ -110,12 +113,14 @@ impl GraphClient {
         Err(refused.into_error(&body))
     }
 
-    /// Learns from an answer what time it is there.
+    /// Learns from an answer what time it is there. A date that is far off is no clock's, and is not believed.
     fn note_clock(&self, headers: &HeaderMap) {
         let date = headers.get(DATE).and_then(|date| OffsetDateTime::parse(date.to_str().ok()?, &Rfc2822).ok());
         if let Some(date) = date {
-            let ahead = (date - self.0.clock.now()).whole_seconds();
-            self.0.ahead.store(ahead, Ordering::Relaxed);
+            let ahead = date - self.0.clock.now();
+            if ahead.abs() <= MAX_AHEAD {
+                self.0.ahead.store(ahead.whole_seconds(), Ordering::Relaxed);
+            }
         }
     }
 

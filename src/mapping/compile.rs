@@ -325,7 +325,13 @@ impl Check<'_> {
         if !mapping.claims.is_empty() && mapping.exact.is_empty() {
             self.fault(None, "objects are claimed and no set of theirs is exact");
         }
-        for (nested, into) in &mapping.flatten {
+        for (at, (nested, into)) in mapping.flatten.iter().enumerate() {
+            if mapping.flatten[..at].iter().any(|(earlier, _)| earlier == nested) {
+                self.fault(Some(nested), "is flattened twice");
+            }
+            if nested == into {
+                self.fault(Some(nested), "cannot be flattened into itself");
+            }
             for name in [nested, into] {
                 let many = self.schema.get(name).is_some_and(|schema| schema.cardinality == Cardinality::Many);
                 if !self.is_mapped(name) {

@@ -53,9 +53,9 @@ impl Mapping {
     /// - The kind of a group is `security`, or `microsoft365` (also `m365`, `office365` and `unified`), in any case; a
     ///   blank says nothing, and any other word is a problem of that group. Without a column for it the target's own
     ///   default holds.
-    /// - Existing groups are looked for by `uniqueName`, then by `displayName`, as far as these are mapped. Names of groups
-    ///   are not unique: two of one name are ambiguous and nobody's, and whoever takes over a single one is held up by the
-    ///   guard on adoptions.
+    /// - Existing groups are looked for by `uniqueName` alone. To take over groups by their names, which are not unique and
+    ///   anybody's, match on `displayName` too: `made.mapping.match_on("displayName")`. Two of one name are ambiguous and
+    ///   nobody's, and whoever takes over a single one is held up by the guard on adoptions.
     /// - Members, owners and nested groups are mapped by [`HeaderMapping::with_memberships`].
     ///
     /// # Examples
@@ -88,10 +88,9 @@ impl Mapping {
             let names = ["displayName", "uniqueName"].into_iter().filter_map(|target| sorted.header(target));
             mapping = nickname(mapping, names.map(Name::from).collect());
         }
-        for target in ["uniqueName", "displayName"] {
-            if sorted.header(target).is_some() {
-                mapping = mapping.match_on(target);
-            }
+        // Not by name: a group of somebody else's that happens to have it would be filled with people.
+        if sorted.header("uniqueName").is_some() {
+            mapping = mapping.match_on("uniqueName");
         }
         sorted.into_mapping(mapping)
     }

@@ -154,6 +154,16 @@ fn checked(prop: Prop, value: &Value) -> Result<Option<Stored>, Refusal> {
     Ok(Some(stored))
 }
 
+/// Where licences can be used: the countries of [ISO 3166-1](https://www.iso.org/iso-3166-country-codes.html).
+const COUNTRIES: &str = "\
+AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ \
+CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO \
+FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE \
+JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO \
+MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW \
+PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM \
+TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW";
+
 fn is_well_formed(prop: Prop, text: &str) -> bool {
     !text.is_empty()
         && !text.contains(char::is_control)
@@ -162,7 +172,7 @@ fn is_well_formed(prop: Prop, text: &str) -> bool {
             property::MAIL_NICKNAME => {
                 text.bytes().all(|byte| byte.is_ascii_graphic() && !b"@()\\[]\";:<>,".contains(&byte))
             }
-            property::USAGE_LOCATION => text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase()),
+            property::USAGE_LOCATION => COUNTRIES.split(' ').any(|country| country == text),
             property::IMMUTABLE_ID => !text.contains(['$', '_']),
             property::PASSWORD_POLICIES => text.split(',').map(str::trim).all(|policy| {
                 ["None", "DisablePasswordExpiration", "DisableStrongPassword"]

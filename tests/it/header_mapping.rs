@@ -62,7 +62,7 @@ fn headers_of_groups() {
       members          ← [members]
       memberGroups     ← [groups]
       owners           ← [owners]
-    matching: uniqueName, then displayName
+    matching: uniqueName
     Members: memberships come from a table of their own, a row for each
     unrecognised: ["Cost", "Alternate Name"]
     "#);
@@ -80,7 +80,7 @@ fn headers_of_groups() {
       members          ← [members]
       memberGroups     ← [groups]
       owners           ← [owners]
-    matching: uniqueName, then displayName
+    matching: uniqueName
     id: uniqueName comes from uniqueName
     unrecognised: []
     "#);

@@ -98,7 +98,6 @@ async fn groups_get_their_memberships() {
          &["sales: [2 1] [] []", "it: [1] [] []", "empty: [] [] []", "complete"], "twice counts once, in order of appearance"),
         ("Group ID,Worker_ID,Kind,Since\nsales,1,,x\nsales,it,Group,\nsales,1,OWNER,\nsales,3, user ,\nit,9,member,\n",
          &["sales: [1 3] [it] [1]", "it: [9] [] []", "empty: [] [] []", "complete"], "kinds, and a column that is nobody's"),
-        ("group,member\n", &["sales: [] [] []", "it: [] [] []", "empty: [] [] []", "complete"], "no rows"),
         ("group,groupId,user,userId\nSales,sales,Ada,1\n",
          &["sales: [1] [] []", "it: [] [] []", "empty: [] [] []", "complete"], "ids before names"),
         ("group,member\n\"sales\",\"a/../b%2F\"\nsales,\"O'Neil, \"\"Shaq\"\"\nZoë 🦀\"\nsales, 1\nSales,2\n",
@@ -118,6 +117,17 @@ async fn groups_get_their_memberships() {
         assert_eq!(steps(&source, &whole()).await, *expected, "{why}");
         assert_eq!(looked_up(&source, &["sales", "it", "empty"]).await.expect(why), expected[..3], "{why}");
     }
+}
+
+#[tokio::test]
+async fn a_file_without_rows_is_believed_only_if_that_is_allowed() {
+    let files = Files::new(GROUPS, "group,member\n");
+    let source = files.open().expect("a header");
+    let said = steps(&source, &whole()).await;
+    assert!(said[3].contains("members.csv has no membership; allow it to be empty if that is true"), "{said:?}");
+    assert!(said[0].contains(" | members: "), "nobody is taken out: {said:?}");
+    let allowed = steps(&source.allow_empty(), &whole()).await;
+    assert_eq!(allowed, ["sales: [] [] []", "it: [] [] []", "empty: [] [] []", "complete"]);
 }
 
 #[tokio::test]

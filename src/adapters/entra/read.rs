@@ -1,6 +1,6 @@
 //! Reading users and groups: lists, look-ups by id, searches, the recycle bin.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
@@ -13,7 +13,9 @@ use super::record::ObjectRecord;
 use super::schema::{self, Attribute, Filtering, Link, MANAGER, Reading, Table, VISIBILITY};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{BatchRequest, BatchResponse, Call, GraphClass, GraphClient, List, Page};
-use crate::model::{Anchor, Cardinality, Class, Filter, Name, ObjectId, Origin, Record, Value, values_equal};
+use crate::model::{
+    Anchor, AttributeSchema, Cardinality, Class, Filter, Name, ObjectId, Origin, Record, Value, comparison_key,
+};
 use crate::odata::{Test, filter_text, key_segment, literal};
 use crate::store::{Lookup, Query, Read};
 
@@ -146,9 +148,8 @@ impl Reader {
         let objects = self.filtered(table.place.path, &wanted, attribute, &filters).await?;
         let records = objects.into_iter().map(|object| wanted.record(object, &self.origin));
         // Graph compares in its own way.
-        let holds =
-            |own: &Value| values.iter().any(|value| !own.is_null() && values_equal(attribute_schema, own, value));
-        let mut records = once_each(records.filter(|record| record.get(name).is_some_and(holds)));
+        let holds = one_of_these(attribute_schema, values);
+        let mut records = once_each(records.filter(|record| record.get(name).is_some_and(&holds)));
         links::fill(&self.client, table, &wanted.links, records.iter_mut().collect()).await;
         if asks_for_managers {
             self.fill_managers(&mut records).await?;
@@ -210,8 +211,8 @@ impl Reader {
             found => found?,
         };
         let records = objects.into_iter().map(|object| object.into_deleted_record(table, &self.origin));
-        let holds = |own: &Value| values.iter().any(|value| values_equal(attribute_schema, own, value));
-        Ok(records.filter(|record| record.get(name).is_some_and(holds)).collect())
+        let holds = one_of_these(attribute_schema, values);
+        Ok(records.filter(|record| record.get(name).is_some_and(&holds)).collect())
     }
 
     /// Sends one request an id; answers the record that has this very id, not one that goes by another name.
@@ -243,7 +244,7 @@ impl Reader {
                     };
                     found[index] = (record.id == ids[index]).then_some(record);
                 }
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) if error.is_object_missing() => {}
                 Err(error) => return Err(error.with_context("object", &ids[index])),
             }
         }
@@ -367,6 +368,13 @@ fn literals(values: &[Value], max_length: Option<usize>) -> Vec<String> {
     literals.into_iter().collect()
 }
 
+/// Whether a value equals one of these, of which there may be thousands; a blank equals nothing.
+fn one_of_these(schema: &AttributeSchema, values: &[Value]) -> impl Fn(&Value) -> bool {
+    let key = |value: &Value| comparison_key(schema, value);
+    let keys: HashSet<String> = values.iter().flat_map(Value::as_slice).filter_map(key).collect();
+    move |own| comparison_key(schema, own).is_some_and(|key| keys.contains(&key))
+}
+
 fn one_of(name: &Name, literals: &[String]) -> String {
     match literals {
         [one] => format!("{name} eq {one}"),
@@ -450,6 +458,28 @@ mod tests {
         assert_eq!(some(groups(), &["memberGroups", "manager"]), row("id visibility", false, "members"));
         assert_eq!(some(groups(), &["owners", "mail"]), row("id mail visibility", false, "owners"));
         assert!(Wanted::deleted(users()).select.iter().all(|name| *name != "licenseAssignmentStates"));
+    }
+
+    #[test]
+    fn what_is_found_is_compared_as_the_schema_says() {
+        let schema = users().schema();
+        let name = &schema.attributes["userPrincipalName"];
+        let id = &schema.attributes["employeeId"];
+        let values =
+            [Value::from("Ada@x"), "zoe\u{308}@x".into(), Value::Null, "".into(), Value::list(["bo@x".into()])];
+        let (folded, exact) = (one_of_these(name, &values), one_of_these(id, &values));
+        for (own, is_folded, is_exact) in [
+            ("Ada@x", true, true),
+            ("ADA@X", true, false),
+            ("zoë@x", true, true),
+            ("ZOË@x", true, false),
+            ("bo@x", true, true),
+            ("", false, false),
+            ("cy@x", false, false),
+        ] {
+            assert_eq!((folded(&own.into()), exact(&own.into())), (is_folded, is_exact), "{own:?}");
+        }
+        assert!(!folded(&Value::Null));
     }
 
     #[test]

@@ -86,8 +86,11 @@ impl<'de> Deserialize<'de> for ObjectRecord {
                             set(*name, object.map(|object| object.id).into());
                         }
                         Some(Shape::Licenses) => {
+                            // Who has none has an empty list; null tells nothing.
                             let rows: Option<Vec<LicenseRow>> = map.next_value()?;
-                            set(SKU_ID, licenses(rows.unwrap_or_default()));
+                            if let Some(rows) = rows {
+                                set(SKU_ID, licenses(rows));
+                            }
                         }
                         None if key == "@odata.type" => {
                             let value: Value = map.next_value()?;
@@ -240,7 +243,7 @@ mod tests {
 
     #[test]
     fn licences_are_read_by_the_way_they_come() {
-        let record = record(
+        let user = record(
             r#"{"id": "7", "licenseAssignmentStates": [
                 {"skuId": "A", "disabledPlans": ["P2", "P1"], "assignedByGroup": null, "state": "Active"},
                 {"skuId": "A", "disabledPlans": [], "assignedByGroup": "G", "state": "ActiveWithError", "error": "Other"},
@@ -248,10 +251,16 @@ mod tests {
                 {"skuId": "C"}
             ]}"#,
         );
-        let held = record.get("skuId").expect("it was selected").as_slice();
+        let held = user.get("skuId").expect("it was selected").as_slice();
         let held: Vec<_> = held.iter().map(|value| License::from_value(value).expect("a licence")).collect();
         let own = License::new("a").without_plan("p1").without_plan("p2");
         assert_eq!(held, [License::new("a").inherited_from("g"), own, License::new("c")]);
+
+        let licenses = |json: &str| record(json).get("skuId").cloned();
+        assert_eq!(licenses(r#"{"id": "7", "licenseAssignmentStates": []}"#), Some(Value::list([])));
+        for untold in [r#"{"id": "7", "licenseAssignmentStates": null}"#, r#"{"id": "7"}"#] {
+            assert_eq!(licenses(untold), None, "nobody said that there are none: {untold}");
+        }
     }
 
     #[test]

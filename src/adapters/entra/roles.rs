@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::links;
 use super::schema::{ACCOUNT_ENABLED, ASSIGNABLE_TO_ROLE};
+use crate::auth::TokenClaims;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{GraphClient, RoleAssignment};
 use crate::model::{Record, Value};
@@ -20,8 +21,8 @@ const RULE: &str = "role-holder";
 pub(super) struct Roles {
     pub(super) holders: BTreeMap<String, BTreeSet<String>>,
     pub(super) gap: Option<RoleGap>,
-    /// Whether the application itself holds a role, so that Graph lets it act on those who do.
-    pub(super) application_holds_one: bool,
+    /// Whether the application itself may hold a role, so that Graph lets it act on those who do.
+    pub(super) application_may_hold_one: bool,
 }
 
 /// Why there may be more holders than those that are known.
@@ -56,7 +57,7 @@ impl Roles {
         )
         .await;
         let claims = client.tokens().token().await?.claims();
-        let mut roles = Self { application_holds_one: claims.directory_roles().next().is_some(), ..Self::default() };
+        let mut roles = Self { application_may_hold_one: may_hold_one(&claims), ..Self::default() };
         for assignment in roles.known(assignments, ASSIGNMENTS)? {
             let held = roles.holders.entry(lower(assignment.principal_id.as_str())).or_default();
             held.insert(assignment.role_name().to_owned());
@@ -120,7 +121,7 @@ impl Roles {
             return Some(Finding::privileged(RULE, message));
         }
         let RoleGap { what, reason, permission } = self.gap.as_ref()?;
-        Some(if self.application_holds_one {
+        Some(if self.application_may_hold_one {
             Finding::privileged(RULE, format!("cannot read {what}: grant {permission}, or allow by name"))
         } else {
             let message = format!(
@@ -130,6 +131,12 @@ impl Roles {
             Finding::unknown(RULE, message)
         })
     }
+}
+
+/// Whether a token is one of an application that holds a role. One that says nothing at all cannot be read, and says
+/// nothing against it.
+fn may_hold_one(claims: &TokenClaims) -> bool {
+    *claims == TokenClaims::default() || claims.directory_roles().next().is_some()
 }
 
 fn lower(id: &str) -> String {
@@ -143,13 +150,29 @@ mod tests {
     use crate::reconcile::FindingKind;
 
     #[test]
+    fn a_token_that_cannot_be_read_may_be_an_administrators() {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let claims = |roles: &[&str], wids: &[&str]| TokenClaims { roles: texts(roles), wids: texts(wids) };
+        let (none, one) = ("0997a1d0-0d1d-4acb-b408-d5ca73121e90", "fe930be7-5e62-47db-91af-98c3a49a38b1");
+        for (claims, expected) in [
+            (claims(&["User.Read.All"], &[none]), false),
+            (claims(&["User.Read.All"], &[]), false),
+            (claims(&[], &[none]), false),
+            (claims(&["User.Read.All"], &[none, one]), true),
+            (claims(&[], &[]), true),
+        ] {
+            assert_eq!(may_hold_one(&claims), expected, "{claims:?}");
+        }
+    }
+
+    #[test]
     fn nobody_who_administers_is_shut_out_unawares() {
         let known = || Roles {
             holders: BTreeMap::from([("a".to_owned(), BTreeSet::from(["User Administrator".to_owned()]))]),
             ..Roles::default()
         };
         let gap = RoleGap { what: ASSIGNMENTS.0, reason: "403".into(), permission: ASSIGNMENTS.1 };
-        let gap = |application_holds_one| Roles { gap: Some(gap.clone()), application_holds_one, ..known() };
+        let gap = |application_may_hold_one| Roles { gap: Some(gap.clone()), application_may_hold_one, ..known() };
         let off: Attributes = [(ACCOUNT_ENABLED.into(), false.into())].into_iter().collect();
         let on: Attributes = [(ACCOUNT_ENABLED.into(), true.into())].into_iter().collect();
         let none = Attributes::new();

@@ -4,6 +4,7 @@ use http::Method;
 use serde_json::{Map, Value as Json};
 
 use super::schema::{ACCOUNT_ENABLED, LICENSE_STATES, MANAGER, MEMBERS, ORG_DATA, OWNERS};
+use crate::error::{Error, ErrorKind, Result};
 use crate::graph::BatchRequest;
 use crate::model::{License, Name, Value};
 
@@ -103,19 +104,34 @@ impl Step {
     }
 
     /// Takes in what was asked for this request; `false` if there is nothing left to do.
-    pub(super) fn take_in(&mut self, question: Part, user: &Json) -> bool {
+    ///
+    /// # Errors
+    ///
+    /// If the answer does not say it: that something is not in it must not be taken for its not being there.
+    pub(super) fn take_in(&mut self, question: Part, user: &Json) -> Result<bool> {
+        let is_told = match question {
+            Part::ReadOrgData => user.get(ORG_DATA).is_some_and(|data| data.is_object() || data.is_null()),
+            // Of a user without a manager Graph leaves the property out.
+            Part::ReadManager => user["id"].is_string() && (user[MANAGER].is_null() || user[MANAGER]["id"].is_string()),
+            Part::ReadLicenses => user[LICENSE_STATES].is_array(),
+            _ => true,
+        };
+        if !is_told {
+            let message = "the answer does not tell what the user has, which the next request depends on";
+            return Err(Error::new(ErrorKind::Protocol, message));
+        }
         match question {
             Part::ReadOrgData => self.fill_org_data(user),
             Part::ReadManager => {
                 let held = user[MANAGER]["id"].as_str().unwrap_or_default();
                 let is_held =
                     |element: &Element| element.value.as_text().is_some_and(|id| id.eq_ignore_ascii_case(held));
-                return self.elements.iter().any(is_held);
+                return Ok(self.elements.iter().any(is_held));
             }
-            Part::ReadLicenses => return self.keep_held(user),
+            Part::ReadLicenses => return Ok(self.keep_held(user)),
             _ => {}
         }
-        true
+        Ok(true)
     }
 
     /// Adds the members of `employeeOrgData` that the user has and the change does not name: those left out become null.
@@ -179,9 +195,35 @@ mod tests {
             (json!({"id": "7", "manager": {"id": "A"}}), true),
             (json!({"id": "7", "manager": {"id": "b"}}), false),
             (json!({"id": "7"}), false),
-            (json!(null), false),
+            (json!({"id": "7", "manager": null}), false),
         ] {
-            assert_eq!(step().take_in(Part::ReadManager, &user), goes_on, "{user}");
+            assert_eq!(step().take_in(Part::ReadManager, &user).expect("told"), goes_on, "{user}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_told_is_not_taken_for_gone() {
+        let user = |json: &str| serde_json::from_str::<Json>(json).expect("JSON");
+        for (question, answers) in [
+            (
+                Part::ReadManager,
+                &["null", "{}", "[]", r#"{"manager": {"id": "b"}}"#, r#"{"id": "7", "manager": "b"}"#][..],
+            ),
+            (Part::ReadLicenses, &["null", "{}", r#"{"id": "7"}"#, r#"{"id": "7", "licenseAssignmentStates": null}"#]),
+            (Part::ReadOrgData, &["null", "{}", r#"{"id": "7"}"#, r#"{"employeeOrgData": "x"}"#]),
+        ] {
+            for answer in answers {
+                let mut step = Step::new(Part::Attributes, Method::PATCH, "/users/7")
+                    .with_body(Map::from_iter([
+                        (ORG_DATA.to_owned(), json!({"division": "x"})),
+                        ("removeLicenses".to_owned(), json!(["a"])),
+                    ]))
+                    .with_elements([element("manager", "a")]);
+                let before = step.request.body.clone();
+                let error = step.take_in(question, &user(answer)).expect_err(answer);
+                assert_eq!(error.kind(), ErrorKind::Protocol, "{question:?} {answer}");
+                assert_eq!((&step.request.body, step.elements.len()), (&before, 1));
+            }
         }
     }
 
@@ -196,9 +238,9 @@ mod tests {
             {"skuId": "A", "assignedByGroup": null},
             {"skuId": "b", "assignedByGroup": "g"},
         ]});
-        assert!(step.take_in(Part::ReadLicenses, &states));
+        assert!(step.take_in(Part::ReadLicenses, &states).expect("told"));
         assert_eq!(step.request.body, Some(json!({"addLicenses": [], "removeLicenses": ["a"]})));
         assert_eq!(step.elements, [element("skuId", "a")]);
-        assert!(!step.take_in(Part::ReadLicenses, &json!({"licenseAssignmentStates": []})));
+        assert!(!step.take_in(Part::ReadLicenses, &json!({"licenseAssignmentStates": []})).expect("told"));
     }
 }

@@ -190,7 +190,7 @@ impl Pending {
         };
         let response = match (step.part, outcome, &self.object) {
             // It is gone, which is what was wanted.
-            (Part::Delete, Err(error), _) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            (Part::Delete, Err(error), _) if error.is_object_missing() => return Ok(()),
             (Part::RemoveManager, Err(error), _) if error.is_not_there() => return Ok(()),
             (Part::AddMember | Part::AddOwner, outcome, Some(group)) => return links(group).added(outcome),
             (Part::RemoveMember | Part::RemoveOwner, outcome, Some(group)) => return links(group).removed(outcome),
@@ -201,7 +201,10 @@ impl Pending {
             self.object = Some(created(&self.class, &response)?);
         }
         if step.part.is_question() {
-            let goes_on = self.steps.front_mut().is_none_or(|next| next.take_in(step.part, &response.body));
+            let goes_on = match self.steps.front_mut() {
+                Some(next) => next.take_in(step.part, &response.body)?,
+                None => true,
+            };
             if !goes_on {
                 self.steps.pop_front();
             }

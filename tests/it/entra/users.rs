@@ -238,6 +238,24 @@ async fn look_ups_go_in_batches() {
 }
 
 #[tokio::test]
+async fn only_the_directory_says_that_somebody_is_gone() {
+    let (sim, entra) = tenant().await;
+    let ada = ObjectId::user(sim.add_user(json!({"userPrincipalName": "ada@contoso.com"})));
+    let delete = || Operation::Delete { id: ada.clone() };
+    // What stands between answers for all of them.
+    sim.fail(Fault::on("POST", "/v1.0/$batch").status(404).always());
+    let error = entra.get(std::slice::from_ref(&ada)).await.expect_err("that is no answer about ada");
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    let error = entra.deleted(&[Anchor::Id(ada.clone())]).await.expect_err("nor one about the recycle bin");
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    write_one(&entra, delete()).await.expect_err("nobody was deleted");
+    assert!(sim.user(&ada.id).is_some());
+    sim.clear_faults();
+    write_one(&entra, delete()).await.expect("it works");
+    write_one(&entra, delete()).await.expect("it is gone already");
+}
+
+#[tokio::test]
 async fn a_value_that_many_hold_is_found_whole() {
     let (sim, entra) = tenant().await;
     for number in 0..1_100 {

@@ -243,3 +243,30 @@ async fn a_plan_that_is_applied_later_gives_licences_to_those_whom_it_makes() {
     assert_eq!(org.licenses("1"), ["e3"]);
     assert_eq!(org.refers("Group a", "members"), ["1"]);
 }
+
+/// Counts how often each entry is told.
+#[derive(Debug, Clone, Default)]
+struct Told(std::sync::Arc<std::sync::Mutex<std::collections::BTreeMap<String, usize>>>);
+
+impl entrant::job::Observer for Told {
+    fn event(&self, event: &entrant::job::Event<'_>) {
+        if let entrant::job::Event::Entry(entry) = event {
+            *self.0.lock().expect("no test panics with the lock").entry(entry.key.to_string()).or_default() += 1;
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_entry_is_told_once_however_many_parts_it_has() {
+    let org = Org::new([person("1").with("sku", texts(&["E3"])).with("manager", "2"), person("2"), group("a", &["1"])]);
+    let told = Told::default();
+    let job = org.builder(users(), Preferences::default()).observer(told.clone()).build().expect("a job");
+    org.settle_with(&job).await;
+    org.set("1", "active", false);
+    org.set("1", "title", "Left");
+    org.set("1", "sku", Value::Null);
+    org.set("1", "manager", Value::Null);
+    org.settle_with(&job).await;
+    let told = told.0.lock().expect("no test panics with the lock").clone();
+    assert_eq!(told.into_values().collect::<Vec<_>>(), [1, 2, 1], "group a, user 1 in each run, user 2");
+}

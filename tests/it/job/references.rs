@@ -193,3 +193,32 @@ async fn a_run_for_one_object_looks_up_whom_it_refers_to() {
     flat.apply(&one, entrant::job::Apply::new()).await.expect("a report");
     assert_eq!(org.refers("Group a", "members"), ["1"]);
 }
+
+#[test]
+fn what_is_said_of_sets_must_fit() {
+    let compile = |mapping: entrant::Mapping| {
+        let compiled = mapping.compile(&super::org::group_schema(), entrant::mapping::AbsentMeans::Unknown);
+        compiled.err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    let base = || entrant::Mapping::groups().attribute("name", "name").attribute("members", "members");
+    let nested = || base().attribute("memberGroups", "groups");
+    #[rustfmt::skip]
+    let table = [
+        (nested().exact("members").claims(["a"]).flatten("memberGroups", "members"), ""),
+        (base().exact("owners"), "owners: is to be exact and is not mapped"),
+        (base().exact("name"), "name: is to be exact and is no set of references"),
+        (base().claims(["a"]), "objects are claimed and no set of theirs is exact"),
+        (nested().flatten("members", "memberGroups"), "members: is to be flattened and does not refer to group objects"),
+        (nested().flatten("memberGroups", "name"), "name: is to be flattened and is no set of references"),
+        (nested().flatten("memberGroups", "memberGroups"), "memberGroups: cannot be flattened into itself"),
+        (nested().flatten("memberGroups", "members").flatten("memberGroups", "members"), "memberGroups: is flattened twice"),
+        (base().match_on("members"), "members: is matched on, and holds references or licences"),
+    ];
+    for (mapping, expected) in table {
+        let said = compile(mapping);
+        assert!(
+            if expected.is_empty() { said.is_empty() } else { said.contains(expected) },
+            "{said} instead of {expected}"
+        );
+    }
+}

@@ -109,6 +109,8 @@ async fn what_a_user_may_not_be() {
         (json!({"employeeId": "x".repeat(17)}), invalid("employeeId")),
         (json!({"usageLocation": "gb"}), invalid("usageLocation")),
         (json!({"usageLocation": "GBR"}), invalid("usageLocation")),
+        (json!({"usageLocation": "UK"}), invalid("usageLocation")),
+        (json!({"usageLocation": "XX"}), invalid("usageLocation")),
         (json!({"usageLocation": null}), invalid("usageLocation")),
         (json!({"mail": null}), invalid("mail")),
         (json!({"mail": "zoë@contoso.com"}), invalid("mail")),

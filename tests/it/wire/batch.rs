@@ -155,7 +155,7 @@ async fn a_lost_batch_leaves_creations_in_doubt_and_repeats_the_rest() {
 async fn a_batch_that_was_not_carried_out_is_repeated_whole() {
     for (first, sent) in [(429, 2), (503, 2)] {
         let script = Script::new(move |number, request| match number {
-            0 => Reply::after(first, "3"),
+            0 => Reply::json(first, json!({"error": {"code": "serviceNotAvailable"}})),
             _ => each(request, |_| json!({"status": 201})),
         });
         let requests = vec![BatchRequest::new(Method::POST, "/users").with_body(json!({}))];

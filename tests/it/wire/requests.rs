@@ -54,6 +54,27 @@ async fn a_request_is_as_asked_for() {
 }
 
 #[tokio::test]
+async fn the_services_clock_is_learnt_from_its_answers() {
+    let table = [
+        ("Thu, 15 Jan 2026 09:32:00 GMT", Some(120)),
+        ("Thu, 15 Jan 2026 09:29:30 +0000", Some(-30)),
+        ("soon", None),
+        ("", None),
+        // No clock is so wrong, and it could not be added to ours.
+        ("Fri, 31 Dec 9999 23:59:59 GMT", None),
+        ("Mon, 01 Jan 1900 00:00:00 GMT", None),
+    ];
+    for (date, expected) in table {
+        let said = vec![("date", date.to_owned())];
+        let script = Script::new(move |_, _| Reply::Answer(200, said.clone(), "{}".to_owned()));
+        let graph = client(&script);
+        assert_eq!(graph.clock_ahead(), None);
+        graph.users().get("1").await.expect("a user");
+        assert_eq!(graph.clock_ahead(), expected.map(time::Duration::seconds), "{date}");
+    }
+}
+
+#[tokio::test]
 async fn the_token_goes_nowhere_else() {
     let script = Script::new(|_, _| Reply::json(200, "{}"));
     let graph = client(&script);
@@ -124,7 +145,9 @@ async fn what_is_repeated_depends_on_the_method_and_the_failure() {
         (NotSent, 3, 3, false),
         (Lost, 3, 1, true),
         (Status(429), 3, 3, false),
-        (Status(503), 3, 3, false),
+        (Code(503, "serviceNotAvailable"), 3, 3, false),
+        // Not Graph's own word.
+        (Status(503), 3, 1, true),
         (Status(500), 3, 1, true),
         (Status(502), 3, 1, true),
         (Status(504), 3, 1, true),
