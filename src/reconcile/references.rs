@@ -1,6 +1,8 @@
 //! References to other objects: who is meant, what is given, what is taken.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::case::{Assessment, Case, Sourced};
@@ -19,7 +21,12 @@ pub(super) struct Referents<'a> {
     sources: HashMap<&'a Class, Vec<Source<'a>>>,
     met: HashMap<&'a ObjectId, Met<'a>>,
     creates: HashMap<&'a ObjectId, &'a EntryKey>,
+    /// Who was found, so that a member of many sets is looked for once.
+    found: RefCell<HashMap<Class, Rc<RefCell<FoundObjects>>>>,
 }
+
+/// The objects of one class of the target that ids of the source stand for.
+type FoundObjects = HashMap<Arc<str>, Arc<str>>;
 
 struct Source<'a> {
     class: &'a Class,
@@ -75,7 +82,12 @@ impl<'a> Referents<'a> {
             .filter(|entry| entry.action == super::Action::Create && entry.runs())
             .filter_map(|entry| Some((entry.source.as_ref()?, &entry.key)))
             .collect();
-        Self { sources, met, creates }
+        Self { sources, met, creates, found: RefCell::default() }
+    }
+
+    /// Who was found before, of a class of the target.
+    fn found(&self, class: &Class) -> Rc<RefCell<FoundObjects>> {
+        Rc::clone(self.found.borrow_mut().entry(class.clone()).or_default())
     }
 
     /// Who an id of the source is, as an object of a class of the target.
@@ -328,7 +340,9 @@ impl References<'_> {
                 }
             },
         };
-        let current: HashSet<&str> = current.as_slice().iter().filter_map(Value::as_text).collect();
+        // What is there, and whether it stays.
+        let mut current: HashMap<&str, bool> =
+            current.as_slice().iter().filter_map(Value::as_text).map(|id| (id, false)).collect();
         let mut set = SetChange {
             attribute: attribute.clone(),
             kind: if many { SetKind::References } else { SetKind::Reference },
@@ -338,10 +352,19 @@ impl References<'_> {
             given: 0,
             basis: None,
         };
-        let mut keep: HashSet<Arc<str>> = HashSet::new();
+        // What is not there, and is given, or would be if it were known for sure.
+        let mut missing: HashSet<Arc<str>> = HashSet::new();
         let mut open: BTreeMap<String, Vec<Arc<str>>> = BTreeMap::new();
-        let mut seen: HashSet<Arc<str>> = HashSet::with_capacity(wanted.ids.len());
+        let mut seen: HashSet<Arc<str>> = HashSet::new();
+        let known = self.referents.found(class);
+        let mut known = known.borrow_mut();
         for id in wanted.ids {
+            // Whoever is found, is there and is not the object itself: the same again, for nearly all.
+            let other = known.get(&id).filter(|object| target.is_none_or(|own| own.id != **object));
+            if let Some(stays) = other.and_then(|object| current.get_mut(&**object)) {
+                *stays = true;
+                continue;
+            }
             if id.trim().is_empty() || !seen.insert(Arc::clone(&id)) {
                 continue;
             }
@@ -353,21 +376,31 @@ impl References<'_> {
                     open.entry("is the object itself".to_owned()).or_default().push(id);
                 }
                 Referent::Object(object, source) => {
-                    if !current.contains(&*object) && !keep.contains(&object) {
-                        set.add.push(Element::object(Arc::clone(&object), Some(source)));
+                    match current.get_mut(&*object) {
+                        Some(stays) => *stays = true,
+                        None if missing.insert(Arc::clone(&object)) => {
+                            set.add.push(Element::object(Arc::clone(&object), Some(source)));
+                        }
+                        None => {}
                     }
-                    keep.insert(object);
+                    known.insert(id, object);
                 }
                 Referent::Planned(entry, source) => {
                     set.add.push(Element::planned(source));
                     found.edges.push(Edge { entry, kind: EdgeKind::Needs, attribute: attribute.clone() });
                 }
                 Referent::Unresolved(reason, linked) => {
-                    keep.extend(linked);
+                    for object in linked {
+                        match current.get_mut(&*object) {
+                            Some(stays) => *stays = true,
+                            None => _ = missing.insert(object),
+                        }
+                    }
                     open.entry(reason).or_default().push(id);
                 }
             }
         }
+        drop(known);
         let unresolved = !open.is_empty();
         for (reason, ids) in open {
             found.problems.push(unresolved_reference(attribute, &reason, &ids));
@@ -378,7 +411,7 @@ impl References<'_> {
         }
         if let Some(target) = target.filter(|_| wanted.partial.is_none()) {
             let has_more = !set.add.is_empty() || unresolved;
-            self.take(case, rule, target, &current, &keep, has_more, &mut set, found);
+            self.take(case, rule, target, &current, &missing, has_more, &mut set, found);
         }
         if !many && set.add.len() > 1 {
             let message = format!("there are {} values where one is right", set.add.len());
@@ -400,8 +433,8 @@ impl References<'_> {
         case: &Case<'_>,
         rule: &Rule,
         target: &ObjectId,
-        current: &HashSet<&str>,
-        keep: &HashSet<Arc<str>>,
+        current: &HashMap<&str, bool>,
+        missing: &HashSet<Arc<str>>,
         has_more: bool,
         set: &mut SetChange,
         found: &mut Found,
@@ -419,7 +452,7 @@ impl References<'_> {
         let as_of = inputs.context.as_of();
         let forgotten: Vec<Arc<str>> = given
             .iter()
-            .filter(|(own, at)| !current.contains(&***own) && !keep.contains(*own) && as_of - *at >= inputs.lag)
+            .filter(|(own, at)| !current.contains_key(&***own) && !missing.contains(*own) && as_of - *at >= inputs.lag)
             .map(|(own, _)| Arc::clone(own))
             .collect();
         if !forgotten.is_empty() {
@@ -427,13 +460,13 @@ impl References<'_> {
         }
         if set.kind == SetKind::Reference && has_more {
             // What takes the place of what the job gave is given in its stead.
-            let replaced = current.iter().filter(|own| !set.add.is_empty() && given.contains(own));
+            let replaced = current.keys().filter(|own| !set.add.is_empty() && given.contains(own));
             set.remove = replaced.map(|own| Element::object((*own).into(), None)).collect();
             return;
         }
         let mut strangers: Vec<&str> = Vec::new();
         let mut gone: Vec<&str> = Vec::new();
-        for own in current.iter().filter(|own| !keep.contains(**own)) {
+        for own in current.iter().filter(|(_, stays)| !**stays).map(|(own, _)| own) {
             if given.contains(own) { gone.push(own) } else { strangers.push(own) }
         }
         if exact && !strangers.is_empty() {
