@@ -130,6 +130,9 @@ impl JobBuilder {
     }
 
     /// What is done in which situation, for the mappings without a policy of their own. Required if there are any.
+    ///
+    /// What it says of leavers holds for objects that can be disabled, such as people. Others, such as groups, are kept
+    /// when they leave unless their mapping has a policy of its own that deletes them.
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = Some(policy);
         self
@@ -274,7 +277,10 @@ impl JobBuilder {
                 format!("{disables}, and {} objects cannot be disabled; keep or delete them", schema.class)
             }));
         }
-        let policy = policy.clone().or_else(|| self.policy.clone());
+        // What the job's policy says of leavers it says of those who can be disabled: of people.
+        let shared =
+            || self.policy.clone().map(|policy| if schema.status.is_none() { policy.keeping() } else { policy });
+        let policy = policy.clone().or_else(shared);
         match &policy {
             None => faults.push("it has no policy; give it one with .policy(…)".to_owned()),
             Some(policy) => faults.extend(policy.check().err().unwrap_or_default()),

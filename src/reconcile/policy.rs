@@ -79,6 +79,15 @@ impl Policy {
         fields.chain(rules.map(|(situation, _)| format!("the rule for {situation} disables")))
     }
 
+    /// The policy for objects that nobody thought of when it was written, such as the groups of a job whose policy speaks
+    /// of people: none of them is disabled or deleted for leaving.
+    pub(crate) fn keeping(mut self) -> Self {
+        self.preferences.left_scope = None;
+        self.preferences.source_deleted = None;
+        self.rules.retain(|(_, action)| !matches!(action, Action::Disable | Action::Delete));
+        self
+    }
+
     /// The answer for a situation; a class whose objects have no status has no disable.
     pub(super) fn decide(&self, situation: Situation, can_be_disabled: bool) -> Decision {
         if let Some((_, action)) = self.rules.iter().find(|(own, _)| *own == situation) {

@@ -274,6 +274,9 @@ async fn a_group_that_is_gone_is_kept_unless_deleting_is_asked_for() {
     let table = [
         (preferences(), None, true),
         (preferences().with_source_deleted(Leaver::disable()), None, true),
+        // What a policy for people says of deleting is not said of groups.
+        (preferences().with_source_deleted(Leaver::disable().then_delete(days(0))), None, true),
+        (preferences().with_source_deleted(Leaver::delete()), None, true),
         (preferences(), Some(preferences().with_source_deleted(Leaver::keep())), true),
         (preferences(), Some(preferences().with_source_deleted(Leaver::delete())), false),
     ];
