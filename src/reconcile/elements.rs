@@ -1,33 +1,16 @@
 //! References and licences of all objects of a run: what is given and taken one by one.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::HashMap;
 
 use super::case::{Assessment, Case};
 use super::decide::Decider;
+use super::found::{Found, draft_findings};
 use super::inputs::Inputs;
 use super::licenses::find_licenses;
 use super::planner::Planner;
 use super::references::{References, Referents};
-use super::{Action, Draft, DraftStep, Edge, Entry, EntryKey, FindingKind, Problem, SetChange, Severity, seats};
-use crate::mapping::Mapped;
-use crate::model::{Attributes, Name, Record};
-
-/// What is given and taken of one object.
-#[derive(Debug, Default)]
-pub(super) struct Found {
-    pub(super) sets: Vec<SetChange>,
-    pub(super) problems: Vec<Problem>,
-    /// What someone else took away.
-    pub(super) forget: BTreeMap<Name, Vec<Arc<str>>>,
-    pub(super) edges: Vec<Edge>,
-}
-
-impl Found {
-    fn is_empty(&self) -> bool {
-        self.sets.is_empty() && self.problems.is_empty() && self.forget.is_empty()
-    }
-}
+use super::{Action, Entry, EntryKey, FindingKind, Problem, Severity, seats};
+use crate::model::Name;
 
 /// Adds references and licences to the entries; an object of which nothing else changes gets an entry for them.
 pub(super) fn settle(
@@ -141,52 +124,4 @@ fn check(inputs: &Inputs<'_>, case: &Case<'_>, entry: Option<&Entry>, is_new: bo
             None => problem,
         });
     }
-}
-
-/// What the target says of elements that would be given or taken, beside what the entry writes.
-pub(super) fn draft_findings(
-    inputs: &Inputs<'_>,
-    current: Option<&Record>,
-    entry: Option<&Entry>,
-    elements: &[Name],
-) -> Vec<super::Finding> {
-    let changes = entry.map_or(&[][..], |entry| &entry.changes);
-    let attributes: Attributes = changes.iter().map(|change| (change.attribute.clone(), change.new.clone())).collect();
-    let draft = Draft::new(inputs.mapping.target_class(), DraftStep::Elements, current, &attributes);
-    inputs.constraints.check(&draft.with_elements(elements))
-}
-
-/// A problem with an attribute as a whole.
-pub(super) fn left_out(
-    severity: Severity,
-    rule: &'static str,
-    message: impl Into<String>,
-    attribute: &Name,
-) -> Problem {
-    Problem::new(severity, rule, message).with_value(attribute.clone(), None)
-}
-
-/// A digest of what the source says of elements, to tell later whether it says so still.
-pub(crate) fn basis(inputs: &Inputs<'_>, mapped: &Mapped, attribute: &Name) -> String {
-    element_basis(inputs.mapping, inputs.schema, mapped, attribute)
-}
-
-/// As [`basis`], where planning is over.
-pub(crate) fn element_basis(
-    mapping: &crate::mapping::CompiledMapping,
-    schema: &crate::model::Schema,
-    mapped: &Mapped,
-    attribute: &Name,
-) -> String {
-    let mut hash = hmac_sha256::Hash::new();
-    let Mapped::Flows(flows) = mapped else { return "left out".to_owned() };
-    let belongs = |name: &Name| {
-        name == attribute
-            || mapping.flattened_into(name) == Some(attribute)
-            || (schema.is_licensing(attribute) && schema.is_licensing(name))
-    };
-    for flow in flows.iter().filter(|flow| belongs(&flow.attribute)) {
-        hash.update(format!("{:?}\u{0}{:?}\u{0}", flow.attribute, flow.outcome));
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::case::Case;
 use super::decide::shorten;
-use super::elements::{Found, basis, draft_findings, left_out};
+use super::found::{Found, basis, draft_findings, left_out};
 use super::inputs::Inputs;
 use super::{
     Element, Entry, Finding, FindingKind, LicenseRemoval, Problem, Products, SetChange, SetKind, Severity, Situation,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::case::{Assessment, Case, Sourced};
 use super::decide::shorten;
-use super::elements::{Found, basis, left_out};
+use super::found::{Found, basis, left_out};
 use super::inputs::{Inputs, Questions};
 use super::planner::Planner;
 use super::unique::listed;
