@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::error::is_write;
-use crate::graph::send::{Outgoing, decode};
+use crate::graph::send::{Outgoing, Units, decode};
 use crate::graph::{BatchRequest, GraphClient, List};
 use crate::http::redact::path_for_people;
 use crate::odata;
@@ -148,6 +148,7 @@ impl<T> Call<T> {
         let parts = self.parts?;
         let outgoing = Outgoing {
             url: self.client.address(&parts.path)?,
+            units: Units::of(&self.method, &parts.path),
             method: self.method,
             headers: parts.headers,
             body: parts.body,

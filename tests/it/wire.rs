@@ -10,6 +10,8 @@ mod groups;
 mod licenses;
 #[path = "wire/members.rs"]
 mod members;
+#[path = "wire/pace.rs"]
+mod pace;
 #[path = "wire/paging.rs"]
 mod paging;
 #[path = "wire/requests.rs"]
