@@ -23,10 +23,10 @@ use crate::http::redact::path_for_people;
 use crate::http::retry::{Attempts, parse_retry_after};
 
 /// The most requests that Graph takes in one batch.
-const MAX_REQUESTS: usize = 20;
+pub(super) const MAX_REQUESTS: usize = 20;
 
 /// The size of a batch after which no further request goes into it; Graph takes about 4 MB.
-const MAX_BYTES: usize = 3_000_000;
+pub(super) const MAX_BYTES: usize = 3_000_000;
 
 /// One request of a batch.
 #[derive(Clone, PartialEq)]
@@ -139,16 +139,24 @@ impl GraphClient {
 }
 
 /// One request until its outcome is given.
-struct Item {
-    index: usize,
-    method: Method,
-    path: String,
+pub(super) struct Item {
+    pub(super) index: usize,
+    pub(super) method: Method,
+    pub(super) path: String,
     traffic: Traffic,
     /// The request as JSON, without its id.
-    json: String,
-    attempts: Option<Attempts>,
+    pub(super) json: String,
+    pub(super) attempts: Option<Attempts>,
     /// An earlier attempt may have been carried out.
-    in_doubt: bool,
+    pub(super) in_doubt: bool,
+}
+
+/// Whether the requests of a batch wait for each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    Any,
+    /// Each after the success of the one before.
+    AsGiven,
 }
 
 /// A request that waits for its next attempt.
@@ -159,7 +167,7 @@ struct Delayed {
     item: Item,
 }
 
-enum Outcome {
+pub(super) enum Outcome {
     Final(Result<BatchResponse>),
     /// Repeated if that is safe and attempts are left.
     Failed(Error),
@@ -254,7 +262,7 @@ impl Run {
                 bytes += item.json.len();
                 items.push(item);
             }
-            self.in_flight.push(Box::pin(exchange(self.client.clone(), items)));
+            self.in_flight.push(Box::pin(exchange(self.client.clone(), items, Order::Any)));
         }
     }
 
@@ -294,7 +302,7 @@ impl Run {
 }
 
 impl Item {
-    fn new(client: &GraphClient, index: usize, request: BatchRequest) -> Result<Self> {
+    pub(super) fn new(client: &GraphClient, index: usize, request: BatchRequest) -> Result<Self> {
         #[derive(Serialize)]
         struct Written<'a> {
             method: &'a str,
@@ -337,8 +345,8 @@ impl Item {
 }
 
 /// Sends one batch and gives each of its items an outcome.
-async fn exchange(client: GraphClient, mut items: Vec<Item>) -> Vec<(Item, Outcome)> {
-    let answers = send(&client, &items).await;
+pub(super) async fn exchange(client: GraphClient, mut items: Vec<Item>, order: Order) -> Vec<(Item, Outcome)> {
+    let answers = send(&client, &items, order).await;
     let now = client.0.clock.now();
     // The wait for a turn is not the request's own, but where it failed for good there is no other moment.
     items.iter_mut().for_each(|item| {
@@ -353,7 +361,7 @@ async fn exchange(client: GraphClient, mut items: Vec<Item>) -> Vec<(Item, Outco
         .enumerate()
         .map(|(number, item)| {
             let outcome = match answers.remove(&number) {
-                Some(answer) => answer.outcome(&item.method, now),
+                Some(answer) => answer.outcome(&item, now),
                 None => Outcome::Failed(missing(&item.method, "the batch's answer has no entry for the request")),
             };
             (item, outcome)
@@ -361,7 +369,7 @@ async fn exchange(client: GraphClient, mut items: Vec<Item>) -> Vec<(Item, Outco
         .collect()
 }
 
-async fn send(client: &GraphClient, items: &[Item]) -> Result<HashMap<usize, Answer>> {
+async fn send(client: &GraphClient, items: &[Item], order: Order) -> Result<HashMap<usize, Answer>> {
     #[derive(Deserialize)]
     struct Answers {
         responses: Vec<Answer>,
@@ -371,7 +379,11 @@ async fn send(client: &GraphClient, items: &[Item]) -> Result<HashMap<usize, Ans
     for (number, item) in items.iter().enumerate() {
         let comma = if number == 0 { "" } else { "," };
         // The id goes in front of the members that were written before.
-        body.push_str(&format!("{comma}{{\"id\":\"{number}\",{}", &item.json[1..]));
+        let after = match (order, number.checked_sub(1)) {
+            (Order::AsGiven, Some(before)) => format!("\"dependsOn\":[\"{before}\"],"),
+            _ => String::new(),
+        };
+        body.push_str(&format!("{comma}{{\"id\":\"{number}\",{after}{}", &item.json[1..]));
     }
     body.push_str("]}");
     let outgoing = Outgoing {
@@ -472,7 +484,8 @@ impl Answer {
         }
     }
 
-    fn outcome(self, method: &Method, now: OffsetDateTime) -> Outcome {
+    fn outcome(self, item: &Item, now: OffsetDateTime) -> Outcome {
+        let method = &item.method;
         let Some(status) = self.status() else {
             return Outcome::Failed(missing(method, "the batch's answer has no status for the request"));
         };
@@ -481,8 +494,14 @@ impl Answer {
         }
         let retry_after = self.retry_after(now);
         let request_id = self.header("request-id");
-        let refused =
-            Refused { method, status, retry_after, request_id: request_id.as_deref(), client_request_id: None };
+        let refused = Refused {
+            method,
+            status,
+            path: &item.path,
+            retry_after,
+            request_id: request_id.as_deref(),
+            client_request_id: None,
+        };
         Outcome::Failed(refused.into_error(&self.body))
     }
 

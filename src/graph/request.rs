@@ -140,6 +140,14 @@ impl<T> Call<T> {
         }
     }
 
+    /// The first mistake stays.
+    pub(super) fn refused(mut self, error: Error) -> Self {
+        if self.parts.is_ok() {
+            self.parts = Err(error);
+        }
+        self
+    }
+
     pub(super) fn decode_with<U>(self, decode: fn(Response<Bytes>) -> Result<U>) -> Call<U> {
         Call { client: self.client, method: self.method, parts: self.parts, decode }
     }

@@ -226,8 +226,14 @@ impl GraphClient {
         }
         let body = serde_json::from_slice(answer.body()).unwrap_or_default();
         let retry_after = retry_after(answer.headers(), inner.clock.now());
-        let refused =
-            Refused { method: &outgoing.method, status, retry_after, request_id, client_request_id: Some(&id) };
+        let refused = Refused {
+            method: &outgoing.method,
+            status,
+            path: path.strip_prefix(inner.root.path()).unwrap_or(path),
+            retry_after,
+            request_id,
+            client_request_id: Some(&id),
+        };
         let overloaded = matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT);
         let feedback = Feedback { retry_after, overloaded, ..heard(answer.headers()) };
         Err(Failed { error: refused.into_error(&body), feedback })
