@@ -114,6 +114,9 @@ pub struct GraphError {
     pub request_id: Option<String>,
     /// Our id of the request.
     pub client_request_id: Option<String>,
+    /// After a refusal for lack of rights: the least permission that the operation needs, where it is known. Not
+    /// Graph's word.
+    pub permission: Option<String>,
 }
 
 /// One entry of `details` in a [`GraphError`].
@@ -223,7 +226,8 @@ impl fmt::Display for Error {
             let status = (graph.status != 0).then(|| ("status", graph.status.to_string()));
             let code = (!graph.code.is_empty()).then(|| ("code", graph.code.clone()));
             let request = graph.request_id.clone().map(|id| ("request-id", id));
-            status.into_iter().chain(code).chain(request)
+            let needs = graph.permission.clone().map(|permission| ("needs", permission));
+            status.into_iter().chain(code).chain(needs).chain(request)
         });
         let context = self.0.context.iter().map(|(key, value)| (*key, value.clone()));
         for (index, (key, value)) in context.chain(graph).enumerate() {

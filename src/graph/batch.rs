@@ -16,15 +16,17 @@ use time::OffsetDateTime;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::graph::GraphClient;
 use crate::graph::error::{Refused, is_write, may_repeat};
-use crate::graph::send::{Outgoing, decode, wrong_shape};
+use crate::graph::send::{Outgoing, Units, decode, heard, traffic_of, wrong_shape};
+use crate::http::Traffic;
+use crate::http::pace::Feedback;
 use crate::http::redact::path_for_people;
 use crate::http::retry::{Attempts, parse_retry_after};
 
 /// The most requests that Graph takes in one batch.
-const MAX_REQUESTS: usize = 20;
+pub(super) const MAX_REQUESTS: usize = 20;
 
 /// The size of a batch after which no further request goes into it; Graph takes about 4 MB.
-const MAX_BYTES: usize = 3_000_000;
+pub(super) const MAX_BYTES: usize = 3_000_000;
 
 /// One request of a batch.
 #[derive(Clone, PartialEq)]
@@ -137,15 +139,24 @@ impl GraphClient {
 }
 
 /// One request until its outcome is given.
-struct Item {
-    index: usize,
-    method: Method,
-    path: String,
+pub(super) struct Item {
+    pub(super) index: usize,
+    pub(super) method: Method,
+    pub(super) path: String,
+    traffic: Traffic,
     /// The request as JSON, without its id.
-    json: String,
-    attempts: Option<Attempts>,
+    pub(super) json: String,
+    pub(super) attempts: Option<Attempts>,
     /// An earlier attempt may have been carried out.
-    in_doubt: bool,
+    pub(super) in_doubt: bool,
+}
+
+/// Whether the requests of a batch wait for each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    Any,
+    /// Each after the success of the one before.
+    AsGiven,
 }
 
 /// A request that waits for its next attempt.
@@ -156,7 +167,7 @@ struct Delayed {
     item: Item,
 }
 
-enum Outcome {
+pub(super) enum Outcome {
     Final(Result<BatchResponse>),
     /// Repeated if that is safe and attempts are left.
     Failed(Error),
@@ -240,20 +251,18 @@ impl Run {
     }
 
     fn post(&mut self) {
-        let now = self.client.0.clock.now();
         while !self.ready.is_empty() && self.in_flight.len() < self.client.0.batches_in_flight {
             let mut items = Vec::with_capacity(MAX_REQUESTS);
             let mut bytes = 0;
-            while let Some(mut item) = self.ready.pop_front() {
+            while let Some(item) = self.ready.pop_front() {
                 if items.len() == MAX_REQUESTS || (!items.is_empty() && bytes + item.json.len() > MAX_BYTES) {
                     self.ready.push_front(item);
                     break;
                 }
                 bytes += item.json.len();
-                item.attempts.get_or_insert_with(|| Attempts::begin(now));
                 items.push(item);
             }
-            self.in_flight.push(Box::pin(exchange(self.client.clone(), items)));
+            self.in_flight.push(Box::pin(exchange(self.client.clone(), items, Order::Any)));
         }
     }
 
@@ -293,7 +302,7 @@ impl Run {
 }
 
 impl Item {
-    fn new(client: &GraphClient, index: usize, request: BatchRequest) -> Result<Self> {
+    pub(super) fn new(client: &GraphClient, index: usize, request: BatchRequest) -> Result<Self> {
         #[derive(Serialize)]
         struct Written<'a> {
             method: &'a str,
@@ -326,6 +335,7 @@ impl Item {
         Ok(Self {
             index,
             path: path_for_people(&request.url).to_owned(),
+            traffic: traffic_of(&request.method, &request.url),
             method: request.method,
             json,
             attempts: None,
@@ -335,9 +345,14 @@ impl Item {
 }
 
 /// Sends one batch and gives each of its items an outcome.
-async fn exchange(client: GraphClient, items: Vec<Item>) -> Vec<(Item, Outcome)> {
+pub(super) async fn exchange(client: GraphClient, mut items: Vec<Item>, order: Order) -> Vec<(Item, Outcome)> {
+    let answers = send(&client, &items, order).await;
     let now = client.0.clock.now();
-    let mut answers = match send(&client, &items).await {
+    // The wait for a turn is not the request's own, but where it failed for good there is no other moment.
+    items.iter_mut().for_each(|item| {
+        item.attempts.get_or_insert_with(|| Attempts::begin(now));
+    });
+    let mut answers = match answers {
         Ok(answers) => answers,
         Err(error) => return lost(items, error),
     };
@@ -346,7 +361,7 @@ async fn exchange(client: GraphClient, items: Vec<Item>) -> Vec<(Item, Outcome)>
         .enumerate()
         .map(|(number, item)| {
             let outcome = match answers.remove(&number) {
-                Some(answer) => answer.outcome(&item.method, now),
+                Some(answer) => answer.outcome(&item, now),
                 None => Outcome::Failed(missing(&item.method, "the batch's answer has no entry for the request")),
             };
             (item, outcome)
@@ -354,7 +369,7 @@ async fn exchange(client: GraphClient, items: Vec<Item>) -> Vec<(Item, Outcome)>
         .collect()
 }
 
-async fn send(client: &GraphClient, items: &[Item]) -> Result<HashMap<usize, Answer>> {
+async fn send(client: &GraphClient, items: &[Item], order: Order) -> Result<HashMap<usize, Answer>> {
     #[derive(Deserialize)]
     struct Answers {
         responses: Vec<Answer>,
@@ -364,7 +379,11 @@ async fn send(client: &GraphClient, items: &[Item]) -> Result<HashMap<usize, Ans
     for (number, item) in items.iter().enumerate() {
         let comma = if number == 0 { "" } else { "," };
         // The id goes in front of the members that were written before.
-        body.push_str(&format!("{comma}{{\"id\":\"{number}\",{}", &item.json[1..]));
+        let after = match (order, number.checked_sub(1)) {
+            (Order::AsGiven, Some(before)) => format!("\"dependsOn\":[\"{before}\"],"),
+            _ => String::new(),
+        };
+        body.push_str(&format!("{comma}{{\"id\":\"{number}\",{after}{}", &item.json[1..]));
     }
     body.push_str("]}");
     let outgoing = Outgoing {
@@ -372,8 +391,9 @@ async fn send(client: &GraphClient, items: &[Item]) -> Result<HashMap<usize, Ans
         url: client.address("$batch")?,
         headers: HeaderMap::new(),
         body: Some(body.into()),
+        units: items.iter().fold(Units::default(), |units, item| units.with(item.traffic)),
     };
-    let answer = client.send(&outgoing).await?;
+    let (answer, permits) = client.send_unsettled(&outgoing).await?;
     let answers: Answers =
         decode(answer.body()).map_err(|error| error.with_retry(Retry::Later).with_outcome_in_doubt())?;
     let mut by_number = HashMap::with_capacity(items.len());
@@ -382,7 +402,31 @@ async fn send(client: &GraphClient, items: &[Item]) -> Result<HashMap<usize, Ans
             by_number.entry(number).or_insert(answer);
         }
     }
+    let now = client.0.clock.now();
+    let load = heard(answer.headers()).load;
+    permits.settle(|traffic| {
+        let own = items.iter().enumerate().filter(|(_, item)| item.traffic == traffic);
+        weighed(own.filter_map(|(number, _)| by_number.get(&number)), load, now)
+    });
     Ok(by_number)
+}
+
+/// How much of a batch the service refused.
+fn weighed<'a>(answers: impl Iterator<Item = &'a Answer>, load: Option<f64>, now: OffsetDateTime) -> Feedback {
+    let mut feedback = Feedback { load, ..Feedback::default() };
+    for answer in answers {
+        match answer.status() {
+            Some(StatusCode::TOO_MANY_REQUESTS) => {
+                feedback.throttled += 1;
+                // Each waits as long as it was told; the others only as long as the first.
+                let wait = answer.retry_after(now);
+                feedback.retry_after = feedback.retry_after.into_iter().chain(wait).min();
+            }
+            Some(StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT) => feedback.overloaded = true,
+            _ => {}
+        }
+    }
+    feedback
 }
 
 /// The whole batch failed. If it was surely not carried out, it has been repeated enough.
@@ -440,24 +484,38 @@ impl Answer {
         }
     }
 
-    fn outcome(self, method: &Method, now: OffsetDateTime) -> Outcome {
-        let status = match &self.status {
-            Json::Number(status) => status.as_u64(),
-            Json::String(status) => status.parse().ok(),
-            _ => None,
-        };
-        let status = status.and_then(|status| u16::try_from(status).ok());
-        let Some(status) = status.and_then(|status| StatusCode::from_u16(status).ok()) else {
+    fn outcome(self, item: &Item, now: OffsetDateTime) -> Outcome {
+        let method = &item.method;
+        let Some(status) = self.status() else {
             return Outcome::Failed(missing(method, "the batch's answer has no status for the request"));
         };
         if status.is_success() {
             return Outcome::Final(Ok(BatchResponse { status, body: self.body }));
         }
-        let retry_after = self.header("retry-after").and_then(|text| parse_retry_after(&text, now));
+        let retry_after = self.retry_after(now);
         let request_id = self.header("request-id");
-        let refused =
-            Refused { method, status, retry_after, request_id: request_id.as_deref(), client_request_id: None };
+        let refused = Refused {
+            method,
+            status,
+            path: &item.path,
+            retry_after,
+            request_id: request_id.as_deref(),
+            client_request_id: None,
+        };
         Outcome::Failed(refused.into_error(&self.body))
+    }
+
+    fn status(&self) -> Option<StatusCode> {
+        let status = match &self.status {
+            Json::Number(status) => status.as_u64(),
+            Json::String(status) => status.parse().ok(),
+            _ => None,
+        };
+        StatusCode::from_u16(u16::try_from(status?).ok()?).ok()
+    }
+
+    fn retry_after(&self, now: OffsetDateTime) -> Option<Duration> {
+        self.header("retry-after").and_then(|text| parse_retry_after(&text, now))
     }
 
     fn header(&self, name: &str) -> Option<String> {

@@ -5,7 +5,7 @@ use std::error::Error as _;
 use uuid::Uuid;
 
 use crate::error::{Error, GraphError, GraphErrorDetail};
-use crate::graph::{ServicePlanId, SkuId};
+use crate::graph::{DirectoryObjectId, ServicePlanId, SkuId};
 
 /// What a failure of Graph means, read from its status, code and details; from its message only where those do not
 /// tell cases apart.
@@ -28,6 +28,8 @@ pub enum GraphClass {
     DuplicateValue {
         /// Which property clashed, where Graph says so.
         property: Option<String>,
+        /// Which object has the value, where Graph says so.
+        object: Option<DirectoryObjectId>,
     },
     /// The object is not there, or not yet everywhere.
     NotFound,
@@ -47,8 +49,12 @@ pub enum GraphClass {
     Throttled,
     /// The token is missing, expired or not for Graph.
     Unauthorized,
-    /// A permission or a directory role is missing.
-    Denied,
+    /// A permission is missing, or a directory role: without one, nobody disables, deletes or renames people with
+    /// administrator roles, or sets their passwords. Graph does not say which of the two.
+    Denied {
+        /// The least permission that the operation needs, where it is known.
+        permission: Option<String>,
+    },
     /// A value is not allowed.
     InvalidValue {
         /// Which property has it, where Graph says so.
@@ -64,8 +70,10 @@ pub enum GraphClass {
         /// Which property, where Graph says so.
         property: Option<String>,
     },
-    /// The object is mastered by another directory, or was.
+    /// The object is mastered by another directory.
     DirectorySynced,
+    /// The property is mastered by Exchange, or the object was once synchronised from another directory.
+    MasteredElsewhere,
     /// The domain of the user principal name is none of the tenant's verified domains.
     UnverifiedDomain,
     /// The password is too simple.
@@ -78,6 +86,15 @@ pub enum GraphClass {
     UnsupportedQuery,
     /// The listing took too long; it must begin again.
     ExpiredPageToken,
+    /// The cursor of a delta query is no longer good: everything must be read anew.
+    ResyncRequired,
+    /// The directory has no such property, or the tenant does not have the extension property.
+    UnknownProperty {
+        /// Which, where Graph says so.
+        property: Option<String>,
+    },
+    /// A request of a batch was not tried, since one that it depends on failed.
+    DependencyFailed,
     /// A limit of the tenant is reached.
     Quota,
     /// A licence has no seat left.
@@ -122,6 +139,12 @@ impl GraphClass {
     #[must_use]
     pub fn of(error: &GraphError) -> Self {
         let code = error.code.as_str();
+        if error.status == 410
+            || (matches!(error.status, 400 | 404)
+                && (code.eq_ignore_ascii_case("resyncRequired") || code.eq_ignore_ascii_case("syncStateNotFound")))
+        {
+            return Self::ResyncRequired;
+        }
         match code {
             "Directory_ExpiredPageToken" => return Self::ExpiredPageToken,
             "Directory_ConcurrencyViolation" => return Self::Concurrency,
@@ -136,9 +159,10 @@ impl GraphClass {
             400 => by_message(error),
             401 => Self::Unauthorized,
             403 if is_mail_enabled_group(error) => Self::MailEnabledGroup,
-            403 => Self::Denied,
+            403 => Self::Denied { permission: error.permission.clone() },
             404 if is_not_replicated(error) => Self::ReplicationDelay,
             404 => Self::NotFound,
+            424 => Self::DependencyFailed,
             422 => Self::InvalidValue { property: property_in(error) },
             429 => Self::Throttled,
             501 => Self::UnsupportedQuery,
@@ -162,7 +186,7 @@ impl GraphClass {
             Self::MailEnabledGroup => "change distribution lists and mail-enabled security groups in Exchange",
             Self::Throttled => "wait as long as the service asks; if it goes on, run fewer things at once",
             Self::Unauthorized => "check the token: it may have expired, or be for another service or cloud",
-            Self::Denied => {
+            Self::Denied { .. } => {
                 "give the application the permission for this; people with administrator roles also need a directory \
                  role on the application"
             }
@@ -170,6 +194,10 @@ impl GraphClass {
             Self::MissingProperty { .. } => "give the required property a value",
             Self::ReadOnlyProperty { .. } => "take the property out of the mapping: it cannot be written",
             Self::DirectorySynced => "change the object in the directory that it is synchronised from",
+            Self::MasteredElsewhere => "change the property in Exchange, or take it out of the mapping",
+            Self::ResyncRequired => "forget the cursor and read everything again",
+            Self::UnknownProperty { .. } => "check the property's name; extension properties must be defined first",
+            Self::DependencyFailed => "see the request that failed before it",
             Self::UnverifiedDomain => "use one of the tenant's verified domains, or verify this one",
             Self::WeakPassword => "use a longer password of several kinds of characters, without the person's name",
             Self::Concurrency => "try again after a moment",
@@ -222,6 +250,13 @@ impl Error {
         self.graph_of_itself().is_some_and(|graph| graph.class() == GraphClass::ReferenceExists)
     }
 
+    /// Whether another object has a value that must be the only one of its kind: [`GraphClass::DuplicateValue`] says
+    /// which property, and which object.
+    #[must_use]
+    pub fn is_duplicate(&self) -> bool {
+        self.graph_of_itself().is_some_and(|graph| matches!(graph.class(), GraphClass::DuplicateValue { .. }))
+    }
+
     /// Whether Graph refused to take something away because it is not there. A 404 that is not the directory's own,
     /// such as a proxy's, does not count.
     ///
@@ -263,9 +298,13 @@ fn is_duplicate(error: &GraphError) -> bool {
 }
 
 fn duplicate(error: &GraphError) -> GraphClass {
-    let named = error.details.iter().find(|detail| detail.code != "ConflictingObjects");
+    let is_object = |detail: &&GraphErrorDetail| detail.code == "ConflictingObjects";
+    let named = error.details.iter().find(|detail| !is_object(detail));
+    // Such as `User_a82905a2-4ba2-5e93-bd12-3200cfe70a56`.
+    let object = error.details.iter().filter(is_object).filter_map(|detail| detail.target.as_deref());
     GraphClass::DuplicateValue {
         property: named.and_then(|detail| detail.target.clone()).or_else(|| property_in(error)),
+        object: object.flat_map(guids).next().map(|id| DirectoryObjectId::new(id.to_string())),
     }
 }
 
@@ -276,8 +315,13 @@ fn by_message(error: &GraphError) -> GraphClass {
         () if has(error, "password complexity") || has(error, "specified password does not comply") => {
             GraphClass::WeakPassword
         }
-        () if has(error, "on-premises mastered") || has(error, "originated within an external service") => {
-            GraphClass::DirectorySynced
+        () if has(error, "on-premises mastered") => GraphClass::DirectorySynced,
+        () if has(error, "originated within an external service") => GraphClass::MasteredElsewhere,
+        () if has(error, "extension properties are not available")
+            || has(error, "could not find a property named")
+            || has(error, "does not exist on type 'microsoft.graph") =>
+        {
+            GraphClass::UnknownProperty { property: named_property(error) }
         }
         () if is_not_replicated(error) => GraphClass::ReplicationDelay,
         () if is_mail_enabled_group(error) => GraphClass::MailEnabledGroup,
@@ -331,6 +375,13 @@ fn is_not_replicated(error: &GraphError) -> bool {
 fn is_mail_enabled_group(error: &GraphError) -> bool {
     has(error, "cannot update a mail-enabled security group")
         || has(error, "does not currently support writes of mail-enabled groups")
+}
+
+/// The property that is not there: the first quoted name, or the name of an extension property.
+fn named_property(error: &GraphError) -> Option<String> {
+    let quoted = error.message.split('\'').nth(1).map(str::to_owned);
+    let extension = error.message.split(|character: char| character != '_' && !character.is_ascii_alphanumeric());
+    extension.into_iter().find(|word| word.starts_with("extension_")).map(str::to_owned).or(quoted)
 }
 
 /// The GUIDs in a text, each once.

@@ -16,7 +16,8 @@ use crate::graph::{
     roles,
 };
 use crate::http::address::checked_root;
-use crate::http::{RetryPolicy, Transport};
+use crate::http::pace::Pacer;
+use crate::http::{Budget, PaceObserver, PacePolicy, RetryPolicy, Traffic, Transport};
 
 /// A client for Microsoft Graph. Cheap to clone; clones share the token and the connections.
 ///
@@ -51,6 +52,7 @@ pub(super) struct Inner {
     pub(super) transport: Arc<dyn Transport>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) retry: RetryPolicy,
+    pub(super) pacer: Pacer,
     pub(super) batches_in_flight: usize,
     /// How many seconds the service's clock is ahead of ours, by its last answer; [`UNKNOWN`] before the first.
     pub(super) ahead: AtomicI64,
@@ -68,6 +70,8 @@ pub struct GraphClientBuilder {
     transport: Option<Arc<dyn Transport>>,
     clock: Arc<dyn Clock>,
     retry: RetryPolicy,
+    pace: PacePolicy,
+    observer: Option<Arc<dyn PaceObserver>>,
     batches_in_flight: usize,
 }
 
@@ -80,6 +84,8 @@ impl GraphClient {
             transport: None,
             clock: Arc::new(SystemClock::new()),
             retry: RetryPolicy::default(),
+            pace: PacePolicy::default(),
+            observer: None,
             batches_in_flight: 4,
         }
     }
@@ -101,6 +107,12 @@ impl GraphClient {
     pub fn clock_ahead(&self) -> Option<time::Duration> {
         let seconds = self.0.ahead.load(Ordering::Relaxed);
         (seconds != UNKNOWN).then(|| time::Duration::seconds(seconds))
+    }
+
+    /// How much may be sent now: what the service allows, as far as it is known, and what is under way.
+    #[must_use]
+    pub fn budget(&self, traffic: Traffic) -> Budget {
+        self.0.pacer.budget(traffic)
     }
 
     /// Users.
@@ -223,6 +235,22 @@ impl GraphClientBuilder {
         self
     }
 
+    /// How fast requests go at most; by default as fast as the service takes them.
+    ///
+    /// All requests and batches of a client and its clones keep one pace, reads and writes apart: it starts with 80
+    /// under way at once, goes up as long as the service takes all, and down when it refuses or says that its limit is
+    /// near.
+    pub fn pace(mut self, policy: PacePolicy) -> Self {
+        self.pace = policy;
+        self
+    }
+
+    /// Who is told when the service refuses requests, and how long they wait.
+    pub fn pace_observer(mut self, observer: impl PaceObserver) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
     /// How many batches one call of [`GraphClient::batch`] has under way at once; the default is 4, 0 counts as 1.
     pub fn max_batches_in_flight(mut self, batches: usize) -> Self {
         self.batches_in_flight = batches.max(1);
@@ -249,6 +277,7 @@ impl GraphClientBuilder {
             root,
             tokens: TokenCache::new(self.credential, context),
             transport,
+            pacer: Pacer::new(self.clock.clone(), self.pace, self.observer),
             clock: self.clock,
             retry: self.retry,
             batches_in_flight: self.batches_in_flight,

@@ -1,4 +1,4 @@
-//! The tenant itself, its domains, and the recycle bin.
+//! The tenant itself and its domains.
 
 use http::Method;
 use serde::{Deserialize, Serialize};
@@ -7,8 +7,7 @@ use serde_json::{Map, Value as Json};
 use crate::auth::TenantId;
 use crate::error::{Error, ErrorKind};
 use crate::graph::send::decode;
-use crate::graph::{Call, GraphClient, List, User, UserId};
-use crate::odata;
+use crate::graph::{Call, GraphClient, List};
 
 /// The tenant.
 ///
@@ -84,78 +83,6 @@ impl From<&VerifiedDomain> for Domain {
             authentication_type: domain.kind.clone(),
             extra: Map::new(),
         }
-    }
-}
-
-/// The recycle bin.
-#[derive(Debug, Clone)]
-pub struct DeletedItems(GraphClient);
-
-impl DeletedItems {
-    pub(super) fn new(client: GraphClient) -> Self {
-        Self(client)
-    }
-
-    /// Lists the deleted users, 999 a page.
-    ///
-    /// # Permissions
-    ///
-    /// `User.Read.All` (application).
-    ///
-    /// See [list deleted items](https://learn.microsoft.com/graph/api/directory-deleteditems-list).
-    pub fn list_users(&self) -> List<User> {
-        let path = "/directory/deletedItems/microsoft.graph.user".to_owned();
-        Call::new(self.0.clone(), Method::GET, Ok(path)).list().top(999)
-    }
-
-    /// Reads one deleted user by its object id.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::NotFound`] if it is not in the bin.
-    ///
-    /// # Permissions
-    ///
-    /// `User.Read.All` (application).
-    ///
-    /// See [get deleted item](https://learn.microsoft.com/graph/api/directory-deleteditems-get).
-    pub fn get(&self, id: impl Into<UserId>) -> Call<User> {
-        self.call(Method::GET, id.into(), "").decode()
-    }
-
-    /// Takes a user out of the bin. A body may hold `newUserPrincipalName` and `autoReconcileProxyConflict`.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::NotFound`] if it is not in the bin, [`ErrorKind::Conflict`] if a unique value is taken now.
-    ///
-    /// # Permissions
-    ///
-    /// `User.DeleteRestore.All` (application).
-    ///
-    /// See [restore](https://learn.microsoft.com/graph/api/directory-deleteditems-restore).
-    pub fn restore(&self, id: impl Into<UserId>) -> Call<User> {
-        self.call(Method::POST, id.into(), "/restore").decode()
-    }
-
-    /// Deletes a user for ever.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::NotFound`] if it is not in the bin.
-    ///
-    /// # Permissions
-    ///
-    /// `User.DeleteRestore.All` (application).
-    ///
-    /// See [permanently delete](https://learn.microsoft.com/graph/api/directory-deleteditems-delete).
-    pub fn purge(&self, id: impl Into<UserId>) -> Call<()> {
-        self.call(Method::DELETE, id.into(), "").decode_with(|_| Ok(()))
-    }
-
-    fn call(&self, method: Method, id: UserId, action: &str) -> Call {
-        let path = odata::key_segment("/directory/deletedItems", id.as_str()).map(|path| path + action);
-        Call::new(self.0.clone(), method, path)
     }
 }
 

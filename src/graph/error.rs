@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use crate::error::{Error, ErrorKind, GraphError, GraphErrorDetail, Retry};
 use crate::graph::GraphClass;
+use crate::graph::permission::permission;
 use crate::http::redact::{MAX_TEXT, one_line};
 
 /// The most finer errors that are kept.
@@ -18,6 +19,8 @@ const MAX_DETAILS: usize = 20;
 pub(crate) struct Refused<'a> {
     pub(crate) method: &'a Method,
     pub(crate) status: StatusCode,
+    /// The path under the version, to know what it needed.
+    pub(crate) path: &'a str,
     pub(crate) retry_after: Option<Duration>,
     pub(crate) request_id: Option<&'a str>,
     pub(crate) client_request_id: Option<&'a str>,
@@ -65,6 +68,10 @@ impl Refused<'_> {
             details: details.iter().take(MAX_DETAILS).map(detail).collect(),
             request_id: id(self.request_id, "request-id"),
             client_request_id: id(self.client_request_id, "client-request-id"),
+            permission: (self.status == StatusCode::FORBIDDEN)
+                .then(|| permission(self.method, self.path))
+                .flatten()
+                .map(str::to_owned),
         }
     }
 }
@@ -106,9 +113,9 @@ fn kind_of(status: StatusCode, class: &GraphClass) -> ErrorKind {
             GraphClass::NotFound
             | GraphClass::ReplicationDelay
             | GraphClass::ReferenceMissing
-            | GraphClass::UnknownSku { .. },
-        )
-        | (410, _) => ErrorKind::NotFound,
+            | GraphClass::UnknownSku { .. }
+            | GraphClass::ResyncRequired,
+        ) => ErrorKind::NotFound,
         (401, _) => ErrorKind::Unauthenticated,
         (403, _) => ErrorKind::Forbidden,
         (408, _) => ErrorKind::TimedOut,

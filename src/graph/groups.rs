@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use http::Method;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json};
 use time::OffsetDateTime;
 
 use crate::error::Result;
+use crate::graph::query::OF_GROUPS;
+use crate::graph::resource::resource;
 use crate::graph::send::decode;
 use crate::graph::word::text_id;
-use crate::graph::{AssignedLicense, Call, DirectoryObject, GraphClient, GroupLinks, LicenseChange, List};
+use crate::graph::{
+    AssignedLicense, Call, DeltaQuery, DirectoryObject, GraphClient, GroupLinks, LicenseChange, List, Query,
+};
 use crate::odata;
 
 /// The groups of the tenant.
@@ -47,56 +50,33 @@ pub struct GroupId(Arc<str>);
 
 text_id!(GroupId);
 
-/// A group, as far as it was asked for: what was not selected, or has no value, is `None`.
-///
-/// Properties without a field of their own are in [`extra`](Group::extra). When sent, `None` is left out; a `null` in
-/// `extra` clears a property.
-///
-/// See [group](https://learn.microsoft.com/graph/api/resources/group).
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-#[non_exhaustive]
-#[expect(missing_docs, reason = "the fields are Graph's properties, under Graph's names")]
-pub struct Group {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<GroupId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub display_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mail: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mail_nickname: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mail_enabled: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub security_enabled: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub group_types: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub visibility: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unique_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub membership_rule: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub membership_rule_processing_state: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub is_assignable_to_role: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub proxy_addresses: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub assigned_licenses: Option<Vec<AssignedLicense>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub on_premises_sync_enabled: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
-    pub created_date_time: Option<OffsetDateTime>,
-    #[serde(skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
-    pub deleted_date_time: Option<OffsetDateTime>,
-    /// Every other property, under Graph's own name.
-    #[serde(flatten)]
-    pub extra: Map<String, Json>,
+resource! {
+    /// A group, as far as it was asked for: what was not selected, or has no value, is `None`.
+    ///
+    /// Properties without a field of their own are in [`extra`](Group::extra). When sent, `None` is left out; a `null`
+    /// in `extra` clears a property.
+    ///
+    /// See [group](https://learn.microsoft.com/graph/api/resources/group).
+    Group {
+        id: GroupId = "id",
+        display_name: String = "displayName",
+        description: String = "description",
+        mail: String = "mail",
+        mail_nickname: String = "mailNickname",
+        mail_enabled: bool = "mailEnabled",
+        security_enabled: bool = "securityEnabled",
+        group_types: Vec<String> = "groupTypes",
+        visibility: String = "visibility",
+        unique_name: String = "uniqueName",
+        membership_rule: String = "membershipRule",
+        membership_rule_processing_state: String = "membershipRuleProcessingState",
+        is_assignable_to_role: bool = "isAssignableToRole",
+        proxy_addresses: Vec<String> = "proxyAddresses",
+        assigned_licenses: Vec<AssignedLicense> = "assignedLicenses",
+        on_premises_sync_enabled: bool = "onPremisesSyncEnabled",
+        created_date_time: OffsetDateTime = "createdDateTime" as moment,
+        deleted_date_time: OffsetDateTime = "deletedDateTime" as moment,
+    }
 }
 
 /// What sort of group a group is.
@@ -236,6 +216,28 @@ impl Groups {
     /// See [list groups](https://learn.microsoft.com/graph/api/group-list).
     pub fn list(&self) -> List<Group> {
         self.call(Method::GET, Ok("/groups".to_owned())).list().top(999)
+    }
+
+    /// Lists groups by conditions that Graph can answer.
+    ///
+    /// # Permissions
+    ///
+    /// `Group.Read.All` (application).
+    ///
+    /// See [list groups](https://learn.microsoft.com/graph/api/group-list).
+    pub fn query(&self) -> Query<Group> {
+        Query::new(self.0.clone(), &OF_GROUPS)
+    }
+
+    /// Watches groups: all of them in the first round, then what has changed since. Members and owners are told where they are selected, or nothing is.
+    ///
+    /// # Permissions
+    ///
+    /// `Group.Read.All` (application).
+    ///
+    /// See [group: delta](https://learn.microsoft.com/graph/api/group-delta).
+    pub fn delta(&self) -> DeltaQuery<Group> {
+        DeltaQuery::new(self.0.clone(), "groups")
     }
 
     /// Changes what the body names; a `null` clears.

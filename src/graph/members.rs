@@ -346,7 +346,10 @@ impl GroupLinks {
         let is_refusal = matches!(graph.status, 400 | 403 | 404 | 409 | 412 | 422);
         let is_the_groups = matches!(
             graph.class(),
-            GraphClass::MailEnabledGroup | GraphClass::DirectorySynced | GraphClass::Concurrency
+            GraphClass::MailEnabledGroup
+                | GraphClass::DirectorySynced
+                | GraphClass::MasteredElsewhere
+                | GraphClass::Concurrency
         );
         is_refusal && !is_the_groups && !self.is_named_by(error)
     }

@@ -9,31 +9,47 @@
 //! it means.
 
 mod batch;
+mod bin;
 mod class;
 mod client;
+mod delta;
 mod directory;
 mod error;
+mod extensions;
+mod filterable;
 mod groups;
+mod invitations;
 mod licenses;
 mod members;
 mod page;
+mod permission;
+mod query;
 mod request;
+mod resource;
 mod roles;
 mod send;
+mod sequence;
+mod user;
 mod users;
 mod word;
 
 pub use batch::{BatchRequest, BatchResponse};
+pub use bin::{DeletedItems, Restore};
 pub use class::GraphClass;
 pub use client::{GraphClient, GraphClientBuilder};
-pub use directory::{DeletedItems, Domain, Organization, VerifiedDomain};
+pub use delta::{Delta, DeltaCursor, DeltaQuery, Removal};
+pub use directory::{Domain, Organization, VerifiedDomain};
+pub use extensions::{ApplicationId, ExtensionProperties, ExtensionProperty, ExtensionType, extension_name};
 pub use groups::{Group, GroupId, GroupKind, Groups};
+pub use invitations::{Guest, Invitation, InvitationSent};
 pub use licenses::{
     AppliesTo, AssignedLicense, CapabilityStatus, LicenseAssignmentState, LicenseChange, LicenseDetails, LicenseError,
     LicenseOrigin, LicenseState, PrepaidUnits, ServicePlan, ServicePlanId, SkuId, SubscribedSku,
 };
 pub use members::{DirectoryObject, DirectoryObjectId, DirectoryObjectKind, GroupLinks};
 pub use page::{List, Page};
+pub use query::Query;
 pub use request::Call;
 pub use roles::{RoleAssignment, RoleDefinition, RoleId};
-pub use users::{User, UserId, Users};
+pub use user::{EmployeeOrgData, ExtensionAttributes, ObjectIdentity, PasswordProfile, User};
+pub use users::{UserId, Users};

@@ -166,20 +166,20 @@ fn walk<T: DeserializeOwned + Send>(
 }
 
 /// Where a walk has been, so that it ends.
-struct Track {
+pub(super) struct Track {
     hasher: RandomState,
     seen: HashSet<u64>,
     empty: u32,
 }
 
 impl Track {
-    fn begin(url: &Url) -> Self {
+    pub(super) fn begin(url: &Url) -> Self {
         let hasher = RandomState::new();
         let seen = HashSet::from([hasher.hash_one(url)]);
         Self { hasher, seen, empty: 0 }
     }
 
-    fn go_on(&mut self, next: &Url, was_empty: bool) -> Result<()> {
+    pub(super) fn go_on(&mut self, next: &Url, was_empty: bool) -> Result<()> {
         self.empty = if was_empty { self.empty + 1 } else { 0 };
         if !self.seen.insert(self.hasher.hash_one(next)) {
             return Err(Error::new(ErrorKind::Protocol, "the links from page to page go in a circle"));

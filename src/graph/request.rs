@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::error::is_write;
-use crate::graph::send::{Outgoing, decode};
+use crate::graph::send::{Outgoing, Units, decode};
 use crate::graph::{BatchRequest, GraphClient, List};
 use crate::http::redact::path_for_people;
 use crate::odata;
@@ -140,6 +140,14 @@ impl<T> Call<T> {
         }
     }
 
+    /// The first mistake stays.
+    pub(super) fn refused(mut self, error: Error) -> Self {
+        if self.parts.is_ok() {
+            self.parts = Err(error);
+        }
+        self
+    }
+
     pub(super) fn decode_with<U>(self, decode: fn(Response<Bytes>) -> Result<U>) -> Call<U> {
         Call { client: self.client, method: self.method, parts: self.parts, decode }
     }
@@ -148,6 +156,7 @@ impl<T> Call<T> {
         let parts = self.parts?;
         let outgoing = Outgoing {
             url: self.client.address(&parts.path)?,
+            units: Units::of(&self.method, &parts.path),
             method: self.method,
             headers: parts.headers,
             body: parts.body,

@@ -4,10 +4,11 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE};
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
+use tracing::Instrument;
 use url::Url;
 use uuid::Uuid;
 
@@ -15,6 +16,8 @@ use crate::auth::AccessToken;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::graph::GraphClient;
 use crate::graph::error::{Refused, is_write, may_repeat};
+use crate::http::Traffic;
+use crate::http::pace::{Feedback, Permit};
 use crate::http::redact::path_for_people;
 use crate::http::retry::{Attempts, retry_after};
 
@@ -28,6 +31,73 @@ pub(super) struct Outgoing {
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
     pub(super) body: Option<Bytes>,
+    /// What the service charges for it.
+    pub(super) units: Units,
+}
+
+/// How many reads and writes a request stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Units {
+    pub(super) reads: u32,
+    pub(super) writes: u32,
+}
+
+/// Leave to send a request, by the kinds of what it stands for.
+#[derive(Default)]
+#[must_use]
+pub(super) struct Permits(Vec<(Traffic, Permit)>);
+
+/// An attempt that failed.
+struct Failed {
+    error: Error,
+    /// What the service said beside the error.
+    feedback: Feedback,
+}
+
+impl Units {
+    /// Those of one request.
+    pub(super) fn of(method: &Method, path: &str) -> Self {
+        Self::default().with(traffic_of(method, path))
+    }
+
+    /// One more.
+    pub(super) fn with(mut self, traffic: Traffic) -> Self {
+        match traffic {
+            Traffic::Reads => self.reads += 1,
+            Traffic::Writes => self.writes += 1,
+        }
+        self
+    }
+}
+
+/// Actions that are sent as `POST` and change nothing.
+const QUESTIONS: &[&str] = &[
+    "checkmembergroups",
+    "checkmemberobjects",
+    "getavailableextensionproperties",
+    "getbyids",
+    "getmembergroups",
+    "getmemberobjects",
+    "ismemberof",
+    "validateproperties",
+];
+
+/// Which limit a request counts against.
+pub(super) fn traffic_of(method: &Method, path: &str) -> Traffic {
+    let path = path_for_people(path);
+    let action = path.rsplit('/').next().unwrap_or_default();
+    let action = action.rsplit('.').next().unwrap_or_default();
+    let asks = || QUESTIONS.iter().any(|question| action.eq_ignore_ascii_case(question));
+    if !is_write(method) || (*method == Method::POST && asks()) { Traffic::Reads } else { Traffic::Writes }
+}
+
+impl Permits {
+    /// Tells the pacer what came back, for each kind of traffic.
+    pub(super) fn settle(self, feedback: impl Fn(Traffic) -> Feedback) {
+        for (traffic, permit) in self.0 {
+            permit.settle(&feedback(traffic));
+        }
+    }
 }
 
 impl Outgoing {
@@ -40,8 +110,28 @@ impl Outgoing {
 impl GraphClient {
     /// Sends it, repeats it as far as that is safe, and gives the first answer that is a success.
     pub(super) async fn send(&self, outgoing: &Outgoing) -> Result<Response<Bytes>> {
+        let (answer, permits) = self.send_unsettled(outgoing).await?;
+        let feedback = heard(answer.headers());
+        permits.settle(|_| feedback);
+        Ok(answer)
+    }
+
+    /// The same, for a request whose answer has yet to be read to know how much of it the service refused.
+    pub(super) async fn send_unsettled(&self, outgoing: &Outgoing) -> Result<(Response<Bytes>, Permits)> {
+        let span = tracing::debug_span!(
+            "graph",
+            method = outgoing.method.as_str(),
+            path = path_for_people(outgoing.url.path()),
+            units = outgoing.units.reads + outgoing.units.writes,
+            attempt = tracing::field::Empty,
+            status = tracing::field::Empty,
+            request_id = tracing::field::Empty,
+        );
+        self.attempts(outgoing).instrument(span).await
+    }
+
+    async fn attempts(&self, outgoing: &Outgoing) -> Result<(Response<Bytes>, Permits)> {
         let inner = &*self.0;
-        let mut attempts = Attempts::begin(inner.clock.now());
         let mut token_was_refused = false;
         let mut in_doubt = false;
         // What an earlier attempt may have done stays in doubt, whatever a later one says.
@@ -49,18 +139,29 @@ impl GraphClient {
             let error = error.with_context("request", outgoing.name());
             if in_doubt { error.with_outcome_in_doubt() } else { error }
         };
+        let mut permits = self.admit(outgoing.units).await.map_err(|error| finally(error, in_doubt))?;
+        // The wait for a turn is not the request's own.
+        let mut attempts = Attempts::begin(inner.clock.now());
         loop {
             let token = inner.tokens.token().await.map_err(|error| finally(error, in_doubt))?;
-            let error = match self.exchange(outgoing, &token, attempts.number()).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
+            let Failed { error, feedback } = match self.exchange(outgoing, &token, attempts.number()).await {
+                Ok(answer) => return Ok((answer, permits)),
+                Err(failed) => failed,
             };
+            let Units { reads, writes } = outgoing.units;
+            let is_refused = error.kind() == ErrorKind::Throttled;
+            permits.settle(|traffic| match (is_refused, traffic) {
+                (true, Traffic::Reads) => Feedback { throttled: reads, ..feedback },
+                (true, Traffic::Writes) => Feedback { throttled: writes, ..feedback },
+                (false, _) => feedback,
+            });
             in_doubt |= error.is_outcome_in_doubt();
             if error.graph().is_some_and(|graph| graph.status == 401) && !token_was_refused {
                 token_was_refused = true;
                 inner.tokens.invalidate(&token);
                 let another = inner.tokens.token().await.map_err(|error| finally(error, in_doubt))?;
                 if another.secret != token.secret {
+                    permits = self.admit(outgoing.units).await.map_err(|error| finally(error, in_doubt))?;
                     continue;
                 }
             }
@@ -71,25 +172,49 @@ impl GraphClient {
                 Some(delay) => inner.clock.sleep(delay).await,
                 None => return Err(finally(error, in_doubt)),
             }
+            permits = self.admit(outgoing.units).await.map_err(|error| finally(error, in_doubt))?;
         }
     }
 
-    async fn exchange(&self, outgoing: &Outgoing, token: &AccessToken, attempt: u32) -> Result<Response<Bytes>> {
+    /// Waits for the turn of so many units. Reads come after writes for everyone, so that nobody waits in a circle.
+    async fn admit(&self, units: Units) -> Result<Permits> {
+        let mut permits = Permits::default();
+        for (traffic, units) in [(Traffic::Writes, units.writes), (Traffic::Reads, units.reads)] {
+            if units > 0 {
+                let permit = self.0.pacer.admit(traffic, units, self.0.retry.deadline()).await?;
+                permits.0.push((traffic, permit));
+            }
+        }
+        Ok(permits)
+    }
+
+    async fn exchange(
+        &self,
+        outgoing: &Outgoing,
+        token: &AccessToken,
+        attempt: u32,
+    ) -> Result<Response<Bytes>, Failed> {
         let inner = &*self.0;
+        let span = tracing::Span::current();
+        span.record("attempt", attempt);
         let id = Uuid::new_v4().to_string();
-        let request = prepare(outgoing, token, &id)?;
+        let nothing = Feedback::default();
+        let request = prepare(outgoing, token, &id).map_err(|error| Failed { error, feedback: nothing })?;
         let path = path_for_people(outgoing.url.path());
         let method = outgoing.method.as_str();
         let answer = match inner.transport.send(request).await {
             Ok(answer) => answer,
             Err(source) => {
                 tracing::debug!(method, path, attempt, client_request_id = id, error = %source, "no answer from Graph");
-                return Err(no_answer(outgoing, source, &id));
+                let feedback = Feedback { overloaded: source.kind() == ErrorKind::TimedOut, ..nothing };
+                return Err(Failed { error: no_answer(outgoing, source, &id), feedback });
             }
         };
         self.note_clock(answer.headers());
         let status = answer.status();
         let request_id = answer.headers().get("request-id").and_then(|id| id.to_str().ok());
+        span.record("status", status.as_u16());
+        span.record("request_id", request_id);
         tracing::debug!(
             method,
             path,
@@ -103,14 +228,18 @@ impl GraphClient {
             return Ok(answer);
         }
         let body = serde_json::from_slice(answer.body()).unwrap_or_default();
+        let retry_after = retry_after(answer.headers(), inner.clock.now());
         let refused = Refused {
             method: &outgoing.method,
             status,
-            retry_after: retry_after(answer.headers(), inner.clock.now()),
+            path: path.strip_prefix(inner.root.path()).unwrap_or(path),
+            retry_after,
             request_id,
             client_request_id: Some(&id),
         };
-        Err(refused.into_error(&body))
+        let overloaded = matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT);
+        let feedback = Feedback { retry_after, overloaded, ..heard(answer.headers()) };
+        Err(Failed { error: refused.into_error(&body), feedback })
     }
 
     /// Learns from an answer what time it is there. A date that is far off is no clock's, and is not believed.
@@ -149,6 +278,23 @@ impl GraphClient {
                 .with_context("host", url.host_str().unwrap_or_default()))
         }
     }
+}
+
+/// What an answer's headers say of the load.
+pub(super) fn heard(headers: &HeaderMap) -> Feedback {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let number = |name: &str| text(name)?.trim().parse::<f64>().ok().filter(|number| (0.0..1_000.0).contains(number));
+    Feedback {
+        load: number("x-ms-throttle-limit-percentage"),
+        cost: number("x-ms-resource-unit"),
+        is_for_all: text("x-ms-throttle-scope").is_some_and(is_for_all),
+        ..Feedback::default()
+    }
+}
+
+/// Whether a limit is one for reads and writes: `Tenant_Application/ReadWrite/<application>/<tenant>`.
+fn is_for_all(scope: &str) -> bool {
+    scope.split('/').nth(1).is_some_and(|kind| kind.eq_ignore_ascii_case("ReadWrite"))
 }
 
 fn same_host(url: &Url, root: &Url) -> bool {

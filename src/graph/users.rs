@@ -5,11 +5,11 @@ use std::sync::Arc;
 use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
-use time::OffsetDateTime;
 
 use crate::error::Result;
+use crate::graph::query::OF_USERS;
 use crate::graph::word::text_id;
-use crate::graph::{AssignedLicense, Call, DirectoryObject, GraphClient, LicenseAssignmentState, List};
+use crate::graph::{Call, DeltaQuery, DirectoryObject, GraphClient, List, Query, User};
 use crate::odata;
 
 /// The users of the tenant.
@@ -34,88 +34,6 @@ pub struct Users(GraphClient);
 pub struct UserId(Arc<str>);
 
 text_id!(UserId);
-
-/// A user, as far as it was asked for: what was not selected, or has no value, is `None`.
-///
-/// Properties without a field of their own are in [`extra`](User::extra). When sent, `None` is left out; a `null` in
-/// `extra` clears a property.
-///
-/// See [user](https://learn.microsoft.com/graph/api/resources/user).
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-#[non_exhaustive]
-#[expect(missing_docs, reason = "the fields are Graph's properties, under Graph's names")]
-pub struct User {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<UserId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub user_principal_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub display_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub given_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub surname: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mail: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mail_nickname: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub account_enabled: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub user_type: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub usage_location: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub preferred_language: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub employee_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub employee_type: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub job_title: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub department: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub company_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub office_location: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub street_address: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub postal_code: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub city: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub state: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub country: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mobile_phone: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub business_phones: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub other_mails: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub proxy_addresses: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub assigned_licenses: Option<Vec<AssignedLicense>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub license_assignment_states: Option<Vec<LicenseAssignmentState>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub manager: Option<DirectoryObject>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub on_premises_immutable_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub on_premises_sync_enabled: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
-    pub created_date_time: Option<OffsetDateTime>,
-    #[serde(skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
-    pub deleted_date_time: Option<OffsetDateTime>,
-    /// Every other property, under Graph's own name.
-    #[serde(flatten)]
-    pub extra: Map<String, Json>,
-}
 
 impl Users {
     pub(super) fn new(client: GraphClient) -> Self {
@@ -167,6 +85,28 @@ impl Users {
         self.call(Method::GET, Ok("/users".to_owned())).list().top(999)
     }
 
+    /// Lists users by conditions that Graph can answer.
+    ///
+    /// # Permissions
+    ///
+    /// `User.Read.All` (application).
+    ///
+    /// See [list users](https://learn.microsoft.com/graph/api/user-list).
+    pub fn query(&self) -> Query<User> {
+        Query::new(self.0.clone(), &OF_USERS)
+    }
+
+    /// Watches users: all of them in the first round, then what has changed since.
+    ///
+    /// # Permissions
+    ///
+    /// `User.Read.All` (application).
+    ///
+    /// See [user: delta](https://learn.microsoft.com/graph/api/user-delta).
+    pub fn delta(&self) -> DeltaQuery<User> {
+        DeltaQuery::new(self.0.clone(), "users")
+    }
+
     /// Changes what the body names; a `null` clears.
     ///
     /// # Permissions
@@ -176,6 +116,25 @@ impl Users {
     /// See [update user](https://learn.microsoft.com/graph/api/user-update).
     pub fn update(&self, id: impl Into<UserId>, changes: &(impl Serialize + ?Sized)) -> Call<()> {
         self.call(Method::PATCH, path(id.into())).body(changes).decode_with(|_| Ok(()))
+    }
+
+    /// Changes what `changes` names, in as many requests as Graph needs for it: what it takes only by itself (properties
+    /// kept in another service), and what it may refuse by itself (password, sign-in), never shares a request with the
+    /// rest. To be sent in this order.
+    ///
+    /// # Permissions
+    ///
+    /// `User.ReadUpdate.All` (application); `User.EnableDisableAccount.All` for `accountEnabled`,
+    /// `User-PasswordProfile.ReadWrite.All` and a directory role for `passwordProfile`.
+    ///
+    /// See [update user](https://learn.microsoft.com/graph/api/user-update).
+    pub fn updates(&self, id: impl Into<UserId>, changes: &Map<String, Json>) -> Vec<Call<()>> {
+        let id = id.into();
+        let mut parts: [Map<String, Json>; 4] = Default::default();
+        for (name, value) in changes {
+            parts[part_of(name)].insert(name.clone(), value.clone());
+        }
+        parts.iter().filter(|part| !part.is_empty()).map(|part| self.update(&id, part)).collect()
     }
 
     /// Moves a user to the recycle bin.
@@ -261,12 +220,29 @@ impl Users {
         self.call_at(Method::POST, id.into(), "/revokeSignInSessions").decode_with(|_| Ok(()))
     }
 
+    pub(super) fn client(&self) -> &GraphClient {
+        &self.0
+    }
+
     fn call(&self, method: Method, path: Result<String>) -> Call {
         Call::new(self.0.clone(), method, path)
     }
 
     pub(super) fn call_at(&self, method: Method, id: UserId, rest: &str) -> Call {
         self.call(method, path(id).map(|path| path + rest))
+    }
+}
+
+/// Which of the requests of [`Users::updates`] a property goes into.
+fn part_of(property: &str) -> usize {
+    const ELSEWHERE: &[&str] =
+        &["aboutMe", "birthday", "interests", "mySite", "pastProjects", "responsibilities", "schools", "skills"];
+    let is = |name: &&str| property.eq_ignore_ascii_case(name);
+    match property {
+        _ if ELSEWHERE.iter().any(|name| is(name)) => 1,
+        _ if is(&"passwordProfile") => 2,
+        _ if is(&"accountEnabled") => 3,
+        _ => 0,
     }
 }
 

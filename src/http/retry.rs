@@ -89,6 +89,12 @@ impl RetryPolicy {
     }
 }
 
+impl RetryPolicy {
+    pub(crate) fn deadline(&self) -> Duration {
+        self.deadline
+    }
+}
+
 /// The count of one request's attempts.
 #[derive(Debug, Clone)]
 pub(crate) struct Attempts {

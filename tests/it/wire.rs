@@ -2,6 +2,8 @@
 
 #[path = "wire/batch.rs"]
 mod batch;
+#[path = "wire/delta.rs"]
+mod delta;
 #[path = "wire/errors.rs"]
 mod errors;
 #[path = "wire/groups.rs"]
@@ -10,12 +12,20 @@ mod groups;
 mod licenses;
 #[path = "wire/members.rs"]
 mod members;
+#[path = "wire/pace.rs"]
+mod pace;
 #[path = "wire/paging.rs"]
 mod paging;
+#[path = "wire/people.rs"]
+mod people;
+#[path = "wire/query.rs"]
+mod query;
 #[path = "wire/requests.rs"]
 mod requests;
 #[path = "wire/script.rs"]
 mod script;
+#[path = "wire/sequence.rs"]
+mod sequence;
 #[path = "wire/socket.rs"]
 mod socket;
 #[path = "wire/tenant.rs"]

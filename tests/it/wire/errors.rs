@@ -5,6 +5,7 @@ use entrant::error::{GraphError, Retry};
 use entrant::graph::{GraphClass, GraphClient, ServicePlanId, SkuId};
 use entrant::http::RetryPolicy;
 use entrant::{Error, ErrorKind};
+use futures::StreamExt;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
@@ -31,19 +32,24 @@ async fn fails_with(sample: Sample) -> Error {
 
 #[tokio::test]
 async fn graphs_refusals_are_classified() {
-    let duplicate = |property: &str| GraphClass::DuplicateValue { property: Some(property.to_owned()) };
+    let duplicate = |property: &str, object: &str| GraphClass::DuplicateValue {
+        property: Some(property.to_owned()),
+        object: Some(object.into()),
+    };
+    const ADA: &str = "a82905a2-4ba2-5e93-bd12-3200cfe70a56";
+    const GRACE: &str = "804bb6d6-5bad-5027-9173-5883d15a900f";
     let named = |property: &str| Some(property.to_owned());
     #[rustfmt::skip]
     let expected = [
         ("error-upn-domain", ErrorKind::Invalid, GraphClass::UnverifiedDomain),
-        ("error-duplicate-upn", ErrorKind::Conflict, duplicate("userPrincipalName")),
-        ("error-duplicate-proxy", ErrorKind::Conflict, duplicate("proxyAddresses")),
-        ("error-duplicate-immutableid", ErrorKind::Conflict, duplicate("onPremisesImmutableId")),
+        ("error-duplicate-upn", ErrorKind::Conflict, duplicate("userPrincipalName", ADA)),
+        ("error-duplicate-proxy", ErrorKind::Conflict, duplicate("proxyAddresses", ADA)),
+        ("error-duplicate-immutableid", ErrorKind::Conflict, duplicate("onPremisesImmutableId", GRACE)),
         ("error-missing-property", ErrorKind::Invalid, GraphClass::MissingProperty { property: named("mailNickname") }),
         ("error-password", ErrorKind::Invalid, GraphClass::WeakPassword),
         ("error-invalid-value", ErrorKind::Invalid, GraphClass::InvalidValue { property: named("displayName") }),
         ("error-not-found", ErrorKind::NotFound, GraphClass::NotFound),
-        ("error-denied", ErrorKind::Forbidden, GraphClass::Denied),
+        ("error-denied", ErrorKind::Forbidden, GraphClass::Denied { permission: None }),
         ("error-token", ErrorKind::Unauthenticated, GraphClass::Unauthorized),
         ("error-replication", ErrorKind::NotFound, GraphClass::ReplicationDelay),
         ("error-quota-owners", ErrorKind::Forbidden, GraphClass::Quota),
@@ -114,7 +120,7 @@ fn what_has_but_a_message_is_told_by_it() {
         (400, "Cannot Update a mail-enabled security groups and or distribution list.", GraphClass::MailEnabledGroup),
         (403, "Cannot Update a mail-enabled security groups and or distribution list.", GraphClass::MailEnabledGroup),
         (400, "The service does not currently support writes of mail-enabled groups. Please ensure that the mail-enablement property is unset and the security-enablement property is set.", GraphClass::MailEnabledGroup),
-        (403, "Insufficient privileges to complete the operation.", GraphClass::Denied),
+        (403, "Insufficient privileges to complete the operation.", GraphClass::Denied { permission: None }),
         (400, "The source resource object or one of the objects being referenced don't exist.", GraphClass::ReplicationDelay),
         (404, "The source resource object or one of the objects being referenced don't exist.", GraphClass::ReplicationDelay),
         (404, "Resource 'x' does not exist or one of its queried reference-property objects are not present.", GraphClass::NotFound),
@@ -131,7 +137,12 @@ fn what_has_but_a_message_is_told_by_it() {
         (400, "License assignment failed because service plans aaaaaaaa-0000-4000-8000-000000000001,bbbbbbbb-0000-4000-8000-000000000002 are mutually exclusive", GraphClass::PlanConflict { plans: plans([A, B]) }),
         (400, "User license is inherited from a group membership and it cannot be removed directly from the user.", GraphClass::InheritedLicense),
         (400, "User does not have a corresponding license.", GraphClass::NotLicensed),
-        (400, "Another object with the same value for property proxyAddresses already exists.", GraphClass::DuplicateValue { property: Some("proxyAddresses".into()) }),
+        (400, "Another object with the same value for property proxyAddresses already exists.", GraphClass::DuplicateValue { property: Some("proxyAddresses".into()), object: None }),
+        (400, "Unable to update the specified properties for objects that have originated within an external service.", GraphClass::MasteredElsewhere),
+        (400, "The following extension properties are not available: extension_0123_badge.", GraphClass::UnknownProperty { property: Some("extension_0123_badge".into()) }),
+        (400, "Parsing OData Select and Expand failed: Could not find a property named 'x' on type 'microsoft.graph.user'.", GraphClass::UnknownProperty { property: Some("x".into()) }),
+        (410, "Resync required.", GraphClass::ResyncRequired),
+        (424, "", GraphClass::DependencyFailed),
         (400, "The device cannot be assigned to a user.", GraphClass::Other),
         (400, "aaaaaaaa-0000-4000-8000-000000000001", GraphClass::Other),
         (500, "Subscription does not have any available licenses.", GraphClass::ServiceFailure),
@@ -293,4 +304,26 @@ fn secret_client(script: &Script) -> GraphClient {
         "s3cret~v@lue",
     );
     GraphClient::builder(credential).cloud(cloud()).transport(script.clone()).clock(clock()).build().expect("a client")
+}
+
+#[tokio::test]
+async fn a_missing_permission_is_named() {
+    let script = Script::new(|_, request| match request.uri().path().ends_with("$batch") {
+        false => Reply::json(403, json!({"error": {"code": "Authorization_RequestDenied", "message": "No."}})),
+        true => Reply::json(
+            200,
+            json!({"responses": [
+                {"id": "0", "status": 403, "body": {"error": {"code": "Authorization_RequestDenied"}}},
+            ]}),
+        ),
+    });
+    let graph = client(&script);
+    let error = graph.users().delete("1").await.expect_err("denied");
+    let denied = |permission: &str| GraphClass::Denied { permission: Some(permission.to_owned()) };
+    assert_eq!(error.graph().expect("Graph said so").class(), denied("User.DeleteRestore.All"));
+    assert!(error.to_string().contains("needs=User.DeleteRestore.All"), "{error}");
+    let requests = vec![graph.groups().update("1", &json!({})).into_batch().expect("valid")];
+    let (_, outcome) = graph.batch(requests).next().await.expect("an outcome");
+    let error = outcome.expect_err("denied");
+    assert_eq!(error.graph().expect("Graph said so").class(), denied("Group.ReadWrite.All"));
 }
