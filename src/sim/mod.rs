@@ -86,6 +86,8 @@ mod sku;
 mod state;
 mod stored;
 mod tenant;
+#[cfg(feature = "sim-server")]
+mod tls;
 mod user;
 mod values;
 mod write;
