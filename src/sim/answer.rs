@@ -34,7 +34,6 @@ impl Answer {
                 ("Content-Type", DIRECTORY_JSON.to_owned()),
                 ("OData-Version", "4.0".to_owned()),
                 ("Cache-Control", "no-cache".to_owned()),
-                ("x-ms-resource-unit", "1".to_owned()),
             ],
             body: Body::Json(body),
         }
@@ -45,11 +44,7 @@ impl Answer {
     }
 
     pub(super) fn no_content() -> Self {
-        Self {
-            status: 204,
-            headers: vec![("Cache-Control", "no-cache".to_owned()), ("x-ms-resource-unit", "1".to_owned())],
-            body: Body::Empty,
-        }
+        Self { status: 204, headers: vec![("Cache-Control", "no-cache".to_owned())], body: Body::Empty }
     }
 
     pub(super) fn text(text: String) -> Self {
@@ -59,7 +54,6 @@ impl Answer {
                 ("Content-Type", "text/plain".to_owned()),
                 ("OData-Version", "4.0".to_owned()),
                 ("Cache-Control", "no-cache".to_owned()),
-                ("x-ms-resource-unit", "1".to_owned()),
             ],
             body: Body::Text(text),
         }
@@ -192,6 +186,11 @@ impl Refusal {
         inner.insert("date".to_owned(), json!(error_date(trace.now)));
         inner.insert("request-id".to_owned(), json!(trace.request_id));
         inner.insert("client-request-id".to_owned(), json!(trace.client_request_id));
+        if self.status == 429 {
+            for (name, text) in [("code", "429"), ("message", "Please retry after"), ("status", "429")] {
+                inner.insert(name.to_owned(), json!(text));
+            }
+        }
         let mut error = json!({"code": self.code, "message": self.message});
         if !self.details.is_empty() {
             error["details"] = self
@@ -203,14 +202,10 @@ impl Refusal {
         error["innerError"] = Value::Object(inner);
         Answer {
             status: self.status,
-            headers: [
-                ("Content-Type", "application/json".to_owned()),
-                ("Cache-Control", "no-cache".to_owned()),
-                ("x-ms-resource-unit", "1".to_owned()),
-            ]
-            .into_iter()
-            .chain(self.headers)
-            .collect(),
+            headers: [("Content-Type", "application/json".to_owned()), ("Cache-Control", "no-cache".to_owned())]
+                .into_iter()
+                .chain(self.headers)
+                .collect(),
             body: Body::Json(json!({ "error": error }).to_string().into_bytes()),
         }
     }

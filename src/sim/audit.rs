@@ -73,6 +73,30 @@ pub enum Activity {
     AssignLicense,
     /// A licence was taken from a user or a group.
     RemoveLicense,
+    /// A user was signed out everywhere.
+    RevokeSessions,
+    /// A guest was invited.
+    InviteGuest,
+    /// An application was created.
+    CreateApplication,
+    /// An application was changed.
+    UpdateApplication,
+    /// An application was moved to the recycle bin.
+    DeleteApplication,
+    /// An application came back from the recycle bin.
+    RestoreApplication,
+    /// An application was deleted for good.
+    PurgeApplication,
+    /// A service principal was created.
+    CreateServicePrincipal,
+    /// A service principal was changed.
+    UpdateServicePrincipal,
+    /// A service principal was moved to the recycle bin.
+    DeleteServicePrincipal,
+    /// A service principal came back from the recycle bin.
+    RestoreServicePrincipal,
+    /// A service principal was deleted for good.
+    PurgeServicePrincipal,
 }
 
 /// How many requests arrived, by kind; those that a fault answered or dropped count too.

@@ -88,6 +88,7 @@ impl State {
             body: &item.body,
             origin: outer.origin,
             now: outer.now,
+            has_waited: !item.depends_on.is_empty(),
         };
         self.conduct(Place::Batch, &call, trace, delay)
     }

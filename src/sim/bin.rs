@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::answer::{Answer, Refusal};
 use super::audit::Activity;
-use super::list::Source;
+use super::list::{Objects, Source};
 use super::object::Object;
 use super::property::Class;
 use super::query::Shape;
@@ -22,6 +22,7 @@ const RETENTION_SECONDS: i64 = 30 * 24 * 60 * 60;
 enum Found {
     User(Slot, Uuid),
     Group(Slot, Uuid),
+    App(Class, Slot, Uuid),
 }
 
 impl State {
@@ -36,29 +37,22 @@ impl State {
         self.answer_count(call, &self.deleted(class))
     }
 
-    fn deleted(&self, class: Class) -> Source<'_> {
+    fn deleted<'a>(&'a self, class: Class) -> Source<'a> {
         fn slots<T: Item>(shelf: &Shelf<T>, from: Slot) -> impl Iterator<Item = (Slot, &T)> {
             let slots = shelf.deleted().filter(move |slot| *slot >= from);
             slots.filter_map(|slot| Some((slot, shelf.current(slot)?)))
         }
-        match class {
-            Class::Group => Source {
-                context: "groups".to_owned(),
-                class,
-                end: self.groups.end(),
-                objects: Box::new(|from| {
-                    Box::new(slots(&self.groups, from).map(|(slot, group)| (slot, Object::Group(group))))
-                }),
-            },
-            _ => Source {
-                context: "users".to_owned(),
-                class,
-                end: self.people.end(),
-                objects: Box::new(|from| {
-                    Box::new(slots(&self.people, from).map(|(slot, user)| (slot, Object::User(user))))
-                }),
-            },
-        }
+        type From<'a> = Box<dyn Fn(u32) -> Objects<'a> + 'a>;
+        let objects: From<'a> = match class {
+            Class::Application | Class::ServicePrincipal => Box::new(move |from| {
+                Box::new(slots(self.apps(class), from).map(|(slot, app)| (slot, Object::App(app))))
+            }),
+            Class::Group => {
+                Box::new(|from| Box::new(slots(&self.groups, from).map(|(slot, group)| (slot, Object::Group(group)))))
+            }
+            _ => Box::new(|from| Box::new(slots(&self.people, from).map(|(slot, user)| (slot, Object::User(user))))),
+        };
+        Source { context: class.collection().to_owned(), class, end: u32::MAX, objects }
     }
 
     pub(super) fn read_deleted(&mut self, call: &Call<'_>, key: &str) -> Result<Answer, Refusal> {
@@ -81,6 +75,10 @@ impl State {
                 self.restore_group(slot, call.now)?;
                 (id, Activity::RestoreGroup)
             }
+            Found::App(class, slot, id) => {
+                self.restore_app(class, slot, call.now)?;
+                (id, super::apps::activities(class).restored)
+            }
         };
         let object = self.binned(found).ok_or_else(|| Refusal::not_found(key))?;
         let answer = self.answer_whole(call, 200, object, "directoryObjects");
@@ -98,6 +96,10 @@ impl State {
                 self.purge_group(slot, call.now);
                 (id, Activity::PurgeGroup)
             }
+            Found::App(class, slot, id) => {
+                self.purge_app(class, slot, call.now);
+                (id, super::apps::activities(class).purged)
+            }
         };
         self.note(call, client, (activity, 204), (id, None), Vec::new());
         Ok(Answer::no_content())
@@ -108,13 +110,18 @@ impl State {
         let id = parse_id(key).ok_or_else(|| Refusal::not_found(key))?;
         let user = self.people.find_deleted(key).map(|slot| Found::User(slot, id));
         let group = || self.groups.find_deleted(key).map(|slot| Found::Group(slot, id));
-        user.or_else(group).ok_or_else(|| Refusal::not_found(key))
+        let app = || {
+            let mut classes = [Class::Application, Class::ServicePrincipal].into_iter();
+            classes.find_map(|class| Some(Found::App(class, self.apps(class).find_deleted(key)?, id)))
+        };
+        user.or_else(group).or_else(app).ok_or_else(|| Refusal::not_found(key))
     }
 
     fn binned(&self, found: Found) -> Option<Object<'_>> {
         match found {
             Found::User(slot, _) => self.people.current(slot).map(Object::User),
             Found::Group(slot, _) => self.groups.current(slot).map(Object::Group),
+            Found::App(class, slot, _) => self.apps(class).current(slot).map(Object::App),
         }
     }
 
@@ -131,6 +138,13 @@ impl State {
         let old = groups.deleted().filter(|slot| is_old(groups.current(*slot).and_then(|group| group.deleted)));
         for slot in old.collect::<Vec<Slot>>() {
             self.purge_group(slot, now);
+        }
+        for class in [Class::Application, Class::ServicePrincipal] {
+            let apps = self.apps(class);
+            let old = apps.deleted().filter(|slot| is_old(apps.current(*slot).and_then(|app| app.deleted)));
+            for slot in old.collect::<Vec<Slot>>() {
+                self.purge_app(class, slot, now);
+            }
         }
     }
 }

@@ -10,12 +10,15 @@ use serde_json::Value;
 
 use super::admin::{group_of, role_named};
 use super::audit::Requests;
+use super::bad_luck::BadLuck;
+use super::delta::DeltaQuirks;
 use super::link::Links;
 use super::seed::Seeded;
 use super::shelf::Shelf;
 use super::sku::Sku;
 use super::state::{Client, Domain, DomainRole, Settings, State, Tokens};
 use super::tenant::{Forwarded, Sim, added_user};
+use super::throttle::{GraphLimits, Throttle};
 use crate::clock::{Clock, SystemClock};
 use crate::secret::Secret;
 
@@ -40,6 +43,10 @@ pub struct SimBuilder {
     lag: Duration,
     token_lifetime: Duration,
     max_filter_values: usize,
+    delta: DeltaQuirks,
+    collides_for: Duration,
+    throttle: Throttle,
+    bad_luck: Option<BadLuck>,
     forwarded: Forwarded,
     audit_writer: Option<Writer>,
 }
@@ -61,6 +68,7 @@ const PERMISSIONS: &[&str] = &[
     "Organization.Read.All",
     "Domain.Read.All",
     "RoleManagement.Read.Directory",
+    "Application.ReadWrite.All",
 ];
 
 struct Writer(Box<dyn Write + Send>);
@@ -91,6 +99,10 @@ impl SimBuilder {
             lag: Duration::ZERO,
             token_lifetime: Duration::from_secs(3_599),
             max_filter_values: 15,
+            delta: DeltaQuirks::default(),
+            collides_for: Duration::ZERO,
+            throttle: Throttle::default(),
+            bad_luck: None,
             forwarded: Forwarded::Ignored,
             audit_writer: None,
         }
@@ -194,8 +206,8 @@ impl SimBuilder {
     /// there either, answers 403.
     ///
     /// They have `User.ReadWrite.All`, `User.DeleteRestore.All`, `User.EnableDisableAccount.All`,
-    /// `Group.ReadWrite.All`, `LicenseAssignment.ReadWrite.All`, `Organization.Read.All`, `Domain.Read.All` and
-    /// `RoleManagement.Read.Directory`.
+    /// `Group.ReadWrite.All`, `LicenseAssignment.ReadWrite.All`, `Organization.Read.All`, `Domain.Read.All`,
+    /// `RoleManagement.Read.Directory` and `Application.ReadWrite.All`.
     pub fn without_permission(mut self, permission: &str) -> Self {
         self.permissions.retain(|granted| granted != permission);
         self
@@ -232,6 +244,47 @@ impl SimBuilder {
     /// How many values `in`, and how many conditions `or`, may join in a `$filter`; default 15, as observed.
     pub fn max_filter_values(mut self, count: usize) -> Self {
         self.max_filter_values = count.max(1);
+        self
+    }
+
+    /// Throttles as Graph does for a tenant of this size; default no limits.
+    ///
+    /// Requests cost the resource units and writes that Microsoft's table names. What no bucket has answers 429 with a
+    /// fractional `Retry-After`, and rejected requests count too. Above 0.8 of a limit each answer says how much is used.
+    pub fn graph_limits(mut self, limits: GraphLimits) -> Self {
+        self.throttle.graph(limits);
+        self
+    }
+
+    /// Lets each application write so many times in such a time, refilled evenly; beside
+    /// [`graph_limits`](SimBuilder::graph_limits) if both are told. Default no limit.
+    ///
+    /// What comes too early answers 429 with `Retry-After` in whole seconds, and costs nothing. Of a batch each item
+    /// counts.
+    pub fn write_limit(mut self, writes: u32, per: Duration) -> Self {
+        self.throttle.writes(writes.max(1), per);
+        self
+    }
+
+    /// Lets faults of all kinds strike at random: this share of requests (0 to 1), drawn from a seed of its own. Default
+    /// none.
+    ///
+    /// The same requests in the same order meet the same faults. Those by script ([`Sim::fail`]) come first.
+    pub fn random_faults(mut self, seed: u64, rate: f64) -> Self {
+        self.bad_luck = Some(BadLuck::new(seed, rate));
+        self
+    }
+
+    /// Takes a write to a user or a group to be under way for so long: another one to the same object answers 409
+    /// meanwhile. In a batch those collide that do not depend on others. Default no time.
+    pub fn collisions(mut self, within: Duration) -> Self {
+        self.collides_for = within;
+        self
+    }
+
+    /// Makes rounds of `delta` harder to follow; default not.
+    pub fn delta(mut self, quirks: DeltaQuirks) -> Self {
+        self.delta = quirks;
         self
     }
 
@@ -287,23 +340,33 @@ impl SimBuilder {
                 lag: self.lag,
                 token_lifetime: self.token_lifetime,
                 max_filter_values: self.max_filter_values,
+                delta: self.delta,
+                collides_for: self.collides_for,
             },
             people: Shelf::default(),
             groups: Shelf::default(),
             members: Links::default(),
             owners: Links::default(),
+            applications: Shelf::default(),
+            principals: Shelf::default(),
+            departed: HashMap::new(),
             skus: self.skus,
             assignments: Vec::new(),
             passwords: HashMap::new(),
             tokens: Tokens::default(),
             faults: Vec::new(),
+            bad_luck: self.bad_luck,
+            throttle: self.throttle,
+            busy: HashMap::new(),
             audit: Vec::new(),
             audit_writer: self.audit_writer.map(|writer| writer.0),
             requests: Requests::default(),
             page_generation: 0,
+            delta_generation: 0,
             ids: Seeded::new(self.seed, 2),
             chance: Seeded::new(self.seed, 3),
         };
+        state.register_clients(now);
         state.populate(self.users, now);
         state.populate_groups(self.groups, now);
         for setup in self.setup {
@@ -323,6 +386,7 @@ impl SimBuilder {
         for role in self.application_roles.iter().map(|role| role_named(role)) {
             principals.iter().for_each(|principal| state.assign(role, *principal));
         }
+        state.begin_logs();
         Sim::from_parts(state, self.clock, self.latency, self.forwarded)
     }
 

@@ -15,39 +15,30 @@ const ADDRESSES: &[&str] = &[
     "$batch",
     "users",
     "users/$count",
+    "users/delta",
     "users/*",
     "users/*/manager",
     "users/*/manager/$ref",
     "users/*/directreports",
     "users/*/directreports/$count",
-    "users/*/directreports/graph.user",
-    "users/*/directreports/graph.user/$count",
     "users/*/licensedetails",
     "users/*/assignlicense",
     "users/*/reprocesslicenseassignment",
+    "users/*/revokesigninsessions",
     "groups",
     "groups/$count",
+    "groups/delta",
     "groups/*",
     "groups/*/members",
     "groups/*/members/$ref",
     "groups/*/members/$count",
-    "groups/*/members/graph.user",
-    "groups/*/members/graph.user/$count",
-    "groups/*/members/graph.group",
-    "groups/*/members/graph.group/$count",
     "groups/*/members/*/$ref",
     "groups/*/owners",
     "groups/*/owners/$ref",
     "groups/*/owners/$count",
-    "groups/*/owners/graph.user",
-    "groups/*/owners/graph.user/$count",
     "groups/*/owners/*/$ref",
     "groups/*/transitivemembers",
     "groups/*/transitivemembers/$count",
-    "groups/*/transitivemembers/graph.user",
-    "groups/*/transitivemembers/graph.user/$count",
-    "groups/*/transitivemembers/graph.group",
-    "groups/*/transitivemembers/graph.group/$count",
     "groups/*/memberswithlicenseerrors",
     "groups/*/assignlicense",
     "directoryobjects/getbyids",
@@ -58,10 +49,14 @@ const ADDRESSES: &[&str] = &[
     "domains/*",
     "subscribedskus",
     "subscribedskus/*",
-    "directory/deleteditems/graph.user",
-    "directory/deleteditems/graph.user/$count",
-    "directory/deleteditems/graph.group",
-    "directory/deleteditems/graph.group/$count",
+    "applications",
+    "applications/$count",
+    "applications/*",
+    "serviceprincipals",
+    "serviceprincipals/$count",
+    "serviceprincipals/*",
+    "invitations",
+    "directory/deleteditems/*/$count",
     "directory/deleteditems/*",
     "directory/deleteditems/*/restore",
     "rolemanagement/directory/roleassignments",
@@ -71,12 +66,8 @@ const ADDRESSES: &[&str] = &[
 const MEMBER_ADDRESSES: &[&str] = &[
     "memberof",
     "memberof/$count",
-    "memberof/graph.group",
-    "memberof/graph.group/$count",
     "transitivememberof",
     "transitivememberof/$count",
-    "transitivememberof/graph.group",
-    "transitivememberof/graph.group/$count",
     "getmembergroups",
     "getmemberobjects",
     "checkmembergroups",
@@ -88,32 +79,32 @@ impl State {
         &mut self,
         place: Place,
         call: &Call<'_>,
+        client: &str,
+        path: &[&str],
         trace: &Trace,
         delay: &mut Duration,
     ) -> Result<Option<Answer>, Refusal> {
-        let client = self.check_token(call, trace)?;
-        let path = call.path();
-        let path: Vec<&str> = path.iter().map(String::as_str).collect();
-        match (path.as_slice(), call.method) {
+        match (path, call.method) {
             (["$batch"], "POST") if place == Place::TopLevel => return self.batch(call, trace, delay),
             (["$batch"], _) if place == Place::Batch => {
                 return Err(Refusal::protocol("A batch cannot hold a batch."));
             }
             _ => {}
         }
-        if let Some(needed) = needed(&path, call.method)
+        if let Some(needed) = needed(path, call.method)
             && !needed.iter().any(|permission| self.is_granted(permission))
         {
             return Err(Refusal::denied());
         }
         let answer = match path.first() {
-            Some(&"users") => self.route_users(call, &client, &path),
-            Some(&"groups") => self.route_groups(call, &client, &path),
-            _ => self.route_others(call, &client, &path),
+            Some(&"users") => self.route_users(call, client, path),
+            Some(&"groups") => self.route_groups(call, client, path),
+            Some(&("applications" | "serviceprincipals")) => self.route_apps(call, client, path),
+            _ => self.route_others(call, client, path),
         };
         let answer = match answer {
             Some(answer) => answer,
-            None => self.route_member(call, &path).unwrap_or_else(|| Err(unrouted(call, &path))),
+            None => self.route_member(call, path).unwrap_or_else(|| Err(unrouted(call, path))),
         };
         answer.map(Some)
     }
@@ -124,6 +115,7 @@ impl State {
             (["users"], "GET") => self.list_users(call),
             (["users"], "POST") => self.post_user(call, client),
             (["users", "$count"], "GET") => self.count_users(call),
+            (["users", "delta"], "GET") => self.delta(call, Class::User),
             (["users", _], "GET") => self.read_user(call, key),
             (["users", _], "PATCH") => self.patch_user(call, client, key),
             (["users", _], "DELETE") => self.drop_user(call, client, key),
@@ -135,6 +127,7 @@ impl State {
             (["users", _, "licensedetails"], "GET") => self.list_license_details(call, key),
             (["users", _, "assignlicense"], "POST") => self.assign_user_license(call, client, key),
             (["users", _, "reprocesslicenseassignment"], "POST") => self.reprocess(call, key),
+            (["users", _, "revokesigninsessions"], "POST") => self.revoke_sessions(call, client, key),
             _ => return None,
         })
     }
@@ -159,6 +152,7 @@ impl State {
             (["groups"], "GET") => self.list_groups(call),
             (["groups"], "POST") => self.post_group(call, client),
             (["groups", "$count"], "GET") => self.count_groups(call),
+            (["groups", "delta"], "GET") => self.delta(call, Class::Group),
             (["groups", _], "GET") => self.read_group(call, key),
             (["groups", _], "PATCH") => self.patch_group(call, client, key),
             (["groups", _], "DELETE") => self.drop_group(call, client, key),
@@ -182,10 +176,15 @@ impl State {
             (["subscribedskus", _], "GET") => self.read_sku(call, key),
             (["directoryobjects", "getbyids"], "POST") => self.get_by_ids(call),
             (["directoryobjects", _], "GET") => self.read_object(call, key),
-            (["directory", "deleteditems", "graph.user"], "GET") => self.list_deleted(call, Class::User),
-            (["directory", "deleteditems", "graph.group"], "GET") => self.list_deleted(call, Class::Group),
-            (["directory", "deleteditems", "graph.user", "$count"], "GET") => self.count_deleted(call, Class::User),
-            (["directory", "deleteditems", "graph.group", "$count"], "GET") => self.count_deleted(call, Class::Group),
+            (["directory", "deleteditems", cast, rest @ ..], "GET") if binned_class(cast).is_some() => {
+                let class = binned_class(cast)?;
+                match rest {
+                    [] => self.list_deleted(call, class),
+                    ["$count"] => self.count_deleted(call, class),
+                    _ => return None,
+                }
+            }
+            (["invitations"], "POST") => self.invite(call, client),
             (["directory", "deleteditems", _], "GET") => self.read_deleted(call, call.name(2)),
             (["directory", "deleteditems", _], "DELETE") => self.purge(call, client, call.name(2)),
             (["directory", "deleteditems", _, "restore"], "POST") => self.restore(call, client, call.name(2)),
@@ -195,9 +194,27 @@ impl State {
         })
     }
 
+    fn route_apps(&mut self, call: &Call<'_>, client: &str, path: &[&str]) -> Option<Result<Answer, Refusal>> {
+        let key = call.name(1);
+        let class = match path.first() {
+            Some(&"applications") => Class::Application,
+            _ => Class::ServicePrincipal,
+        };
+        Some(match (path, call.method) {
+            ([_], "GET") => self.list_apps(call, class),
+            ([_], "POST") => self.post_app(call, client, class),
+            ([_, "$count"], "GET") => self.count_apps(call, class),
+            ([_, _], "GET") => self.read_app(call, class, key),
+            ([_, _], "PATCH") => self.patch_app(call, client, class, key),
+            ([_, _], "DELETE") => self.drop_app(call, client, class, key),
+            _ => return None,
+        })
+    }
+
     /// What users, groups and objects of either kind have alike.
     fn route_member(&self, call: &Call<'_>, path: &[&str]) -> Option<Result<Answer, Refusal>> {
-        let [collection @ ("users" | "groups" | "directoryobjects"), _, asked, rest @ ..] = path else {
+        let [collection @ ("users" | "groups" | "serviceprincipals" | "directoryobjects"), _, asked, rest @ ..] = path
+        else {
             return None;
         };
         let of = (*collection, call.name(1));
@@ -221,7 +238,22 @@ impl State {
 
 /// Whether a list goes on like this: nothing, a cast, a count.
 fn is_list(rest: &[&str]) -> bool {
-    matches!(rest, [] | ["$count"] | ["graph.user" | "graph.group"] | ["graph.user" | "graph.group", "$count"])
+    match rest {
+        [] | ["$count"] => true,
+        [cast] | [cast, "$count"] => cast.starts_with("graph."),
+        _ => false,
+    }
+}
+
+/// The class that a cast of the recycle bin names.
+fn binned_class(cast: &str) -> Option<Class> {
+    match cast {
+        "graph.user" => Some(Class::User),
+        "graph.group" => Some(Class::Group),
+        "graph.application" => Some(Class::Application),
+        "graph.serviceprincipal" => Some(Class::ServicePrincipal),
+        _ => None,
+    }
 }
 
 const GROUP_READ: &[&str] = &[
@@ -257,7 +289,21 @@ fn needed(path: &[&str], method: &str) -> Option<&'static [&'static str]> {
             &["User.ReadUpdate.All", "User.EnableDisableAccount.All", "User.ReadWrite.All", "Directory.ReadWrite.All"]
         }
         ["users", _, "manager", "$ref"] if !reads => &["User.ReadWrite.All", "Directory.ReadWrite.All"],
+        ["users", _, "revokesigninsessions"] => {
+            &["User.RevokeSessions.All", "User.ReadWrite.All", "Directory.ReadWrite.All"]
+        }
         ["users", ..] => &["User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"],
+        ["invitations"] => &["User.Invite.All", "User.ReadWrite.All", "Directory.ReadWrite.All"],
+        ["applications" | "serviceprincipals", ..] if !reads => {
+            &["Application.ReadWrite.All", "Application.ReadWrite.OwnedBy", "Directory.ReadWrite.All"]
+        }
+        ["applications" | "serviceprincipals", ..] => &[
+            "Application.Read.All",
+            "Application.ReadWrite.All",
+            "Application.ReadWrite.OwnedBy",
+            "Directory.Read.All",
+            "Directory.ReadWrite.All",
+        ],
         ["groups"] if method == "POST" => &["Group.Create", "Group.ReadWrite.All", "Directory.ReadWrite.All"],
         ["groups", _] if method == "DELETE" => &["Group.ReadWrite.All"],
         ["groups", _, "members", ..] if !reads => &["GroupMember.ReadWrite.All", "Group.ReadWrite.All"],
@@ -288,6 +334,11 @@ fn needed(path: &[&str], method: &str) -> Option<&'static [&'static str]> {
 
 /// Why an address is answered by nobody: the method is wrong, or part of the address is.
 fn unrouted(call: &Call<'_>, path: &[&str]) -> Refusal {
+    // A list with a cast is what it is without; that of the recycle bin is not.
+    let is_cast = |part: &str| part.starts_with("graph.") && path.first() != Some(&"directory");
+    let (places, path): (Vec<usize>, Vec<&str>) =
+        path.iter().copied().enumerate().filter(|(_, part)| !is_cast(part)).unzip();
+    let path = path.as_slice();
     let fits =
         |address: &str| address.split('/').zip(path).take_while(|(part, is)| *part == "*" || part == *is).count();
     let mut known = 0;
@@ -297,13 +348,14 @@ fn unrouted(call: &Call<'_>, path: &[&str]) -> Refusal {
             return Refusal::method();
         }
     }
-    if let ["users" | "groups" | "directoryobjects", _, rest @ ..] = path {
+    if let ["users" | "groups" | "serviceprincipals" | "directoryobjects", _, rest @ ..] = path {
         let rest = rest.join("/");
         if MEMBER_ADDRESSES.contains(&rest.as_str()) {
             return Refusal::method();
         }
     }
-    Refusal::segment(call.name(known.min(path.len().saturating_sub(1))))
+    let unknown = places.get(known.min(path.len().saturating_sub(1))).copied().unwrap_or_default();
+    Refusal::segment(call.name(unknown))
 }
 
 #[cfg(test)]

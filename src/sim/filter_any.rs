@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::answer::Refusal;
-use super::filter::{Lookup, Parser, Token, lower, unsupported_property};
+use super::filter::{Filter, Lookup, lower};
+use super::filter_parse::{Parser, Token, has_ending, unsupported_property};
 use super::group_property;
 use super::property::{self, Filtering, Prefix, Prop, property};
 use super::shelf::Field;
@@ -21,6 +22,7 @@ pub(super) struct Has {
 enum Test {
     Is(Box<str>),
     StartsWith(Box<str>),
+    EndsWith(Box<str>),
 }
 
 impl Has {
@@ -37,6 +39,7 @@ impl Has {
                 let mut chars = lower(text);
                 prefix.chars().all(|expected| chars.next() == Some(expected))
             }
+            Test::EndsWith(end) => text.to_lowercase().ends_with(&**end),
         };
         texts.into_iter().any(|text| self.tests.iter().any(|test| holds(text, test)))
     }
@@ -55,12 +58,21 @@ fn member_of(prop: Prop) -> Option<&'static str> {
     matches!(prop, property::ASSIGNED_LICENSES | group_property::ASSIGNED_LICENSES).then_some("skuId")
 }
 
-/// Reads on after the name of a collection: `/any(c:c eq 'x' or startswith(c,'y'))`.
-pub(super) fn parse(parser: &mut Parser, prop: Prop) -> Result<Has, Refusal> {
+/// Reads on after the name of a collection: `/any(c:c eq 'x' or startswith(c,'y'))`, `/$count eq 0`.
+pub(super) fn parse(parser: &mut Parser, prop: Prop) -> Result<Filter, Refusal> {
     let unsupported = || unsupported_property(prop);
     let known = property(prop);
-    if known.filtering == Filtering::None || parser.next() != Token::Slash || !parser.take("any") {
+    if known.filtering == Filtering::None || parser.next() != Token::Slash {
         return Err(unsupported());
+    }
+    if parser.take("$count") {
+        return count(parser, prop);
+    }
+    if !parser.take("any") {
+        return Err(unsupported());
+    }
+    if known.filtering == Filtering::Advanced {
+        parser.require_advanced(known.name)?;
     }
     parser.expect(&Token::Open)?;
     let (variable, first) = match parser.next() {
@@ -77,11 +89,20 @@ pub(super) fn parse(parser: &mut Parser, prop: Prop) -> Result<Has, Refusal> {
     let mut word = if first.is_empty() { next_word(parser)? } else { first };
     let mut tests = Vec::new();
     loop {
-        if word.eq_ignore_ascii_case("startswith") && known.prefix == Prefix::Yes {
+        let is_end = word.eq_ignore_ascii_case("endswith");
+        if is_end || word.eq_ignore_ascii_case("startswith") {
+            let fits = if is_end { has_ending(prop) } else { known.prefix == Prefix::Yes };
+            if !fits {
+                return Err(unsupported());
+            }
+            if is_end {
+                parser.require_advanced("endsWith")?;
+            }
             parser.expect(&Token::Open)?;
             item(parser, prop, &variable, None)?;
             parser.expect(&Token::Comma)?;
-            tests.push(Test::StartsWith(text(parser, prop)?));
+            let text = text(parser, prop)?;
+            tests.push(if is_end { Test::EndsWith(text) } else { Test::StartsWith(text) });
             parser.expect(&Token::Close)?;
         } else {
             item(parser, prop, &variable, Some(word))?;
@@ -106,7 +127,23 @@ pub(super) fn parse(parser: &mut Parser, prop: Prop) -> Result<Has, Refusal> {
         word = next_word(parser)?;
     }
     parser.expect(&Token::Close)?;
-    Ok(Has { prop, tests })
+    Ok(Filter::Has(Has { prop, tests }))
+}
+
+/// Whether a collection is empty, which is all that its size can be compared with.
+fn count(parser: &mut Parser, prop: Prop) -> Result<Filter, Refusal> {
+    parser.require_advanced("$count")?;
+    let is_equal = parser.take("eq");
+    if !is_equal && !parser.take("ne") {
+        return Err(unsupported_property(prop));
+    }
+    match parser.next() {
+        Token::Word(number) if number == "0" => {
+            let empty = Filter::Empty(prop);
+            Ok(if is_equal { empty } else { Filter::Not(Box::new(empty)) })
+        }
+        _ => Err(unsupported_property(prop)),
+    }
 }
 
 fn next_word(parser: &mut Parser) -> Result<String, Refusal> {

@@ -130,6 +130,17 @@ impl Item for Group {
         Vec::new()
     }
 
+    fn changes(&self, next: &Self) -> Vec<Prop> {
+        let mut props = self.values.changes(&next.values);
+        if self.licenses != next.licenses {
+            props.push(property::ASSIGNED_LICENSES);
+        }
+        if self.licenses != next.licenses || self.processed != next.processed {
+            props.push(property::PROCESSING_STATE);
+        }
+        props
+    }
+
     fn compact(&mut self) {
         self.values.compact();
     }

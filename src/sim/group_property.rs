@@ -1,7 +1,7 @@
 //! The properties of a group, as Microsoft's v1.0 description has them.
 
 use super::property::{
-    Access, Filtering, GROUPS, Kind, Prefix, Prop, Property, entry, fixed, other, place_in, required,
+    Access, Filtering, GROUPS, Kind, Prefix, Prop, Property, dated, entry, fixed, other, place_in, required,
 };
 
 const fn eq(name: &'static str, kind: Kind, access: Access) -> Property {
@@ -19,11 +19,11 @@ pub(super) static PROPERTIES: &[Property] = &[
     entry("id", Kind::Text(0), Access::Read, Filtering::Plain, Prefix::No),
     fixed("deletedDateTime", Kind::Date),
     text("classification", Access::Write),
-    fixed("createdDateTime", Kind::Date),
+    dated("createdDateTime", Filtering::Advanced),
     fixed("creationOptions", Kind::Texts),
     late("description", Kind::Text(1024), Access::Write, Prefix::Yes),
     required("displayName", 256),
-    fixed("expirationDateTime", Kind::Date),
+    dated("expirationDateTime", Filtering::Advanced),
     eq("groupTypes", Kind::Texts, Access::Write),
     eq("isAssignableToRole", Kind::Bool, Access::Write),
     text("mail", Access::Read),
@@ -32,7 +32,7 @@ pub(super) static PROPERTIES: &[Property] = &[
     text("membershipRule", Access::Write),
     eq("membershipRuleProcessingState", Kind::Word(&["On", "Paused"]), Access::Write),
     fixed("onPremisesDomainName", Kind::Text(0)),
-    fixed("onPremisesLastSyncDateTime", Kind::Date),
+    dated("onPremisesLastSyncDateTime", Filtering::Plain),
     fixed("onPremisesNetBiosName", Kind::Text(0)),
     late("onPremisesSamAccountName", Kind::Text(0), Access::Read, Prefix::Yes),
     eq("onPremisesSecurityIdentifier", Kind::Text(0), Access::Read),
@@ -40,7 +40,7 @@ pub(super) static PROPERTIES: &[Property] = &[
     other("preferredDataLocation", Kind::Text(0)),
     late("preferredLanguage", Kind::Text(0), Access::Write, Prefix::Yes),
     entry("proxyAddresses", Kind::Texts, Access::Read, Filtering::Plain, Prefix::Yes),
-    fixed("renewedDateTime", Kind::Date),
+    dated("renewedDateTime", Filtering::Plain),
     eq("resourceBehaviorOptions", Kind::Texts, Access::Write),
     eq("resourceProvisioningOptions", Kind::Texts, Access::Write),
     eq("securityEnabled", Kind::Bool, Access::Required),

@@ -143,7 +143,8 @@ impl State {
 
     /// Deletes for good.
     pub(super) fn purge_group(&mut self, slot: Slot, now: OffsetDateTime) {
-        if let Some(group) = self.groups.remove(slot) {
+        if let Some(group) = self.groups.remove(slot, now) {
+            self.departed.insert(group.id, Class::Group);
             self.forget_links(group.id, now);
         }
     }

@@ -55,8 +55,7 @@ impl State {
         let slot = self.create_group(&body, By::Client, call.now)?;
         let group = self.groups.current(slot).cloned().ok_or_else(|| Refusal::not_found("group"))?;
         if let Err(refusal) = self.check_bound(&group, &links) {
-            // As if it had never been there.
-            self.groups.remove(slot);
+            self.groups.take_back(slot);
             return Err(refusal);
         }
         let location = self.location(call, Object::Group(&group));
@@ -153,16 +152,21 @@ impl State {
         self.groups.live(self.groups.by_id(id)?)
     }
 
-    /// An object of either class, deleted or not.
+    /// An object of whatever class, deleted or not.
     pub(super) fn find_object(&self, id: Uuid) -> Option<Object<'_>> {
         let user = self.people.by_id(id).and_then(|slot| self.people.current(slot)).map(Object::User);
-        user.or_else(|| self.groups.by_id(id).and_then(|slot| self.groups.current(slot)).map(Object::Group))
+        let group = || self.groups.by_id(id).and_then(|slot| self.groups.current(slot)).map(Object::Group);
+        let app = |class| self.apps(class).by_id(id).and_then(|slot| self.apps(class).current(slot)).map(Object::App);
+        user.or_else(group).or_else(|| app(Class::ServicePrincipal)).or_else(|| app(Class::Application))
     }
 
-    /// An object of either class, as readers see it.
+    /// An object of whatever class, as readers see it.
     pub(super) fn visible_object(&self, id: Uuid, now: OffsetDateTime) -> Option<Object<'_>> {
         let user = self.people.by_id(id).and_then(|slot| self.people.visible(slot, now)).map(Object::User);
-        user.or_else(|| self.groups.by_id(id).and_then(|slot| self.groups.visible(slot, now)).map(Object::Group))
+        let group = || self.groups.by_id(id).and_then(|slot| self.groups.visible(slot, now)).map(Object::Group);
+        let app =
+            |class| self.apps(class).by_id(id).and_then(|slot| self.apps(class).visible(slot, now)).map(Object::App);
+        user.or_else(group).or_else(|| app(Class::ServicePrincipal)).or_else(|| app(Class::Application))
     }
 
     pub(super) fn links(&self, relation: Relation) -> &Links {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::shelf::Lag;
+use super::shelf::{Lag, Log};
 
 /// One kind of links between objects.
 #[derive(Debug, Default)]
@@ -18,6 +18,15 @@ pub(super) struct Links {
     counts: HashMap<Uuid, usize>,
     /// Removed ones that readers still see, the first to go first.
     fading: VecDeque<(OffsetDateTime, Uuid, Uuid, u32)>,
+    log: Log<Turn>,
+}
+
+/// One line of the log of links: that one came or went.
+#[derive(Debug)]
+pub(super) struct Turn {
+    pub(super) from: Uuid,
+    pub(super) to: Uuid,
+    at: OffsetDateTime,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +66,7 @@ impl Links {
         self.from.insert((from, number), Edge { other: to, shown_from, shown_until: None });
         self.to.insert((to, number), Edge { other: from, shown_from, shown_until: None });
         *self.counts.entry(from).or_default() += 1;
+        self.log.push(Turn { from, to, at: lag.end() });
     }
 
     /// Removes a link; answers whether there was one.
@@ -64,6 +74,7 @@ impl Links {
         let Some(number) = self.current.remove(&(from, to)) else {
             return false;
         };
+        self.log.push(Turn { from, to, at: lag.end() });
         if let Some(count) = self.counts.get_mut(&from) {
             *count = count.saturating_sub(1);
         }
@@ -119,6 +130,17 @@ impl Links {
             self.fading.pop_front();
             self.forget(from, to, number);
         }
+        self.log.settle(|turn| turn.at <= now);
+    }
+
+    /// Which links came and went.
+    pub(super) fn log(&self) -> &Log<Turn> {
+        &self.log
+    }
+
+    /// Forgets what happened, before anybody could ask.
+    pub(super) fn begin_log(&mut self) {
+        self.log.clear();
     }
 
     fn forget(&mut self, from: Uuid, to: Uuid, number: u32) {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::answer::{Answer, Refusal};
 use super::filter::{Filter, Lookup};
-use super::object::{Context, Object, close, member, open, write_object};
+use super::object::{Context, Object, close, open};
 use super::property::Class;
-use super::query::{Consistency, Expand, Options, Shape, page_token, read_page_token};
+use super::query::{Consistency, Options, Shape, page_token, read_page_token};
 use super::routes::Call;
 use super::shelf::{Item, Shelf, Slot, parse_id};
 use super::state::State;
@@ -50,13 +50,26 @@ impl State {
             None => 0,
         };
         let context = self.context();
-        let filter = options.filter.as_ref();
-        let matches = |(_, object): &(u32, Object<'_>)| filter.is_none_or(|filter| filter.matches(*object, context));
+        let matches = |(_, object): &(u32, Object<'_>)| options.matches(*object, context);
         let size = options.top.unwrap_or(self.settings.page_size);
         let props = options.select.as_deref().unwrap_or(source.class.default_set());
         let mut value = Vec::with_capacity(size * props.len().min(16) * 24);
         let mut next = None;
-        for (index, (place, object)) in (source.objects)(from).filter(matches).enumerate() {
+        // A sorted list goes on by its order, any other by the places of its objects.
+        let (mut plain, mut sorted);
+        let objects: &mut dyn Iterator<Item = (u32, Object<'_>)> = match &options.order {
+            None => {
+                plain = (source.objects)(from).filter(matches);
+                &mut plain
+            }
+            Some(order) => {
+                let mut all: Vec<_> = (source.objects)(0).filter(matches).collect();
+                order.sort(&mut all, context);
+                sorted = (0..).zip(all.into_iter().map(|(_, object)| object)).skip(from as usize);
+                &mut sorted
+            }
+        };
+        for (index, (place, object)) in objects.enumerate() {
             if index == size {
                 next = Some(place);
                 break;
@@ -92,8 +105,8 @@ impl State {
             return Err(Refusal::bad("$count is not currently supported."));
         }
         let options = self.options(call, source.class, Shape::Count)?;
-        let (context, filter) = (self.context(), options.filter.as_ref());
-        let matches = |(_, object): &(u32, Object<'_>)| filter.is_none_or(|filter| filter.matches(*object, context));
+        let context = self.context();
+        let matches = |(_, object): &(u32, Object<'_>)| options.matches(*object, context);
         Ok(Answer::text((source.objects)(0).filter(matches).count().to_string()))
     }
 
@@ -131,21 +144,8 @@ impl State {
     ) {
         let context = self.context();
         open(object, options.select.as_deref(), context, annotations, out);
-        match (&options.expand, object) {
-            (Some(Expand::Manager(select)), Object::User(user)) => {
-                // Whoever has no manager has no such member.
-                if let Some(manager) = user.manager.and_then(|id| self.visible_object(id, call.now)) {
-                    let kind = [("@odata.type", manager.odata_type())];
-                    let mut value = Vec::new();
-                    write_object(manager, select.as_deref(), context, &kind, &mut value);
-                    member("manager", &value, out);
-                }
-            }
-            (Some(Expand::Role(expand)), Object::Assignment(assignment)) => {
-                let value = self.expanded_role(assignment, *expand).to_string();
-                member(expand.name(), value.as_bytes(), out);
-            }
-            _ => {}
+        if let Some(expand) = &options.expand {
+            self.write_expansion(call, object, expand, out);
         }
         close(out);
     }

@@ -16,6 +16,8 @@ use super::state::{Client, State, Token};
 pub(super) enum Door {
     Token,
     Discovery,
+    /// Which hosts are one and the same.
+    Instances,
     Keys,
 }
 
@@ -38,6 +40,7 @@ impl Door {
             ["oauth2", "v2.0", "token"] => Some(Self::Token),
             ["v2.0", ".well-known", "openid-configuration"] => Some(Self::Discovery),
             ["discovery", "v2.0", "keys"] => Some(Self::Keys),
+            ["discovery", "instance"] => Some(Self::Instances),
             _ => None,
         }
     }
@@ -55,7 +58,8 @@ impl State {
             )),
             (Door::Discovery, "GET") => self.discovery(call),
             (Door::Keys, "GET") => self.find_tenant(call).map(|_| json!({"keys": []})),
-            (Door::Discovery | Door::Keys, _) => {
+            (Door::Instances, "GET") => Ok(instances(call)),
+            (Door::Discovery | Door::Instances | Door::Keys, _) => {
                 Err(deny(9_002_313, "invalid_request", 405, "Invalid request. Request is malformed or invalid.".into()))
             }
         };
@@ -247,6 +251,24 @@ impl State {
             format!("Specified tenant identifier '{shown}' is neither a valid DNS name, nor a valid external domain.");
         Err(deny(900_023, "invalid_request", 400, text))
     }
+}
+
+/// `GET /common/discovery/instance`: the tenant knows itself alone.
+fn instances(call: &Call<'_>) -> Value {
+    let asked = call.target.options.iter().find(|(name, _)| name == "authorization_endpoint");
+    let tenant = asked
+        .and_then(|(_, endpoint)| endpoint.split_once("://"))
+        .and_then(|(_, rest)| rest.split('/').nth(1))
+        .filter(|tenant| {
+            !tenant.is_empty() && tenant.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte))
+        })
+        .unwrap_or("common");
+    let host = call.origin.split_once("://").map_or(call.origin, |(_, host)| host);
+    json!({
+        "tenant_discovery_endpoint": format!("{}/{tenant}/v2.0/.well-known/openid-configuration", call.origin),
+        "api-version": "1.1",
+        "metadata": [{"preferred_network": host, "preferred_cache": host, "aliases": [host]}],
+    })
 }
 
 fn deny(number: u32, error: &'static str, status: u16, text: String) -> Denial {

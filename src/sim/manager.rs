@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::answer::{Answer, Refusal};
 use super::audit::Activity;
+use super::list::Objects;
 use super::membership::{Place, Reference};
 use super::object::Object;
 use super::property::{self, Class};
@@ -54,17 +55,19 @@ impl State {
     pub(super) fn list_reports(&self, call: &Call<'_>, key: &str, rest: &[&str]) -> Result<Answer, Refusal> {
         let slot = self.people.find(key, call.now).ok_or_else(|| Refusal::not_found(key))?;
         let id = self.people.current(slot).map(|user| user.id).unwrap_or_default();
-        let (people, now) = (&self.people, call.now);
+        let now = call.now;
+        self.answer_linked(call, rest, move |from| self.reports_of(id, from, now))
+    }
+
+    /// Who reports to somebody, from a place on.
+    pub(super) fn reports_of(&self, id: Uuid, from: Slot, now: OffsetDateTime) -> Objects<'_> {
+        let people = &self.people;
         // Those whose change readers do not see yet are looked at too.
         let near: BTreeSet<Slot> =
             people.candidates(Field::Manager, &id.to_string()).chain(people.unsettled()).collect();
-        self.answer_linked(call, rest, move |from| {
-            let near: Vec<Slot> = near.range(from..).copied().collect();
-            let seen = near.into_iter().filter_map(move |slot| Some((slot, people.visible(slot, now)?)));
-            Box::new(
-                seen.filter(move |(_, user)| user.manager == Some(id)).map(|(slot, user)| (slot, Object::User(user))),
-            )
-        })
+        let near: Vec<Slot> = near.range(from..).copied().collect();
+        let seen = near.into_iter().filter_map(move |slot| Some((slot, people.visible(slot, now)?)));
+        Box::new(seen.filter(move |(_, user)| user.manager == Some(id)).map(|(slot, user)| (slot, Object::User(user))))
     }
 
     /// The id of a user who may be a manager.
@@ -72,7 +75,7 @@ impl State {
         let target = self.referenced(reference, now)?;
         match target.place {
             Place::User(_) => Ok(target.id),
-            Place::Group(_) => Err(Refusal::bad(
+            Place::Group(_) | Place::Principal => Err(Refusal::bad(
                 "One or more added object references are of a type that is not supported for the following modified \
                  properties: 'manager'.",
             )),

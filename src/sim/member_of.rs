@@ -20,8 +20,9 @@ use super::stored::write_text;
 const MAX_CHECKED: usize = 20;
 /// `getByIds` takes so many ids at most.
 const MAX_IDS: usize = 1_000;
-/// Set in the places of users, which come after groups in lists over both.
+/// Set in the places of users and of service principals, which come after groups in lists over all.
 const USER_PLACE: u32 = 1 << 31;
+const PRINCIPAL_PLACE: u32 = 1 << 30;
 
 /// How far membership goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +84,7 @@ impl State {
             for other in next {
                 let place = match self.visible_object(other, now) {
                     Some(Object::User(_)) => self.people.by_id(other).map(|slot| slot | USER_PLACE),
+                    Some(Object::App(app)) => self.apps(app.class).by_id(other).map(|slot| slot | PRINCIPAL_PLACE),
                     Some(_) => self.groups.by_id(other),
                     None => None,
                 };
@@ -151,7 +153,8 @@ impl State {
         };
         let wanted = |object: &Object<'_>| {
             let name = object.class().name();
-            types.as_ref().is_none_or(|types| types.iter().any(|kind| kind == name || kind == "directoryobject"))
+            let is = |kind: &String| kind.eq_ignore_ascii_case(name) || kind == "directoryobject";
+            types.as_ref().is_none_or(|types| types.iter().any(is))
         };
         let mut out = Vec::from(*b"{\"@odata.context\":");
         write_text(&format!("{}/v1.0/$metadata#directoryObjects{}", call.origin, options.shown()), &mut out);
@@ -172,10 +175,12 @@ impl State {
     fn member(&self, collection: &str, key: &str, now: OffsetDateTime) -> Result<Uuid, Refusal> {
         let user = || self.people.find(key, now).and_then(|slot| self.people.current(slot)).map(|user| user.id);
         let group = || self.group_seen(key, now).ok().map(|group| group.id);
+        let app = || self.app_seen(Class::ServicePrincipal, key, now).ok().map(|app| app.id);
         match collection {
             "users" => user(),
             "groups" => group(),
-            _ => parse_id(key).and_then(|_| user().or_else(group)),
+            "serviceprincipals" => app(),
+            _ => parse_id(key).and_then(|_| user().or_else(group).or_else(app)),
         }
         .ok_or_else(|| Refusal::not_found(key))
     }

@@ -75,6 +75,7 @@ pub(super) struct Target {
 pub(super) enum Place {
     User(Slot),
     Group(Slot),
+    Principal,
 }
 
 impl Reference {
@@ -104,7 +105,8 @@ impl Reference {
         let class = |name: &str| match name.to_ascii_lowercase().as_str() {
             "users" => Some(Class::User),
             "groups" => Some(Class::Group),
-            "directoryobjects" | "devices" | "serviceprincipals" | "contacts" => Some(Class::Any),
+            "serviceprincipals" => Some(Class::ServicePrincipal),
+            "directoryobjects" | "devices" | "contacts" => Some(Class::Any),
             _ => None,
         };
         let found = address.segments.windows(2).rev().find_map(|pair| Some((class(&pair[0])?, pair[1].clone())));
@@ -124,12 +126,19 @@ impl State {
             _ => None,
         };
         let group = || matches!(reference.class, Class::Group | Class::Any).then(|| self.groups.find_current(key))?;
+        let principal = || {
+            let is_wanted = matches!(reference.class, Class::ServicePrincipal | Class::Any);
+            let slot = is_wanted.then(|| self.principals.find_current(key))??;
+            Some((self.principals.current(slot)?.id, self.principals.visible(slot, now).is_some()))
+        };
         let (target, is_seen) = if let Some(slot) = user() {
             let id = self.people.current(slot).map(|user| user.id).ok_or_else(unknown)?;
             (Target { id, place: Place::User(slot) }, self.people.visible(slot, now).is_some())
         } else if let Some(slot) = group() {
             let id = self.groups.current(slot).map(|group| group.id).ok_or_else(unknown)?;
             (Target { id, place: Place::Group(slot) }, self.groups.visible(slot, now).is_some())
+        } else if let Some((id, is_seen)) = principal() {
+            (Target { id, place: Place::Principal }, is_seen)
         } else {
             return Err(unknown());
         };
@@ -141,7 +150,8 @@ impl State {
         self.check_membership_writable(group, relation)?;
         for target in targets {
             let is_fine = match (relation, target.place) {
-                (_, Place::User(_)) => true,
+                (_, Place::User(_)) | (Relation::Owners, Place::Principal) => true,
+                (Relation::Members, Place::Principal) => !group.is_unified(),
                 (Relation::Owners, Place::Group(_)) => false,
                 (Relation::Members, Place::Group(slot)) => {
                     !group.is_unified() && self.groups.current(slot).is_some_and(|member| !member.is_unified())
@@ -297,26 +307,29 @@ impl State {
         objects: impl Fn(u32) -> super::list::Objects<'a> + 'a,
     ) -> Result<Answer, Refusal> {
         let (cast, rest) = match rest {
-            ["graph.user", rest @ ..] => (Class::User, rest),
-            ["graph.group", rest @ ..] => (Class::Group, rest),
-            rest => (Class::Any, rest),
+            [cast, rest @ ..] if cast.starts_with("graph.") => (Some(*cast), rest),
+            rest => (None, rest),
         };
-        let fits = move |object: &Object<'_>| cast == Class::Any || object.class() == cast;
+        let class = match cast {
+            Some("graph.user") => Class::User,
+            Some("graph.group") => Class::Group,
+            Some("graph.application") => Class::Application,
+            Some("graph.serviceprincipal") => Class::ServicePrincipal,
+            _ => Class::Any,
+        };
+        // Of other types, such as devices, there is nothing here.
+        let is_cast = cast.is_some();
+        let fits = move |object: &Object<'_>| !is_cast || object.class() == class;
         let source = Source {
-            context: match cast {
-                Class::User => "users",
-                Class::Group => "groups",
-                _ => "directoryObjects",
-            }
-            .to_owned(),
-            class: cast,
+            context: class.collection().to_owned(),
+            class,
             end: u32::MAX,
             objects: Box::new(move |from| Box::new(objects(from).filter(move |(_, object)| fits(object)))),
         };
         if rest == ["$count"] {
             return self.answer_count(call, &source);
         }
-        let options = self.options(call, cast, Shape::List)?;
+        let options = self.options(call, class, Shape::List)?;
         if options.filter.is_some() && options.mode == Mode::Plain {
             return Err(Refusal::unsupported(
                 "The specified filter to the reference property query is currently not supported.",

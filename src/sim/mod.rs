@@ -51,19 +51,27 @@
 
 mod admin;
 mod answer;
+mod application;
+mod apps;
 mod audit;
+mod bad_luck;
 mod batch;
 mod bin;
 mod builder;
+mod delta;
+mod delta_token;
 mod directory;
 mod dispatch;
+mod expand;
 mod fault;
 mod filter;
 mod filter_any;
+mod filter_parse;
 mod group;
 mod group_property;
 mod group_write;
 mod groups;
+mod invitation;
 mod license;
 mod license_write;
 mod link;
@@ -73,11 +81,13 @@ mod manager;
 mod member_of;
 mod membership;
 mod object;
+mod order;
 mod organization;
 mod property;
 mod query;
 mod role;
 mod routes;
+mod search;
 mod seed;
 #[cfg(feature = "sim-server")]
 mod server;
@@ -86,15 +96,20 @@ mod sku;
 mod state;
 mod stored;
 mod tenant;
+mod throttle;
+#[cfg(feature = "sim-server")]
+mod tls;
 mod user;
 mod values;
 mod write;
 
 pub use audit::{Activity, AuditEntry, Requests};
 pub use builder::SimBuilder;
+pub use delta::DeltaQuirks;
 pub use fault::Fault;
 #[cfg(feature = "sim-server")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sim-server")))]
 pub use server::SimServer;
 pub use sku::{ServicePlan, Sku};
 pub use tenant::Sim;
+pub use throttle::GraphLimits;

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::application::App;
 use super::group::Group;
 use super::property::{Class, Prop, property};
 use super::role::Assignment;
@@ -23,6 +24,8 @@ pub(super) enum Object<'a> {
     User(&'a User),
     Group(&'a Group),
     Assignment(&'a Assignment),
+    /// An application or a service principal.
+    App(&'a App),
 }
 
 impl<'a> Object<'a> {
@@ -31,6 +34,7 @@ impl<'a> Object<'a> {
             Self::User(user) => user.id,
             Self::Group(group) => group.id,
             Self::Assignment(assignment) => assignment.principal,
+            Self::App(app) => app.id,
         }
     }
 
@@ -39,24 +43,39 @@ impl<'a> Object<'a> {
             Self::User(_) => Class::User,
             Self::Group(_) => Class::Group,
             Self::Assignment(_) => Class::Assignment,
+            Self::App(app) => app.class,
         }
     }
 
+    /// A property; one of another class by its name, as in lists over several classes.
     pub(super) fn read(self, prop: Prop, context: Context<'_>) -> Reading<'a> {
+        let class = self.class();
+        if Class::of(prop) != class {
+            let own = class.find(property(prop).name).next();
+            return own.map_or(Reading::Null, |own| self.read(own, context));
+        }
         match self {
             Self::User(user) => user.read(prop, context),
             Self::Group(group) => group.read(prop),
             Self::Assignment(assignment) => assignment.read(prop),
+            Self::App(app) => app.read(prop),
         }
     }
 
     /// The type where objects of any class may come, such as `#microsoft.graph.user`.
     pub(super) fn odata_type(self) -> &'static str {
-        match self {
-            Self::User(_) => "#microsoft.graph.user",
-            Self::Group(_) => "#microsoft.graph.group",
-            Self::Assignment(_) => "#microsoft.graph.unifiedRoleAssignment",
-        }
+        odata_type(self.class())
+    }
+}
+
+pub(super) fn odata_type(class: Class) -> &'static str {
+    match class {
+        Class::User => "#microsoft.graph.user",
+        Class::Group => "#microsoft.graph.group",
+        Class::Assignment => "#microsoft.graph.unifiedRoleAssignment",
+        Class::Application => "#microsoft.graph.application",
+        Class::ServicePrincipal => "#microsoft.graph.servicePrincipal",
+        Class::Any => "#microsoft.graph.directoryObject",
     }
 }
 
@@ -121,9 +140,7 @@ pub(super) fn write_object(
 /// All properties, for whoever looks into the tenant from outside Graph.
 pub(super) fn whole(object: Object<'_>, context: Context<'_>) -> Value {
     let class = object.class();
-    let all: Map<_, _> = (0..=Prop::MAX)
-        .filter(|prop| Class::of(*prop) == class && class.has(*prop))
-        .map(|prop| (property(prop).name.to_owned(), object.read(prop, context).into_value()))
-        .collect();
+    let all: Map<_, _> =
+        class.all().map(|prop| (property(prop).name.to_owned(), object.read(prop, context).into_value())).collect();
     Value::Object(all)
 }

@@ -1,14 +1,20 @@
 //! The properties of a user, as Microsoft's v1.0 description has them, and how properties of any class are named.
 
-use super::{group_property, role};
+use super::{application, group_property, role};
 
 /// A property by its place: those of a user by theirs in [`PROPERTIES`], those of other classes further on.
-pub(super) type Prop = u8;
+pub(super) type Prop = u16;
 
 /// Where the properties of groups begin.
-pub(super) const GROUPS: Prop = 128;
+pub(super) const GROUPS: Prop = 256;
 /// Where the properties of role assignments begin.
-pub(super) const ASSIGNMENTS: Prop = 224;
+pub(super) const ASSIGNMENTS: Prop = 512;
+/// Where the properties of applications begin.
+pub(super) const APPLICATIONS: Prop = 768;
+/// Where the properties of service principals begin.
+pub(super) const PRINCIPALS: Prop = 1_024;
+/// Stands for a user's manager where only what changed is told; it has no place in a table.
+pub(super) const MANAGER: Prop = Prop::MAX;
 
 /// What an object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +23,9 @@ pub(super) enum Class {
     Group,
     /// A role assignment.
     Assignment,
-    /// Users and groups mixed.
+    Application,
+    ServicePrincipal,
+    /// Directory objects of whatever class.
     Any,
 }
 
@@ -28,6 +36,8 @@ impl Class {
             Self::User => "user",
             Self::Group => "group",
             Self::Assignment => "unifiedRoleAssignment",
+            Self::Application => "application",
+            Self::ServicePrincipal => "servicePrincipal",
             Self::Any => "directoryObject",
         }
     }
@@ -38,7 +48,21 @@ impl Class {
             Self::User => "User",
             Self::Group => "Group",
             Self::Assignment => "RoleAssignment",
+            Self::Application => "Application",
+            Self::ServicePrincipal => "ServicePrincipal",
             Self::Any => "DirectoryObject",
+        }
+    }
+
+    /// As `@odata.context` and addresses call a collection of them.
+    pub(super) fn collection(self) -> &'static str {
+        match self {
+            Self::User => "users",
+            Self::Group => "groups",
+            Self::Assignment => "roleManagement/directory/roleAssignments",
+            Self::Application => "applications",
+            Self::ServicePrincipal => "servicePrincipals",
+            Self::Any => "directoryObjects",
         }
     }
 
@@ -47,17 +71,21 @@ impl Class {
         match prop {
             0..GROUPS => Self::User,
             GROUPS..ASSIGNMENTS => Self::Group,
-            ASSIGNMENTS.. => Self::Assignment,
+            ASSIGNMENTS..APPLICATIONS => Self::Assignment,
+            APPLICATIONS..PRINCIPALS => Self::Application,
+            PRINCIPALS.. => Self::ServicePrincipal,
         }
     }
 
-    /// The properties of that name, without regard to case: of mixed classes there may be two.
+    /// The properties of that name, without regard to case: of mixed classes there may be several.
     pub(super) fn find(self, name: &str) -> impl Iterator<Item = Prop> {
         let parts: &[Self] = match self {
-            Self::Any => &[Self::User, Self::Group],
+            Self::Any => &[Self::User, Self::Group, Self::ServicePrincipal, Self::Application],
             Self::User => &[Self::User],
             Self::Group => &[Self::Group],
             Self::Assignment => &[Self::Assignment],
+            Self::Application => &[Self::Application],
+            Self::ServicePrincipal => &[Self::ServicePrincipal],
         };
         parts.iter().filter_map(move |part| {
             let (first, table) = part.table();
@@ -66,10 +94,10 @@ impl Class {
         })
     }
 
-    /// Whether there is a property at this place.
-    pub(super) fn has(self, prop: Prop) -> bool {
+    /// All properties.
+    pub(super) fn all(self) -> impl Iterator<Item = Prop> {
         let (first, table) = self.table();
-        prop.checked_sub(first).is_some_and(|place| usize::from(place) < table.len())
+        (first..).take(table.len())
     }
 
     /// What an answer shows without `$select`.
@@ -78,6 +106,8 @@ impl Class {
             Self::User | Self::Any => DEFAULT_SET,
             Self::Group => group_property::DEFAULT_SET,
             Self::Assignment => role::DEFAULT_SET,
+            Self::Application => application::APPLICATION_SET,
+            Self::ServicePrincipal => application::PRINCIPAL_SET,
         }
     }
 
@@ -86,6 +116,8 @@ impl Class {
             Self::User | Self::Any => (0, PROPERTIES),
             Self::Group => (GROUPS, group_property::PROPERTIES),
             Self::Assignment => (ASSIGNMENTS, role::PROPERTIES),
+            Self::Application => (APPLICATIONS, application::APPLICATION),
+            Self::ServicePrincipal => (PRINCIPALS, application::PRINCIPAL),
         }
     }
 }
@@ -145,6 +177,7 @@ impl Property {
     }
 }
 
+/// Never asked for [`MANAGER`], which is in no table.
 pub(super) fn property(prop: Prop) -> &'static Property {
     let (first, table) = Class::of(prop).table();
     &table[usize::from(prop - first)]
@@ -182,6 +215,10 @@ pub(super) const fn other(name: &'static str, kind: Kind) -> Property {
 pub(super) const fn fixed(name: &'static str, kind: Kind) -> Property {
     entry(name, kind, Access::Read, Filtering::None, Prefix::No)
 }
+/// Set by the service, and compared with `ge` and `le`.
+pub(super) const fn dated(name: &'static str, filtering: Filtering) -> Property {
+    entry(name, Kind::Date, Access::Read, filtering, Prefix::No)
+}
 const fn elsewhere(name: &'static str, kind: Kind) -> Property {
     entry(name, kind, Access::Elsewhere, Filtering::None, Prefix::No)
 }
@@ -207,9 +244,9 @@ pub(super) static PROPERTIES: &[Property] = &[
     word("consentProvidedForMinor", &["Granted", "Denied", "NotRequired"]),
     text("country", 128),
     text("department", 64),
-    other("employeeHireDate", Kind::Date),
+    entry("employeeHireDate", Kind::Date, Access::Write, Filtering::Advanced, Prefix::No),
     text("employeeId", 16),
-    other("employeeLeaveDateTime", Kind::Date),
+    entry("employeeLeaveDateTime", Kind::Date, Access::Write, Filtering::Advanced, Prefix::No),
     entry("employeeOrgData", Kind::Object, Access::Write, Filtering::Advanced, Prefix::Yes),
     late("employeeType", 0),
     late("faxNumber", 0),
@@ -231,7 +268,7 @@ pub(super) static PROPERTIES: &[Property] = &[
     entry("assignedLicenses", Kind::Objects, Access::Read, Filtering::Plain, Prefix::No),
     fixed("assignedPlans", Kind::Objects),
     fixed("authorizationInfo", Kind::Object),
-    fixed("createdDateTime", Kind::Date),
+    dated("createdDateTime", Filtering::Plain),
     fixed("creationType", Kind::Text(0)),
     fixed("customSecurityAttributes", Kind::Object),
     fixed("deletedDateTime", Kind::Date),
@@ -245,7 +282,7 @@ pub(super) static PROPERTIES: &[Property] = &[
     fixed("licenseAssignmentStates", Kind::Objects),
     fixed("onPremisesDistinguishedName", Kind::Text(0)),
     fixed("onPremisesDomainName", Kind::Text(0)),
-    fixed("onPremisesLastSyncDateTime", Kind::Date),
+    dated("onPremisesLastSyncDateTime", Filtering::Plain),
     fixed("onPremisesProvisioningErrors", Kind::Objects),
     fixed("onPremisesSamAccountName", Kind::Text(0)),
     fixed("onPremisesSecurityIdentifier", Kind::Text(0)),
@@ -311,7 +348,7 @@ pub(super) const CITY: Prop = place("city");
 pub(super) const COUNTRY: Prop = place("country");
 
 /// The place of a name, found while compiling: a wrong name does not compile.
-#[expect(clippy::cast_possible_truncation, reason = "the table has fewer than 256 entries")]
+#[expect(clippy::cast_possible_truncation, reason = "the table has fewer entries than there are places")]
 pub(super) const fn place_in(table: &[Property], first: Prop, name: &str) -> Prop {
     let mut at = 0;
     while at < table.len() {
@@ -350,7 +387,7 @@ mod tests {
     fn names_are_found_in_any_case_and_only_once() {
         assert_eq!(find("MAILNICKNAME"), Some(MAIL_NICKNAME));
         assert_eq!(find("mailNick"), None);
-        for class in [Class::User, Class::Group, Class::Assignment] {
+        for class in [Class::User, Class::Group, Class::Assignment, Class::Application, Class::ServicePrincipal] {
             let (first, table) = class.table();
             for (place, known) in table.iter().enumerate() {
                 let found: Vec<_> = class.find(known.name).collect();

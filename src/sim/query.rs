@@ -1,9 +1,12 @@
 //! The address of a request: segments, options, page tokens.
 
 use super::answer::Refusal;
+use super::expand::{self, Expand};
 use super::filter::{Filter, Mode, Terms};
+use super::object::{Context, Object};
+use super::order::Order;
 use super::property::{Access, Class, Prop, property};
-use super::role::RoleExpand;
+use super::search::Search;
 use super::seed::base64url;
 
 /// An address taken apart: decoded, so that `%40` and `@` are the same from here on.
@@ -20,22 +23,33 @@ pub(super) struct Options {
     pub(super) expand: Option<Expand>,
     pub(super) mode: Mode,
     pub(super) filter: Option<Filter>,
+    pub(super) search: Option<Search>,
+    pub(super) order: Option<Order>,
     pub(super) top: Option<usize>,
     pub(super) count: bool,
     pub(super) skip_token: Option<String>,
 }
 
-/// What stands beside an object's own properties.
-#[derive(Debug, PartialEq)]
-pub(super) enum Expand {
-    Manager(Option<Vec<Prop>>),
-    Role(RoleExpand),
-}
-
 impl Options {
     /// Nothing was asked for.
     pub(super) fn none() -> Self {
-        Self { select: None, expand: None, mode: Mode::Plain, filter: None, top: None, count: false, skip_token: None }
+        Self {
+            select: None,
+            expand: None,
+            mode: Mode::Plain,
+            filter: None,
+            search: None,
+            order: None,
+            top: None,
+            count: false,
+            skip_token: None,
+        }
+    }
+
+    /// Whether an object is among those asked for.
+    pub(super) fn matches(&self, object: Object<'_>, context: Context<'_>) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter.matches(object, context))
+            && self.search.as_ref().is_none_or(|search| search.matches(object, context))
     }
 
     /// What was asked for, as `@odata.context` shows it: `(id,manager(id))`.
@@ -47,13 +61,7 @@ impl Options {
                 names.push(name.to_owned());
             }
         }
-        names.extend(self.expand.as_ref().map(|expand| match expand {
-            Expand::Manager(select) => {
-                let names: Vec<_> = select.iter().flatten().map(|prop| property(*prop).name).collect();
-                format!("manager({})", names.join(","))
-            }
-            Expand::Role(expand) => format!("{}()", expand.name()),
-        }));
+        names.extend(self.expand.as_ref().map(Expand::shown));
         if names.is_empty() { String::new() } else { format!("({})", names.join(",")) }
     }
 }
@@ -137,12 +145,14 @@ impl Target {
         max_values: usize,
     ) -> Result<Options, Refusal> {
         let mut options = Options::none();
-        let mut filter = None;
+        let (mut filter, mut search, mut order) = (None, None, None);
         for (name, value) in &self.options {
             match (option_name(name).as_str(), shape) {
                 ("select", Shape::Single | Shape::List) => options.select = select(value, class, shape)?,
-                ("expand", Shape::Single | Shape::List) => options.expand = Some(expand(value, class)?),
-                ("filter", Shape::List | Shape::Count) if class != Class::Any => filter = Some(value),
+                ("expand", Shape::Single | Shape::List) => options.expand = Some(expand::parse(value, class)?),
+                ("filter", Shape::List | Shape::Count) => filter = Some(value),
+                ("search", Shape::List | Shape::Count) if class != Class::Assignment => search = Some(value),
+                ("orderby", Shape::List) if class != Class::Assignment => order = Some(value),
                 ("top", Shape::List) => options.top = Some(top(value)?),
                 ("count", Shape::List) => options.count = count(value)?,
                 ("skiptoken", Shape::List) => options.skip_token = Some(value.clone()),
@@ -159,10 +169,21 @@ impl Target {
             _ => Mode::Plain,
         };
         options.mode = mode;
-        if options.expand.is_some() && mode == Mode::Advanced {
-            return Err(Refusal::unsupported("$expand is not supported together with advanced query parameters."));
+        if let Some(expand) = &options.expand {
+            expand.check(mode, search.is_some())?;
         }
+        if search.is_some() && eventual == Consistency::Session {
+            return Err(Refusal::unsupported(
+                "Request with $search query parameter only works through MSGraph with a special request header: \
+                 'ConsistencyLevel: eventual'",
+            ));
+        }
+        options.search = search.map(|text| Search::parse(text, class)).transpose()?;
         options.filter = filter.map(|text| Filter::parse(text, Terms { class, mode, max_values })).transpose()?;
+        options.order = order.map(|text| Order::parse(text, class, mode)).transpose()?;
+        if options.order.is_some() && options.filter.is_some() && mode == Mode::Plain {
+            return Err(Refusal::unsupported("Sorting not supported for current query."));
+        }
         Ok(options)
     }
 }
@@ -175,7 +196,8 @@ pub(super) enum Consistency {
 }
 
 /// What `$name` and `name` mean alike.
-const PLAIN_NAMES: &[&str] = &["filter", "select", "top", "count", "expand", "orderby", "search", "skip", "skiptoken"];
+const PLAIN_NAMES: &[&str] =
+    &["filter", "select", "top", "count", "expand", "orderby", "search", "skip", "skiptoken", "deltatoken"];
 
 /// Encodes an option so that it survives an address.
 fn encode(text: &str) -> String {
@@ -243,11 +265,11 @@ pub(super) fn named_key(key: &str, name: &str) -> Option<String> {
     named.trim().eq_ignore_ascii_case(name).then(|| value.replace("''", "'"))
 }
 
-fn option_name(name: &str) -> String {
+pub(super) fn option_name(name: &str) -> String {
     name.strip_prefix('$').unwrap_or(name).to_ascii_lowercase()
 }
 
-fn select(value: &str, class: Class, shape: Shape) -> Result<Option<Vec<Prop>>, Refusal> {
+pub(super) fn select(value: &str, class: Class, shape: Shape) -> Result<Option<Vec<Prop>>, Refusal> {
     let mut props = Vec::new();
     for name in value.split(',').map(str::trim).filter(|name| !name.is_empty()) {
         let found: Vec<_> = class.find(name).collect();
@@ -266,31 +288,26 @@ fn select(value: &str, class: Class, shape: Shape) -> Result<Option<Vec<Prop>>, 
     Ok((!props.is_empty()).then_some(props))
 }
 
-fn expand(value: &str, class: Class) -> Result<Expand, Refusal> {
-    let unsupported = || Refusal::unsupported(format!("Expanding '{value}' is not supported here."));
-    match class {
-        Class::User => {
-            let (name, inner) = match value.trim().split_once('(') {
-                Some((name, inner)) => (name, Some(inner.strip_suffix(')').ok_or_else(unsupported)?)),
-                None => (value.trim(), None),
-            };
-            if !name.eq_ignore_ascii_case("manager") {
-                return Err(unsupported());
+/// What `delta` is asked to tell: names in Microsoft's spelling, links among them.
+pub(super) fn delta_select(value: &str, class: Class) -> Result<Vec<String>, Refusal> {
+    let links: &[&str] = match class {
+        Class::Group => &["members", "owners"],
+        _ => &["manager"],
+    };
+    let mut names: Vec<String> = Vec::new();
+    for name in value.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        let known = match links.iter().find(|link| link.eq_ignore_ascii_case(name)) {
+            Some(link) => *link,
+            None => {
+                let prop = select(name, class, Shape::List)?.and_then(|props| props.first().copied());
+                prop.map(|prop| property(prop).name).ok_or_else(|| unknown_selected(name, class.name()))?
             }
-            let names = inner.map(|inner| {
-                let (option, names) = inner.split_once('=').ok_or_else(unsupported)?;
-                let is_select = option_name(option.trim()) == "select" && !names.contains(';');
-                is_select.then_some(names).ok_or_else(unsupported)
-            });
-            let select = match names.transpose()? {
-                Some(names) => select(names, Class::User, Shape::Single)?,
-                None => None,
-            };
-            Ok(Expand::Manager(select))
+        };
+        if !names.iter().any(|name| name == known) {
+            names.push(known.to_owned());
         }
-        Class::Assignment => RoleExpand::parse(value).map(Expand::Role),
-        Class::Group | Class::Any => Err(unsupported()),
     }
+    Ok(names)
 }
 
 pub(super) fn unknown_selected(name: &str, kind: &str) -> Refusal {

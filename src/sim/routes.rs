@@ -9,7 +9,9 @@ use super::answer::{Answer, Body, Refusal, Trace};
 use super::fault::{FaultKind, Place, strike};
 use super::login::Door;
 use super::query::{Consistency, Target};
+use super::shelf::Lag;
 use super::state::State;
+use super::throttle::{Throttled, cost};
 
 /// A request, taken apart.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub(super) struct Call<'a> {
     /// Under what the answer's addresses stand, such as `https://sim.invalid`.
     pub(super) origin: &'a str,
     pub(super) now: OffsetDateTime,
+    /// Whether it waited for another request of its batch.
+    pub(super) has_waited: bool,
 }
 
 /// The headers that the tenant reads.
@@ -44,8 +48,13 @@ impl Asked {
 
     /// Whether a missing object is to be created.
     pub(super) fn creates_if_missing(&self) -> bool {
+        self.prefers("create-if-missing")
+    }
+
+    /// Whether this is among what `Prefer` asks for.
+    pub(super) fn prefers(&self, wanted: &str) -> bool {
         let preferred = self.prefer.as_deref().unwrap_or_default().split(',');
-        preferred.map(str::trim).any(|preference| preference.eq_ignore_ascii_case("create-if-missing"))
+        preferred.map(str::trim).any(|preference| preference.eq_ignore_ascii_case(wanted))
     }
 
     pub(super) fn is_json(&self) -> bool {
@@ -53,6 +62,18 @@ impl Asked {
         media.trim().eq_ignore_ascii_case("application/json")
     }
 }
+
+/// Types that lists are narrowed to, in lower case.
+const CASTS: &[&str] = &[
+    "user",
+    "group",
+    "application",
+    "serviceprincipal",
+    "device",
+    "orgcontact",
+    "directoryrole",
+    "administrativeunit",
+];
 
 impl Call<'_> {
     pub(super) fn json(&self) -> Result<Value, Refusal> {
@@ -73,7 +94,7 @@ impl Call<'_> {
             let folded = segment.to_lowercase();
             let bare = folded.strip_suffix("()").unwrap_or(&folded);
             match bare.strip_prefix("microsoft.").unwrap_or(bare).strip_prefix("graph.") {
-                Some(kind @ ("user" | "group")) => format!("graph.{kind}"),
+                Some(kind) if CASTS.contains(&kind) => format!("graph.{kind}"),
                 Some(action) => action.to_owned(),
                 None => bare.to_owned(),
             }
@@ -96,7 +117,8 @@ impl State {
         trace: &Trace,
         delay: &mut Duration,
     ) -> Option<Answer> {
-        let Some(strike) = strike(&mut self.faults, place, call.method, &call.target.plain()) else {
+        let scripted = strike(&mut self.faults, place, call.method, &call.target.plain());
+        let Some(strike) = scripted.or_else(|| self.bad_luck.as_mut()?.strike(call.method)) else {
             return self.route(place, call, trace, delay);
         };
         let answer = match strike.carried_out {
@@ -124,21 +146,70 @@ impl State {
         }
         let segments = &call.target.segments;
         let answer = match segments.first() {
-            Some(version) if version == "v1.0" => self.authorised(place, call, trace, delay),
-            Some(other) => Err(Refusal::segment(other)),
-            None => Err(Refusal::segment("")),
+            Some(version) if version == "v1.0" => return self.charged(place, call, trace, delay),
+            Some(other) => Refusal::segment(other),
+            None => Refusal::segment(""),
         };
-        match answer {
-            Ok(answer) => answer,
-            Err(refusal) => Some(refusal.into_answer(trace)),
+        Some(answer.into_answer(trace))
+    }
+
+    /// Carries a request out if it can be paid for, and says what it cost.
+    fn charged(&mut self, place: Place, call: &Call<'_>, trace: &Trace, delay: &mut Duration) -> Option<Answer> {
+        let path = call.path();
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        let cost = cost(&path, call.method, &call.target);
+        let mut told = vec![("x-ms-resource-unit", cost.units.max(1).to_string())];
+        let paid =
+            self.check_token(call, trace).and_then(|client| match self.throttle.charge(&client, cost, call.now) {
+                Ok(passed) => {
+                    told.extend(passed.used.map(|used| ("x-ms-throttle-limit-percentage", format!("{used:.2}"))));
+                    Ok(client)
+                }
+                Err(throttled) => {
+                    told.push(("x-ms-throttle-limit-percentage", format!("{:.2}", throttled.used)));
+                    Err(self.refuse_throttled(&client, throttled))
+                }
+            });
+        let free = paid.and_then(|client| self.begin_write(call, &path).map(|()| client));
+        let answer = free.and_then(|client| self.authorised(place, call, &client, &path, trace, delay));
+        let mut answer = match answer {
+            Ok(answer) => answer?,
+            Err(refusal) => refusal.into_answer(trace),
+        };
+        answer.headers.extend(told);
+        Some(answer)
+    }
+
+    /// Refuses a write to an object that another write is still under way to, if the tenant is told to.
+    fn begin_write(&mut self, call: &Call<'_>, path: &[&str]) -> Result<(), Refusal> {
+        let [collection @ ("users" | "groups"), key, ..] = path else { return Ok(()) };
+        if call.method == "GET" || self.settings.collides_for.is_zero() {
+            return Ok(());
         }
+        self.busy.retain(|_, until| *until > call.now);
+        let until = Lag { now: call.now, by: self.settings.collides_for }.end();
+        match self.busy.insert(format!("{collection}/{key}"), until) {
+            Some(_) if !call.has_waited => Err(failure(409)),
+            _ => Ok(()),
+        }
+    }
+
+    fn refuse_throttled(&self, client: &str, throttled: Throttled) -> Refusal {
+        let mut refusal = failure(429);
+        let scope = format!("{}/{client}/{}", throttled.scope, self.settings.tenant_id);
+        refusal.headers = vec![
+            ("Retry-After", throttled.retry_after),
+            ("x-ms-throttle-scope", scope),
+            ("x-ms-throttle-information", throttled.information.to_owned()),
+        ];
+        refusal
     }
 
     fn failed(&mut self, call: &Call<'_>, trace: &Trace, status: u16, retry_after: Option<String>) -> Answer {
         let mut answer = if Door::find(&call.target.segments).is_some() {
             self.refused_sign_in(call, trace, status)
         } else {
-            failure(status).into_answer(trace)
+            failure(status).into_answer(trace).with_header("x-ms-resource-unit", "1")
         };
         answer.headers.extend(retry_after.map(|text| ("Retry-After", text)));
         answer

@@ -14,12 +14,15 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
 use url::Url;
 
 use super::tenant::{Forwarded, MAX_BODY_BYTES, Sim};
+use super::tls;
 use crate::cloud::Cloud;
 use crate::error::{BoxError, Error, ErrorKind, Result};
 
@@ -30,11 +33,12 @@ const GRACE: Duration = Duration::from_secs(5);
 /// So long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A simulated tenant that listens on a socket, over plain HTTP.
+/// A simulated tenant that listens on a socket.
 ///
 /// It stops when it is dropped; [`stop`](SimServer::stop) lets requests under way finish first.
 pub struct SimServer {
     address: SocketAddr,
+    scheme: &'static str,
     stop: watch::Sender<()>,
     task: Option<JoinHandle<()>>,
 }
@@ -42,7 +46,7 @@ pub struct SimServer {
 impl Sim {
     /// Serves the tenant over HTTP, such as on `127.0.0.1:0`: a free port that nobody else can reach.
     ///
-    /// It has no TLS and takes one secret for all: do not let others reach it.
+    /// It has no TLS and takes one secret for all: do not let others reach it. See [`serve_https`](Sim::serve_https).
     ///
     /// # Errors
     ///
@@ -60,12 +64,35 @@ impl Sim {
     /// # }).unwrap();
     /// ```
     pub async fn serve(&self, address: impl ToSocketAddrs) -> Result<SimServer> {
+        self.listen(address, None).await
+    }
+
+    /// Serves the tenant over https, with a certificate chain (the server's own first) and its private key, both as PEM.
+    ///
+    /// Microsoft's sign-in libraries refuse authorities without https.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`] if the certificate or the key cannot be used, [`ErrorKind::Transport`] if it cannot listen
+    /// there.
+    pub async fn serve_https(
+        &self,
+        address: impl ToSocketAddrs,
+        certificates: &[u8],
+        private_key: &[u8],
+    ) -> Result<SimServer> {
+        self.listen(address, Some(tls::acceptor(certificates, private_key)?)).await
+    }
+
+    async fn listen(&self, address: impl ToSocketAddrs, tls: Option<TlsAcceptor>) -> Result<SimServer> {
         let cannot = |error| Error::new(ErrorKind::Transport, "cannot listen").with_source(error);
         let listener = TcpListener::bind(address).await.map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
         let (stop, stopped) = watch::channel(());
-        let task = tokio::spawn(listen(self.clone(), listener, stopped));
-        Ok(SimServer { address, stop, task: Some(task) })
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let door = Door { sim: self.clone(), scheme, tls };
+        let task = tokio::spawn(listen(door, listener, stopped));
+        Ok(SimServer { address, scheme, stop, task: Some(task) })
     }
 }
 
@@ -73,7 +100,7 @@ impl SimServer {
     /// Where it listens.
     #[must_use]
     pub fn url(&self) -> Url {
-        Url::parse(&format!("http://{}/", self.address)).expect("an address with a port makes a valid URL")
+        Url::parse(&format!("{}://{}/", self.scheme, self.address)).expect("an address with a port makes a valid URL")
     }
 
     /// The tenant as a cloud of its own.
@@ -106,7 +133,15 @@ impl fmt::Debug for SimServer {
     }
 }
 
-async fn listen(sim: Sim, listener: TcpListener, stopped: watch::Receiver<()>) {
+/// What connections lead to.
+#[derive(Clone)]
+struct Door {
+    sim: Sim,
+    scheme: &'static str,
+    tls: Option<TlsAcceptor>,
+}
+
+async fn listen(door: Door, listener: TcpListener, stopped: watch::Receiver<()>) {
     let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     // Aborted with this task, should the server be dropped.
     let mut connections = JoinSet::new();
@@ -126,9 +161,9 @@ async fn listen(sim: Sim, listener: TcpListener, stopped: watch::Receiver<()>) {
             Either::Right(_) => break,
         };
         while connections.try_join_next().is_some() {}
-        let (sim, stopped) = (sim.clone(), stopped.clone());
+        let (door, stopped) = (door.clone(), stopped.clone());
         connections.spawn(async move {
-            serve_connection(sim, stream, stopped).await;
+            greet(door, stream, stopped).await;
             drop(permit);
         });
     }
@@ -138,10 +173,28 @@ async fn listen(sim: Sim, listener: TcpListener, stopped: watch::Receiver<()>) {
     let _ = tokio::time::timeout(GRACE, all).await;
 }
 
-async fn serve_connection(sim: Sim, stream: TcpStream, mut stopped: watch::Receiver<()>) {
+async fn greet(door: Door, stream: TcpStream, mut stopped: watch::Receiver<()>) {
     // Small answers go out at once; where that cannot be set they go out a little later.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(|request| respond(&sim, request));
+    let Some(tls) = &door.tls else {
+        return serve_connection(&door, stream, stopped).await;
+    };
+    let hello = pin!(tokio::time::timeout(HEAD_TIMEOUT, tls.accept(stream)));
+    // A client that cannot agree, or says nothing, is let go: it has seen why.
+    let greeted = match select(hello, pin!(stopped.changed())).await {
+        Either::Left((Ok(Ok(stream)), _)) => Some(stream),
+        _ => None,
+    };
+    if let Some(stream) = greeted {
+        serve_connection(&door, stream, stopped).await;
+    }
+}
+
+async fn serve_connection<S>(door: &Door, stream: S, mut stopped: watch::Receiver<()>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let service = service_fn(|request| respond(door, request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
@@ -155,9 +208,9 @@ async fn serve_connection(sim: Sim, stream: TcpStream, mut stopped: watch::Recei
 }
 
 /// An error closes the connection without an answer.
-async fn respond(sim: &Sim, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Dropped> {
+async fn respond(door: &Door, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Dropped> {
     let (parts, body) = request.into_parts();
-    let Some(origin) = origin(&parts.headers, sim.forwarded()) else {
+    let Some(origin) = origin(&parts.headers, door.scheme, door.sim.forwarded()) else {
         return Ok(plain(StatusCode::BAD_REQUEST, "The Host header is missing or malformed."));
     };
     let body = match Limited::new(body, MAX_BODY_BYTES).collect().await {
@@ -167,7 +220,7 @@ async fn respond(sim: &Sim, request: Request<Incoming>) -> Result<Response<Full<
         }
         Err(_) => return Err(Dropped),
     };
-    let answer = sim.answer(&origin, Request::from_parts(parts, body)).await.ok_or(Dropped)?;
+    let answer = door.sim.answer(&origin, Request::from_parts(parts, body)).await.ok_or(Dropped)?;
     Ok(answer.map(Full::new))
 }
 
@@ -193,7 +246,7 @@ fn plain(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
 }
 
 /// Under what address the client reached the tenant: its answers name that.
-fn origin(headers: &HeaderMap, forwarded: Forwarded) -> Option<String> {
+fn origin(headers: &HeaderMap, scheme: &'static str, forwarded: Forwarded) -> Option<String> {
     let text = |name: &str| {
         let value = headers.get(name)?.to_str().ok()?;
         // A chain of proxies appends: the first is what the client asked for.
@@ -201,7 +254,11 @@ fn origin(headers: &HeaderMap, forwarded: Forwarded) -> Option<String> {
     };
     let trusted = |name: &str| (forwarded == Forwarded::Trusted).then(|| text(name)).flatten();
     let host = trusted("x-forwarded-host").or_else(|| text("host"))?;
-    let scheme = trusted("x-forwarded-proto").filter(|scheme| *scheme == "https").map_or("http", |_| "https");
+    let scheme = match trusted("x-forwarded-proto") {
+        Some(told) if told.eq_ignore_ascii_case("https") => "https",
+        Some(told) if told.eq_ignore_ascii_case("http") => "http",
+        _ => scheme,
+    };
     let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
     (host.len() <= 255 && host.bytes().all(is_host)).then(|| format!("{scheme}://{host}"))
 }
@@ -221,9 +278,12 @@ mod tests {
             ("x-forwarded-host", "graph.example, inner.example"),
             ("x-forwarded-proto", "https"),
         ]);
-        assert_eq!(origin(&proxied, Forwarded::Ignored).as_deref(), Some("http://10.0.0.1:80"));
-        assert_eq!(origin(&proxied, Forwarded::Trusted).as_deref(), Some("https://graph.example"));
-        assert_eq!(origin(&headers(&[]), Forwarded::Ignored), None);
-        assert_eq!(origin(&headers(&[("host", "evil/\"path")]), Forwarded::Ignored), None);
+        assert_eq!(origin(&proxied, "http", Forwarded::Ignored).as_deref(), Some("http://10.0.0.1:80"));
+        assert_eq!(origin(&proxied, "http", Forwarded::Trusted).as_deref(), Some("https://graph.example"));
+        let plain = headers(&[("host", "x.example"), ("x-forwarded-proto", "HTTP")]);
+        assert_eq!(origin(&plain, "https", Forwarded::Ignored).as_deref(), Some("https://x.example"));
+        assert_eq!(origin(&plain, "https", Forwarded::Trusted).as_deref(), Some("http://x.example"));
+        assert_eq!(origin(&headers(&[]), "http", Forwarded::Ignored), None);
+        assert_eq!(origin(&headers(&[("host", "evil/\"path")]), "http", Forwarded::Ignored), None);
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::property::Prop;
 use super::stored::fold;
 
 /// Where an object stands: its place in the order of creation, kept until it is finally deleted.
@@ -25,6 +26,8 @@ pub(super) enum Field {
     /// The alias of a Microsoft 365 group.
     Nickname,
     UniqueName,
+    /// The id of an application as others know it.
+    AppId,
 }
 
 /// What a shelf keeps.
@@ -42,8 +45,29 @@ pub(super) trait Item: Clone {
     /// The licences of which it takes a seat while it is not deleted.
     fn seats(&self) -> Vec<Uuid>;
 
+    /// The properties in which its next state differs.
+    fn changes(&self, next: &Self) -> Vec<Prop>;
+
     /// Gives back what building up left over.
     fn compact(&mut self);
+}
+
+/// One line of the log of changes.
+#[derive(Debug)]
+pub(super) struct Mark {
+    pub(super) id: Uuid,
+    pub(super) what: What,
+    /// From when on readers see it.
+    at: OffsetDateTime,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum What {
+    /// It came, or came back.
+    Came,
+    Changed(Box<[Prop]>),
+    /// It went, for a time or for good.
+    Went,
 }
 
 /// All objects of a class, in the order of creation.
@@ -57,6 +81,48 @@ pub(super) struct Shelf<T> {
     deleted: BTreeSet<Slot>,
     /// How many take a seat of each licence.
     seats: HashMap<Uuid, usize>,
+    log: Log<Mark>,
+}
+
+/// What happened, in order; of it readers know a beginning.
+#[derive(Debug)]
+pub(super) struct Log<T> {
+    entries: Vec<T>,
+    known: usize,
+}
+
+impl<T> Default for Log<T> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), known: 0 }
+    }
+}
+
+impl<T> Log<T> {
+    pub(super) fn push(&mut self, entry: T) {
+        self.entries.push(entry);
+    }
+
+    /// Takes note that readers know what they do now.
+    pub(super) fn settle(&mut self, is_known: impl Fn(&T) -> bool) {
+        let new = self.entries[self.known..].iter().take_while(|entry| is_known(entry)).count();
+        self.known += new;
+    }
+
+    /// How much of it readers know.
+    pub(super) fn known(&self) -> usize {
+        self.known
+    }
+
+    /// A stretch of it; what is not there yet is left out.
+    pub(super) fn stretch(&self, from: usize, to: usize) -> &[T] {
+        let to = to.min(self.entries.len());
+        &self.entries[from.min(to)..to]
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+        self.known = 0;
+    }
 }
 
 #[derive(Debug)]
@@ -75,6 +141,7 @@ impl<T> Default for Shelf<T> {
             unsettled: BTreeSet::new(),
             deleted: BTreeSet::new(),
             seats: HashMap::new(),
+            log: Log::default(),
         }
     }
 }
@@ -103,6 +170,7 @@ impl<T: Item> Shelf<T> {
         let slot = Slot::try_from(self.slots.len()).unwrap_or(Slot::MAX);
         self.by_id.insert(item.id(), slot);
         self.index(slot, &item);
+        self.log.push(Mark { id: item.id(), what: What::Came, at: lag.end() });
         let mut entry = Entry { item, older: Vec::new() };
         if !lag.by.is_zero() {
             entry.older.push((lag.end(), None));
@@ -124,6 +192,14 @@ impl<T: Item> Shelf<T> {
         } else {
             self.deleted.remove(&slot);
         }
+        let what = match (entry.item.is_deleted(), next.is_deleted()) {
+            (false, true) => What::Went,
+            (true, false) => What::Came,
+            _ => What::Changed(entry.item.changes(&next).into()),
+        };
+        if what != What::Changed([].into()) {
+            self.log.push(Mark { id: next.id(), what, at: lag.end() });
+        }
         let before = std::mem::replace(&mut entry.item, next);
         if lag.by.is_zero() {
             entry.older.clear();
@@ -136,7 +212,20 @@ impl<T: Item> Shelf<T> {
     }
 
     /// Removes for good.
-    pub(super) fn remove(&mut self, slot: Slot) -> Option<T> {
+    pub(super) fn remove(&mut self, slot: Slot, now: OffsetDateTime) -> Option<T> {
+        let item = self.drop_slot(slot)?;
+        self.log.push(Mark { id: item.id(), what: What::Went, at: now });
+        Some(item)
+    }
+
+    /// Takes back the last insertion, as if it had never been.
+    pub(super) fn take_back(&mut self, slot: Slot) {
+        if self.drop_slot(slot).is_some() {
+            self.log.entries.pop();
+        }
+    }
+
+    fn drop_slot(&mut self, slot: Slot) -> Option<T> {
         let entry = self.slots.get_mut(slot as usize)?.take()?;
         self.unindex(slot, &entry.item);
         self.by_id.remove(&entry.item.id());
@@ -260,6 +349,17 @@ impl<T: Item> Shelf<T> {
             entry.older.retain(|(until, _)| *until > now);
             !entry.older.is_empty()
         });
+        self.log.settle(|mark| mark.at <= now);
+    }
+
+    /// What happened here.
+    pub(super) fn log(&self) -> &Log<Mark> {
+        &self.log
+    }
+
+    /// Forgets what happened, before anybody could ask.
+    pub(super) fn begin_log(&mut self) {
+        self.log.clear();
     }
 
     fn entry(&self, slot: Slot) -> Option<&Entry<T>> {
@@ -325,7 +425,7 @@ mod tests {
         assert_eq!(people.holder(Field::Name, "ada@x.example", None), None);
         assert_eq!(people.find_deleted(&Uuid::from_u128(1).to_string()), Some(slot));
         assert_eq!(people.find(&Uuid::from_u128(1).to_string(), NOW), None);
-        assert!(people.remove(slot).is_some());
+        assert!(people.remove(slot, NOW).is_some());
         assert_eq!(people.find_deleted(&Uuid::from_u128(1).to_string()), None);
     }
 }

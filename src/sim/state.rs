@@ -9,18 +9,22 @@ use serde_json::json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::application::App;
 use super::audit::{AuditEntry, Requests};
+use super::bad_luck::BadLuck;
+use super::delta::DeltaQuirks;
 use super::fault::Fault;
 use super::group::Group;
 use super::group_property;
 use super::link::Links;
 use super::membership::{Place, Relation, Target};
-use super::property;
+use super::property::{self, Class};
 use super::role::Assignment;
 use super::seed::{Person, Seeded};
 use super::shelf::{Field, Lag, Shelf, Slot};
 use super::sku::Sku;
 use super::stored::Stored;
+use super::throttle::Throttle;
 use super::user::User;
 use crate::secret::Secret;
 
@@ -33,16 +37,27 @@ pub(super) struct State {
     pub(super) members: Links,
     /// From groups to their owners.
     pub(super) owners: Links,
+    pub(super) applications: Shelf<App>,
+    pub(super) principals: Shelf<App>,
+    /// What those were that were deleted for good.
+    pub(super) departed: HashMap<Uuid, Class>,
     pub(super) skus: Vec<Sku>,
     pub(super) assignments: Vec<Assignment>,
     pub(super) passwords: HashMap<Uuid, Secret>,
     pub(super) tokens: Tokens,
     pub(super) faults: Vec<Fault>,
+    /// Faults that nobody scripted.
+    pub(super) bad_luck: Option<BadLuck>,
+    pub(super) throttle: Throttle,
+    /// Objects to which a write is under way, and until when.
+    pub(super) busy: HashMap<String, OffsetDateTime>,
     pub(super) audit: Vec<AuditEntry>,
     pub(super) audit_writer: Option<Box<dyn Write + Send>>,
     pub(super) requests: Requests,
     /// Page tokens of an earlier generation have expired.
     pub(super) page_generation: u32,
+    /// Likewise those of `delta`.
+    pub(super) delta_generation: u32,
     /// Ids of objects: what else happens does not shift them.
     pub(super) ids: Seeded,
     /// Everything else that looks random.
@@ -63,6 +78,9 @@ pub(super) struct Settings {
     pub(super) lag: Duration,
     pub(super) token_lifetime: Duration,
     pub(super) max_filter_values: usize,
+    pub(super) delta: DeltaQuirks,
+    /// How long a write is under way.
+    pub(super) collides_for: Duration,
 }
 
 #[derive(Debug, Clone)]
@@ -222,6 +240,14 @@ impl State {
                 self.add_links(id, relation, &[Target { id: user, place: Place::User(slot) }], Lag::none(now));
             }
         }
+    }
+
+    /// From here on changes are of interest to `delta`.
+    pub(super) fn begin_logs(&mut self) {
+        self.people.begin_log();
+        self.groups.begin_log();
+        self.members.begin_log();
+        self.owners.begin_log();
     }
 
     /// Writes down a change that a client made.

@@ -71,6 +71,13 @@ impl Values {
         }
     }
 
+    /// The properties in which another differs.
+    pub(super) fn changes(&self, next: &Self) -> Vec<Prop> {
+        let gone = self.0.iter().filter(|(prop, _)| next.stored(*prop).is_none());
+        let new = next.0.iter().filter(|(prop, value)| self.stored(*prop) != Some(value));
+        gone.chain(new).map(|(prop, _)| *prop).collect()
+    }
+
     /// Gives back what building up left over.
     pub(super) fn compact(&mut self) {
         self.0.shrink_to_fit();

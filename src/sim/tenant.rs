@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::answer::{Answer, Refusal, Trace};
 use super::audit::{AuditEntry, Requests};
+use super::bad_luck::BadLuck;
 use super::builder::SimBuilder;
 use super::fault::{Fault, Place};
 use super::login::Door;
@@ -214,9 +215,16 @@ impl Sim {
         self.state().faults.push(fault);
     }
 
-    /// Takes back all faults that have not struck.
+    /// Takes back all faults that have not struck, and ends those at random.
     pub fn clear_faults(&self) {
-        self.state().faults.clear();
+        let mut state = self.state();
+        state.faults.clear();
+        state.bad_luck = None;
+    }
+
+    /// Lets faults of all kinds strike at random from now on, as [`SimBuilder::random_faults`] does from the start.
+    pub fn random_faults(&self, seed: u64, rate: f64) {
+        self.state().bad_luck = Some(BadLuck::new(seed, rate));
     }
 
     /// Lets every token that was issued expire now.
@@ -229,6 +237,12 @@ impl Sim {
     pub fn expire_page_tokens(&self) {
         let mut state = self.state();
         state.page_generation = state.page_generation.wrapping_add(1);
+    }
+
+    /// Lets every link of `delta` that was given out expire now: whoever follows one is told to begin anew.
+    pub fn expire_delta_links(&self) {
+        let mut state = self.state();
+        state.delta_generation = state.delta_generation.wrapping_add(1);
     }
 
     /// Every write that clients had carried out, in order.
@@ -325,6 +339,8 @@ impl State {
         self.groups.settle(now);
         self.members.settle(now);
         self.owners.settle(now);
+        self.applications.settle(now);
+        self.principals.settle(now);
         let headers = asked(request.headers());
         let request_id = self.chance.uuid();
         let trace = Trace { request_id, client_request_id: client_request_id(&headers, request_id), now };
@@ -340,7 +356,7 @@ impl State {
             Ok(target) => {
                 self.count_request(&target);
                 let method = request.method().as_str();
-                let call = Call { method, target, headers, body: request.body(), origin, now };
+                let call = Call { method, target, headers, body: request.body(), origin, now, has_waited: false };
                 self.conduct(Place::TopLevel, &call, &trace, &mut delay)
             }
             Err(refusal) => {
@@ -355,7 +371,7 @@ impl State {
         let is_batch = target.segments.get(1).is_some_and(|segment| segment.eq_ignore_ascii_case("$batch"));
         let counter = match Door::find(&target.segments) {
             Some(Door::Token) => &mut self.requests.token,
-            Some(Door::Discovery | Door::Keys) => &mut self.requests.discovery,
+            Some(Door::Discovery | Door::Instances | Door::Keys) => &mut self.requests.discovery,
             None if is_batch => &mut self.requests.batch_posts,
             None => &mut self.requests.others,
         };

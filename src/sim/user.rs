@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::answer::date_of;
 use super::license::{self, Holding};
 use super::object::Context;
-use super::property::{self, Prop};
+use super::property::{self, MANAGER, Prop};
 use super::shelf::{Field, Item, bare_address};
 use super::stored::{Reading, Stored, Values, fold, security_identifier};
 
@@ -19,6 +19,8 @@ pub(super) struct User {
     /// Seconds since 1970, as all dates here.
     pub(super) created: i64,
     pub(super) password_changed: i64,
+    /// From when on sign-in sessions are valid.
+    pub(super) sessions_from: i64,
     pub(super) deleted: Option<i64>,
     pub(super) manager: Option<Uuid>,
     /// One for each way by which a licence comes.
@@ -32,6 +34,7 @@ impl User {
             id,
             created,
             password_changed: created,
+            sessions_from: created,
             deleted: None,
             manager: None,
             licenses: Vec::new(),
@@ -69,7 +72,8 @@ impl User {
     pub(super) fn read(&self, prop: Prop, context: Context<'_>) -> Reading<'_> {
         match prop {
             property::ID => Reading::Text(self.id.to_string().into()),
-            property::CREATED | property::SESSIONS_VALID_FROM => Reading::Text(date_of(self.created).into()),
+            property::CREATED => Reading::Text(date_of(self.created).into()),
+            property::SESSIONS_VALID_FROM => Reading::Text(date_of(self.sessions_from).into()),
             property::PASSWORD_CHANGED => Reading::Text(date_of(self.password_changed).into()),
             property::DELETED => self.deleted.map_or(Reading::Null, |at| Reading::Text(date_of(at).into())),
             property::UPN => self.shown_name(),
@@ -157,6 +161,32 @@ impl Item for User {
 
     fn seats(&self) -> Vec<Uuid> {
         license::effective_skus(&self.licenses)
+    }
+
+    fn changes(&self, next: &Self) -> Vec<Prop> {
+        let mut props = self.values.changes(&next.values);
+        let has = |props: &[Prop], prop| props.contains(&prop);
+        for (is_changed, shown) in [
+            (self.password_changed != next.password_changed, &[property::PASSWORD_CHANGED][..]),
+            (self.sessions_from != next.sessions_from, &[property::SESSIONS_VALID_FROM]),
+            (self.manager != next.manager, &[MANAGER]),
+            (
+                self.licenses != next.licenses,
+                &[
+                    property::ASSIGNED_LICENSES,
+                    property::LICENSE_STATES,
+                    property::ASSIGNED_PLANS,
+                    property::PROVISIONED_PLANS,
+                ],
+            ),
+            (has(&props, property::UPN), &[property::IDENTITIES]),
+            (has(&props, property::MAIL), &[property::PROXY_ADDRESSES]),
+        ] {
+            if is_changed {
+                props.extend(shown.iter().filter(|prop| !has(&props, **prop)).copied().collect::<Vec<_>>());
+            }
+        }
+        props
     }
 
     fn compact(&mut self) {

@@ -128,8 +128,9 @@ impl State {
 
     /// Deletes for good.
     pub(super) fn purge_user(&mut self, slot: Slot, now: OffsetDateTime) {
-        if let Some(user) = self.people.remove(slot) {
+        if let Some(user) = self.people.remove(slot, now) {
             self.passwords.remove(&user.id);
+            self.departed.insert(user.id, Class::User);
             self.forget_links(user.id, now);
             let reports: Vec<Slot> = self.people.candidates(Field::Manager, &user.id.to_string()).collect();
             for report in reports {
@@ -186,7 +187,14 @@ impl State {
                 Field::Name => "userPrincipalName",
                 Field::Address => "proxyAddresses",
                 Field::ImmutableId => "onPremisesImmutableId",
-                Field::EmployeeId | Field::Manager | Field::Sku | Field::Nickname | Field::UniqueName => continue,
+                Field::EmployeeId
+                | Field::Manager
+                | Field::Sku
+                | Field::Nickname
+                | Field::UniqueName
+                | Field::AppId => {
+                    continue;
+                }
             };
             if let Some(holder) = self.people.holder(field, &key, slot) {
                 return Err(Refusal::conflict(name, Class::User, holder));

@@ -247,8 +247,8 @@ async fn groups_are_listed_and_filtered() {
         ("groups?$filter=description eq 'x'", "Request_UnsupportedQuery"),
         ("groups?$filter=theme eq 'x'", "Request_UnsupportedQuery"),
         ("groups?$filter=userPrincipalName eq 'x'", "BadRequest"),
-        ("groups?$orderby=displayName", "Request_UnsupportedQuery"),
-        ("groups?$expand=members", "Request_UnsupportedQuery"),
+        ("groups?$orderby=displayName&$filter=mailEnabled eq true", "Request_UnsupportedQuery"),
+        ("groups?$expand=members&$count=true", "Request_UnsupportedQuery"),
         ("groups?$select=userPrincipalName", "BadRequest"),
         ("groups?$top=1000", "Request_UnsupportedQuery"),
     ] {

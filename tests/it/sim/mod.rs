@@ -1,16 +1,20 @@
 //! The simulated tenant, as a client sees it.
 
+mod apps;
 mod batch;
+mod delta;
 mod faults;
 mod groups;
 mod licenses;
 mod lists;
 mod managers;
+mod queries;
 mod roles;
 mod samples;
 #[cfg(feature = "reqwest")]
 mod server;
 mod sign_in;
+mod throttle;
 mod users;
 
 use bytes::Bytes;
@@ -42,7 +46,7 @@ impl Client {
     }
 
     async fn try_send(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Response<Bytes>, Error> {
-        let address = format!("{}v1.0/{path}", self.sim.origin()).replace(' ', "%20");
+        let address = format!("{}v1.0/{path}", self.sim.origin()).replace(' ', "%20").replace('"', "%22");
         let mut request = Request::builder()
             .method(Method::from_bytes(method.as_bytes()).expect("a method"))
             .uri(address)

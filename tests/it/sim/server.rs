@@ -68,9 +68,42 @@ async fn raw(address: std::net::SocketAddr, request: String) -> String {
     let exchange = move || {
         let mut stream = std::net::TcpStream::connect(address)?;
         stream.write_all(request.as_bytes())?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok::<_, std::io::Error>(answer)
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        Ok::<_, std::io::Error>(String::from_utf8_lossy(&answer).into_owned())
     };
     tokio::task::spawn_blocking(exchange).await.expect("no panic").expect("an answer")
+}
+
+#[tokio::test]
+async fn the_tenant_answers_over_https() {
+    let pair = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned(), "localhost".to_owned()]).expect("a pair");
+    let (certificate, key) = (pair.cert.pem(), pair.signing_key.serialize_pem());
+    let sim = Sim::builder().users(5).page_size(2).build();
+    let server = sim.serve_https("127.0.0.1:0", certificate.as_bytes(), key.as_bytes()).await.expect("a port");
+    let url = server.url();
+    assert_eq!(url.scheme(), "https");
+    let root = reqwest::Certificate::from_pem(certificate.as_bytes()).expect("a certificate");
+    let web = reqwest::Client::builder().tls_certs_only([root]).build().expect("a client");
+    let bearer = format!("Bearer {}", sim.token().expose());
+    let answer = web.get(format!("{url}v1.0/users")).header("Authorization", bearer).send().await.expect("an answer");
+    let page: Value = serde_json::from_slice(&answer.bytes().await.expect("a body")).expect("JSON");
+    let next = page["@odata.nextLink"].as_str().expect("more");
+    assert!(next.starts_with(url.as_str()), "{next}");
+
+    let stranger = reqwest::Client::builder().tls_certs_only([]).build().expect("a client");
+    assert!(stranger.get(url.clone()).send().await.is_err(), "nobody has signed it");
+    let plain = raw(url.socket_addrs(|| None).expect("an address")[0], "GET / HTTP/1.1\r\n\r\n".to_owned()).await;
+    assert!(!plain.contains("200"), "{plain}");
+    tokio::time::timeout(Duration::from_secs(10), server.stop()).await.expect("it stops");
+
+    for (certificate, key, problem) in [
+        ("", key.as_str(), "there is no certificate"),
+        (certificate.as_str(), "", "the private key is not PEM"),
+        (certificate.as_str(), certificate.as_str(), "the private key is not PEM"),
+        ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", key.as_str(), "do not fit"),
+    ] {
+        let error = sim.serve_https("127.0.0.1:0", certificate.as_bytes(), key.as_bytes()).await.expect_err(problem);
+        assert!(error.to_string().contains(problem), "{error}");
+    }
 }
