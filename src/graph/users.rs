@@ -239,7 +239,7 @@ fn part_of(property: &str) -> usize {
         &["aboutMe", "birthday", "interests", "mySite", "pastProjects", "responsibilities", "schools", "skills"];
     let is = |name: &&str| property.eq_ignore_ascii_case(name);
     match property {
-        _ if ELSEWHERE.iter().any(|name| is(name)) => 1,
+        _ if ELSEWHERE.iter().any(is) => 1,
         _ if is(&"passwordProfile") => 2,
         _ if is(&"accountEnabled") => 3,
         _ => 0,
