@@ -172,7 +172,7 @@ impl App {
                 value(
                     [own.clone()]
                         .into_iter()
-                        .chain(further.into_iter().flatten().cloned().filter(|name| *name != own))
+                        .chain(further.into_iter().flatten().filter(|name| **name != own).cloned())
                         .collect(),
                 )
             }
