@@ -77,6 +77,12 @@ impl State {
             if index > 0 {
                 value.push(b',');
             }
+            if options.refs {
+                value.extend_from_slice(b"{\"@odata.id\":");
+                write_text(&self.location(call, object), &mut value);
+                value.push(b'}');
+                continue;
+            }
             let kind = [("@odata.type", object.odata_type())];
             let annotations = if source.class == Class::Any { kind.as_slice() } else { &[] };
             self.write_expanded(call, object, options, annotations, &mut value);
