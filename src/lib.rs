@@ -81,7 +81,7 @@
 //! | `csv` | | `adapters::CsvSource`, `adapters::CsvMemberships` |
 //! | `redb` | | `adapters::RedbState` |
 //! | `sim` | | the simulated tenant in process |
-//! | `sim-server` | | the same on a socket |
+//! | `sim-server` | | the same on a socket, http or https |
 //! | `testing` | | conformance suites; exempt from SemVer |
 //!
 //! # Limits

@@ -294,6 +294,25 @@ impl Sim {
         given.map(|assignment| assignment.principal.to_string()).collect()
     }
 
+    /// All applications with all properties, in the order of creation.
+    #[must_use]
+    pub fn applications(&self) -> Vec<Value> {
+        self.apps_of(Class::Application)
+    }
+
+    /// All service principals with all properties, in the order of creation.
+    #[must_use]
+    pub fn service_principals(&self) -> Vec<Value> {
+        self.apps_of(Class::ServicePrincipal)
+    }
+
+    fn apps_of(&self, class: Class) -> Vec<Value> {
+        let state = self.state();
+        let apps = state.apps(class);
+        let live = (0..apps.end()).filter_map(|slot| apps.live(slot));
+        live.map(|app| whole(Object::App(app), state.context())).collect()
+    }
+
     /// Takes a permission from the applications, such as `Domain.Read.All`; what needs it answers 403 from now on.
     pub fn withdraw_permission(&self, permission: &str) {
         self.state().settings.permissions.retain(|granted| granted != permission);

@@ -138,6 +138,7 @@ pub(super) const UNIQUE_NAME: Prop = place_in(APPLICATION, APPLICATIONS, "unique
 pub(super) const PRINCIPAL_ID: Prop = place_in(PRINCIPAL, PRINCIPALS, "id");
 pub(super) const PRINCIPAL_APP_ID: Prop = place_in(PRINCIPAL, PRINCIPALS, "appId");
 pub(super) const PRINCIPAL_NAME: Prop = place_in(PRINCIPAL, PRINCIPALS, "displayName");
+const ENABLED: Prop = place_in(PRINCIPAL, PRINCIPALS, "accountEnabled");
 pub(super) const SERVICE_NAMES: Prop = place_in(PRINCIPAL, PRINCIPALS, "servicePrincipalNames");
 
 impl App {
@@ -152,6 +153,11 @@ impl App {
     pub(super) fn name(&self) -> &str {
         let prop = if self.class == Class::Application { DISPLAY_NAME } else { PRINCIPAL_NAME };
         self.values.text(prop).unwrap_or_default()
+    }
+
+    /// Whether the service principal may sign in.
+    pub(super) fn is_enabled(&self) -> bool {
+        self.values.stored(ENABLED) != Some(&Stored::Bool(false))
     }
 
     /// What an answer shows.
@@ -172,7 +178,7 @@ impl App {
                 value(
                     [own.clone()]
                         .into_iter()
-                        .chain(further.into_iter().flatten().cloned().filter(|name| *name != own))
+                        .chain(further.into_iter().flatten().filter(|name| **name != own).cloned())
                         .collect(),
                 )
             }

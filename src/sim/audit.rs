@@ -113,6 +113,9 @@ pub struct Requests {
     pub batch_items: usize,
     /// To Graph, other than batches.
     pub others: usize,
+    /// Of all these, items of batches included, those that were refused for the load.
+    #[serde(default)]
+    pub throttled: usize,
 }
 
 impl Requests {

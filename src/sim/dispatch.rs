@@ -68,6 +68,8 @@ const MEMBER_ADDRESSES: &[&str] = &[
     "memberof/$count",
     "transitivememberof",
     "transitivememberof/$count",
+    "ownedobjects",
+    "ownedobjects/$count",
     "getmembergroups",
     "getmemberobjects",
     "checkmembergroups",
@@ -86,6 +88,9 @@ impl State {
     ) -> Result<Option<Answer>, Refusal> {
         match (path, call.method) {
             (["$batch"], "POST") if place == Place::TopLevel => return self.batch(call, trace, delay),
+            (["me", ..], _) => {
+                return Err(Refusal::protocol("/me request is only valid with delegated authentication flow."));
+            }
             (["$batch"], _) if place == Place::Batch => {
                 return Err(Refusal::protocol("A batch cannot hold a batch."));
             }
@@ -144,7 +149,7 @@ impl State {
                 }
                 ([], "POST") => Err(Refusal::protocol("Write requests are only supported on contained entities")),
                 ([_, "$ref"], "DELETE") => self.delete_link(call, client, key, relation, call.name(3)),
-                (rest, "GET") if is_list(rest) => self.list_links(call, key, relation, rest),
+                (rest, "GET") if is_list(rest) || rest == ["$ref"] => self.list_links(call, key, relation, rest),
                 _ => return None,
             });
         }
@@ -222,6 +227,9 @@ impl State {
             ("memberof", rest, "GET") if is_list(rest) => self.list_member_of(call, of, Reach::Direct, rest),
             ("transitivememberof", rest, "GET") if is_list(rest) => {
                 self.list_member_of(call, of, Reach::Transitive, rest)
+            }
+            ("ownedobjects", rest, "GET") if is_list(rest) && *collection == "users" => {
+                self.list_owned(call, call.name(1), rest)
             }
             ("getmembergroups" | "getmemberobjects", [], "POST") => self.get_member_groups(call, of),
             ("checkmembergroups", [], "POST") => self.check_member_groups(call, of, "groupIds"),

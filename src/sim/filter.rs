@@ -26,6 +26,8 @@ pub(super) enum Filter {
     Has(Has),
     /// Nothing in a collection.
     Empty(Prop),
+    /// A group has members to whom its licences do not come.
+    LicenseErrors,
 }
 
 /// Which side of a value, itself included.
@@ -111,6 +113,7 @@ impl Filter {
                 Reading::Json(json) => json.as_array().is_none_or(Vec::is_empty),
                 _ => true,
             },
+            Self::LicenseErrors => context.has_license_errors(object.id()),
             Self::Has(has) => has.matches(&object.read(has.prop, context)),
         }
     }
@@ -148,7 +151,8 @@ impl Filter {
             | Self::StartsWith(..)
             | Self::EndsWith(..)
             | Self::Beyond(..)
-            | Self::Empty(_) => None,
+            | Self::Empty(_)
+            | Self::LicenseErrors => None,
         }
     }
 

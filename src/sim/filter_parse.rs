@@ -217,6 +217,9 @@ impl Parser {
         if let Some(prop) = self.terms.class.find(word).next().filter(|prop| property(*prop).is_collection()) {
             return filter_any::parse(self, prop);
         }
+        if self.terms.class == Class::Group && word.eq_ignore_ascii_case("hasMembersWithLicenseErrors") {
+            return self.license_errors();
+        }
         let path = self.path(word)?;
         let operator = match self.next() {
             Token::Word(operator) => operator.to_ascii_lowercase(),
@@ -251,6 +254,23 @@ impl Parser {
                 Ok(Filter::In(path, values))
             }
             other => Err(Refusal::unsupported(format!("Operator '{other}' is not supported."))),
+        }
+    }
+
+    /// What follows `hasMembersWithLicenseErrors`, which no answer shows and no advanced query takes.
+    fn license_errors(&mut self) -> Result<Filter, Refusal> {
+        let wanted = match (self.take("eq"), self.next()) {
+            (true, Token::Word(word)) if word == "true" => Some(true),
+            (true, Token::Word(word)) if word == "false" => Some(false),
+            _ => None,
+        };
+        match wanted.filter(|_| self.terms.mode == Mode::Plain) {
+            Some(true) => Ok(Filter::LicenseErrors),
+            Some(false) => Ok(Filter::Not(Box::new(Filter::LicenseErrors))),
+            None => Err(Refusal::unsupported(
+                "Unsupported or invalid query filter clause specified for property 'hasMembersWithLicenseErrors' of \
+                 resource 'Group'.",
+            )),
         }
     }
 
@@ -387,7 +407,7 @@ mod tests {
     use super::super::user::User;
     use super::*;
 
-    const CONTEXT: Context<'_> = Context { issuer: "i", skus: &[] };
+    const CONTEXT: Context<'_> = Context { issuer: "i", skus: &[], members: None };
 
     fn parse(text: &str, mode: Mode) -> Result<Filter, Refusal> {
         Filter::parse(text, Terms { class: Class::User, mode, max_values: 15 })

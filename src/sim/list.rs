@@ -29,7 +29,7 @@ pub(super) struct Source<'a> {
 impl State {
     /// What an object's properties depend on.
     pub(super) fn context(&self) -> Context<'_> {
-        Context { issuer: self.initial_domain(), skus: &self.skus }
+        Context { issuer: self.initial_domain(), skus: &self.skus, members: Some((&self.people, &self.members)) }
     }
 
     pub(super) fn options(&self, call: &Call<'_>, class: Class, shape: Shape) -> Result<Options, Refusal> {
@@ -76,6 +76,12 @@ impl State {
             }
             if index > 0 {
                 value.push(b',');
+            }
+            if options.refs {
+                value.extend_from_slice(b"{\"@odata.id\":");
+                write_text(&self.location(call, object), &mut value);
+                value.push(b'}');
+                continue;
             }
             let kind = [("@odata.type", object.odata_type())];
             let annotations = if source.class == Class::Any { kind.as_slice() } else { &[] };

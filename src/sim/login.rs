@@ -129,8 +129,8 @@ impl State {
         let id = field("client_id").or(basic.map(|(id, _)| id.as_str()));
         let id = id.ok_or_else(|| missing("client_id"))?;
         let audience = audience(field("scope").ok_or_else(|| missing("scope"))?, call.origin)?;
-        let Some(client) = self.settings.clients.iter().find(|client| client.id.eq_ignore_ascii_case(id)).cloned()
-        else {
+        let known = self.settings.clients.iter().find(|client| client.id.eq_ignore_ascii_case(id));
+        let Some(client) = known.filter(|client| self.is_there(client)).cloned() else {
             let text = format!(
                 "Application with identifier '{id}' was not found in the directory '{}'. This can happen if the \
                  application has not been installed by the administrator of the tenant or consented to by any user in \
@@ -139,6 +139,10 @@ impl State {
             );
             return Err(deny(700_016, "unauthorized_client", 400, text));
         };
+        if self.is_disabled(&client) {
+            let text = format!("Application '{id}'({}) is disabled.", client.id);
+            return Err(deny(7_000_112, "unauthorized_client", 400, text));
+        }
         if field("client_assertion").is_some() {
             let text = "The certificate with identifier used to sign the client assertion is not registered on \
                         application.";
@@ -198,6 +202,17 @@ impl State {
             "ext_expires_in": lifetime.as_secs(),
             "access_token": token,
         })
+    }
+
+    /// Whether the service principal of an application was not deleted. Those whose id is no UUID have none.
+    fn is_there(&self, client: &Client) -> bool {
+        let has_none = Uuid::try_parse(&client.id).is_err();
+        has_none || self.principals.by_id(client.principal).is_some_and(|slot| self.principals.live(slot).is_some())
+    }
+
+    fn is_disabled(&self, client: &Client) -> bool {
+        let principal = self.principals.by_id(client.principal).and_then(|slot| self.principals.live(slot));
+        principal.is_some_and(|app| !app.is_enabled())
     }
 
     fn discovery(&self, call: &Call<'_>) -> Result<Value, Denial> {

@@ -63,6 +63,15 @@ impl State {
         })
     }
 
+    /// `GET /users/{id}/ownedObjects`.
+    pub(super) fn list_owned(&self, call: &Call<'_>, key: &str, rest: &[&str]) -> Result<Answer, Refusal> {
+        let (id, now) = (self.member("users", key, call.now)?, call.now);
+        self.answer_linked(call, rest, move |from| {
+            let shown = self.owners.shown_to(id, from, now);
+            Box::new(shown.filter_map(move |(place, owned)| Some((place, self.visible_object(owned, now)?))))
+        })
+    }
+
     fn answer_reached(&self, call: &Call<'_>, rest: &[&str], reached: BTreeMap<u32, Uuid>) -> Result<Answer, Refusal> {
         let now = call.now;
         self.answer_linked(call, rest, move |from| {

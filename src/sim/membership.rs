@@ -306,6 +306,7 @@ impl State {
         rest: &[&str],
         objects: impl Fn(u32) -> super::list::Objects<'a> + 'a,
     ) -> Result<Answer, Refusal> {
+        let is_refs = rest == ["$ref"];
         let (cast, rest) = match rest {
             [cast, rest @ ..] if cast.starts_with("graph.") => (Some(*cast), rest),
             rest => (None, rest),
@@ -320,7 +321,7 @@ impl State {
         // Of other types, such as devices, there is nothing here.
         let is_cast = cast.is_some();
         let fits = move |object: &Object<'_>| !is_cast || object.class() == class;
-        let source = Source {
+        let mut source = Source {
             context: class.collection().to_owned(),
             class,
             end: u32::MAX,
@@ -329,7 +330,11 @@ impl State {
         if rest == ["$count"] {
             return self.answer_count(call, &source);
         }
-        let options = self.options(call, class, Shape::List)?;
+        let mut options = self.options(call, class, Shape::List)?;
+        if is_refs {
+            options.refs = true;
+            source.context = "Collection($ref)".to_owned();
+        }
         if options.filter.is_some() && options.mode == Mode::Plain {
             return Err(Refusal::unsupported(
                 "The specified filter to the reference property query is currently not supported.",

@@ -19,35 +19,93 @@
 //! # }).unwrap();
 //! ```
 //!
+//! # A tenant for a test of your own
+//!
+//! People, groups and products in a few lines, a fault by script, and a look at what was written:
+//!
+//! ```
+//! # futures::executor::block_on(async {
+//! use entrant::http::Transport;
+//! use entrant::sim::{Activity, Fault, Sim, Sku};
+//! use serde_json::json;
+//!
+//! let sim = Sim::builder()
+//!     .domain("contoso.com")
+//!     .sku(Sku::office_e3(25))
+//!     .user(json!({"userPrincipalName": "ada@contoso.com", "displayName": "Ada Okafor", "usageLocation": "GB"}))
+//!     .group(json!({"displayName": "Engineers", "members": ["ada@contoso.com"], "licenses": ["ENTERPRISEPACK"]}))
+//!     .build();
+//! assert_eq!(sim.licenses("ada@contoso.com"), ["ENTERPRISEPACK"]);
+//!
+//! // The first answer to a change is lost, though the change is carried out.
+//! sim.fail(Fault::on("PATCH", "/v1.0/users").drop_after());
+//! let patch = || {
+//!     http::Request::patch(format!("{}v1.0/users/ada@contoso.com", sim.origin()))
+//!         .header("Authorization", format!("Bearer {}", sim.token().expose()))
+//!         .header("Content-Type", "application/json")
+//!         .body(bytes::Bytes::from_static(b"{\"jobTitle\": \"Engineer\"}"))
+//! };
+//! assert!(sim.transport().send(patch()?).await.is_err());
+//! assert_eq!(sim.transport().send(patch()?).await?.status(), 204);
+//!
+//! let written: Vec<Activity> = sim.audit().iter().map(|entry| entry.activity).collect();
+//! assert_eq!(written, [Activity::UpdateUser, Activity::UpdateUser]);
+//! assert_eq!(sim.user("ada@contoso.com").expect("there")["jobTitle"], "Engineer");
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! # Dials
+//!
+//! | what | how |
+//! | --- | --- |
+//! | what looks random | [`seed`](SimBuilder::seed): the same calls give the same answers |
+//! | time | [`clock`](SimBuilder::clock) |
+//! | slow answers, late replicas | [`latency`](SimBuilder::latency), [`lag`](SimBuilder::lag) |
+//! | load | [`graph_limits`](SimBuilder::graph_limits), [`write_limit`](SimBuilder::write_limit), [`collisions`](SimBuilder::collisions) |
+//! | faults by script, at random | [`Sim::fail`] with a [`Fault`], [`random_faults`](SimBuilder::random_faults) |
+//! | pages, `delta` | [`page_size`](SimBuilder::page_size), [`delta`](SimBuilder::delta) |
+//! | what expires | [`Sim::expire_tokens`], [`Sim::expire_page_tokens`], [`Sim::expire_delta_links`] |
+//! | rights | [`permission`](SimBuilder::permission), [`application_role`](SimBuilder::application_role) |
+//!
 //! # What it imitates
 //!
-//! - Sign-in: the token endpoint for `client_credentials` with a client secret, the discovery document, and their
+//! - Sign-in: the token endpoint for `client_credentials` with a client secret, the discovery documents, and their
 //!   refusals with AADSTS numbers. Tokens have the form of a JWT and are not signed.
 //! - Users: create, read by id or user principal name, list, change, delete; the recycle bin with restore and final
 //!   deletion; what is required, read-only, too long, taken, or of an unverified domain is refused with Graph's words.
-//!   Managers and direct reports.
+//!   Managers and direct reports; guests by invitation, who never accept it; revoked sign-in sessions.
 //! - Groups of every kind, with what can be written of which; members and owners, nested too, with the errors of links;
 //!   upsert by `uniqueName`; `memberOf`, `getMemberGroups` and their kin; `getByIds`.
 //! - Licences: SKUs with seats, plans that need or exclude others ([`Sku`]), assigned to users and inherited from groups.
 //!   What is inherited is worked out at once; seats that become free later are not given to those who wait.
-//! - Lists: pages with `@odata.nextLink`, `$select`, `$top`, `$count`, `$expand=manager`, `$filter` with `eq`, `ne`, `in`,
-//!   `startswith`, `any(…)`, `and`, `or`, `not`, brackets. What else is asked for is refused, never ignored.
+//! - Applications and service principals, found by id or `appId`; those that may sign in, and Microsoft Graph, are there.
+//! - Lists: pages with `@odata.nextLink`, `$select`, `$top`, `$count`, `$search`, `$orderby`, `$expand` of links and
+//!   managers, casts, and `$filter` with `eq`, `ne`, `in`, `ge`, `le`, `startswith`, `endswith`, `any(…)`, `and`, `or`,
+//!   `not`, brackets. What needs an advanced query is refused without one, and what else is asked for is refused, never
+//!   ignored.
+//! - `delta` of users and groups with `$select`, a filter on ids, `latest`, members in slices, and `Prefer:
+//!   return=minimal`. Links are good for seven days, then 410 says where to begin anew. Rounds can be made harder to
+//!   follow ([`DeltaQuirks`]).
 //! - `organization`, `domains`, `subscribedSkus`, role assignments (to read), and `$batch` with `dependsOn`, whose answers
 //!   come in any order.
 //! - Permissions and directory roles of the application: what it lacks answers 403.
 //! - Directory lag: a new object is not found, a changed one shows its old values, links to it are refused, for as long as
 //!   the tenant is told; names are taken at once, and so are links.
-//! - Faults by script: [`Fault`].
+//! - Throttling by Graph's resource units and writes ([`GraphLimits`]) or a plain limit of writes, with the headers that
+//!   tell; each item of a batch is charged.
+//! - Faults by script ([`Fault`]) or at random, of every kind, in batches too.
 //!
 //! # What it does not imitate
 //!
-//! Applications, directory extensions, `delta`, `$orderby`, `$search`, rules of dynamic groups, custom roles,
-//! `hasMembersWithLicenseErrors`, throttling by load, certificates, and services beside the directory. Addresses of those
-//! are answered as unknown ones. Ids, tokens and the order of a batch's answers are derived from a seed: the same calls
-//! give the same answers.
+//! Certificates and users who sign in, consent, directory extensions, rules of dynamic groups, custom roles, change
+//! notifications, and services beside the directory. Addresses of those are answered as unknown ones. A list that is
+//! sorted goes on by position: what is written between two pages can shift it.
 //!
 //! Where Microsoft says nothing, this holds: a deleted user's links are hidden and come back with it; a user
-//! may be its own manager; a cast in a list of links needs no `ConsistencyLevel`, a `$filter` there does.
+//! may be its own manager; a cast in a list of links needs no `ConsistencyLevel`, a `$filter` there does; `delta` tells
+//! changes only of what it selects, `id` and links apart, and links of a deleted group come back with it; a restored
+//! application comes back without its service principal; the buckets of throttling refill evenly.
 
 mod admin;
 mod answer;

@@ -5,8 +5,10 @@ use uuid::Uuid;
 
 use super::application::App;
 use super::group::Group;
+use super::link::Links;
 use super::property::{Class, Prop, property};
 use super::role::Assignment;
+use super::shelf::Shelf;
 use super::sku::Sku;
 use super::stored::{Reading, write_text};
 use super::user::User;
@@ -17,6 +19,17 @@ pub(super) struct Context<'a> {
     /// The tenant's initial domain.
     pub(super) issuer: &'a str,
     pub(super) skus: &'a [Sku],
+    /// The people and who is a member of what, where they matter.
+    pub(super) members: Option<(&'a Shelf<User>, &'a Links)>,
+}
+
+impl Context<'_> {
+    /// Whether a group has members to whom one of its licences does not come.
+    pub(super) fn has_license_errors(self, group: Uuid) -> bool {
+        let Some((people, members)) = self.members else { return false };
+        let users = members.all_from(group).filter_map(|id| people.live(people.by_id(id)?));
+        users.flat_map(|user| &user.licenses).any(|holding| holding.by_group == Some(group) && holding.error.is_some())
+    }
 }
 
 #[derive(Debug, Clone, Copy)]

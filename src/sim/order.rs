@@ -110,7 +110,7 @@ mod tests {
         let sorted = |text: &str| {
             let order = Order::parse(text, Class::User, Mode::Advanced).expect(text);
             let mut objects: Vec<_> = (0..).zip(people.iter().map(Object::User)).collect();
-            order.sort(&mut objects, Context { issuer: "", skus: &[] });
+            order.sort(&mut objects, Context { issuer: "", skus: &[], members: None });
             objects.into_iter().map(|(at, _)| at).collect::<Vec<u32>>()
         };
         assert_eq!(sorted("displayName"), [2, 1, 0, 3]);

@@ -28,6 +28,8 @@ pub(super) struct Options {
     pub(super) top: Option<usize>,
     pub(super) count: bool,
     pub(super) skip_token: Option<String>,
+    /// Whether the addresses of objects are asked for, and not the objects.
+    pub(super) refs: bool,
 }
 
 impl Options {
@@ -43,6 +45,7 @@ impl Options {
             top: None,
             count: false,
             skip_token: None,
+            refs: false,
         }
     }
 

@@ -194,7 +194,8 @@ impl State {
         }
     }
 
-    fn refuse_throttled(&self, client: &str, throttled: Throttled) -> Refusal {
+    fn refuse_throttled(&mut self, client: &str, throttled: Throttled) -> Refusal {
+        self.requests.throttled += 1;
         let mut refusal = failure(429);
         let scope = format!("{}/{client}/{}", throttled.scope, self.settings.tenant_id);
         refusal.headers = vec![

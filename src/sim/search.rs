@@ -223,7 +223,11 @@ mod tests {
             (r#""displayName:o\"brien""#, true),
         ] {
             let search = Search::parse(text, Class::User).expect(text);
-            assert_eq!(search.matches(Object::User(&user), Context { issuer: "", skus: &[] }), expected, "{text}");
+            assert_eq!(
+                search.matches(Object::User(&user), Context { issuer: "", skus: &[], members: None }),
+                expected,
+                "{text}"
+            );
         }
     }
 

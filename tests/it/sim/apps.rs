@@ -182,3 +182,27 @@ async fn the_tenant_knows_itself_as_its_only_instance() {
     assert_eq!(got.body["tenant_discovery_endpoint"], endpoint);
     assert_eq!(got.body["metadata"][0]["aliases"], json!(["sim.invalid"]));
 }
+
+#[tokio::test]
+async fn a_disabled_or_deleted_application_does_not_sign_in() {
+    use entrant::http::Transport as _;
+    let sim = tenant().client(CLIENT, "secret").build();
+    let client = Client::of(&sim);
+    let sign_in = async || {
+        let body = format!(
+            "grant_type=client_credentials&client_id={CLIENT}&client_secret=secret&scope=https://graph.microsoft.com/.default"
+        );
+        let request = http::Request::post("https://sim.invalid/contoso.com/oauth2/v2.0/token")
+            .header("Content-Type", "application/x-www-form-urlencoded")
+            .body(body.into())
+            .expect("a request");
+        let got = super::read(sim.transport().send(request).await.expect("an answer"));
+        (got.status, got.body["error_codes"][0].as_u64())
+    };
+    assert_eq!(sign_in().await, (200, None));
+    let path = format!("servicePrincipals(appId='{CLIENT}')");
+    assert_eq!(client.patch(&path, &json!({"accountEnabled": false})).await.status, 204);
+    assert_eq!(sign_in().await, (400, Some(7_000_112)));
+    assert_eq!(client.send("DELETE", &path, None).await.status, 204);
+    assert_eq!(sign_in().await, (400, Some(700_016)));
+}

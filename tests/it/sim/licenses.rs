@@ -309,6 +309,15 @@ async fn members_inherit_licences() {
     assert_eq!(sim.licenses(&nowhere), ["ENTERPRISEPACK", "CONTOSO_ADDON"], "the tenant's own location will do");
     assert_eq!(consumed(&sim, "E3"), 2);
     assert_eq!(client.get(&format!("{path}/membersWithLicenseErrors")).await.ids(), [&people[1]]);
+    let fine = sim.add_group(json!({"displayName": "Fine"}));
+    let failing = "groups?$filter=hasMembersWithLicenseErrors eq";
+    assert_eq!(client.get(&format!("{failing} true")).await.ids(), [&group]);
+    assert!(client.get(&format!("{failing} false")).await.ids().contains(&fine.as_str()));
+    for refused in
+        [format!("{failing} true&$count=true"), format!("{failing} null"), failing.replace(" eq", " ne true")]
+    {
+        client.get(&refused).await.refused(400, "Request_UnsupportedQuery", "hasMembersWithLicenseErrors");
+    }
 
     // The last seat, and none; the same one both ways takes one seat.
     for user in [&people[2], &people[3]] {

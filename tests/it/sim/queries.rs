@@ -118,6 +118,18 @@ async fn members_are_filtered_sorted_and_cast() {
     }
     let of = client.get(&format!("users/{}/memberOf/microsoft.graph.directoryRole", ids[0])).await;
     assert!(of.ids().is_empty());
+    let refs = list("/$ref?$top=2").await;
+    assert_eq!(refs.body["@odata.context"], "https://sim.invalid/v1.0/$metadata#Collection($ref)");
+    let first = refs.body["value"][0]["@odata.id"].as_str().expect("an address");
+    assert!(first.contains(&format!("/directoryObjects/{}/", ids[0])), "{first}");
+    assert!(refs.body["@odata.nextLink"].as_str().expect("more").contains("/members/$ref?"));
+    sim.add_owner(&group, &ids[1]);
+    let owned = client.get(&format!("users/{}/ownedObjects", ids[1])).await;
+    assert_eq!(
+        (owned.ids(), &owned.body["value"][0]["@odata.type"]),
+        (vec![group.as_str()], &json!("#microsoft.graph.group"))
+    );
+    client.get("me").await.refused(400, "BadRequest", "delegated");
     list("/graph.nonsense").await.refused(400, "BadRequest", "Resource not found for the segment");
     list("/graph.user/x").await.refused(400, "BadRequest", "'x'");
 }

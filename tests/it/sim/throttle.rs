@@ -47,6 +47,7 @@ async fn writes_are_limited_item_by_item() {
     let late = client.post("users", &named(99)).await;
     late.refused(429, "TooManyRequests", "");
     assert_eq!(late.body["error"]["innerError"]["code"], "429");
+    assert_eq!(sim.requests().throttled, 16);
 }
 
 #[tokio::test]
