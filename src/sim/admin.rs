@@ -1,10 +1,12 @@
 //! What an administrator does by hand, behind the client's back, and what it sees.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::answer::Refusal;
-use super::group::Group;
+use super::group::{Group, Processing};
 use super::group_property;
 use super::license::{Holding, License, effective_skus};
 use super::membership::{Place, Relation, Target};
@@ -391,7 +393,7 @@ impl State {
             if !group.licenses.iter().any(|license| license.sku == sku) {
                 group.licenses.push(License { sku, disabled: Vec::new() });
             }
-            group.processed = true;
+            group.processed = Some(Processing { from: lag.now, takes: Duration::ZERO });
             let members: Vec<Uuid> = self.members.all_from(group.id).collect();
             self.groups.replace(slot, group, lag);
             self.process_licenses_of(&members, lag);

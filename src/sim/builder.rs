@@ -45,6 +45,7 @@ pub struct SimBuilder {
     max_filter_values: usize,
     delta: DeltaQuirks,
     collides_for: Duration,
+    license_processing: Duration,
     throttle: Throttle,
     bad_luck: Option<BadLuck>,
     forwarded: Forwarded,
@@ -101,6 +102,7 @@ impl SimBuilder {
             max_filter_values: 15,
             delta: DeltaQuirks::default(),
             collides_for: Duration::ZERO,
+            license_processing: Duration::ZERO,
             throttle: Throttle::default(),
             bad_luck: None,
             forwarded: Forwarded::Ignored,
@@ -282,6 +284,15 @@ impl SimBuilder {
         self
     }
 
+    /// How long the licences of a group take to come to its members once a client assigned them: half of the time they
+    /// wait in the queue. Default no time.
+    ///
+    /// Seats are taken at once, and whoever is written to meanwhile has them early.
+    pub fn license_processing(mut self, takes: Duration) -> Self {
+        self.license_processing = takes;
+        self
+    }
+
     /// Makes rounds of `delta` harder to follow; default not.
     pub fn delta(mut self, quirks: DeltaQuirks) -> Self {
         self.delta = quirks;
@@ -329,6 +340,7 @@ impl SimBuilder {
         let clients = clients.map(|(id, secret)| Client { id, secret, principal: setup.uuid() }).collect();
         let now = self.clock.now();
         let mut state = State {
+            now,
             settings: Settings {
                 tenant_id,
                 name: self.name.unwrap_or(first),
@@ -342,6 +354,7 @@ impl SimBuilder {
                 max_filter_values: self.max_filter_values,
                 delta: self.delta,
                 collides_for: self.collides_for,
+                license_processing: self.license_processing,
             },
             people: Shelf::default(),
             groups: Shelf::default(),

@@ -407,7 +407,7 @@ mod tests {
     use super::super::user::User;
     use super::*;
 
-    const CONTEXT: Context<'_> = Context { issuer: "i", skus: &[], members: None };
+    const CONTEXT: Context<'_> = Context { issuer: "i", skus: &[], members: None, now: OffsetDateTime::UNIX_EPOCH };
 
     fn parse(text: &str, mode: Mode) -> Result<Filter, Refusal> {
         Filter::parse(text, Terms { class: Class::User, mode, max_values: 15 })

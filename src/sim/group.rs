@@ -1,13 +1,16 @@
 //! One group: what is stored, and what an answer shows of it.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::answer::{Refusal, date_of};
 use super::group_property as property;
 use super::license::License;
+use super::object::Context;
 use super::property::Prop;
 use super::shelf::{Field, Item, bare_address};
 use super::stored::{Reading, Stored, Values, fold, security_identifier};
@@ -20,14 +23,32 @@ pub(super) struct Group {
     pub(super) created: i64,
     pub(super) deleted: Option<i64>,
     pub(super) licenses: Vec<License>,
-    /// Whether it was ever given a licence.
-    pub(super) processed: bool,
+    /// When its members were last given its licences, if ever.
+    pub(super) processed: Option<Processing>,
     values: Values,
+}
+
+/// When licences come to the members of a group, and how long that takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Processing {
+    pub(super) from: OffsetDateTime,
+    pub(super) takes: Duration,
+}
+
+impl Processing {
+    /// Half of the time it waits.
+    fn state(self, now: OffsetDateTime) -> &'static str {
+        match Duration::try_from(now - self.from).unwrap_or_default() {
+            passed if passed >= self.takes => "ProcessingComplete",
+            passed if passed >= self.takes / 2 => "ProcessingInProgress",
+            _ => "QueuedForProcessing",
+        }
+    }
 }
 
 impl Group {
     pub(super) fn new(id: Uuid, created: i64) -> Self {
-        Self { id, created, deleted: None, licenses: Vec::new(), processed: false, values: Values::default() }
+        Self { id, created, deleted: None, licenses: Vec::new(), processed: None, values: Values::default() }
     }
 
     pub(super) fn text(&self, prop: Prop) -> Option<&str> {
@@ -86,7 +107,7 @@ impl Group {
     }
 
     /// What an answer shows.
-    pub(super) fn read(&self, prop: Prop) -> Reading<'_> {
+    pub(super) fn read(&self, prop: Prop, context: Context<'_>) -> Reading<'_> {
         match prop {
             property::ID => Reading::Text(self.id.to_string().into()),
             property::CREATED | property::RENEWED => Reading::Text(date_of(self.created).into()),
@@ -95,9 +116,9 @@ impl Group {
             property::ASSIGNED_LICENSES => {
                 Reading::Json(Cow::Owned(self.licenses.iter().map(License::shown).collect()))
             }
-            property::PROCESSING_STATE if self.processed => {
-                Reading::Json(Cow::Owned(json!({"state": "ProcessingComplete"})))
-            }
+            property::PROCESSING_STATE => self.processed.map_or(Reading::Null, |processing| {
+                Reading::Json(Cow::Owned(json!({"state": processing.state(context.now)})))
+            }),
             _ => self.values.read(prop),
         }
     }

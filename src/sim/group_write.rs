@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::answer::Refusal;
 use super::group::Group;
 use super::group_property as property;
+use super::object::Context;
 use super::property::{Access, Class, Kind, Prop, property};
 use super::shelf::{Field, Item, Lag, Slot, parse_id};
 use super::state::State;
@@ -87,7 +88,7 @@ impl State {
         let mut group = before.clone();
         if by == By::Client {
             for (prop, value) in &named {
-                check_change(before, *prop, value)?;
+                check_change(before, *prop, value, self.context())?;
             }
         }
         apply(&mut group, &named, by)?;
@@ -293,8 +294,8 @@ fn check_kind(group: &Group) -> Result<(), Refusal> {
 }
 
 /// What of a group cannot be changed.
-fn check_change(before: &Group, prop: Prop, value: &Value) -> Result<(), Refusal> {
-    let as_before = before.read(prop).into_value();
+fn check_change(before: &Group, prop: Prop, value: &Value, context: Context<'_>) -> Result<(), Refusal> {
+    let as_before = before.read(prop, context).into_value();
     if as_before == *value {
         return Ok(());
     }

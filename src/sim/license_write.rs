@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::answer::{Answer, Refusal};
 use super::audit::Activity;
+use super::group::Processing;
 use super::license::{Holding, License, conflict_of, details, effective, effective_skus, inherit, plans_of};
 use super::object::Object;
 use super::property;
@@ -203,8 +204,8 @@ impl State {
                 None => group.licenses.push(license.clone()),
             }
         }
-        group.processed = true;
-        let (id, lag) = (group.id, self.lag(By::Client, call.now));
+        let (id, lag, takes) = (group.id, self.lag(By::Client, call.now), self.settings.license_processing);
+        group.processed = Some(Processing { from: call.now, takes });
         let answer = self.answer_whole(call, 202, Object::Group(&group), "groups");
         let location = self.location(call, Object::Group(&group));
         self.groups.replace(slot, group, lag);
@@ -215,7 +216,7 @@ impl State {
             self.note(call, client, (Activity::RemoveLicense, 202), (id, Some(*sku)), vec!["assignedLicenses"]);
         }
         let members: Vec<Uuid> = self.members.all_from(id).collect();
-        self.process_licenses_of(&members, lag);
+        self.process_licenses_of(&members, Lag { by: lag.by.max(takes), ..lag });
         Ok(answer.with_header("Location", location))
     }
 

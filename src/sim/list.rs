@@ -29,7 +29,12 @@ pub(super) struct Source<'a> {
 impl State {
     /// What an object's properties depend on.
     pub(super) fn context(&self) -> Context<'_> {
-        Context { issuer: self.initial_domain(), skus: &self.skus, members: Some((&self.people, &self.members)) }
+        Context {
+            issuer: self.initial_domain(),
+            skus: &self.skus,
+            members: Some((&self.people, &self.members)),
+            now: self.now,
+        }
     }
 
     pub(super) fn options(&self, call: &Call<'_>, class: Class, shape: Shape) -> Result<Options, Refusal> {

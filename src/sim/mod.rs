@@ -61,7 +61,7 @@
 //! | --- | --- |
 //! | what looks random | [`seed`](SimBuilder::seed): the same calls give the same answers |
 //! | time | [`clock`](SimBuilder::clock) |
-//! | slow answers, late replicas | [`latency`](SimBuilder::latency), [`lag`](SimBuilder::lag) |
+//! | slow answers, late replicas | [`latency`](SimBuilder::latency), [`lag`](SimBuilder::lag), [`license_processing`](SimBuilder::license_processing) |
 //! | load | [`graph_limits`](SimBuilder::graph_limits), [`write_limit`](SimBuilder::write_limit), [`collisions`](SimBuilder::collisions) |
 //! | faults by script, at random | [`Sim::fail`] with a [`Fault`], [`random_faults`](SimBuilder::random_faults) |
 //! | pages, `delta` | [`page_size`](SimBuilder::page_size), [`delta`](SimBuilder::delta) |
@@ -78,7 +78,7 @@
 //! - Groups of every kind, with what can be written of which; members and owners, nested too, with the errors of links;
 //!   upsert by `uniqueName`; `memberOf`, `getMemberGroups` and their kin; `getByIds`.
 //! - Licences: SKUs with seats, plans that need or exclude others ([`Sku`]), assigned to users and inherited from groups.
-//!   What is inherited is worked out at once; seats that become free later are not given to those who wait.
+//!   What is inherited is worked out at once, or after a time in the queue; seats that become free later are not given to those who wait.
 //! - Applications and service principals, found by id or `appId`; those that may sign in, and Microsoft Graph, are there.
 //! - Lists: pages with `@odata.nextLink`, `$select`, `$top`, `$count`, `$search`, `$orderby`, `$expand` of links and
 //!   managers, casts, and `$filter` with `eq`, `ne`, `in`, `ge`, `le`, `startswith`, `endswith`, `any(…)`, `and`, `or`,

@@ -1,6 +1,7 @@
 //! Objects of any class, as answers show them.
 
 use serde_json::{Map, Value};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::application::App;
@@ -21,6 +22,7 @@ pub(super) struct Context<'a> {
     pub(super) skus: &'a [Sku],
     /// The people and who is a member of what, where they matter.
     pub(super) members: Option<(&'a Shelf<User>, &'a Links)>,
+    pub(super) now: OffsetDateTime,
 }
 
 impl Context<'_> {
@@ -69,7 +71,7 @@ impl<'a> Object<'a> {
         }
         match self {
             Self::User(user) => user.read(prop, context),
-            Self::Group(group) => group.read(prop),
+            Self::Group(group) => group.read(prop, context),
             Self::Assignment(assignment) => assignment.read(prop),
             Self::App(app) => app.read(prop),
         }

@@ -87,6 +87,7 @@ enum Key {
 
 #[cfg(test)]
 mod tests {
+    use time::OffsetDateTime;
     use uuid::Uuid;
 
     use super::super::user::User;
@@ -110,7 +111,7 @@ mod tests {
         let sorted = |text: &str| {
             let order = Order::parse(text, Class::User, Mode::Advanced).expect(text);
             let mut objects: Vec<_> = (0..).zip(people.iter().map(Object::User)).collect();
-            order.sort(&mut objects, Context { issuer: "", skus: &[], members: None });
+            order.sort(&mut objects, Context { issuer: "", skus: &[], members: None, now: OffsetDateTime::UNIX_EPOCH });
             objects.into_iter().map(|(at, _)| at).collect::<Vec<u32>>()
         };
         assert_eq!(sorted("displayName"), [2, 1, 0, 3]);

@@ -194,6 +194,7 @@ impl Parser {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use time::OffsetDateTime;
     use uuid::Uuid;
 
     use super::super::property;
@@ -224,7 +225,10 @@ mod tests {
         ] {
             let search = Search::parse(text, Class::User).expect(text);
             assert_eq!(
-                search.matches(Object::User(&user), Context { issuer: "", skus: &[], members: None }),
+                search.matches(
+                    Object::User(&user),
+                    Context { issuer: "", skus: &[], members: None, now: OffsetDateTime::UNIX_EPOCH }
+                ),
                 expected,
                 "{text}"
             );
@@ -249,6 +253,20 @@ mod tests {
             &deep,
         ] {
             assert_eq!(Search::parse(text, Class::User).expect_err("refused").status, 400, "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_brings_the_parsers_down(text in "[a-z\"():;=$, \\\\]{0,40}|(\"displayName:a\"|AND|OR|NOT|\\(|\\)| |manager|\\$select=|id|;|,){0,30}") {
+            let user = User::new(Uuid::from_u128(1), 0);
+            if let Ok(search) = Search::parse(&text, Class::User) {
+                search.matches(Object::User(&user), Context { issuer: "", skus: &[], members: None, now: OffsetDateTime::UNIX_EPOCH });
+            }
+            for class in [Class::User, Class::Group, Class::Any, Class::Assignment] {
+                let _ = super::super::expand::parse(&text, class).map(|expand| expand.shown());
+                let _ = super::super::order::Order::parse(&text, class, super::super::filter::Mode::Advanced);
+            }
         }
     }
 }

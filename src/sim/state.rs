@@ -30,6 +30,8 @@ use crate::secret::Secret;
 
 /// Everything behind the lock.
 pub(super) struct State {
+    /// What time it was when somebody last looked.
+    pub(super) now: OffsetDateTime,
     pub(super) settings: Settings,
     pub(super) people: Shelf<User>,
     pub(super) groups: Shelf<Group>,
@@ -81,6 +83,8 @@ pub(super) struct Settings {
     pub(super) delta: DeltaQuirks,
     /// How long a write is under way.
     pub(super) collides_for: Duration,
+    /// How long licences of a group take to come to its members.
+    pub(super) license_processing: Duration,
 }
 
 #[derive(Debug, Clone)]

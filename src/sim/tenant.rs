@@ -271,7 +271,9 @@ impl Sim {
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.now = self.shared.clock.now();
+        state
     }
 
     #[cfg(feature = "sim-server")]

@@ -371,3 +371,25 @@ async fn licences_lag_behind_for_readers() {
     clock.advance(Duration::from_secs(10));
     assert_eq!(client.get(&path).await.body["assignedLicenses"][0]["skuId"], id("E3"));
 }
+
+#[tokio::test]
+async fn licences_of_a_group_wait_in_a_queue() {
+    let clock = ManualClock::at(datetime!(2026-03-04 10:15:30 UTC));
+    let takes = Duration::from_secs(10);
+    let sim = tenant().clock(clock.clone()).sku(Sku::office_e3(5)).license_processing(takes).users(1).build();
+    let client = Client::of(&sim);
+    let user = sim.users()[0]["id"].as_str().expect("an id").to_owned();
+    let group = sim.add_group(json!({"displayName": "Staff", "members": [user]}));
+    let sku = sim.skus()[0]["skuId"].clone();
+    let body = json!({"addLicenses": [{"skuId": sku, "disabledPlans": []}], "removeLicenses": []});
+    assert_eq!(client.post(&format!("groups/{group}/assignLicense"), &body).await.status, 202);
+    for (passed, state, count) in
+        [(0, "QueuedForProcessing", 0), (5, "ProcessingInProgress", 0), (5, "ProcessingComplete", 1)]
+    {
+        clock.advance(Duration::from_secs(passed));
+        let got = client.get(&format!("groups/{group}?$select=licenseProcessingState")).await;
+        assert_eq!(got.body["licenseProcessingState"]["state"], state);
+        let got = client.get(&format!("users/{user}?$select=assignedLicenses")).await;
+        assert_eq!(got.body["assignedLicenses"].as_array().expect("a list").len(), count, "{state}");
+    }
+}
