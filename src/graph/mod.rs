@@ -1,11 +1,12 @@
 //! A typed client for the part of Microsoft Graph that provisioning needs.
 //!
-//! [`GraphClient`] authenticates, repeats what may be repeated, and keeps the token to the configured host. Typed
-//! resources hang on it ([`users`](GraphClient::users), [`groups`](GraphClient::groups) with members and owners,
+//! [`GraphClient`] authenticates, repeats what may be repeated, keeps a pace that the service takes
+//! ([`GraphClient::budget`]), and keeps the token to the configured host. Typed resources hang on it ([`users`](GraphClient::users), [`groups`](GraphClient::groups) with members and owners,
 //! [`subscribed_skus`](GraphClient::subscribed_skus), [`role_assignments`](GraphClient::role_assignments),
 //! [`deleted_items`](GraphClient::deleted_items), [`organization`](GraphClient::organization),
-//! [`domains`](GraphClient::domains)); [`batch`](GraphClient::batch) sends many requests in few, and
-//! [`request`](GraphClient::request) reaches the rest of Graph. Failures keep what Graph said; [`GraphClass`] says what
+//! [`domains`](GraphClient::domains)). Users and groups are listed by conditions ([`Query`]) and watched for changes
+//! ([`DeltaQuery`]). [`batch`](GraphClient::batch) and [`batch_in_order`](GraphClient::batch_in_order) send many requests
+//! in few, and [`request`](GraphClient::request) reaches the rest of Graph. Failures keep what Graph said; [`GraphClass`] says what
 //! it means.
 
 mod batch;

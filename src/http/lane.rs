@@ -307,3 +307,61 @@ impl Lane {
         (self.cut_at, self.since, self.accepted, self.refused) = (now, now + hold, 0.0, 0.0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn outcome() -> impl Strategy<Value = Outcome> {
+        (
+            0.0..40.0_f64,
+            0.0..40.0_f64,
+            prop::option::of(0.0..90_000.0_f64),
+            prop::option::of(0.0..1_000.0_f64),
+            any::<bool>(),
+        )
+            .prop_map(|(accepted, throttled, retry_after, load, overloaded)| Outcome {
+                sent_at: 0.0,
+                accepted,
+                throttled,
+                retry_after,
+                load,
+                overloaded,
+            })
+    }
+
+    proptest! {
+        /// Whatever the service says: the numbers stay sound, and after the wait that is told something passes.
+        #[test]
+        fn it_never_stands_still(
+            outcomes in prop::collection::vec((outcome(), 0.0..20.0_f64, 1.0..21.0_f64), 1..60),
+            max_rate in prop::option::of(0.001..1_000.0_f64),
+        ) {
+            let mut lane = Lane::new(max_rate);
+            let mut now = 0.0;
+            for (outcome, passed, units) in outcomes {
+                let units = units.floor();
+                let mut tries = 0;
+                while let Err(wait) = lane.take(now, units) {
+                    match wait {
+                        Wait::Held(seconds) | Wait::For(seconds) => {
+                            prop_assert!(seconds.is_finite() && seconds > 0.0, "{wait:?}");
+                            now += seconds.max(0.001);
+                        }
+                        Wait::ForRoom => prop_assert!(false, "nothing is under way"),
+                    }
+                    tries += 1;
+                    prop_assert!(tries < 100, "{lane:?}");
+                }
+                let sent_at = now;
+                now += passed;
+                lane.settle(now, units, &Outcome { sent_at, ..outcome });
+                prop_assert_eq!(lane.in_flight(), 0.0);
+                prop_assert!(lane.window() >= BATCH && lane.window() <= MAX_WINDOW);
+                let least = max_rate.unwrap_or(MIN_RATE).min(MIN_RATE);
+                prop_assert!(lane.rate().is_none_or(|rate| rate.is_finite() && rate >= least), "{lane:?}");
+            }
+        }
+    }
+}

@@ -30,3 +30,5 @@ mod sequence;
 mod socket;
 #[path = "wire/tenant.rs"]
 mod tenant;
+#[path = "wire/tracing.rs"]
+mod tracing;
