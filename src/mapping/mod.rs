@@ -47,6 +47,7 @@ mod defaults;
 mod engine;
 mod fit;
 mod rule;
+mod scope;
 mod show;
 
 pub use builder::Mapping;
@@ -55,3 +56,4 @@ pub use compile::{AbsentMeans, MappingError, MappingFault};
 pub use defaults::HeaderMapping;
 pub use engine::{CompiledMapping, Flow, FlowOutcome, Mapped};
 pub use rule::{OnNull, Rule};
+pub use scope::{ScopeError, ScopeVerdict, ScopingFilter};
