@@ -19,6 +19,9 @@ use crate::model::{Attributes, Value};
 /// otherwise double a text 128 times.
 const MAX_TEXT_BYTES: usize = 1_000_000;
 
+/// Room for the text that most expressions make.
+const USUAL_LENGTH: usize = 64;
+
 /// What an expression reads, and what one evaluation of it has used up and noticed.
 #[derive(Debug)]
 pub(super) struct Scope<'a> {
@@ -39,8 +42,12 @@ impl<'a> Scope<'a> {
         self.redacted.get()
     }
 
+    #[inline]
     fn burn(&self, steps: usize, span: &Range<usize>) -> Result<(), Stop> {
-        self.fuel.burn(steps).map_err(|exhausted| exhausted_at(span, exhausted))
+        match self.fuel.burn(steps) {
+            Ok(()) => Ok(()),
+            Err(exhausted) => Err(exhausted_at(span, exhausted)),
+        }
     }
 }
 
@@ -72,6 +79,7 @@ impl Stop {
     }
 }
 
+#[cold]
 fn exhausted_at(span: &Range<usize>, _: Exhausted) -> Stop {
     Stop::fault(span, format!("this takes more than {} steps for this object", Fuel::STEPS))
 }
@@ -105,11 +113,65 @@ pub(super) fn evaluate<'a>(node: &'a Node, scope: &'a Scope<'a>) -> Result<Item<
             Meaning::IgnoreObject => Err(Stop::IgnoreObject),
         },
         NodeKind::Call { function, arguments, prepared } => {
-            (function.run)(&Call { arguments, prepared, scope, span: &node.span })
+            let call = Call { arguments, prepared, scope, span: &node.span };
+            if let Some(write) = function.write {
+                let mut text = String::with_capacity(USUAL_LENGTH);
+                match write(&call, &mut text)? {
+                    Written::Text => return Ok(Item::from(text)),
+                    Written::Null => return Ok(Item::NULL),
+                    Written::Other => {}
+                }
+            }
+            (function.run)(&call)
         }
         NodeKind::Concat(nodes) => concat(nodes, scope, &node.span),
         NodeKind::Compare { left, operator, right } => compare(left, *operator, right, scope),
     }
+}
+
+/// What came of writing the text of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Written {
+    /// It was added, and may be empty.
+    Text,
+    /// There is none: it is null.
+    Null,
+    /// It is no single text, such as a list, and must be evaluated. What was added does not count.
+    Other,
+}
+
+/// Adds the text of a node to another text.
+fn write<'a>(node: &'a Node, scope: &'a Scope<'a>, out: &mut String) -> Result<Written, Stop> {
+    match &node.kind {
+        NodeKind::Constant(Value::Text(text)) => push(text, &node.span, scope, out),
+        NodeKind::Attribute(path) => match path.find_flat(scope.attributes) {
+            Some(Value::Text(text)) => push(text, &node.span, scope, out),
+            _ => write_item(evaluate(node, scope)?, &node.span, scope, out),
+        },
+        NodeKind::Call { function, arguments, prepared } => match function.write {
+            Some(write) => write(&Call { arguments, prepared, scope, span: &node.span }, out),
+            None => write_item(evaluate(node, scope)?, &node.span, scope, out),
+        },
+        _ => write_item(evaluate(node, scope)?, &node.span, scope, out),
+    }
+}
+
+fn write_item(item: Item<'_>, span: &Range<usize>, scope: &Scope<'_>, out: &mut String) -> Result<Written, Stop> {
+    if item.is_compound() {
+        return Ok(Written::Other);
+    }
+    match item.into_text(span)? {
+        Some(text) => push(&text, span, scope, out),
+        None => Ok(Written::Null),
+    }
+}
+
+#[inline]
+fn push(text: &str, span: &Range<usize>, scope: &Scope<'_>, out: &mut String) -> Result<Written, Stop> {
+    check_length(out.len() + text.len(), span)?;
+    scope.burn(text.len(), span)?;
+    out.push_str(text);
+    Ok(Written::Text)
 }
 
 fn concat<'a>(nodes: &'a [Node], scope: &'a Scope<'a>, span: &Range<usize>) -> Result<Item<'a>, Stop> {
@@ -172,6 +234,14 @@ impl<'a> Call<'a, '_> {
         match self.arguments.get(index) {
             Some(Some(node)) => evaluate(node, self.scope),
             _ => Ok(Item::NULL),
+        }
+    }
+
+    /// Adds the text of an argument to another text.
+    pub(super) fn write(&self, index: usize, out: &mut String) -> Result<Written, Stop> {
+        match self.arguments.get(index) {
+            Some(Some(node)) => write(node, self.scope, out),
+            _ => Ok(Written::Null),
         }
     }
 

@@ -24,6 +24,7 @@ impl Fuel {
         self.0.get()
     }
 
+    #[inline]
     pub(crate) fn burn(&self, steps: usize) -> Result<(), Exhausted> {
         match self.0.get().checked_sub(steps) {
             Some(left) => {

@@ -62,6 +62,12 @@ impl AttributePath {
         self.find_counting(attributes).0
     }
 
+    /// The attribute of that very name.
+    #[inline]
+    pub(super) fn find_flat<'a>(&self, attributes: &'a Attributes) -> Option<&'a Value> {
+        attributes.get(&self.text)
+    }
+
     /// Finds it and says how many values were looked at on the way.
     pub(super) fn find_counting<'a>(&self, attributes: &'a Attributes) -> (Found<'a>, usize) {
         if let Some(value) = attributes.get(&self.text) {

@@ -59,7 +59,7 @@ impl Type {
             Self::Integer => coerce::integer(value).is_some(),
             Self::Position => coerce::integer(value).is_some_and(|number| number > 0),
             Self::Boolean => coerce::truth(value).is_some(),
-            Self::DateTime => coerce::moment(value).is_some(),
+            Self::DateTime => coerce::moment(value).is_some() || value.as_text() == Some(""),
             Self::List => true,
             Self::Interval => one_of(&INTERVALS),
             Self::Culture => value.as_text().is_some_and(is_culture),

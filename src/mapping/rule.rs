@@ -109,6 +109,13 @@ impl Rule {
         matches!(self.source, RuleSource::Generated)
     }
 
+    /// Whether a value of it, or what fails in its expression, may be such that plans and logs must not show it, because
+    /// the expression redacts it.
+    #[must_use]
+    pub fn is_redacted(&self) -> bool {
+        matches!(&self.source, RuleSource::Expression(expression) if expression.redacts())
+    }
+
     /// Whether the value must never be shown.
     #[must_use]
     pub fn is_secret(&self) -> bool {

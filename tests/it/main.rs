@@ -5,6 +5,7 @@ mod expr;
 mod flow;
 mod job;
 mod mapping;
+mod scopes;
 mod sim;
 mod stores;
 mod wire;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use icu_properties::props::GeneralCategory;
 
-use crate::expr::eval::{Call, Item, Stop, quote};
+use crate::expr::eval::{Call, Item, Stop, Written, quote};
 use crate::expr::types::is_culture;
 use crate::expr::unicode::category;
 
@@ -15,19 +15,32 @@ use crate::expr::unicode::category;
 pub(super) fn to_lower<'a>(call: &Call<'a, '_>) -> Result<Item<'a>, Stop> {
     let dotless = has_dotless_i(call, 1)?;
     call.map_text(0, |source| {
-        Ok(match source {
-            text if text.is_ascii() && !dotless => {
-                if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-                    let mut text = text.into_owned();
-                    text.make_ascii_lowercase();
-                    Cow::Owned(text)
-                } else {
-                    text
-                }
-            }
-            text => text.chars().map(|character| lower(character, dotless)).collect(),
-        })
+        let mut text = source.into_owned();
+        lower_from(&mut text, 0, dotless);
+        Ok(Cow::Owned(text))
     })
+}
+
+/// `ToLower` of a single text.
+pub(super) fn write_lower(call: &Call<'_, '_>, out: &mut String) -> Result<Written, Stop> {
+    let dotless = has_dotless_i(call, 1)?;
+    let begin = out.len();
+    let written = call.write(0, out)?;
+    lower_from(out, begin, dotless);
+    call.burn(out.len() - begin)?;
+    Ok(written)
+}
+
+/// Lowers the end of a text.
+fn lower_from(text: &mut String, begin: usize, dotless: bool) {
+    match text.get_mut(begin..) {
+        Some(end) if end.is_ascii() && !dotless => end.make_ascii_lowercase(),
+        _ => {
+            let lowered: String = text[begin..].chars().map(|character| lower(character, dotless)).collect();
+            text.truncate(begin);
+            text.push_str(&lowered);
+        }
+    }
 }
 
 /// `ToUpper(source, culture?)`: in the invariant culture, or with the dotted I of `tr` and `az`.
@@ -50,6 +63,8 @@ pub(super) fn p_case<'a>(call: &Call<'a, '_>) -> Result<Item<'a>, Stop> {
         None => is_separator(character),
     };
     call.map_text(0, |source| {
+        // Each character is looked up twice.
+        call.burn(source.len() * 2)?;
         let mut begins = true;
         let cased = source.chars().map(|character| {
             let cased = if begins { upper(character, false) } else { lower(character, false) };

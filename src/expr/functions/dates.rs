@@ -31,7 +31,8 @@ pub(super) fn c_date<'a>(call: &Call<'a, '_>) -> Result<Item<'a>, Stop> {
 /// See [DateAdd](https://learn.microsoft.com/entra/identity/app-provisioning/functions-for-customizing-application-data#dateadd).
 pub(super) fn date_add<'a>(call: &Call<'a, '_>) -> Result<Item<'a>, Stop> {
     let interval = interval(call)?;
-    let (Some(interval), Some(count), Some(moment)) = (interval, call.integer(1)?, call.moment(2)?) else {
+    let count = number(call, 1, &call.value(1)?.into_value_cow())?;
+    let (Some(interval), Some(count), Some(moment)) = (interval, count, call.moment(2)?) else {
         return Ok(Item::NULL);
     };
     let moved = match interval {
@@ -91,6 +92,14 @@ fn interval(call: &Call<'_, '_>) -> Result<Option<Interval>, Stop> {
     }))
 }
 
+/// A whole number; `None` for null and empty text.
+fn number(call: &Call<'_, '_>, index: usize, value: &Value) -> Result<Option<i64>, Stop> {
+    match value.as_text() {
+        Some("") => Ok(None),
+        _ => call.integer_of(index, value),
+    }
+}
+
 fn add_months(moment: OffsetDateTime, months: i64) -> Option<OffsetDateTime> {
     let counted = i64::from(moment.year()) * 12 + i64::from(u8::from(moment.month())) - 1;
     let counted = counted.checked_add(months)?;
@@ -108,10 +117,7 @@ fn add_months(moment: OffsetDateTime, months: i64) -> Option<OffsetDateTime> {
 pub(super) fn date_from_num<'a>(call: &Call<'a, '_>) -> Result<Item<'a>, Stop> {
     call.map(0, |item| {
         let value = item.into_value_cow();
-        if value.as_text() == Some("") {
-            return Ok(Item::NULL);
-        }
-        let Some(steps) = call.integer_of(0, &value)? else {
+        let Some(steps) = number(call, 0, &value)? else {
             return Ok(Item::NULL);
         };
         match datetime::of_file_time(steps) {

@@ -15,7 +15,7 @@ mod roles;
 mod text;
 
 use super::ast::Node;
-use super::eval::{Call, Item, Stop};
+use super::eval::{Call, Item, Stop, Written};
 use super::suggest::closest;
 use super::types::Type;
 
@@ -34,6 +34,9 @@ pub(super) struct Function {
     /// What is known of a call without data; what is wrong with it whatever they are.
     pub(super) prepare: fn(&[Option<Node>]) -> Result<Prepared, Misuse>,
     pub(super) run: for<'a> fn(&Call<'a, '_>) -> Result<Item<'a>, Stop>,
+    /// The same for single texts, right to where the text is wanted: most expressions build one text from others, and
+    /// need no value on the way then.
+    pub(super) write: Option<Write>,
     /// Whether an argument is evaluated whatever the others are.
     pub(super) always_reads: fn(usize) -> bool,
     pub(super) traits: Traits,
@@ -60,6 +63,8 @@ pub(super) enum Prepared {
     Replace(Box<replace::Prepare>),
     Formats(Box<dates::Formats>),
 }
+
+pub(super) type Write = fn(&Call<'_, '_>, &mut String) -> Result<Written, Stop>;
 
 #[derive(Debug)]
 pub(super) struct Parameter {
@@ -113,6 +118,7 @@ const PLAIN: Function = Function {
     gives: Type::Text,
     prepare: |_| Ok(Prepared::Nothing),
     run: |_| Ok(Item::NULL),
+    write: None,
     always_reads: |_| true,
     traits: NO_TRAITS,
     shorter: None,
@@ -140,7 +146,7 @@ static FORMAT_DATE_TIME_SHORT: Function = Function {
 
 #[rustfmt::skip]
 static FUNCTIONS: &[Function] = &[
-    Function { name: "Append", parameters: &[required("source", Type::Text), required("suffix", Type::Text)], run: text::append, ..PLAIN },
+    Function { name: "Append", parameters: &[required("source", Type::Text), required("suffix", Type::Text)], run: text::append, write: Some(text::write_append), ..PLAIN },
     Function { name: "AppRoleAssignments", parameters: &[required("source", Type::Any)], gives: Type::List, run: roles::complex, ..PLAIN },
     Function { name: "AppRoleAssignmentsComplex", parameters: ROLES, gives: Type::List, run: roles::complex, ..PLAIN },
     Function { name: "AssertiveAppRoleAssignmentsComplex", parameters: ROLES, gives: Type::List, run: roles::complex, ..PLAIN },
@@ -175,7 +181,7 @@ static FUNCTIONS: &[Function] = &[
     Function { name: "CStr", parameters: &[required("value", Type::Text)], run: convert::c_str, ..PLAIN },
     Function {
         name: "DateAdd",
-        parameters: &[required("interval", Type::Interval), required("value", Type::Integer), required("dateTime", Type::DateTime)],
+        parameters: &[required("interval", Type::Interval), required("value", Type::Any), required("dateTime", Type::DateTime)],
         gives: Type::DateTime,
         run: dates::date_add,
         ..PLAIN
@@ -187,7 +193,7 @@ static FUNCTIONS: &[Function] = &[
         run: dates::date_diff,
         ..PLAIN
     },
-    Function { name: "DateFromNum", parameters: &[required("value", Type::Integer)], gives: Type::DateTime, run: dates::date_from_num, ..PLAIN },
+    Function { name: "DateFromNum", parameters: &[required("value", Type::Any)], gives: Type::DateTime, run: dates::date_from_num, ..PLAIN },
     Function {
         name: "DefaultDomain",
         parameters: &[],
@@ -254,6 +260,7 @@ static FUNCTIONS: &[Function] = &[
         parameters: &[required("separator", Type::Text), required("source", Type::Text)],
         last: Last::Repeats,
         run: text::join,
+        write: Some(text::write_join),
         ..PLAIN
     },
     Function { name: "Left", parameters: &[required("string", Type::Text), required("numChars", Type::Integer)], run: text::left, ..PLAIN },
@@ -347,7 +354,7 @@ static FUNCTIONS: &[Function] = &[
         always_reads: |index| index == 0 || index == 2,
         ..PLAIN
     },
-    Function { name: "ToLower", parameters: CASED, run: case::to_lower, ..PLAIN },
+    Function { name: "ToLower", parameters: CASED, run: case::to_lower, write: Some(case::write_lower), ..PLAIN },
     Function { name: "ToUpper", parameters: CASED, run: case::to_upper, ..PLAIN },
     Function { name: "Trim", parameters: &[required("value", Type::Text)], run: text::trim, ..PLAIN },
     Function {

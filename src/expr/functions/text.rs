@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use icu_casemap::CaseMapper;
 
-use crate::expr::eval::{Call, Item, Stop, quote};
+use crate::expr::eval::{Call, Item, Stop, Written, quote};
 use crate::expr::types::COMPARE_MODES;
 use crate::model::Value;
 
@@ -32,19 +32,43 @@ pub(super) fn append<'a>(call: &Call<'a, '_>) -> Result<Item<'a>, Stop> {
     })
 }
 
+/// `Append` of single texts.
+pub(super) fn write_append(call: &Call<'_, '_>, out: &mut String) -> Result<Written, Stop> {
+    let begin = out.len();
+    let source = call.write(0, out)?;
+    // Whatever the source is, the suffix may hold a marker, or a fault.
+    let suffix = call.write(1, out)?;
+    Ok(match (source, suffix) {
+        (Written::Text, Written::Text | Written::Null) => Written::Text,
+        (Written::Null, Written::Text | Written::Null) => {
+            out.truncate(begin);
+            Written::Null
+        }
+        // A suffix that is no text is a fault, which the usual way tells.
+        _ => Written::Other,
+    })
+}
+
 /// `Join(separator, source, …)`: what is not empty, the elements of lists too, with the separator between.
 ///
 /// See [Join](https://learn.microsoft.com/entra/identity/app-provisioning/functions-for-customizing-application-data#join).
 pub(super) fn join<'a>(call: &Call<'a, '_>) -> Result<Item<'a>, Stop> {
-    let separator = call.text(0)?.unwrap_or_default();
     let mut joined = String::new();
+    write_join(call, &mut joined)?;
+    Ok(Item::from(joined))
+}
+
+/// `Join`, of lists too.
+pub(super) fn write_join(call: &Call<'_, '_>, joined: &mut String) -> Result<Written, Stop> {
+    let separator = call.text(0)?.unwrap_or_default();
+    let begin = joined.len();
     let mut push = |text: &str| {
         if text.is_empty() {
             return Ok(());
         }
         call.check_length(joined.len() + separator.len() + text.len())?;
         call.burn(separator.len() + text.len())?;
-        if !joined.is_empty() {
+        if joined.len() > begin {
             joined.push_str(&separator);
         }
         joined.push_str(text);
@@ -68,7 +92,7 @@ pub(super) fn join<'a>(call: &Call<'a, '_>) -> Result<Item<'a>, Stop> {
             }
         }
     }
-    Ok(Item::from(joined))
+    Ok(Written::Text)
 }
 
 /// `StripSpaces(source)`: without U+0020; other white space stays.

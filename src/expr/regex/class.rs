@@ -48,7 +48,8 @@ impl Class {
 
     /// How much work one look is.
     pub(super) fn cost(&self) -> usize {
-        1 + self.items.len() / 4 + self.except.as_ref().map_or(0, |except| except.cost())
+        let items = if self.fold { 8 + self.items.len() } else { self.items.len() / 4 };
+        1 + items + self.except.as_ref().map_or(0, |except| except.cost())
     }
 }
 

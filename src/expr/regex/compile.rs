@@ -1,5 +1,7 @@
 //! A tree into a program for the machine.
 
+use std::collections::HashMap;
+
 use super::class::Class;
 use super::parse::Parsed;
 use super::pattern::PatternError;
@@ -85,6 +87,7 @@ pub(super) enum What {
 pub(super) fn compile(parsed: &Parsed) -> Result<Program, PatternError> {
     let mut compiler = Compiler {
         unnamed: parsed.unnamed,
+        known: HashMap::new(),
         program: Program {
             code: Vec::new(),
             classes: Vec::new(),
@@ -111,6 +114,7 @@ fn begin(tree: &Tree) -> Begin {
 
 struct Compiler {
     unnamed: usize,
+    known: HashMap<*const Class, usize>,
     program: Program,
 }
 
@@ -131,6 +135,15 @@ impl Compiler {
     fn mark(&mut self) -> usize {
         self.program.marks += 1;
         self.program.marks - 1
+    }
+
+    /// The place of a class in the program: one, however often its tree is repeated.
+    fn class(&mut self, class: &Class) -> usize {
+        let classes = &mut self.program.classes;
+        *self.known.entry(std::ptr::from_ref(class)).or_insert_with(|| {
+            classes.push(class.clone());
+            classes.len() - 1
+        })
     }
 
     fn number(&self, group: GroupRef) -> usize {
@@ -158,8 +171,8 @@ impl Compiler {
                 self.push(Op::Take { what: What::AnyAtAll, back })?;
             }
             Tree::Class(class) => {
-                self.program.classes.push(class.as_ref().clone());
-                self.push(Op::Take { what: What::Class(self.program.classes.len() - 1), back })?;
+                let index = self.class(class);
+                self.push(Op::Take { what: What::Class(index), back })?;
             }
             Tree::Assert(assertion) => {
                 self.push(Op::Assert(*assertion))?;
@@ -226,7 +239,12 @@ impl Compiler {
         back: bool,
     ) -> Result<(), PatternError> {
         for _ in 0..least {
+            let before = self.here();
             self.add(tree, back)?;
+            if self.here() == before {
+                // Nothing, however often.
+                return Ok(());
+            }
         }
         let split = |body: usize, exit: usize| match greedy {
             true => Op::Split { first: body, second: exit },

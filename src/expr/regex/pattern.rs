@@ -295,6 +295,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_pattern_is_soon_read() {
+        let many = format!("(?:[{}]{{50}}){{100}}", "a-z".repeat(3_000));
+        for pattern in ["(?:(?:(?:){10000}){10000}){10000}", r"(?:(?:\b{10000}){10000}){10000}", &many] {
+            let start = std::time::Instant::now();
+            let _ = Regex::new(pattern);
+            assert!(start.elapsed() < std::time::Duration::from_secs(1), "{pattern}");
+        }
+    }
+
     proptest! {
         /// For what both understand alike, another engine finds the same.
         #[test]

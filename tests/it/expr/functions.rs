@@ -88,6 +88,13 @@ fn append() {
     holds(&[
         (r#"Append("a", "")"#, json!("a")),
         (r#"Append([null], "b")"#, json!(null)),
+        (r#"Append([null], IgnoreAttributeFlow)"#, json!({"ignoreFlow": true})),
+        (r#"Append([null], Error("evaluated all the same"))"#, json!(ERROR)),
+        (r#"Append("a", Append([null], "b")) & "c""#, json!("ac")),
+        (r#"ToLower(Append(ToUpper("Éa"), Append([list], "X")))"#, json!(ERROR)),
+        (r#"ToLower(Append(Append([list], "X"), "Y"))"#, json!(["bxy", null, "cxy"])),
+        (r#"Append("A", ToLower("BÉ"))"#, json!("Abé")),
+        (r#"Append("A", Join("-", "b", [list]))"#, json!("Ab-b-c")),
         (r#"Append([a], [null])"#, json!("x")),
         (r#"Append([n], [flag])"#, json!("15True")),
         (r#"Append([a], [list])"#, json!(ERROR)),
@@ -239,6 +246,9 @@ fn date_add() {
         (r#"DateAdd("m", -9223372036854775808, Now())"#, json!(ERROR)),
         (r#"DateAdd("d", 1, [null])"#, json!(null)),
         (r#"DateAdd("d", 1, [empty])"#, json!(null)),
+        (r#"DateAdd("d", [empty], Now())"#, json!(null)),
+        (r#"DateAdd("d", "", "")"#, json!(null)),
+        (r#"DateAdd("d", 1.5, Now())"#, json!(ERROR)),
         (r#"DateAdd([a], 1, Now())"#, json!(ERROR)),
     ]);
 }
@@ -273,6 +283,8 @@ fn file_times() {
         ("DateFromNum(-1)", json!(ERROR)),
         ("DateFromNum(9223372036854775807)", json!(ERROR)),
         ("DateFromNum([null])", json!(null)),
+        (r#"DateFromNum("")"#, json!(null)),
+        (r#"CDate("")"#, json!(null)),
         ("NumFromDate([date])", json!("133536762000000000")),
         ("NumFromDate(DateFromNum(129699324000000001))", json!("129699324000000001")),
         (r#"NumFromDate("1600-12-31")"#, json!(ERROR)),

@@ -2,6 +2,7 @@
 
 mod functions;
 mod fuzz;
+mod mapped;
 mod syntax;
 mod vectors;
 
