@@ -57,7 +57,9 @@ pub(super) fn to_upper<'a>(call: &Call<'a, '_>) -> Result<Item<'a>, Stop> {
 ///
 /// See [PCase](https://learn.microsoft.com/entra/identity/app-provisioning/functions-for-customizing-application-data#pcase).
 pub(super) fn p_case<'a>(call: &Call<'a, '_>) -> Result<Item<'a>, Stop> {
-    let given: Option<BTreeSet<char>> = call.text(1)?.map(|separators| separators.chars().collect());
+    let given = call.text(1)?;
+    call.burn(given.as_ref().map_or(0, |separators| separators.len() * 4))?;
+    let given: Option<BTreeSet<char>> = given.map(|separators| separators.chars().collect());
     let separates = |character: char| match &given {
         Some(separators) => separators.contains(&character),
         None => is_separator(character),

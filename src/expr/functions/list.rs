@@ -38,7 +38,8 @@ pub(super) fn remove_duplicates<'a>(call: &Call<'a, '_>) -> Result<Item<'a>, Sto
     if value.is_null() {
         return Ok(Item::NULL);
     }
-    call.burn(value.as_slice().len())?;
+    let size = |element: &Value| 1 + element.as_text().map_or(8, str::len);
+    call.burn(value.as_slice().iter().map(size).sum())?;
     let mut seen = HashSet::new();
     let kept = value.as_slice().iter().filter(|element| seen.insert(*element)).cloned();
     Ok(Item::Owned(Value::list(kept.collect::<Vec<_>>())))

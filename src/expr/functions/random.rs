@@ -38,6 +38,8 @@ pub(super) fn guid<'a>(call: &Call<'a, '_>) -> Result<Item<'a>, Stop> {
 pub(super) fn random_string<'a>(call: &Call<'a, '_>) -> Result<Item<'a>, Stop> {
     let length = number(call, 0)?;
     let avoid = call.text(5)?.unwrap_or_default();
+    // Each character that may come is looked for.
+    call.burn(avoid.len() * 10)?;
     let allowed = |class: &str| class.chars().filter(|character| !avoid.contains(*character)).collect::<Vec<_>>();
     let mut classes = Vec::new();
     let mut least = 0;

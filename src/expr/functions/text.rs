@@ -162,8 +162,12 @@ pub(super) fn mid<'a>(call: &Call<'a, '_>) -> Result<Item<'a>, Stop> {
 /// See [Word](https://learn.microsoft.com/entra/identity/app-provisioning/functions-for-customizing-application-data#word).
 pub(super) fn word<'a>(call: &Call<'a, '_>) -> Result<Item<'a>, Stop> {
     let number = call.integer(1)?.and_then(|number| usize::try_from(number).ok());
-    let delimiters: BTreeSet<char> = call.text(2)?.unwrap_or_default().chars().collect();
+    let delimiters = call.text(2)?.unwrap_or_default();
+    // Each of their characters is put into a set, and each of the source's is looked up.
+    call.burn(delimiters.len() * 4)?;
+    let delimiters: BTreeSet<char> = delimiters.chars().collect();
     map_or_empty(call, |source| {
+        call.burn(source.len() * 2)?;
         let mut words = source.split(|character| delimiters.contains(&character)).filter(|word| !word.is_empty());
         let word = number.and_then(|number| words.nth(number.checked_sub(1)?));
         Ok(Cow::Owned(word.unwrap_or_default().to_owned()))
@@ -185,10 +189,13 @@ pub(super) fn in_str<'a>(call: &Call<'a, '_>) -> Result<Item<'a>, Stop> {
         return Err(call.fault_at(3, message));
     }
     let ignores_case = mode == COMPARE_MODES[1];
+    if ignores_case {
+        call.burn(wanted.len() * 2)?;
+    }
     let wanted = if ignores_case { folded(&wanted) } else { wanted.into_owned() };
     call.map(0, |item| {
         let source = item.into_text(call.place(0))?.unwrap_or_default();
-        call.burn(source.len())?;
+        call.burn(source.len() * if ignores_case { 3 } else { 1 })?;
         // Folding maps one character to one, so that places stay.
         let source = if ignores_case { Cow::Owned(folded(&source)) } else { source };
         let found = match offset(&source, skipped) {

@@ -278,7 +278,7 @@ impl Compiler {
 }
 
 /// Whether every match of it takes a character at least.
-fn takes(tree: &Tree) -> bool {
+pub(super) fn takes(tree: &Tree) -> bool {
     match tree {
         Tree::Literal { .. } | Tree::Any | Tree::AnyAtAll | Tree::Class(_) => true,
         Tree::Concat(parts) => parts.iter().any(takes),

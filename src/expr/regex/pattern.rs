@@ -130,6 +130,8 @@ impl<'t> Match<'t> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::compile::takes;
+    use super::super::tree::Tree;
     use super::*;
 
     fn find(pattern: &str, text: &str) -> Option<String> {
@@ -202,6 +204,8 @@ mod tests {
             (r"\s", "a\u{a0}b", Some("\u{a0}"), "white space of all kinds"),
             (r"(a*)*b", "aab", Some("aab"), "empty rounds end"),
             (r"(a|b*)*c", "abc", Some("abc"), "empty rounds of a branch"),
+            (r"(?:\s|\b|\d)*", " 1", Some(" "), "an empty round ends the loop"),
+            (r"(?:\s|\b|\d)*$", " 1", Some(" 1"), "unless the rest needs another way"),
             ("(?:)", "x", Some(""), "nothing"),
             ("", "x", Some(""), "nothing at all"),
             ("(^a)*b", "ab", Some("ab"), "an assertion repeated"),
@@ -278,6 +282,7 @@ mod tests {
         };
         let some = |text: &str| Some(text.to_owned());
         assert_eq!(groups("(?:(a)|b)*", "ab"), [some("a")]);
+        assert_eq!(groups("(a|$)*", "a"), [some("")], "the last round too, if it is empty");
         assert_eq!(groups("(?=(a+))a", "aa"), [some("aa")]);
         assert_eq!(groups("(?!(b))a", "ab"), [None]);
         assert_eq!(groups(r"(?<=(\d+)(\d+))$", "1053"), [some("1"), some("053")]);
@@ -315,6 +320,10 @@ mod tests {
             let own = Regex::new(&pattern.replace('$', r"\z"));
             prop_assert!(own.is_ok(), "{}: {}", pattern, own.expect_err("checked"));
             let own = own.expect("checked");
+            // An empty round ends a loop in .NET; the other engine tries another way.
+            if has_empty_rounds(&parse(&pattern).expect("checked").tree) {
+                return Ok(());
+            }
             if let Ok(found) = own.first(&text, &Fuel::full()) {
                 let groups = found.map(|found| {
                     (0..own.groups()).map(|group| found.group_range(group)).collect::<Vec<_>>()
@@ -340,6 +349,15 @@ mod tests {
             if let Ok(regex) = Regex::new(&pattern) {
                 let _ = regex.each(&text, &Fuel::full(), |_| Ok(()));
             }
+        }
+    }
+
+    fn has_empty_rounds(tree: &Tree) -> bool {
+        match tree {
+            Tree::Repeat { tree, most, .. } => (*most != Some(1) && !takes(tree)) || has_empty_rounds(tree),
+            Tree::Concat(parts) | Tree::Alternate(parts) => parts.iter().any(has_empty_rounds),
+            Tree::Capture { tree, .. } | Tree::Look { tree, .. } | Tree::Atomic(tree) => has_empty_rounds(tree),
+            _ => false,
         }
     }
 
