@@ -68,7 +68,7 @@ impl AttributePath {
         attributes.get(&self.text)
     }
 
-    /// Finds it and says how many values were looked at on the way.
+    /// Finds it and says how much work that was, in steps.
     pub(super) fn find_counting<'a>(&self, attributes: &'a Attributes) -> (Found<'a>, usize) {
         if let Some(value) = attributes.get(&self.text) {
             return (Found::Here(value), 0);
@@ -104,20 +104,20 @@ impl Inside {
 
     fn walk<'a>(&self, value: &'a Value) -> (Found<'a>, usize) {
         let mut visited = 0;
-        // Looking into an element and comparing a text of it.
-        const FILTERING: usize = 10;
+        // Looking into a complex value that lies somewhere in memory.
+        const VISIT: usize = 25;
         // Whether a list was crossed without a filter: then the result is a list, however long.
         let mut all = false;
         let mut current = vec![value];
         if let Some(filter) = &self.filter {
-            visited += FILTERING * value.as_slice().len();
+            visited += VISIT * value.as_slice().len();
             current = filter.apply(&current);
         }
         for step in &self.steps {
             let mut next = Vec::new();
             for value in current {
                 all |= matches!(value, Value::List(_));
-                visited += value.as_slice().len();
+                visited += VISIT * value.as_slice().len();
                 for element in value.as_slice() {
                     if let Value::Object(members) = element {
                         next.extend(members.get(&step.member));
@@ -126,7 +126,7 @@ impl Inside {
             }
             current = match &step.filter {
                 Some(filter) => {
-                    visited += FILTERING * next.iter().map(|value| value.as_slice().len()).sum::<usize>();
+                    visited += VISIT * next.iter().map(|value| value.as_slice().len()).sum::<usize>();
                     filter.apply(&next)
                 }
                 None => next,

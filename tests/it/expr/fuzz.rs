@@ -292,6 +292,7 @@ fn what_takes_long_is_stopped_in_time() {
         r#"Replace([long], , "(?i)[^\\w\\p{L}-[x]]", , "x")"#.to_owned(),
         format!("Join(\"\", {})", vec![r#"Replace([a], , "(a|a)*c", , "")"#; 200].join(",")),
         format!("Join(\"\", {})", vec!["[emails[type eq \"z\"].value]"; 300].join(",")),
+        format!("Join(\"\", {})", vec!["Count([emails.value])"; 300].join(",")),
         format!("IIF({} = 1, 1, 2)", vec!["[long]"; 1_500].join("&")),
         format!("Switch([long], 1, {})", vec!["[long] & 1, 2"; 600].join(",")),
         format!("Join(\"\", {})", vec!["Word([long], 1, [long])"; 300].join(",")),

@@ -4,6 +4,7 @@ mod functions;
 mod fuzz;
 mod mapped;
 mod syntax;
+mod values;
 mod vectors;
 
 use entrant::Value;
