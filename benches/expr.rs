@@ -30,5 +30,27 @@ fn login(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, login);
+/// The longest that an evaluation may take before it is stopped: it must stay below 10 ms.
+fn bounds(criterion: &mut Criterion) {
+    let long = Value::from("é".repeat(100_000));
+    let record = Record::new(ObjectId::user("1")).with("text", "a".repeat(2_000)).with("long", long);
+    let context = Context::new(time::macros::datetime!(2026-01-01 0:00 UTC));
+    let nested = |function: &str| format!("{}[long]{}", format!("{function}(").repeat(100), ")".repeat(100));
+    let mut group = criterion.benchmark_group("bounds");
+    group.sample_size(20);
+    for (name, text) in [
+        ("catastrophic pattern", r#"Replace([text], , "(a+)+b", , "")"#.to_owned()),
+        ("pattern with classes", r#"Replace([text], , "(?i)(\\w|[^\\p{L}])*(\\s|x)+b", , "")"#.to_owned()),
+        ("NormalizeDiacritics of long text", nested("NormalizeDiacritics")),
+        ("PCase of long text", nested("PCase")),
+    ] {
+        let expression = Expression::parse(&text).expect("an expression");
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| expression.evaluate(black_box(&record.attributes), &context).expect_err("it is stopped"));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, login, bounds);
 criterion_main!(benches);

@@ -4,18 +4,18 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Range;
 
-use super::functions::Function;
+use super::functions::{Function, Prepared};
 use super::path::AttributePath;
 use crate::model::{Name, Value};
 
 /// A part of an expression and its place in the text. Two are equal if they mean the same, wherever they stand.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Node {
     pub(super) kind: NodeKind,
     pub(super) span: Range<usize>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub(super) enum NodeKind {
     /// Text or a whole number. A decimal number is its text.
     Constant(Value),
@@ -26,6 +26,7 @@ pub(super) enum NodeKind {
         function: &'static Function,
         /// `None` where an argument is left empty.
         arguments: Box<[Option<Node>]>,
+        prepared: Prepared,
     },
     /// Two or more, joined by `&`.
     Concat(Box<[Node]>),
@@ -83,8 +84,8 @@ pub(super) const WORDS: &[Word] = &[
 
 impl Node {
     /// Calls a function with this node and all below it.
-    pub(super) fn visit<'a>(&'a self, visitor: &mut impl FnMut(&'a NodeKind)) {
-        visitor(&self.kind);
+    pub(super) fn visit<'a>(&'a self, visitor: &mut impl FnMut(&'a Node)) {
+        visitor(self);
         match &self.kind {
             NodeKind::Call { arguments, .. } => {
                 arguments.iter().flatten().for_each(|node| node.visit(visitor));
@@ -147,7 +148,7 @@ impl fmt::Display for Node {
             NodeKind::Attribute(path) => write!(f, "[{}]", path.text()),
             NodeKind::Parameter(name) => write!(f, "%{name}%"),
             NodeKind::Word(word) => f.write_str(word.spelling),
-            NodeKind::Call { function, arguments } => {
+            NodeKind::Call { function, arguments, .. } => {
                 write!(f, "{}(", function.name)?;
                 for (index, argument) in arguments.iter().enumerate() {
                     if index > 0 {

@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use time::{OffsetDateTime, UtcOffset};
 
 use crate::expr::ast::Comparison;
+use crate::expr::datetime;
 use crate::model::Value;
 
 /// The text of a single value as the language prints it: `True` and `False`, decimal digits, a moment in UTC as
@@ -24,7 +25,7 @@ pub fn text_form(value: &Value) -> Option<Cow<'_, str>> {
 }
 
 /// What a text or number says as a whole number: an optional minus and digits, or `&H` and hexadecimal digits.
-pub(super) fn integer(value: &Value) -> Option<i64> {
+pub(crate) fn integer(value: &Value) -> Option<i64> {
     match value {
         Value::Integer(number) => Some(*number),
         other => integer_of_text(&text_form(other)?),
@@ -39,6 +40,15 @@ pub(super) fn integer_of_text(text: &str) -> Option<i64> {
     }
     let digits = text.strip_prefix('-').unwrap_or(text);
     is_all(digits, |byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+/// What a value says as a moment in UTC.
+pub(super) fn moment(value: &Value) -> Option<OffsetDateTime> {
+    match value {
+        Value::DateTime(moment) => datetime::within(*moment),
+        Value::Text(text) => datetime::parse(text),
+        _ => None,
+    }
 }
 
 fn is_all(text: &str, allowed: impl Fn(u8) -> bool) -> bool {
@@ -102,7 +112,7 @@ fn date_text(moment: OffsetDateTime) -> String {
     format!("{month}/{day}/{year:04} {hour}:{minute:02}:{second:02} {half}")
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub(super) fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
@@ -113,6 +123,33 @@ fn base64(bytes: &[u8]) -> String {
         }
     }
     text
+}
+
+/// The bytes of base64 text. White space does not count; padding does.
+pub(super) fn base64_bytes(text: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).collect();
+    let padding = digits.iter().rev().take_while(|digit| **digit == b'=').count();
+    if !digits.len().is_multiple_of(4) || padding > 2 {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(digits.len() / 4 * 3);
+    for chunk in digits[..digits.len() - padding].chunks(4) {
+        let mut bits = 0_u32;
+        for digit in chunk {
+            let value = match digit {
+                b'A'..=b'Z' => digit - b'A',
+                b'a'..=b'z' => digit - b'a' + 26,
+                b'0'..=b'9' => digit - b'0' + 52,
+                b'+' => 62,
+                b'/' => 63,
+                _ => return None,
+            };
+            bits = bits << 6 | u32::from(value);
+        }
+        bits <<= 6 * (4 - chunk.len());
+        bytes.extend(&bits.to_be_bytes()[1..chunk.len()]);
+    }
+    Some(bytes)
 }
 
 #[cfg(test)]

@@ -1,29 +1,74 @@
 //! What an expression needs from outside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
 
+use hmac_sha256::HMAC;
 use time::OffsetDateTime;
 
-use crate::model::{Name, Value};
+use crate::model::{Name, Value, fold};
 
-/// The moment and the parameters with which expressions are evaluated.
+/// The moment, the parameters, the taken values and the seed with which expressions are evaluated. Cheap to clone.
+///
+/// # Examples
+///
+/// ```
+/// use entrant::expr::{Context, Expression, Outcome};
+/// use entrant::{Value, model::Attributes};
+///
+/// let expression = Expression::parse(r#"SelectUniqueValue("ann", "ann2", "ann3")"#)?;
+/// let context = Context::new(time::OffsetDateTime::UNIX_EPOCH).with_taken(["Ann", "ANN2"]);
+/// assert_eq!(expression.evaluate(&Attributes::new(), &context)?, Outcome::Value(Value::text("ann3")));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Context {
     as_of: OffsetDateTime,
-    parameters: BTreeMap<Name, Value>,
+    parameters: Arc<BTreeMap<Name, Value>>,
+    /// Folded.
+    taken: Arc<HashSet<String>>,
+    seed: Option<Seed>,
 }
 
 impl Context {
-    /// A context without parameters, as of a moment.
+    /// A context as of a moment, without parameters, taken values and seed.
     #[must_use]
     pub fn new(as_of: OffsetDateTime) -> Self {
-        Self { as_of, parameters: BTreeMap::new() }
+        Self { as_of, parameters: Arc::default(), taken: Arc::default(), seed: None }
     }
 
     /// Sets the value of `%name%`. Names are compared exactly.
     #[must_use]
     pub fn with_parameter(mut self, name: impl Into<Name>, value: impl Into<Value>) -> Self {
-        self.parameters.insert(name.into(), value.into());
+        Arc::make_mut(&mut self.parameters).insert(name.into(), value.into());
+        self
+    }
+
+    /// Says which values `SelectUniqueValue` passes over, beside those said before. They are compared without case.
+    ///
+    /// A value is taken in one attribute of one target: an expression for another attribute gets a context of its own.
+    #[must_use]
+    pub fn with_taken(mut self, values: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let taken = Arc::make_mut(&mut self.taken);
+        taken.extend(values.into_iter().map(|value| fold(value.as_ref()).into_owned()));
+        self
+    }
+
+    /// Sets what `RandomString` and `Guid` draw from. Without one they fail.
+    ///
+    /// The same seed and the same [subject](Self::with_subject) give the same values.
+    #[must_use]
+    pub fn with_seed(mut self, seed: Seed) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Makes the seed one of its own for a subject, such as an attribute of a record, so that no two of them get the
+    /// same random value. Nothing without a seed.
+    #[must_use]
+    pub fn with_subject(mut self, subject: &str) -> Self {
+        self.seed = self.seed.map(|seed| Seed(HMAC::mac(subject, seed.0)));
         self
     }
 
@@ -37,5 +82,33 @@ impl Context {
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&Value> {
         self.parameters.get(name)
+    }
+
+    /// Whether a value was said to be taken.
+    #[must_use]
+    pub fn is_taken(&self, value: &str) -> bool {
+        !self.taken.is_empty() && self.taken.contains(fold(value).as_ref())
+    }
+
+    pub(super) fn seed(&self) -> Option<Seed> {
+        self.seed
+    }
+}
+
+/// 32 bytes that nobody can guess, from which random values come. Never shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Seed(pub(super) [u8; 32]);
+
+impl Seed {
+    /// A seed. For values that matter, such as passwords, the bytes come from the operating system's generator.
+    #[must_use]
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Debug for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seed(…)")
     }
 }

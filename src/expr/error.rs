@@ -58,7 +58,7 @@ impl ExpressionError {
     /// The line at fault with carets under the place, for a terminal. Several lines, the last without a line end.
     #[must_use]
     pub fn render(&self) -> String {
-        render(&self.text, &self.span, &self.message, &self.accepted)
+        render("error", &self.text, &self.span, &self.message, &self.accepted)
     }
 }
 
@@ -105,16 +105,16 @@ impl EvaluationError {
     /// The line at fault with carets under the place, for a terminal. Several lines, the last without a line end.
     #[must_use]
     pub fn render(&self) -> String {
-        render(&self.text, &self.span, &self.message, "")
+        render("error", &self.text, &self.span, &self.message, "")
     }
 }
 
-fn char_span(text: &str, span: &Range<usize>) -> Range<usize> {
+pub(super) fn char_span(text: &str, span: &Range<usize>) -> Range<usize> {
     let position = |end: usize| text.char_indices().take_while(|(index, _)| *index < end).count();
     position(span.start)..position(span.end)
 }
 
-fn render(text: &str, span: &Range<usize>, message: &str, note: &str) -> String {
+pub(super) fn render(kind: &str, text: &str, span: &Range<usize>, message: &str, note: &str) -> String {
     let start = span.start.min(text.len());
     let before = text.get(..start).unwrap_or(text);
     let number = before.matches('\n').count() + 1;
@@ -128,7 +128,7 @@ fn render(text: &str, span: &Range<usize>, message: &str, note: &str) -> String 
     let carets = "^".repeat(marked.chars().count().max(1));
     let mut out = String::new();
     // Writing to a String does not fail.
-    let _ = write!(out, "error: {message}\n{gutter} |\n{number} | {shown}\n{gutter} | {indent}{carets}");
+    let _ = write!(out, "{kind}: {message}\n{gutter} |\n{number} | {shown}\n{gutter} | {indent}{carets}");
     if !note.is_empty() {
         let _ = write!(out, " {note}");
     }

@@ -175,6 +175,7 @@ impl<'a> Parser<'a> {
         arguments: Vec<Option<Node>>,
         span: Range<usize>,
     ) -> Result<Node, Box<ExpressionError>> {
+        let function = function.for_count(arguments.len());
         if let Err((message, accepted)) = function.check_count(arguments.len()) {
             return Err(self.lexer.error(span, message, accepted));
         }
@@ -185,12 +186,15 @@ impl<'a> Parser<'a> {
                 return Err(self.lexer.error(span, message, function.signature()));
             }
         }
-        if let Err(fault) = (function.check)(&arguments) {
-            let place = fault.argument.and_then(|index| arguments.get(index)?.as_ref());
-            let place = place.map_or(span, |node| node.span.clone());
-            return Err(self.lexer.error(place, fault.message, fault.accepted));
-        }
-        Ok(Node { kind: NodeKind::Call { function, arguments: arguments.into() }, span })
+        let prepared = match (function.prepare)(&arguments) {
+            Ok(prepared) => prepared,
+            Err(fault) => {
+                let place = fault.argument.and_then(|index| arguments.get(index)?.as_ref());
+                let place = place.map_or(span, |node| node.span.clone());
+                return Err(self.lexer.error(place, fault.message, fault.accepted));
+            }
+        };
+        Ok(Node { kind: NodeKind::Call { function, arguments: arguments.into(), prepared }, span })
     }
 
     fn unclosed(&self, open: Range<usize>) -> Box<ExpressionError> {

@@ -59,15 +59,26 @@ impl AttributePath {
     }
 
     pub(crate) fn find<'a>(&self, attributes: &'a Attributes) -> Found<'a> {
+        self.find_counting(attributes).0
+    }
+
+    /// The attribute of that very name.
+    #[inline]
+    pub(super) fn find_flat<'a>(&self, attributes: &'a Attributes) -> Option<&'a Value> {
+        attributes.get(&self.text)
+    }
+
+    /// Finds it and says how much work that was, in steps.
+    pub(super) fn find_counting<'a>(&self, attributes: &'a Attributes) -> (Found<'a>, usize) {
         if let Some(value) = attributes.get(&self.text) {
-            return Found::Here(value);
+            return (Found::Here(value), 0);
         }
         let Some(inside) = &self.inside else {
-            return Found::Absent;
+            return (Found::Absent, 0);
         };
         match attributes.get(&inside.head) {
             Some(value) => inside.walk(value),
-            None => Found::Absent,
+            None => (Found::Absent, 0),
         }
     }
 }
@@ -91,17 +102,22 @@ impl Inside {
         Some(Self { head: first.member, filter: first.filter, steps: steps.into() })
     }
 
-    fn walk<'a>(&self, value: &'a Value) -> Found<'a> {
+    fn walk<'a>(&self, value: &'a Value) -> (Found<'a>, usize) {
+        let mut visited = 0;
+        // Looking into a complex value that lies somewhere in memory.
+        const VISIT: usize = 25;
         // Whether a list was crossed without a filter: then the result is a list, however long.
         let mut all = false;
         let mut current = vec![value];
         if let Some(filter) = &self.filter {
+            visited += VISIT * value.as_slice().len();
             current = filter.apply(&current);
         }
         for step in &self.steps {
             let mut next = Vec::new();
             for value in current {
                 all |= matches!(value, Value::List(_));
+                visited += VISIT * value.as_slice().len();
                 for element in value.as_slice() {
                     if let Value::Object(members) = element {
                         next.extend(members.get(&step.member));
@@ -109,15 +125,19 @@ impl Inside {
                 }
             }
             current = match &step.filter {
-                Some(filter) => filter.apply(&next),
+                Some(filter) => {
+                    visited += VISIT * next.iter().map(|value| value.as_slice().len()).sum::<usize>();
+                    filter.apply(&next)
+                }
                 None => next,
             };
         }
-        match current.as_slice() {
+        let found = match current.as_slice() {
             [one] if !all => Found::Here(one),
             [] if !all => Found::Here(&Value::Null),
             several => Found::Collected(Value::list(several.iter().flat_map(|value| value.as_slice()).cloned())),
-        }
+        };
+        (found, visited)
     }
 }
 
@@ -127,10 +147,12 @@ impl Filter {
             .iter()
             .flat_map(|value| value.as_slice())
             .filter(|element| match element {
-                Value::Object(members) => members
-                    .get(&self.member)
-                    .and_then(text_form)
-                    .is_some_and(|text| text.to_lowercase() == self.literal),
+                Value::Object(members) => {
+                    members.get(&self.member).and_then(text_form).is_some_and(|text| match text.is_ascii() {
+                        true => text.eq_ignore_ascii_case(&self.literal),
+                        false => text.to_lowercase() == self.literal,
+                    })
+                }
                 _ => false,
             })
             .collect()

@@ -18,20 +18,24 @@ pub(crate) fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
         .map(|(_, candidate)| candidate)
 }
 
-/// How many characters must be put in, taken out or changed.
+/// How many characters must be put in, taken out, changed, or swapped with the next.
 fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (index, from) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = index + 1;
+    let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
+    let mut rows = vec![(0..=right.len()).collect::<Vec<_>>()];
+    for (index, from) in left.iter().enumerate() {
+        let before = &rows[index];
+        let mut row = vec![index + 1];
         for (column, to) in right.iter().enumerate() {
-            let changed = diagonal + usize::from(from != *to);
-            diagonal = row[column + 1];
-            row[column + 1] = changed.min(diagonal + 1).min(row[column] + 1);
+            let changed = before[column] + usize::from(from != to);
+            let mut least = changed.min(before[column + 1] + 1).min(row[column] + 1);
+            if index > 0 && column > 0 && *from == right[column - 1] && left[index - 1] == *to {
+                least = least.min(rows[index - 1][column - 1] + 1);
+            }
+            row.push(least);
         }
+        rows.push(row);
     }
-    row[right.len()]
+    rows[left.len()][right.len()]
 }
 
 #[cfg(test)]
@@ -45,6 +49,7 @@ mod tests {
             ("displayname", Some("displayName")),
             ("dipslayName", Some("displayName")),
             ("citty", Some("city")),
+            ("ctiy", Some("city")),
             ("xyz", None),
             ("", None),
         ] {

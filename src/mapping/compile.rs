@@ -86,7 +86,8 @@ impl Mapping {
     /// All that is wrong at once: an attribute that the target does not have or does not let be written, two rules for
     /// one attribute, a constant or default of the wrong type or for a secret attribute, [`OnNull::Clear`] of what cannot
     /// be cleared, [`OnNull::Default`] without a default value, something said of an attribute that has no rule, a
-    /// matching attribute that is not mapped or cannot be read back, something said of sets of references that is said of
+    /// matching attribute that is not mapped or cannot be read back, a unique or random value that is matched on or not
+    /// create-only, something said of sets of references that is said of
     /// none.
     pub fn compile(&self, schema: &Schema, absent_means: AbsentMeans) -> Result<CompiledMapping, MappingError> {
         let mut check = Check { mapping: self, schema, faults: Vec::new() };
@@ -197,6 +198,7 @@ impl Check<'_> {
             let said = mapping.reads.iter().filter(|(name, _)| name == target);
             let reads = source.names().into_iter().chain(said.flat_map(|(_, names)| names.clone()));
             let create_only = mapping.create_only.contains(target) || schema.mutability == Mutability::CreateOnly;
+            self.once(target, &source, create_only);
             rules.push(Rule {
                 target: target.clone(),
                 reads: sorted(reads.collect()),
@@ -209,6 +211,24 @@ impl Check<'_> {
             });
         }
         rules
+    }
+
+    /// What is another value each time it is asked for belongs to the creation of an object alone.
+    fn once(&mut self, target: &Name, source: &RuleSource, create_only: bool) {
+        let RuleSource::Expression(expression) = source else {
+            return;
+        };
+        let what = match (expression.asks_what_is_taken(), expression.is_random()) {
+            (true, _) => "is made unique",
+            (false, true) => "is drawn at random",
+            (false, false) => return,
+        };
+        if !create_only {
+            self.fault(Some(target), format!("{what}, and would change in each run; make it create-only"));
+        }
+        if self.mapping.matching.contains(target) {
+            self.fault(Some(target), format!("{what}, and so cannot be matched on"));
+        }
     }
 
     fn writable(&mut self, target: &Name, source: &RuleSource, schema: &AttributeSchema) {

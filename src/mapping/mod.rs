@@ -49,6 +49,7 @@ mod fit;
 mod group_defaults;
 mod headers;
 mod rule;
+mod scope;
 mod show;
 
 pub use builder::Mapping;
@@ -56,3 +57,4 @@ pub use compile::{AbsentMeans, MappingError, MappingFault};
 pub use engine::{CompiledMapping, Flow, FlowOutcome, Mapped};
 pub use headers::HeaderMapping;
 pub use rule::{OnNull, Rule};
+pub use scope::{ScopeError, ScopeVerdict, ScopingFilter};

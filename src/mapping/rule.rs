@@ -109,6 +109,13 @@ impl Rule {
         matches!(self.source, RuleSource::Generated)
     }
 
+    /// Whether a value of it, or what fails in its expression, may be such that plans and logs must not show it, because
+    /// the expression redacts it.
+    #[must_use]
+    pub fn is_redacted(&self) -> bool {
+        matches!(&self.source, RuleSource::Expression(expression) if expression.redacts())
+    }
+
     /// Whether the value must never be shown.
     #[must_use]
     pub fn is_secret(&self) -> bool {
@@ -183,8 +190,10 @@ impl Rule {
                 Found::Collected(value) => Raw::Value(value),
                 Found::Absent => self.absent(),
             },
-            RuleSource::Expression(expression) => match expression.evaluate(&record.attributes, context) {
-                Ok(Outcome::Value(value)) if is_nothing(&value) || value.as_text() == Some("") => {
+            RuleSource::Expression(expression) => match self.evaluate(expression, record, context) {
+                Ok(Outcome::Value(value) | Outcome::Redacted(value))
+                    if is_nothing(&value) || value.as_text() == Some("") =>
+                {
                     // Nothing made of something that was not delivered is no news.
                     let missing = |path: &AttributePath| matches!(path.find(&record.attributes), Found::Absent);
                     match self.absent_means == AbsentMeans::Unknown && expression.references().iter().any(missing) {
@@ -192,7 +201,7 @@ impl Rule {
                         false => Raw::Value(value),
                     }
                 }
-                Ok(Outcome::Value(value)) => Raw::Value(value),
+                Ok(Outcome::Value(value) | Outcome::Redacted(value)) => Raw::Value(value),
                 Ok(Outcome::IgnoreAttribute) => Raw::IgnoreAttribute,
                 Ok(Outcome::IgnoreObject) => Raw::IgnoreObject,
                 Err(error) => Raw::Expression(error),
@@ -204,6 +213,27 @@ impl Rule {
                 Err(message) => Raw::Closure(message),
             },
             RuleSource::Generated => Raw::Absent,
+        }
+    }
+
+    /// Random values are those of this attribute of this record, however often they are asked for.
+    fn evaluate(
+        &self,
+        expression: &Expression,
+        record: &Record,
+        context: &Context,
+    ) -> Result<Outcome, EvaluationError> {
+        match expression.is_random() {
+            true => {
+                let context = context.clone().with_subject(&format!(
+                    "{:?} {:?} {:?}",
+                    record.id.class.as_str(),
+                    record.id.id,
+                    self.target
+                ));
+                expression.evaluate(&record.attributes, &context)
+            }
+            false => expression.evaluate(&record.attributes, context),
         }
     }
 

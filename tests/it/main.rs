@@ -8,6 +8,7 @@ mod header_mapping;
 mod job;
 mod mapping;
 mod memberships;
+mod scopes;
 mod sim;
 mod stores;
 mod wire;

@@ -48,7 +48,11 @@ async fn a_span_tells_of_attempts_ids_and_units_and_nothing_secret() {
     let notes = Notes::default();
     let guard = ::tracing::subscriber::set_default(notes.clone());
     let script = Script::new(|number, _| match number {
-        0 => Reply::Answer(503, vec![("request-id", "r1".to_owned())], String::new()),
+        0 => Reply::Answer(
+            503,
+            vec![("request-id", "r1".to_owned())],
+            r#"{"error":{"code":"serviceNotAvailable"}}"#.to_owned(),
+        ),
         _ => Reply::Answer(201, vec![("request-id", "r2".to_owned())], "{\"id\":\"1\"}".to_owned()),
     });
     let graph = builder(&script, &clock()).build().expect("a client");
