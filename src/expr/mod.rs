@@ -99,8 +99,8 @@ pub use lint::Lint;
 
 pub(crate) use coerce::integer;
 pub(crate) use eval::quote;
-pub(crate) use functions::without_marks;
 pub(crate) use fuel::Fuel;
+pub(crate) use functions::without_marks;
 pub(crate) use path::{AttributePath, Found};
 pub(crate) use regex::Regex;
 pub(crate) use suggest::closest;

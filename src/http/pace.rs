@@ -80,6 +80,12 @@ pub trait PaceObserver: fmt::Debug + Send + Sync + 'static {
     fn pace(&self, event: &PaceEvent);
 }
 
+impl<T: PaceObserver + ?Sized> PaceObserver for Arc<T> {
+    fn pace(&self, event: &PaceEvent) {
+        (**self).pace(event);
+    }
+}
+
 impl PacePolicy {
     /// The most reads a second; less than one in a thousand seconds counts as that.
     #[must_use]

@@ -87,8 +87,7 @@ impl Mapping {
     /// one attribute, a constant or default of the wrong type or for a secret attribute, [`OnNull::Clear`] of what cannot
     /// be cleared, [`OnNull::Default`] without a default value, something said of an attribute that has no rule, a
     /// matching attribute that is not mapped or cannot be read back, a unique or random value that is matched on or not
-    /// create-only, something said of sets of references that is said of
-    /// none.
+    /// create-only, something said of sets of references that is said of none.
     pub fn compile(&self, schema: &Schema, absent_means: AbsentMeans) -> Result<CompiledMapping, MappingError> {
         let mut check = Check { mapping: self, schema, faults: Vec::new() };
         let mut rules = check.rules(absent_means);

@@ -116,6 +116,26 @@ impl Rule {
         matches!(&self.source, RuleSource::Expression(expression) if expression.redacts())
     }
 
+    /// Why a job cannot plan with it yet, if so: what plans would have to hide, draw or ask for.
+    pub(crate) fn unplannable(&self) -> Option<&'static str> {
+        let RuleSource::Expression(expression) = &self.source else { return None };
+        let what = [
+            (
+                expression.redacts(),
+                "redacts its value, which plans cannot hide yet; leave Redact out, or do not map it",
+            ),
+            (
+                expression.asks_what_is_taken(),
+                "selects a unique value, which plans cannot ask for yet; compute one value",
+            ),
+            (
+                expression.is_random(),
+                "draws at random, which plans cannot repeat yet; use generate_password or a closure",
+            ),
+        ];
+        what.into_iter().find_map(|(applies, why)| applies.then_some(why))
+    }
+
     /// Whether the value must never be shown.
     #[must_use]
     pub fn is_secret(&self) -> bool {

@@ -462,3 +462,33 @@ async fn a_search_that_fails_after_a_lost_answer_ends_the_run_with_a_report() {
     let report = job.run(Run::full(), Apply::new()).await.expect("a report");
     assert_eq!(report.status, RunStatus::Incomplete, "{report}");
 }
+
+/// Counts what the service refused.
+#[derive(Debug, Clone, Default)]
+struct Refusals(Arc<std::sync::atomic::AtomicUsize>);
+
+impl entrant::http::PaceObserver for Refusals {
+    fn pace(&self, event: &entrant::http::PaceEvent) {
+        if matches!(event, entrant::http::PaceEvent::Refused { .. }) {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_host_is_told_when_the_service_slows_it_down() {
+    let world = World::new(40);
+    let refusals = Refusals::default();
+    let entra = Entra::builder(world.connection())
+        .transport(world.sim.transport())
+        .clock(world.clock.clone())
+        .pace_observer(refusals.clone())
+        .connect()
+        .await
+        .expect("the check passes");
+    world.sim.fail(Fault::on("POST", "/v1.0/users").in_batch().times(3).status(429));
+    let report = world.job_on(entra).run(Run::full(), Apply::new()).await.expect("a report");
+    assert_eq!(report.status, RunStatus::Complete, "{report}");
+    world.assert_exact(40);
+    assert!(refusals.0.load(std::sync::atomic::Ordering::Relaxed) >= 1);
+}

@@ -16,7 +16,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::GraphClient;
-use crate::http::{RetryPolicy, Transport};
+use crate::http::{PaceObserver, PacePolicy, RetryPolicy, Transport};
 use crate::model::{Anchor, Change, ChangeId, Class, Name, ObjectId, Origin, Record, Schema, Value, Written};
 use crate::reconcile::Constraints;
 use crate::store::{Access, Capabilities, GetSupport, Lookup, Query, Read, Source, Target};
@@ -88,6 +88,8 @@ pub struct EntraBuilder {
     transport: Option<Arc<dyn Transport>>,
     clock: Arc<dyn Clock>,
     retry: RetryPolicy,
+    pace: PacePolicy,
+    pace_observer: Option<Arc<dyn PaceObserver>>,
     relations: Vec<PlanRelation>,
 }
 
@@ -120,6 +122,8 @@ impl Entra {
             transport: None,
             clock: Arc::new(SystemClock::new()),
             retry: RetryPolicy::default(),
+            pace: PacePolicy::default(),
+            pace_observer: None,
             relations: Vec::new(),
         }
     }
@@ -168,6 +172,18 @@ impl EntraBuilder {
         self
     }
 
+    /// How fast requests are sent at most; without it the pace is learned from what the service refuses.
+    pub fn pace(mut self, policy: PacePolicy) -> Self {
+        self.pace = policy;
+        self
+    }
+
+    /// Who is told when the service refuses requests, and how long they wait.
+    pub fn pace_observer(mut self, observer: impl PaceObserver) -> Self {
+        self.pace_observer = Some(Arc::new(observer));
+        self
+    }
+
     /// Checks the connection, and gives the tenant if the check passes.
     ///
     /// # Errors
@@ -195,6 +211,11 @@ impl EntraBuilder {
 
     fn client(&self) -> Result<GraphClient> {
         let builder = self.connection.client()?.clock(Arc::clone(&self.clock)).retry(self.retry.clone());
+        let builder = builder.pace(self.pace.clone());
+        let builder = match &self.pace_observer {
+            Some(observer) => builder.pace_observer(Arc::clone(observer)),
+            None => builder,
+        };
         match &self.transport {
             Some(transport) => builder.transport(Arc::clone(transport)).build(),
             None => builder.build(),
