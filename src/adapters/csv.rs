@@ -190,6 +190,12 @@ impl CsvFormat {
             }
             headers.push(name.into());
         }
+        if let [only] = headers.as_slice()
+            && let Some(separator) = [';', '\t', '|'].into_iter().find(|separator| only.contains(*separator))
+        {
+            let message = format!("the columns are separated by {separator:?}; save the file with commas between them");
+            return Err(self.invalid(message));
+        }
         Ok(headers.into())
     }
 }
@@ -446,6 +452,7 @@ mod tests {
             (b"\n\n", "is empty"),
             (b"\xef\xbb\xbf", "is empty"),
             (b"a,b,a\n", "two columns are called a"),
+            (b"id;name\n1;Ada\n", "separated by ';'; save the file with commas"),
             (b"a,,b\n", "column 2 has no name"),
             (b"\xff\xfea\0,\0b\0", "not in UTF-8"),
             (b"a,\"b", "never closed"),
