@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use http::Method;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 use time::OffsetDateTime;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::graph::query::OF_GROUPS;
 use crate::graph::resource::resource;
 use crate::graph::send::decode;
@@ -154,8 +155,8 @@ impl Groups {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if a value is refused, or if it is mail-enabled and no
-    /// Microsoft 365 group. Display names are not unique, so that a second group of the same name is no error. Never
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if a value is refused; without a request, if it is mail-enabled
+    /// and no Microsoft 365 group, or binds more than 20 references. Display names are not unique, so that a second group of the same name is no error. Never
     /// repeated after a lost answer: the error is in doubt then.
     ///
     /// # Permissions
@@ -164,7 +165,7 @@ impl Groups {
     ///
     /// See [create group](https://learn.microsoft.com/graph/api/group-post-groups).
     pub fn create(&self, group: &(impl Serialize + ?Sized)) -> Call<Group> {
-        self.call(Method::POST, Ok("/groups".to_owned())).body(group).decode()
+        checked(self.call(Method::POST, Ok("/groups".to_owned())), group).decode()
     }
 
     /// Changes the group of this `uniqueName`, or creates it if there is none: gives the new one back, `None` if it was
@@ -183,9 +184,8 @@ impl Groups {
     ///
     /// See [upsert group](https://learn.microsoft.com/graph/api/group-upsert).
     pub fn upsert(&self, unique_name: impl AsRef<str>, group: &(impl Serialize + ?Sized)) -> Call<Option<Group>> {
-        self.call(Method::PATCH, odata::alternate_key("/groups", "uniqueName", unique_name.as_ref()))
+        checked(self.call(Method::PATCH, odata::alternate_key("/groups", "uniqueName", unique_name.as_ref())), group)
             .header("Prefer", "create-if-missing")
-            .body(group)
             .decode_with(|answer| match answer.body().is_empty() {
                 true => Ok(None),
                 false => decode(answer.body()).map(Some),
@@ -254,7 +254,7 @@ impl Groups {
     ///
     /// See [update group](https://learn.microsoft.com/graph/api/group-update).
     pub fn update(&self, id: impl Into<GroupId>, changes: &(impl Serialize + ?Sized)) -> Call<()> {
-        self.call(Method::PATCH, path(&id.into())).body(changes).decode_with(|_| Ok(()))
+        checked(self.call(Method::PATCH, path(&id.into())), changes).decode_with(|_| Ok(()))
     }
 
     /// Deletes a group: Microsoft 365 groups, with mailbox and site, stay in the recycle bin for 30 days, and security
@@ -321,4 +321,23 @@ impl Groups {
 /// Where a group is.
 pub(super) fn path(id: &GroupId) -> Result<String> {
     Ok(format!("/groups/{}", odata::segment(id.as_str())?))
+}
+
+/// A request with a body, unless it is known beforehand that Graph cannot write it.
+fn checked(call: Call, body: &(impl Serialize + ?Sized)) -> Call {
+    let call = call.body(body);
+    let json = serde_json::to_value(body).unwrap_or_default();
+    let invalid = |message: &'static str| Error::new(ErrorKind::Invalid, message);
+    let bound = |links: &str| json[format!("{links}@odata.bind")].as_array().map_or(0, Vec::len);
+    let types = json["groupTypes"].as_array().into_iter().flatten();
+    let is_unified = types.filter_map(Json::as_str).any(|kind| kind.eq_ignore_ascii_case("Unified"));
+    if json["mailEnabled"] == Json::Bool(true) && !is_unified {
+        let message = "of mail-enabled groups Graph writes Microsoft 365 groups alone; add Unified to groupTypes, or use Exchange";
+        return call.refused(invalid(message));
+    }
+    if bound("members") + bound("owners") > GroupLinks::MAX_BOUND {
+        return call
+            .refused(invalid("20 references can be bound in one request; add the others one by one or in batches"));
+    }
+    call
 }

@@ -211,7 +211,7 @@ impl EntraBuilder {
 
     fn client(&self) -> Result<GraphClient> {
         let builder = self.connection.client()?.clock(Arc::clone(&self.clock)).retry(self.retry.clone());
-        let builder = builder.pace(self.pace.clone());
+        let builder = builder.pace(self.pace);
         let builder = match &self.pace_observer {
             Some(observer) => builder.pace_observer(Arc::clone(observer)),
             None => builder,

@@ -197,3 +197,32 @@ async fn role_assignments_have_names() {
           &$filter=principalId%20eq%20%27p1%27"]
     );
 }
+
+#[tokio::test]
+async fn what_graph_cannot_write_is_refused_before_it_is_sent() {
+    let script = Script::new(|_, _| Reply::Answer(204, Vec::new(), String::new()));
+    let graph = client(&script);
+    let references: Vec<String> =
+        (0..21).map(|number| format!("https://graph.microsoft.com/v1.0/users/{number}")).collect();
+    let (some, rest) = references.split_at(11);
+    let table = [
+        (json!({"mailEnabled": true, "securityEnabled": true}), "add Unified to groupTypes"),
+        (json!({"mailEnabled": true, "groupTypes": ["DynamicMembership"]}), "add Unified to groupTypes"),
+        (json!({"members@odata.bind": references}), "20 references"),
+        (json!({"members@odata.bind": some, "owners@odata.bind": rest}), "20 references"),
+    ];
+    for (body, expected) in table {
+        for error in [
+            graph.groups().create(&body).await.expect_err("refused"),
+            graph.groups().upsert("sales", &body).await.expect_err("refused"),
+            graph.groups().update(GROUP, &body).await.expect_err("refused"),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+    }
+    assert_eq!(script.count(), 0, "nothing was sent");
+    let m365 = json!({"mailEnabled": true, "groupTypes": ["unified"], "members@odata.bind": some});
+    graph.groups().update(GROUP, &m365).await.expect("sent");
+    assert_eq!(script.count(), 1);
+}
