@@ -138,6 +138,35 @@ impl GraphClient {
     }
 }
 
+/// Drives a future on whether or not its outcome is asked for: what it holds of the client's pace must not wait for the
+/// reader of a stream. Dropping it gives it up.
+fn driven<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> impl Future<Output = T> + Send {
+    struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
+    impl<T> Drop for AbortOnDrop<T> {
+        fn drop(&mut self) {
+            self.0.abort();
+        }
+    }
+    let task = match tokio::runtime::Handle::try_current() {
+        Ok(runtime) => Either::Left(AbortOnDrop(runtime.spawn(future))),
+        // Without a runtime there is nobody else to drive it.
+        Err(_) => Either::Right(future),
+    };
+    async move {
+        match task {
+            Either::Right(future) => future.await,
+            Either::Left(mut task) => match (&mut task.0).await {
+                Ok(outcome) => outcome,
+                Err(error) => match error.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    // The runtime is shutting down.
+                    Err(_) => future::pending().await,
+                },
+            },
+        }
+    }
+}
+
 /// One request until its outcome is given.
 pub(super) struct Item {
     pub(super) index: usize,
@@ -161,10 +190,18 @@ pub(super) enum Order {
 
 /// A request that waits for its next attempt.
 struct Delayed {
+    since: OffsetDateTime,
     until: OffsetDateTime,
     /// Graph said how long to wait.
     was_told: bool,
     item: Item,
+}
+
+impl Delayed {
+    /// Whether its time has come; it has too when the clock was set back to before it began to wait.
+    fn is_due(&self, now: OffsetDateTime) -> bool {
+        self.until <= now || now < self.since
+    }
 }
 
 pub(super) enum Outcome {
@@ -201,6 +238,8 @@ impl Run {
             }
             self.wake();
             self.post();
+            // What was just posted comes before any wait.
+            tokio::task::yield_now().await;
             let room = self.in_flight.len() < self.client.0.batches_in_flight;
             let sleep = self.wait().filter(|_| room).map(|wait| {
                 let clock = self.client.0.clock.clone();
@@ -229,9 +268,10 @@ impl Run {
     /// Takes those whose time has come back into the queue.
     fn wake(&mut self) {
         let now = self.client.0.clock.now();
-        for delayed in self.delayed.extract_if(.., |delayed| delayed.until <= now) {
-            self.ready.push_back(delayed.item);
-        }
+        let due: Vec<Item> =
+            self.delayed.extract_if(.., |delayed| delayed.is_due(now)).map(|delayed| delayed.item).collect();
+        // Before all that were never sent: their time runs out.
+        due.into_iter().rev().for_each(|item| self.ready.push_front(item));
     }
 
     /// Lets those that failed together, and were not told when to come back, come back together: in one batch.
@@ -246,7 +286,7 @@ impl Run {
     /// How long until the next one's time comes.
     fn wait(&self) -> Option<Duration> {
         let now = self.client.0.clock.now();
-        let next = self.delayed.iter().map(|delayed| delayed.until).min()?;
+        let next = self.delayed.iter().map(|delayed| if delayed.is_due(now) { now } else { delayed.until }).min()?;
         Some(Duration::try_from(next - now).unwrap_or_default())
     }
 
@@ -262,7 +302,7 @@ impl Run {
                 bytes += item.json.len();
                 items.push(item);
             }
-            self.in_flight.push(Box::pin(exchange(self.client.clone(), items, Order::Any)));
+            self.in_flight.push(Box::pin(driven(exchange(self.client.clone(), items, Order::Any))));
         }
     }
 
@@ -287,6 +327,7 @@ impl Run {
                         "a request of a batch is sent again"
                     );
                     return self.delayed.push(Delayed {
+                        since: now,
                         until: now + delay,
                         was_told: matches!(error.retry(), Retry::After(_)),
                         item,

@@ -172,7 +172,9 @@ impl GraphClient {
                 Some(delay) => inner.clock.sleep(delay).await,
                 None => return Err(finally(error, in_doubt)),
             }
+            let asked = inner.clock.now();
             permits = self.admit(outgoing.units).await.map_err(|error| finally(error, in_doubt))?;
+            attempts.waited(inner.clock.now() - asked);
         }
     }
 
@@ -285,7 +287,8 @@ pub(super) fn heard(headers: &HeaderMap) -> Feedback {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let number = |name: &str| text(name)?.trim().parse::<f64>().ok().filter(|number| (0.0..1_000.0).contains(number));
     Feedback {
-        load: number("x-ms-throttle-limit-percentage"),
+        // A share of the limit: what is far beyond it says nothing.
+        load: number("x-ms-throttle-limit-percentage").filter(|load| *load <= 10.0),
         cost: number("x-ms-resource-unit"),
         is_for_all: text("x-ms-throttle-scope").is_some_and(is_for_all),
         ..Feedback::default()

@@ -31,6 +31,9 @@ const SAME: f64 = 0.15;
 /// The slowest rate, in units a second.
 const MIN_RATE: f64 = 1.0;
 
+/// For how many seconds an answer can be charged in advance at the most.
+const DEEPEST_DEBT: f64 = 60.0;
+
 /// The slowest rate to begin with, where nothing was measured.
 const FIRST_RATE: f64 = 10.0;
 
@@ -212,8 +215,9 @@ impl Lane {
 
     /// It cost so many units more than was thought.
     pub(super) fn charge(&mut self, units: f64) {
-        if self.rate().is_some() {
-            self.tokens -= units;
+        if let Some(rate) = self.rate() {
+            // A minute's debt at the most, whatever an answer says that it cost.
+            self.tokens = (self.tokens - units).max(-DEEPEST_DEBT * rate);
         }
     }
 

@@ -108,6 +108,11 @@ impl Attempts {
         Self { started: now, made: 1 }
     }
 
+    /// Leaves a wait for a turn out of the time that is spent.
+    pub(crate) fn waited(&mut self, time: time::Duration) {
+        self.started += time.max(time::Duration::ZERO);
+    }
+
     /// Which attempt is under way, from 1.
     pub(crate) fn number(&self) -> u32 {
         self.made

@@ -1,6 +1,7 @@
 //! The pace: what a client makes of a service that takes only so much.
 
 use std::collections::HashMap;
+use std::future::IntoFuture;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -271,4 +272,66 @@ async fn what_is_given_up_makes_room() {
     }
     assert_eq!(graph.budget(Traffic::Writes).in_flight, 0.0);
     graph.users().delete("1").await.expect("there is room");
+}
+
+/// Answers every request of a batch, and any other, with success.
+fn taking_all() -> Script {
+    Script::new(|_, request| {
+        if !request.uri().path().ends_with("$batch") {
+            return Reply::json(201, json!({"id": "1"}));
+        }
+        let body = body_of(request);
+        let items = body["requests"].as_array().cloned().unwrap_or_default();
+        let answers: Vec<Json> =
+            items.iter().map(|item| json!({"id": item["id"], "status": 201, "body": {}})).collect();
+        Reply::json(200, json!({"responses": answers}))
+    })
+}
+
+#[tokio::test]
+async fn whoever_reads_a_batch_may_write_in_between() {
+    let script = taking_all();
+    // More batches than the first window has room for: some wait for their turn.
+    let graph = builder(&script, &clock()).max_batches_in_flight(8).build().expect("a client");
+    let create = || BatchRequest::new(Method::POST, "/users").with_body(json!({}));
+    let mut outcomes = graph.batch((0..200).map(|_| create()).collect());
+    let mut seen = 0;
+    let all = async {
+        while let Some((_, outcome)) = outcomes.next().await {
+            outcome.expect("taken");
+            seen += 1;
+            graph.users().create(&json!({})).await.expect("taken too");
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), all).await.expect("nobody waits for ever");
+    assert_eq!(seen, 200);
+}
+
+#[tokio::test]
+async fn a_batch_that_is_dropped_is_given_up_and_makes_room() {
+    let script = taking_all();
+    let graph = builder(&script, &clock()).max_batches_in_flight(8).build().expect("a client");
+    let create = || BatchRequest::new(Method::POST, "/users").with_body(json!({}));
+    for _ in 0..20 {
+        let mut outcomes = graph.batch((0..200).map(|_| create()).collect());
+        outcomes.next().await.expect("an outcome").1.expect("taken");
+    }
+    let more = graph.users().create(&json!({}));
+    tokio::time::timeout(Duration::from_secs(5), more.into_future()).await.expect("there is room").expect("taken");
+}
+
+#[tokio::test]
+async fn an_answer_that_says_it_cost_everything_stops_nobody_for_long() {
+    let script = Script::new(|number, _| match number {
+        0 => Reply::Answer(429, vec![("retry-after", "1".to_owned())], String::new()),
+        _ => Reply::Answer(200, vec![("x-ms-resource-unit", "999".to_owned())], "{}".to_owned()),
+    });
+    let clock = clock();
+    let graph = builder(&script, &clock).build().expect("a client");
+    let began = clock.now();
+    for _ in 0..20 {
+        graph.request(Method::GET, "/users/1").await.expect("read");
+    }
+    let took = clock.now() - began;
+    assert!(took < time::Duration::hours(1), "{took}");
 }
