@@ -415,7 +415,7 @@ impl References<'_> {
         }
         if !many && set.add.len() > 1 {
             let message = format!("there are {} values where one is right", set.add.len());
-            found.problems.push(left_out(self.severity(), "several-values", message, attribute));
+            found.problems.push(left_out(Severity::Warning, "several-values", message, attribute));
             return;
         }
         if !set.is_empty() {
@@ -496,10 +496,6 @@ impl References<'_> {
                 set.remove.push(Element::object(id, linked.map(|link| link.source.clone())));
             }
         }
-    }
-
-    fn severity(&self) -> Severity {
-        Severity::Warning
     }
 }
 

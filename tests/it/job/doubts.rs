@@ -5,37 +5,44 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use entrant::Value;
-use entrant::job::{Apply, Run};
-use entrant::model::ObjectId;
+use entrant::job::{Apply, Job, Run};
+use entrant::model::{ObjectId, Record};
 use entrant::reconcile::{Action, Leaver, Preferences};
 
 use super::crash::{die, dying_job};
 use super::world::{World, account, entry, person};
 
-#[tokio::test]
-async fn nobody_inactive_is_active_after_a_restore() {
+/// What became of person 1, who left, was deleted for it, and is in the source again as `again` says.
+async fn left_and_came_back(again: Record) -> (World, Job) {
     let world = World::new([person("1"), person("2")]);
     let job = world.job_with(Preferences::default().with_source_deleted(Leaver::delete()).with_restore());
     job.run(Run::full(), Apply::new()).await.expect("the run works");
     world.clock.advance(Duration::from_secs(3600));
     world.hr.remove(&ObjectId::user("1"));
     job.run(Run::full(), Apply::new()).await.expect("the run works");
-    world.hr.push(person("1").with("active", false));
+    assert!(!has_account(&world, "1"), "the leaver is deleted");
+    world.hr.push(again);
     job.run(Run::full(), Apply::new()).await.expect("the run works");
-    let back = world.directory.records().into_iter().any(|record| record.get("employeeId") == Some(&Value::text("1")));
-    assert!(!back || !world.is_active("1"), "restored, and active");
+    (world, job)
+}
+
+fn has_account(world: &World, employee: &str) -> bool {
+    let id = Value::text(employee);
+    world.directory.records().iter().any(|record| record.get("employeeId") == Some(&id))
+}
+
+#[tokio::test]
+async fn nobody_inactive_is_restored() {
+    let (world, job) = left_and_came_back(person("1").with("active", false)).await;
+    assert!(!has_account(&world, "1"), "it stays in the recycle bin");
+    let plan = job.plan(Run::full()).await.expect("a plan");
+    assert_eq!(entry(&plan, "1").action, Action::Report, "{plan}");
 }
 
 #[tokio::test]
 async fn a_restore_writes_what_differs() {
-    let world = World::new([person("1"), person("2")]);
-    let job = world.job_with(Preferences::default().with_source_deleted(Leaver::delete()).with_restore());
-    job.run(Run::full(), Apply::new()).await.expect("the run works");
-    world.clock.advance(Duration::from_secs(3600));
-    world.hr.remove(&ObjectId::user("1"));
-    job.run(Run::full(), Apply::new()).await.expect("the run works");
-    world.hr.push(person("1").with("title", "Chief"));
-    job.run(Run::full(), Apply::new()).await.expect("the run works");
+    let (world, job) = left_and_came_back(person("1").with("title", "Chief")).await;
+    assert_eq!(world.account_of("1").get("jobTitle"), Some(&Value::text("Chief")));
     assert!(job.plan(Run::full()).await.expect("a plan").is_converged());
 }
 
