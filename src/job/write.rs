@@ -6,6 +6,7 @@ use futures::StreamExt;
 
 use super::Outcome;
 use super::apply::Progress;
+use super::builder::Ready;
 use super::elements::split_refused;
 use super::ledger::{Intent, Taken};
 use crate::error::{Error, ErrorKind, Result};
@@ -104,9 +105,9 @@ impl Progress<'_> {
             Action::Update | Action::Disable | Action::Delete | Action::Wait => match end {
                 Some(end) if ours(&end) && end.owner.as_deref() == Some(self.job.name()) => {
                     // Someone else may have switched it off since: only what this job switched off comes back.
-                    let own =
-                        self.job.ready(&entry.key).is_ok_and(|ready| ready.policy.preferences().enables_only_own());
-                    let lost = part <= Part::Status && entry.enables() && own && !end.disabled_by_us;
+                    let may =
+                        |ready: &Ready| ready.policy.preferences().may_enable(end.disabled_by_us, end.was_inactive);
+                    let lost = part <= Part::Status && entry.enables() && !self.job.ready(&entry.key).is_ok_and(may);
                     lost.then(|| Outcome::Stale { reason: "it is no longer this job that switched it off".to_owned() })
                 }
                 Some(end) if entry.action == Action::Delete && end.deleted_at.is_some() => Some(Outcome::Unchanged),
@@ -428,6 +429,8 @@ fn remember(end: &mut LinkEnd, entry: &Entry, work: &Work, as_of: time::OffsetDa
             LinkNote::Leaving => end.leaving_since = Some(as_of),
             LinkNote::Returned => end.leaving_since = None,
             LinkNote::EnabledByOthers => end.disabled_by_us = false,
+            LinkNote::Inactive => end.was_inactive = true,
+            LinkNote::Active => end.was_inactive = false,
         }
     }
     if entry.action == Action::Delete {

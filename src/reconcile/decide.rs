@@ -311,6 +311,8 @@ impl<'a> Decider<'a> {
         let preferences = self.inputs.policy.preferences();
         let ours = case.link.is_some_and(|link| link.target.disabled_by_us)
             || case.recovered.is_some_and(|doubt| doubt.disabled);
+        let was_inactive = case.link.is_some_and(|link| link.target.was_inactive);
+        self.note_status(entry, was_inactive, new);
         match (old.as_bool(), new.as_bool()) {
             (Some(true), Some(true)) if ours => entry.notes.push(LinkNote::EnabledByOthers),
             (Some(true) | None, Some(false)) => {
@@ -326,21 +328,26 @@ impl<'a> Decider<'a> {
             }
             (Some(false) | None, Some(true)) => {
                 let change = self.change(name, Some(old.clone()), new.clone());
-                match preferences.enable {
-                    Enable::Always => entry.changes.push(change),
-                    Enable::Own if ours => entry.changes.push(change),
-                    Enable::Own => {
-                        entry.problems.push(held(
-                            &change,
-                            "disabled-by-others",
-                            "disabled by someone else, so it stays disabled",
-                        ));
-                    }
-                    Enable::Never => {
-                        entry.problems.push(held(&change, "enable-off", "active in the source, and enable is off"))
-                    }
+                let activates = preferences.enable == Enable::OnSourceChange && adopting;
+                if activates || preferences.may_enable(ours, was_inactive) {
+                    entry.changes.push(change);
+                } else if preferences.enable == Enable::Never {
+                    entry.problems.push(held(&change, "enable-off", "active in the source, and enable is off"));
+                } else {
+                    let why = "disabled by someone else, so it stays disabled";
+                    entry.problems.push(held(&change, "disabled-by-others", why));
                 }
             }
+            _ => {}
+        }
+    }
+
+    /// Where it matters whether the source changed, the link remembers what it said.
+    fn note_status(&self, entry: &mut Entry, was_inactive: bool, new: &Value) {
+        let follows = self.inputs.policy.preferences().enable == Enable::OnSourceChange;
+        match new.as_bool() {
+            Some(false) if follows && !was_inactive => entry.notes.push(LinkNote::Inactive),
+            Some(true) if was_inactive => entry.notes.push(LinkNote::Active),
             _ => {}
         }
     }

@@ -223,6 +223,10 @@ pub enum LinkNote {
     Returned,
     /// Forgets that this job had switched the account off: someone switched it on again.
     EnabledByOthers,
+    /// Remembers that the source says inactive.
+    Inactive,
+    /// Forgets that the source said inactive.
+    Active,
 }
 
 /// An entry that must have been carried out before another.

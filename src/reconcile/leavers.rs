@@ -27,7 +27,7 @@ impl Decider<'_> {
         let since = link.target.leaving_since.unwrap_or(as_of);
         let status = self.inputs.schema.status.as_ref();
         let active = status.is_none_or(|name| target.get(name).and_then(Value::as_bool) != Some(false));
-        let takes_licenses = leaver.steps.iter().any(|step| step.kind == LeaverStepKind::RemoveLicenses);
+        let takes_licenses = leaver.has(LeaverStepKind::RemoveLicenses);
         let licenses = takes_licenses.then(|| removable(self.inputs, case, format!("leaver: {}", case.situation)));
         let (licenses, mut refused) = match licenses.unwrap_or(Ok(None)) {
             Ok(licenses) => (licenses, Vec::new()),

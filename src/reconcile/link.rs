@@ -38,6 +38,9 @@ pub struct LinkEnd {
     /// Whether the owner switched the object off, or made it switched off.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disabled_by_us: bool,
+    /// Whether the other end said inactive when it was last seen, where the owner goes by that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub was_inactive: bool,
     /// When it was first seen that the other end left.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
     pub leaving_since: Option<OffsetDateTime>,
@@ -71,6 +74,7 @@ impl LinkEnd {
             owner: None,
             since,
             disabled_by_us: false,
+            was_inactive: false,
             leaving_since: None,
             deleted_at: None,
             written: BTreeMap::new(),

@@ -32,6 +32,7 @@ pub struct Preferences {
     pub(super) create_inactive: bool,
     pub(super) left_scope: Option<Leaver>,
     pub(super) source_deleted: Option<Leaver>,
+    pub(super) retired: Leaver,
     pub(super) restore: bool,
     pub(super) recreate_missing: bool,
     pub(super) delete_adopted: bool,
@@ -49,6 +50,7 @@ impl Default for Preferences {
             create_inactive: false,
             left_scope: None,
             source_deleted: None,
+            retired: Leaver::keep(),
             restore: false,
             recreate_missing: false,
             delete_adopted: false,
@@ -108,6 +110,13 @@ impl Preferences {
         self
     }
 
+    /// Says what becomes of the accounts that the job owns when it is retired; they are kept unless said.
+    #[must_use]
+    pub fn with_retired(mut self, leaver: Leaver) -> Self {
+        self.retired = leaver;
+        self
+    }
+
     /// Brings accounts back from the recycle bin.
     #[must_use]
     pub fn with_restore(mut self) -> Self {
@@ -150,9 +159,8 @@ impl Preferences {
     /// Every combination that contradicts itself, with the fields' names.
     pub fn check(&self) -> Result<(), Vec<String>> {
         let mut faults = Vec::new();
-        for (field, leaver) in [("left_scope", &self.left_scope), ("source_deleted", &self.source_deleted)] {
-            let Some(leaver) = leaver else { continue };
-            if !self.disable && leaver.steps.iter().any(|step| step.kind == LeaverStepKind::Disable) {
+        for (field, leaver) in self.leavers() {
+            if !self.disable && leaver.has(LeaverStepKind::Disable) {
                 faults.push(format!("{field} disables, but disable is off: switch disable on, or use Leaver::keep()"));
             }
             if leaver.steps.windows(2).any(|pair| pair[1].after < pair[0].after) {
@@ -162,9 +170,25 @@ impl Preferences {
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 
-    /// Whether only those are switched on again that the job switched off.
-    pub(crate) fn enables_only_own(&self) -> bool {
-        self.enable == Enable::Own
+    /// The steps for those who left that were said by name, with the fields' names.
+    fn leavers(&self) -> impl Iterator<Item = (&'static str, &Leaver)> {
+        let named = [
+            ("left_scope", self.left_scope.as_ref()),
+            ("source_deleted", self.source_deleted.as_ref()),
+            ("retired", Some(&self.retired)),
+        ];
+        named.into_iter().filter_map(|(field, leaver)| Some((field, leaver?)))
+    }
+
+    /// Whether an account that is switched off may be switched on, given whether this job switched it off, and whether
+    /// the source said inactive when it was last seen.
+    pub(crate) fn may_enable(&self, ours: bool, was_inactive: bool) -> bool {
+        match self.enable {
+            Enable::Always => true,
+            Enable::OnSourceChange => ours || was_inactive,
+            Enable::Own => ours,
+            Enable::Never => false,
+        }
     }
 
     /// Whether accounts are created.
@@ -184,18 +208,13 @@ impl Preferences {
 
     /// Whether licences are looked at although no products are mapped.
     pub(crate) fn looks_at_licenses(&self) -> bool {
-        let leavers = [&self.left_scope, &self.source_deleted].into_iter().flatten();
-        self.licenses.removal == LicenseRemoval::Always
-            || leavers.flat_map(|leaver| &leaver.steps).any(|step| step.kind == LeaverStepKind::RemoveLicenses)
+        let takes = |(_, leaver): (_, &Leaver)| leaver.has(LeaverStepKind::RemoveLicenses);
+        self.licenses.removal == LicenseRemoval::Always || self.leavers().any(takes)
     }
 
     /// The fields that name a step which objects of a class without a status cannot take.
     pub(crate) fn disabling_leavers(&self) -> impl Iterator<Item = &'static str> {
-        let named = [("left_scope", &self.left_scope), ("source_deleted", &self.source_deleted)];
-        let disables = |leaver: &Option<Leaver>| {
-            leaver.iter().flat_map(|leaver| &leaver.steps).any(|step| step.kind == LeaverStepKind::Disable)
-        };
-        named.into_iter().filter(move |(_, leaver)| disables(leaver)).map(|(field, _)| field)
+        self.leavers().filter(|(_, leaver)| leaver.has(LeaverStepKind::Disable)).map(|(field, _)| field)
     }
 
     /// Whether a counterpart that is found is worth linking: something could be written to it.
@@ -212,6 +231,9 @@ pub enum Enable {
     /// Only if this job switched it off, or made it switched off. The default: what security disabled stays disabled.
     #[default]
     Own,
+    /// When the source says active after it said inactive, and when an account that was there before is linked. What
+    /// someone else switches off meanwhile stays off.
+    OnSourceChange,
     /// Always.
     Always,
     /// Never.
@@ -287,6 +309,11 @@ impl Leaver {
     #[must_use]
     pub fn then_delete(self, after: Duration) -> Self {
         self.then(LeaverStepKind::Delete, after)
+    }
+
+    /// Whether it takes a step of this kind.
+    pub(super) fn has(&self, kind: LeaverStepKind) -> bool {
+        self.steps.iter().any(|step| step.kind == kind)
     }
 
     fn default_for(can_be_disabled: bool) -> Self {

@@ -11,6 +11,7 @@ mod licenses;
 mod matching;
 mod order;
 pub(crate) mod org;
+mod presets;
 mod random;
 mod random_org;
 mod reads;
