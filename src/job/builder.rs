@@ -294,6 +294,13 @@ impl JobBuilder {
                         Some(format!("the expression for {} {}", rule.target(), rule.unplannable()?))
                     }),
                 );
+                let unknown = |name: &&Name| !schema.get(name).is_some_and(|attribute| attribute.is_readable());
+                faults.extend(policy.target_attributes().filter(unknown).map(|name| {
+                    format!(
+                        "a rule of the policy looks at {name}, which {} objects do not have, or not to be read",
+                        schema.class
+                    )
+                }));
                 if mapping.generates_password().is_some() && self.passwords.is_none() {
                     faults.push(
                         "a mapping generates passwords, and there is nowhere to put them; say where with .passwords(…)"

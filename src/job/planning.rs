@@ -147,7 +147,10 @@ impl Job {
     async fn read_source(&self, run: &Run, inputs: &Inputs<'_>) -> Side {
         let class = inputs.mapping.source_class();
         let mut query = Query::all(class.clone());
-        if let Some(select) = inputs.mapping.select() {
+        if let Some(mut select) = inputs.mapping.select() {
+            select.extend(inputs.policy.source_attributes().cloned());
+            select.sort();
+            select.dedup();
             query = query.with_select(select);
         }
         let wanted: Option<ObjectId> = match &run.extent {
@@ -305,6 +308,7 @@ impl Job {
         Abilities {
             source_get: source.get != GetSupport::Unsupported,
             source_get_is_authoritative: source.get == GetSupport::Authoritative,
+            source_absent_is_empty: source.absent_is_empty,
             target_get: target.get == GetSupport::Authoritative,
             target_find: target.find,
             target_bin: target.recycle_bin,
@@ -352,6 +356,7 @@ pub(super) fn select(inputs: &Inputs<'_>) -> Vec<Name> {
     let scope = inputs.mapping.target_scope().or(schema.default_scope.as_ref());
     names.extend(scope.into_iter().flat_map(|scope| scope.attributes().into_iter().cloned()));
     names.extend(inputs.constraints.reads());
+    names.extend(inputs.policy.target_attributes().cloned());
     names.into_iter().collect()
 }
 

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::expr::Context;
 use crate::mapping::Mapped;
 use crate::model::{Cardinality, Class, ElementChange, License, Name, ObjectId, Record, Value, comparison_key};
-use crate::reconcile::{Action, Answer, Element, Entry, Evidence, Guard, Part, element_basis, element_key};
+use crate::reconcile::{Action, Answer, Element, Entry, Evidence, Guard, Pair, Part, element_basis, element_key};
 use crate::store::{Batch, GetSupport, Lease, Query, Source, SourceExt};
 
 /// How long a tombstone is kept: as long as the recycle bin keeps what it stands for.
@@ -262,6 +262,15 @@ impl Progress<'_> {
                 _ => stale("the account is gone from the target".to_owned()),
             };
         };
+        let source = entry.source.as_ref().and_then(|id| match sources.get(id) {
+            Some(Ok(records)) => records.first(),
+            _ => None,
+        });
+        let absent_is_empty = self.job.source.capabilities().absent_is_empty;
+        let pair = Pair { source, target: Some(record), absent_is_empty };
+        if self.job.ready(&entry.key)?.policy.hit(entry.situation, pair) != entry.policy_rule {
+            return stale("the condition of the policy's rule no longer holds, or now does".to_owned());
+        }
         if matches!(part, Part::References | Part::Licenses) {
             return Ok(self
                 .elements_changed(entry, part, sources, record, context)?

@@ -7,7 +7,7 @@ use super::inputs::Inputs;
 use super::policy::Decision;
 use super::{
     Action, AttributeChange, Draft, DraftStep, Enable, Entry, Evidence, Finding, FindingKind, LinkNote, LinkOrigin,
-    Problem, SecretChange, Severity, Situation,
+    Pair, Problem, SecretChange, Severity, Situation,
 };
 use crate::mapping::Mapped;
 use crate::model::{Attributes, Mutability, Name, ObjectId, Record, Value, values_equal};
@@ -42,7 +42,15 @@ impl<'a> Decider<'a> {
     }
 
     fn answer(&self, case: &Case<'_>) -> Decision {
-        self.inputs.policy.decide(case.situation, self.inputs.schema.status.is_some())
+        self.inputs.policy.decide(case.situation, self.pair(case), self.inputs.schema.status.is_some())
+    }
+
+    fn pair<'b>(&self, case: &'b Case<'_>) -> Pair<'b> {
+        Pair {
+            source: case.source.map(|sourced| &sourced.record),
+            target: case.target,
+            absent_is_empty: self.inputs.abilities.source_absent_is_empty,
+        }
     }
 
     fn entry(&self, case: &Case<'_>) -> Option<Entry> {
@@ -53,6 +61,7 @@ impl<'a> Decider<'a> {
             Decision::Do(Action::Update) => self.update(case, &mut entry),
             Decision::Do(Action::Link) => self.link(case, &mut entry),
             Decision::Do(Action::Restore) => self.restore(case, &mut entry),
+            Decision::Do(Action::Wait) => self.wait(case, &mut entry),
             Decision::Do(action) => entry.action = action,
             Decision::Report(reason) => entry.reason = Some(reason.to_owned()),
             Decision::Leave(leaver) => self.leave(case, &leaver, &mut entry),
@@ -81,6 +90,7 @@ impl<'a> Decider<'a> {
         let ignored = matches!(self.answer(case), Decision::Do(Action::Ignore));
         Entry {
             key: case.key.clone(),
+            policy_rule: self.inputs.policy.hit(case.situation, self.pair(case)),
             class: self.inputs.mapping.target_class().clone(),
             situation: case.situation,
             action: if ignored { Action::Ignore } else { Action::Report },

@@ -23,6 +23,9 @@ pub struct Entry {
     pub situation: Situation,
     /// What is to be done. [`Entry::runs`] says whether something stands in its way.
     pub action: Action,
+    /// Which rule of the policy says so, counted from 0; none if it is the preset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_rule: Option<usize>,
     /// The source object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<ObjectId>,

@@ -36,6 +36,7 @@ pub(crate) struct Inputs<'a> {
 pub(crate) struct Abilities {
     pub(crate) source_get: bool,
     pub(crate) source_get_is_authoritative: bool,
+    pub(crate) source_absent_is_empty: bool,
     pub(crate) target_get: bool,
     pub(crate) target_find: bool,
     pub(crate) target_bin: bool,

@@ -3,6 +3,7 @@
 use super::case::Case;
 use super::decide::Decider;
 use super::licenses::removable;
+use super::link::Linked;
 use super::preferences::LeaverStepKind;
 use super::{Action, AttributeChange, DraftStep, Entry, Leaver, LinkNote, LinkOrigin};
 use crate::clock::later;
@@ -10,18 +11,7 @@ use crate::model::{Record, Value};
 
 impl Decider<'_> {
     pub(super) fn leave(&self, case: &Case<'_>, leaver: &Leaver, entry: &mut Entry) {
-        let (Some(link), Some(target)) = (case.link, case.target) else {
-            entry.reason = match case.link {
-                Some(_) => Some("left, and the account is gone or lies in the recycle bin".to_owned()),
-                None if case.candidates.is_empty() => None,
-                None => Some("out of scope; what matches is not linked, so it is left alone".to_owned()),
-            };
-            return;
-        };
-        if self.candidates.contains(&link.target.object) {
-            entry.reason = Some("left alone: another source of this run may be this account's".to_owned());
-            return;
-        }
+        let Some((link, target)) = self.linked_leaver(case, entry) else { return };
         let preferences = self.inputs.policy.preferences();
         let as_of = self.inputs.context.as_of();
         let since = link.target.leaving_since.unwrap_or(as_of);
@@ -94,6 +84,33 @@ impl Decider<'_> {
         if !entry.runs() && entry.action != Action::Wait {
             entry.notes.clear();
         }
+    }
+
+    /// Does nothing, and remembers since when.
+    pub(super) fn wait(&self, case: &Case<'_>, entry: &mut Entry) {
+        let Some((link, _)) = self.linked_leaver(case, entry) else { return };
+        entry.action = Action::Wait;
+        entry.evidence = case.evidence.clone();
+        if link.target.leaving_since.is_none() {
+            entry.notes.push(LinkNote::Leaving);
+        }
+    }
+
+    /// The account of one who left, and the link that makes it ours; if anything of it may be touched.
+    fn linked_leaver<'b>(&self, case: &Case<'b>, entry: &mut Entry) -> Option<(&'b Linked, &'b Record)> {
+        let (Some(link), Some(target)) = (case.link, case.target) else {
+            entry.reason = match case.link {
+                Some(_) => Some("left, and the account is gone or lies in the recycle bin".to_owned()),
+                None if case.candidates.is_empty() => None,
+                None => Some("out of scope; what matches is not linked, so it is left alone".to_owned()),
+            };
+            return None;
+        };
+        if self.candidates.contains(&link.target.object) {
+            entry.reason = Some("left alone: another source of this run may be this account's".to_owned());
+            return None;
+        }
+        Some((link, target))
     }
 
     fn disable(&self, target: &Record, active: bool, entry: &mut Entry) {

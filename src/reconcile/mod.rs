@@ -40,7 +40,7 @@ pub use guard::{Breach, Effects, Guard, Guards, breaches};
 pub use license_policy::{LicenseRemoval, Licenses, Managed};
 pub use link::{Link, LinkEnd, LinkIndex, LinkOrigin, Linked};
 pub use plan::{Plan, SideRead};
-pub use policy::Policy;
+pub use policy::{Policy, When};
 pub use preferences::{Enable, Leaver, Preferences, days};
 pub use presets::{PingOne, RemoveAction, Zoho};
 pub use problem::{Problem, Severity};
@@ -57,4 +57,5 @@ pub(crate) use inputs::{Abilities, Answer, Answers, InDoubt, Inputs, Questions, 
 pub(crate) use order::{Part, edge_parts, waves};
 pub(crate) use plan::Header;
 pub(crate) use planner::{Planner, plan, schema_drift};
+pub(crate) use policy::Pair;
 pub(crate) use set::element_key;

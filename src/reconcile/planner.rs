@@ -144,7 +144,10 @@ pub(crate) fn schema_drift(inputs: &Inputs<'_>, source: &mut Side) -> Option<Pro
     for record in &source.records {
         seen.extend(record.attributes.iter().map(|(name, _)| name.as_str()));
     }
-    let missing = inputs.mapping.undelivered(|name| seen.contains(name));
+    let mut missing = inputs.mapping.undelivered(|name| seen.contains(name));
+    missing.extend(inputs.policy.source_attributes().filter(|name| !seen.contains(name.as_str())).cloned());
+    missing.sort();
+    missing.dedup();
     if missing.is_empty() {
         return None;
     }

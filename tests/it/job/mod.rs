@@ -11,6 +11,7 @@ mod licenses;
 mod matching;
 mod order;
 pub(crate) mod org;
+mod policy;
 mod presets;
 mod random;
 mod random_org;
