@@ -9,13 +9,14 @@ use tokio::sync::OnceCell;
 use super::builder::Ready;
 use super::ledger::{Intent, LinkSet};
 use super::links::Links;
+use super::run::RETIRE;
 use super::{Apply, ElementCount, EntryReport, Event, Job, Outcome, OutcomeKind, Report, RunStatus};
 use crate::clock::later;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Context;
 use crate::model::{Name, ObjectId};
 use crate::reconcile::{
-    Action, AttributeChange, Breach, EdgeKind, Entry, EntryKey, Part, Plan, breaches, edge_parts, waves,
+    Action, AttributeChange, Breach, EdgeKind, Entry, EntryKey, LinkNote, Part, Plan, breaches, edge_parts, waves,
 };
 use crate::store::{Access, Batch, Lease, Source};
 
@@ -72,6 +73,22 @@ impl Job {
             tracing::warn!(error = %error.to_chain(), "the lease could not be given back; it runs out by itself");
         }
         result
+    }
+
+    /// Takes a job up again that was given up by [`Run::retire`](super::Run::retire): its plans can be applied as before.
+    ///
+    /// What it let go of is not its own any more; a run finds those objects by matching, as if it saw them first.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Leased`] if a run is at work; whatever the state fails with.
+    pub async fn reinstate(&self) -> Result<()> {
+        let lease = self.take_lease(Duration::ZERO).await?;
+        let mut batch = Batch::new();
+        self.ledger.remove_retired(&mut batch, &self.name);
+        let done = self.ledger.state().commit(&lease, batch).await;
+        self.ledger.state().release(lease).await?;
+        done
     }
 
     /// The guards that would stop this plan now, beside what the job did in the last 24 hours.
@@ -134,6 +151,15 @@ impl Job {
         let started = self.clock.now();
         let mut report = Report::new(plan, started);
         let link_set = self.ledger.open(tenant).await?;
+        let retired = self.ledger.retired_at(&self.name).await?;
+        if let Some(at) = retired.filter(|_| !retires(plan)) {
+            return Err(Error::new(
+                ErrorKind::NotReady,
+                "the job is being given up; end that with Run::retire(), or take it up again with Job::reinstate()",
+            )
+            .with_context("job", &self.name)
+            .with_context("since", at));
+        }
         let looks = self.looks_before_creating(plan, link_set.as_ref())?;
         let mut batch = Batch::new();
         self.ledger.put_link_set(&mut batch, link_set, tenant);
@@ -151,6 +177,11 @@ impl Job {
         if !stopped.is_empty() {
             report.status = RunStatus::Stopped { breaches: stopped };
             return Ok(self.finish(report));
+        }
+        if retires(plan) && retired.is_none() {
+            let mut batch = Batch::new();
+            self.ledger.put_retired(&mut batch, &self.name, self.clock.now());
+            self.ledger.state().commit(&lease, batch).await?;
         }
         let links = self.links().await?;
         let outcomes = vec![None; plan.entries().len()];
@@ -175,6 +206,9 @@ impl Job {
                 progress.renew().await?;
                 progress.window(window, wave.part).await?;
             }
+        }
+        if retires(plan) {
+            progress.let_go().await?;
         }
         for (at, entry) in plan.entries().iter().enumerate() {
             let outcome = progress.outcomes[at].take().unwrap_or_else(|| unrun(entry));
@@ -262,6 +296,29 @@ impl Progress<'_> {
         self.places.get(key).map(|at| self.entry(*at))
     }
 
+    /// Lets go of all for which nothing is left to do.
+    async fn let_go(&mut self) -> Result<()> {
+        let mut batch = Batch::new();
+        let now = self.now();
+        for (at, entry) in self.plan.entries().iter().enumerate() {
+            let done = self.outcomes[at].as_ref().is_some_and(Outcome::is_done);
+            let Some(source) = entry.source.as_ref().filter(|_| done && entry.notes.contains(&LinkNote::LetGo)) else {
+                continue;
+            };
+            if let Some(end) = self.links.target_of_mut(source).filter(|end| Some(&end.object) == entry.target.as_ref())
+            {
+                end.deleted_at = Some(now);
+            }
+            if let Some(link) = self.links.get(source) {
+                self.job.ledger.put_link(&mut batch, link);
+            }
+        }
+        if !batch.is_empty() {
+            self.job.ledger.state().commit(&self.lease, batch).await?;
+        }
+        Ok(())
+    }
+
     /// Notes an outcome. Of the two parts of an entry the worse one counts.
     pub(super) fn settle(&mut self, at: usize, outcome: Outcome) {
         let kept = match self.outcomes[at].take() {
@@ -321,6 +378,11 @@ impl Progress<'_> {
             Part::References | Part::Licenses => false,
         }
     }
+}
+
+/// Whether the plan gives its job up.
+fn retires(plan: &Plan) -> bool {
+    plan.header().run == RETIRE
 }
 
 /// The outcome of an entry that was not to be carried out.

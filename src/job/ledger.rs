@@ -39,6 +39,13 @@ pub(super) struct LinkSet {
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+struct StoredJob {
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
+    retired_at: Option<OffsetDateTime>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 enum StoredLink {
     /// Under the first end.
     Link(Box<Link>),
@@ -178,6 +185,25 @@ impl Ledger {
         };
         let set = LinkSet { format: FORMAT, id, tenant: tenant.map(str::to_owned).or(known) };
         batch.put(Table::LinkSets, self.key(&[]), encode(&set));
+    }
+
+    // A job as a whole.
+
+    /// Since when the job is being given up, if it is.
+    pub(super) async fn retired_at(&self, job: &str) -> Result<Option<OffsetDateTime>> {
+        let Some(bytes) = self.state.get(Table::Jobs, &self.key(&[job])).await? else { return Ok(None) };
+        let stored: StoredJob = decode(Table::Jobs, &bytes)?;
+        Ok(stored.retired_at)
+    }
+
+    /// Remembers that the job is being given up.
+    pub(super) fn put_retired(&self, batch: &mut Batch, job: &str, at: OffsetDateTime) {
+        batch.put(Table::Jobs, self.key(&[job]), encode(&StoredJob { retired_at: Some(at) }));
+    }
+
+    /// Forgets that the job was given up.
+    pub(super) fn remove_retired(&self, batch: &mut Batch, job: &str) {
+        batch.remove(Table::Jobs, self.key(&[job]));
     }
 
     // Links.

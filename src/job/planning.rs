@@ -38,6 +38,13 @@ impl Job {
     ///
     /// Leaves nothing behind.
     pub async fn plan(&self, run: Run) -> Result<Plan> {
+        if run.extent == RunExtent::Retire && run.filter.is_some() {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "a run that gives a job up looks at all that the job owns; narrow its plan with Plan::select instead",
+            )
+            .with_context("job", &self.name));
+        }
         let tenant = self.tenant();
         let link_set = self.ledger.open(tenant.as_deref()).await?;
         let as_of = whole_second(self.clock.now());
@@ -101,6 +108,11 @@ impl Job {
 
     /// Reads both sides of a mapping.
     async fn planner<'a>(&self, run: &Run, inputs: Inputs<'a>, header: &mut Header) -> Result<Planner<'a>> {
+        if run.extent == RunExtent::Retire {
+            let target = self.read_target(true, &inputs).await;
+            header.reads.push(side_read(self.target.name(), inputs.mapping.target_class(), &target));
+            return Ok(Planner::new(inputs, Extent::Owned, Side::default(), target));
+        }
         let whole = run.extent == RunExtent::Full && run.filter.is_none();
         let (mut source, target) =
             futures::future::join(self.read_source(run, &inputs), self.read_target(whole, &inputs)).await;
@@ -119,12 +131,7 @@ impl Job {
             (self.source.name(), inputs.mapping.source_class(), &source),
             (self.target.name(), inputs.mapping.target_class(), &target),
         ] {
-            header.reads.push(SideRead {
-                store: store.to_owned(),
-                class: class.clone(),
-                objects: side.records.len() as u64,
-                completeness: side.completeness.clone(),
-            });
+            header.reads.push(side_read(store, class, side));
         }
         let extent = if whole { Extent::Whole } else { Extent::Only };
         let mut planner = Planner::new(inputs, extent, source, target);
@@ -157,7 +164,7 @@ impl Job {
             // Asked by id, see `planner`.
             RunExtent::One(_) if inputs.abilities.source_get => return Side::default(),
             RunExtent::One(id) => Some(ObjectId::new(class.clone(), id.clone())),
-            RunExtent::Full => None,
+            RunExtent::Full | RunExtent::Retire => None,
         };
         if let Some(filter) = &run.filter {
             query = query.with_filter(filter.clone());
@@ -313,6 +320,15 @@ impl Job {
             target_find: target.find,
             target_bin: target.recycle_bin,
         }
+    }
+}
+
+fn side_read(store: &str, class: &Class, side: &Side) -> SideRead {
+    SideRead {
+        store: store.to_owned(),
+        class: class.clone(),
+        objects: side.records.len() as u64,
+        completeness: side.completeness.clone(),
     }
 }
 

@@ -14,7 +14,9 @@ use crate::error::{Error, Result};
 use crate::expr::Context;
 use crate::mapping::Mapped;
 use crate::model::{Cardinality, Class, ElementChange, License, Name, ObjectId, Record, Value, comparison_key};
-use crate::reconcile::{Action, Answer, Element, Entry, Evidence, Guard, Pair, Part, element_basis, element_key};
+use crate::reconcile::{
+    Action, Answer, Element, Entry, Evidence, Guard, Pair, Part, Situation, element_basis, element_key,
+};
 use crate::store::{Batch, GetSupport, Lease, Query, Source, SourceExt};
 
 /// How long a tombstone is kept: as long as the recycle bin keeps what it stands for.
@@ -262,7 +264,9 @@ impl Progress<'_> {
                 _ => stale("the account is gone from the target".to_owned()),
             };
         };
-        let source = entry.source.as_ref().and_then(|id| match sources.get(id) {
+        // A retiring job does not ask the source.
+        let asked = entry.source.as_ref().filter(|_| entry.situation != Situation::Retired);
+        let source = asked.and_then(|id| match sources.get(id) {
             Some(Ok(records)) => records.first(),
             _ => None,
         });
@@ -346,6 +350,9 @@ impl Progress<'_> {
         context: &Context,
     ) -> Result<Option<String>> {
         let (Some(evidence), Some(source)) = (&entry.evidence, &entry.source) else { return Ok(None) };
+        if *evidence == Evidence::JobRetired {
+            return Ok(None);
+        }
         let records = match sources.get(source) {
             Some(Ok(records)) => records,
             Some(Err(reason)) => return Ok(Some(format!("the source could not be read again: {reason}"))),
@@ -355,6 +362,7 @@ impl Progress<'_> {
         let changed = match (evidence, records.as_slice()) {
             (Evidence::NotInCompleteRead { .. } | Evidence::NotFoundById, []) => None,
             (Evidence::NotInCompleteRead { .. } | Evidence::NotFoundById, _) => Some("the source has it again"),
+            (Evidence::JobRetired, _) => None,
             (_, []) => Some("the source no longer has it"),
             (_, [_, _, ..]) => Some("the source now has several of this id"),
             (Evidence::OutOfScope, [record]) => {

@@ -7,6 +7,9 @@ use std::time::Duration;
 use crate::model::Filter;
 use crate::reconcile::{Guard, days};
 
+/// The word for a run that gives a job up, in its plan.
+pub(super) const RETIRE: &str = "retire";
+
 /// Which objects a run looks at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -20,6 +23,7 @@ pub struct Run {
 pub(super) enum Extent {
     Full,
     One(Arc<str>),
+    Retire,
 }
 
 impl Run {
@@ -33,6 +37,20 @@ impl Run {
     #[must_use]
     pub fn one(id: impl Into<Arc<str>>) -> Self {
         Self { extent: Extent::One(id.into()), filter: None, allow_empty: false }
+    }
+
+    /// All that the job owns, because the job is to be given up: each object gets what
+    /// [`Preferences::with_retired`](crate::reconcile::Preferences::with_retired) says, nothing unless it was said.
+    ///
+    /// The source is not read. Once the plan is applied the job owns nothing more, and its links are kept for 30 days as
+    /// memories. Objects whose steps are not over, such as a deletion after a grace period, stay its own until the same
+    /// run is made again; doing it twice does nothing twice. From the first such apply on no other plan of the job is
+    /// applied, until [`Job::reinstate`](super::Job::reinstate).
+    ///
+    /// To begin with some of the objects, use [`Plan::select`](crate::reconcile::Plan::select); a filter is refused.
+    #[must_use]
+    pub fn retire() -> Self {
+        Self { extent: Extent::Retire, filter: None, allow_empty: false }
     }
 
     /// Only source objects for which this holds; all others are left untouched, also those that are gone.
@@ -56,6 +74,7 @@ impl Run {
         let mut text = match &self.extent {
             Extent::Full => "full".to_owned(),
             Extent::One(id) => format!("one {id}"),
+            Extent::Retire => RETIRE.to_owned(),
         };
         if let Some(filter) = &self.filter {
             text.push_str(&format!(" where {filter:?}"));

@@ -244,7 +244,8 @@ impl Progress<'_> {
         for work in works {
             let entry = self.entry(work.at);
             if matches!(entry.action, Action::Link | Action::Relink | Action::Unlink) && work.part == Part::Main {
-                if let (Action::Unlink, Some(target)) = (entry.action, &entry.target) {
+                let drops = entry.action == Action::Unlink && !entry.notes.contains(&LinkNote::LetGo);
+                if let (true, Some(target)) = (drops, &entry.target) {
                     self.job.ledger.forget_given(&mut batch, self.job.target.name(), target).await?;
                 }
                 self.relink(&mut batch, work.at);
@@ -272,6 +273,10 @@ impl Progress<'_> {
         let entry = self.entry(at);
         let (Some(source), Some(target)) = (entry.source.clone(), entry.target.clone()) else { return };
         let (here, there) = (self.job.source.name(), self.job.target.name());
+        if entry.notes.contains(&LinkNote::LetGo) {
+            // With all the others, when the plan is done.
+            return;
+        }
         if entry.action == Action::Unlink {
             if let Some(link) = self.links.remove(&source) {
                 self.job.ledger.remove_link(batch, &link);
@@ -429,6 +434,8 @@ fn remember(end: &mut LinkEnd, entry: &Entry, work: &Work, as_of: time::OffsetDa
             LinkNote::Leaving => end.leaving_since = Some(as_of),
             LinkNote::Returned => end.leaving_since = None,
             LinkNote::EnabledByOthers => end.disabled_by_us = false,
+            // Once all of the plan is done.
+            LinkNote::LetGo => {}
             LinkNote::Inactive => end.was_inactive = true,
             LinkNote::Active => end.was_inactive = false,
         }

@@ -58,7 +58,9 @@ pub(super) fn assess<'a>(
     for (id, unreadable) in &broken {
         cases.extend(unreadable.iter().map(|one| assessor.unreadable(id, one)));
     }
-    if extent == Extent::Whole {
+    if extent == Extent::Owned {
+        cases.extend(inputs.links.iter().filter_map(|link| assessor.retired(link)).collect::<Vec<_>>());
+    } else if extent == Extent::Whole {
         for link in inputs.links.iter() {
             if !by_id.contains_key(&link.source) && !broken.contains_key(&link.source) {
                 cases.extend(assessor.link_without_source(link, read));
@@ -353,15 +355,8 @@ impl<'a> Assessor<'a> {
 
     /// A link whose source was not in what was read.
     fn link_without_source(&mut self, link: &'a Linked, read: SourceRead) -> Option<Case<'a>> {
-        let mapping = self.inputs.mapping;
-        if link.source.class != *mapping.source_class() || link.target.object.class != *mapping.target_class() {
-            return None;
-        }
-        if link.target.owner.as_deref() != Some(self.inputs.job) {
-            // Counted where its source is met, or on the target's side.
-            return None;
-        }
-        if !read.complete {
+        // What another job owns is counted where its source is met, or on the target's side.
+        if !self.owns(link) || !read.complete {
             return None;
         }
         let mut asked_again = false;
@@ -386,6 +381,23 @@ impl<'a> Assessor<'a> {
             }
         }
         self.source_gone(link, Evidence::NotInCompleteRead { read: read.objects, asked_again })
+    }
+
+    /// Whether the link is between the mapping's classes, and its target this job's.
+    fn owns(&self, link: &Linked) -> bool {
+        let mapping = self.inputs.mapping;
+        link.source.class == *mapping.source_class()
+            && link.target.object.class == *mapping.target_class()
+            && link.target.owner.as_deref() == Some(self.inputs.job)
+    }
+
+    /// What becomes of an object that the job owns when the job is retired. The source is not asked.
+    fn retired(&mut self, link: &'a Linked) -> Option<Case<'a>> {
+        let mut case = self.owns(link).then(|| self.source_gone(link, Evidence::JobRetired))??;
+        if case.situation == Situation::SourceMissing {
+            case.situation = Situation::Retired;
+        }
+        Some(case)
     }
 
     fn source_gone(&mut self, link: &'a Linked, evidence: Evidence) -> Option<Case<'a>> {

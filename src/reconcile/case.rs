@@ -104,6 +104,8 @@ pub(crate) enum Extent {
     Whole,
     /// Only these sources.
     Only,
+    /// What the job owns, whatever the source says: it is being retired.
+    Owned,
 }
 
 /// What is known of the read of the source as a whole.

@@ -199,6 +199,8 @@ pub enum Evidence {
     },
     /// The source was asked for this id, and its answer that there is none is authoritative.
     NotFoundById,
+    /// Someone retires the job that owns the object.
+    JobRetired,
 }
 
 impl fmt::Display for Evidence {
@@ -211,6 +213,7 @@ impl fmt::Display for Evidence {
             }
             Self::NotInCompleteRead { read, .. } => write!(f, "not among the {read} records of a complete read"),
             Self::NotFoundById => f.write_str("not found when asked by id"),
+            Self::JobRetired => f.write_str("the job that owns it is being retired"),
         }
     }
 }
@@ -226,6 +229,8 @@ pub enum LinkNote {
     Returned,
     /// Forgets that this job had switched the account off: someone switched it on again.
     EnabledByOthers,
+    /// Lets go of the object once all that is planned for it is done: the job is being retired.
+    LetGo,
     /// Remembers that the source says inactive.
     Inactive,
     /// Forgets that the source said inactive.

@@ -5,13 +5,18 @@ use super::decide::Decider;
 use super::licenses::removable;
 use super::link::Linked;
 use super::preferences::LeaverStepKind;
-use super::{Action, AttributeChange, DraftStep, Entry, Leaver, LinkNote, LinkOrigin};
+use super::{Action, AttributeChange, DraftStep, Entry, Leaver, LinkNote, LinkOrigin, Situation};
 use crate::clock::later;
 use crate::model::{Record, Value};
 
 impl Decider<'_> {
     pub(super) fn leave(&self, case: &Case<'_>, leaver: &Leaver, entry: &mut Entry) {
-        let Some((link, target)) = self.linked_leaver(case, entry) else { return };
+        let Some((link, target)) = self.linked_leaver(case, entry) else {
+            if case.situation == Situation::Retired && !entry.is_blocked() {
+                self.let_go(entry);
+            }
+            return;
+        };
         let preferences = self.inputs.policy.preferences();
         let as_of = self.inputs.context.as_of();
         let since = link.target.leaving_since.unwrap_or(as_of);
@@ -83,6 +88,24 @@ impl Decider<'_> {
         }
         if !entry.runs() && entry.action != Action::Wait {
             entry.notes.clear();
+        }
+        if case.situation == Situation::Retired && next.is_none() && !entry.is_blocked() {
+            self.let_go(entry);
+        }
+    }
+
+    /// The last that a job does to an object when it is retired: it owns it no longer.
+    fn let_go(&self, entry: &mut Entry) {
+        match entry.action {
+            Action::Disable | Action::Update => entry.notes.push(LinkNote::LetGo),
+            Action::Report | Action::Ignore => {
+                entry.action = Action::Unlink;
+                entry.notes = vec![LinkNote::LetGo];
+                let why = entry.reason.take().unwrap_or_else(|| "kept as it is".to_owned());
+                entry.reason = Some(format!("{why}; the job lets go of it"));
+            }
+            // A deleted object's link is a tombstone already, and a wait is not over.
+            _ => {}
         }
     }
 

@@ -202,6 +202,7 @@ impl Policy {
             Situation::RecycleBin if preferences.restore => Decision::Do(Action::Restore),
             Situation::Unqualified => Decision::Leave(preferences.left_scope(can_be_disabled)),
             Situation::SourceMissing => Decision::Leave(preferences.source_deleted(can_be_disabled)),
+            Situation::Retired => Decision::Leave(preferences.retired.clone()),
             Situation::LinkOnly => Decision::Do(Action::Unlink),
             Situation::Pending => Decision::Report("linked moments ago; the target may not show it yet"),
             Situation::Ambiguous
@@ -229,8 +230,9 @@ fn is_legal(situation: Situation, action: Action) -> bool {
         A::Create => matches!(situation, S::Absent | S::Missing),
         A::Restore => situation == S::RecycleBin,
         A::Relink => matches!(situation, S::Rekeyed | S::FoundAlreadyLinked),
-        A::Disable | A::Delete | A::Wait => matches!(situation, S::Unqualified | S::SourceMissing),
-        A::Unlink => matches!(situation, S::Missing | S::Unqualified | S::SourceMissing | S::LinkOnly),
+        A::Disable | A::Delete => matches!(situation, S::Unqualified | S::SourceMissing | S::Retired),
+        A::Wait => matches!(situation, S::Unqualified | S::SourceMissing),
+        A::Unlink => matches!(situation, S::Missing | S::Unqualified | S::SourceMissing | S::Retired | S::LinkOnly),
     }
 }
 
@@ -262,6 +264,8 @@ mod tests {
             (default(), Situation::Unqualified, disable()),
             (default(), Situation::SourceMissing, disable()),
             (default().with_source_deleted(Leaver::keep()), Situation::SourceMissing, Decision::Leave(Leaver::keep())),
+            (default(), Situation::Retired, Decision::Leave(Leaver::keep())),
+            (default().with_retired(Leaver::delete()), Situation::Retired, Decision::Leave(Leaver::delete())),
             (default(), Situation::Unassigned, Decision::Do(Action::Ignore)),
             (default(), Situation::LinkOnly, Decision::Do(Action::Unlink)),
             (default(), Situation::SourceIgnored, Decision::Do(Action::Ignore)),
@@ -282,7 +286,8 @@ mod tests {
         let outbound = || Policy::outbound(Preferences::default());
         for situation in Situation::ALL {
             for action in [Action::Disable, Action::Delete, Action::Wait] {
-                let legal = matches!(situation, Situation::Unqualified | Situation::SourceMissing);
+                let leaves = matches!(situation, Situation::Unqualified | Situation::SourceMissing);
+                let legal = leaves || (*situation == Situation::Retired && action != Action::Wait);
                 assert_eq!(outbound().rule(*situation, action).check().is_ok(), legal, "{situation} {action}");
             }
             assert!(outbound().rule(*situation, Action::Report).check().is_ok());

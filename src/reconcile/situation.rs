@@ -52,7 +52,7 @@ pub(crate) use words;
 
 words! {
     /// How a source object and its counterpart stand to each other: the thirteen situations of the reference engine
-    /// under their names, and five of our own.
+    /// under their names, and six of our own.
     Situation {
         /// Linked, and both ends are there.
         Confirmed => "confirmed",
@@ -82,6 +82,8 @@ words! {
         SourceIgnored => "source-ignored",
         /// Linked, and the source is gone.
         SourceMissing => "source-missing",
+        /// Linked, and the job that owns the target is being retired.
+        Retired => "retired",
         /// A link whose two ends are gone.
         LinkOnly => "link-only",
         /// A target without a source.

@@ -58,11 +58,14 @@ pub enum Table {
     Removals,
     /// What was given to whom, element by element: members, licences.
     Given,
+    /// What is known of a job as a whole, such as that it was given up.
+    Jobs,
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: &[Table] = &[Table::LinkSets, Table::Links, Table::Journal, Table::Removals, Table::Given];
+    pub const ALL: &[Table] =
+        &[Table::LinkSets, Table::Links, Table::Journal, Table::Removals, Table::Given, Table::Jobs];
 
     /// A name for use in a database: lower-case letters and `_`.
     #[must_use]
@@ -73,6 +76,7 @@ impl Table {
             Self::Journal => "journal",
             Self::Removals => "removals",
             Self::Given => "given",
+            Self::Jobs => "jobs",
         }
     }
 }

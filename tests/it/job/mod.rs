@@ -19,6 +19,7 @@ mod reads;
 mod references;
 mod referents;
 mod render;
+mod retire;
 mod seats;
 mod spy;
 pub(crate) mod world;
