@@ -294,6 +294,12 @@ impl JobBuilder {
                         Some(format!("the expression for {} {}", rule.target(), rule.unplannable()?))
                     }),
                 );
+                if policy.preferences().revokes_sessions() && schema.status.is_some() && schema.sessions.is_none() {
+                    faults.push(format!(
+                        "revoke_sessions is on, and the target cannot end the sign-ins of {} objects; leave it out",
+                        schema.class
+                    ));
+                }
                 let unknown = |name: &&Name| !schema.get(name).is_some_and(|attribute| attribute.is_readable());
                 faults.extend(policy.target_attributes().filter(unknown).map(|name| {
                     format!(

@@ -150,7 +150,11 @@ impl Progress<'_> {
             (Part::Temporary, Some(value)) => value.clone(),
             _ => change.new.clone(),
         };
-        let attributes: Attributes = changes().map(|change| (change.attribute.clone(), value(change))).collect();
+        let mut attributes: Attributes = changes().map(|change| (change.attribute.clone(), value(change))).collect();
+        let disables = changes().any(|change| change.status && change.new == Value::Bool(false));
+        if let Some(sessions) = schema.sessions.as_ref().filter(|_| disables && entry.revokes_sessions) {
+            attributes.insert(sessions.clone(), Value::Bool(true));
+        }
         let (elements, missing) = self.elements(entry, part);
         if let Some(outcome) = missing {
             self.settle(at, outcome);
@@ -211,7 +215,7 @@ impl Progress<'_> {
             target: target.clone(),
             elements,
             licenses_lost: lost,
-            disables: changes().any(|change| change.status && change.new == Value::Bool(false)),
+            disables,
             anchors,
             written,
         };

@@ -16,6 +16,8 @@ pub struct Schema {
     pub attributes: BTreeMap<Name, AttributeSchema>,
     /// The Boolean attribute that says whether an object is active, written by a request of its own.
     pub status: Option<Name>,
+    /// The Boolean attribute that ends all sign-ins of an object when true is written; it is never read.
+    pub sessions: Option<Name>,
     /// The attribute that holds when the store made the object.
     pub created_at: Option<Name>,
     /// The attribute that people know an object by, for plans and reports.
@@ -34,6 +36,7 @@ impl Schema {
             class,
             attributes: BTreeMap::new(),
             status: None,
+            sessions: None,
             created_at: None,
             label: None,
             default_scope: None,
@@ -52,6 +55,14 @@ impl Schema {
     #[must_use]
     pub fn with_status(mut self, name: impl Into<Name>) -> Self {
         self.status = Some(name.into());
+        self
+    }
+
+    /// Names the attribute that ends all sign-ins of an object when true is written. A target ends them after it has
+    /// switched the object off, where both are written at once.
+    #[must_use]
+    pub fn with_sessions(mut self, name: impl Into<Name>) -> Self {
+        self.sessions = Some(name.into());
         self
     }
 

@@ -101,6 +101,7 @@ impl<'a> Decider<'a> {
             changes: Vec::new(),
             sets: Vec::new(),
             secrets: Vec::new(),
+            revokes_sessions: false,
             evidence: None,
             reason: None,
             until: None,
@@ -333,6 +334,7 @@ impl<'a> Decider<'a> {
                     entry.problems.push(after_adoption(&change, "the account would be disabled"));
                 } else {
                     entry.evidence = Some(Evidence::Inactive { rule: change.rule.clone() });
+                    entry.revokes_sessions = preferences.revoke_sessions;
                     entry.changes.push(change);
                 }
             }

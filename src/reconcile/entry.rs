@@ -47,6 +47,9 @@ pub struct Entry {
     /// Secret attributes that are written, and which mapping yields them. Their values are in no plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<SecretChange>,
+    /// Whether all sign-ins are ended once the account is disabled.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub revokes_sessions: bool,
     /// What a removal rests on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,

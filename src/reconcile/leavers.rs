@@ -150,6 +150,7 @@ impl Decider<'_> {
             return;
         }
         entry.action = Action::Disable;
+        entry.revokes_sessions = self.inputs.policy.preferences().revoke_sessions;
         entry.changes.push(AttributeChange {
             attribute: status.clone(),
             old: target.get(status).cloned(),

@@ -37,6 +37,7 @@ pub struct Preferences {
     pub(super) recreate_missing: bool,
     pub(super) delete_adopted: bool,
     pub(super) privileged: bool,
+    pub(super) revoke_sessions: bool,
     pub(super) licenses: Licenses,
 }
 
@@ -55,6 +56,7 @@ impl Default for Preferences {
             recreate_missing: false,
             delete_adopted: false,
             privileged: false,
+            revoke_sessions: false,
             licenses: Licenses::default(),
         }
     }
@@ -152,6 +154,13 @@ impl Preferences {
         self
     }
 
+    /// Ends all sign-ins of an account when it is disabled, so that nobody goes on with what he was given before.
+    #[must_use]
+    pub fn with_revoke_sessions(mut self) -> Self {
+        self.revoke_sessions = true;
+        self
+    }
+
     /// Whether the preferences fit together.
     ///
     /// # Errors
@@ -189,6 +198,11 @@ impl Preferences {
             Enable::Own => ours,
             Enable::Never => false,
         }
+    }
+
+    /// Whether sign-ins are ended when an account is disabled.
+    pub(crate) fn revokes_sessions(&self) -> bool {
+        self.revoke_sessions
     }
 
     /// Whether accounts are created.

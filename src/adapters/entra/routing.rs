@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::schema::{
     self, ACCOUNT_ENABLED, DYNAMIC, GROUP_TYPES, MAIL_ENABLED, MEMBERSHIP_RULE, ORG_DATA, PASSWORD, RESET_PASSWORD,
-    RULE_STATE, SECURITY_ENABLED, Table, UNIFIED, UNIQUE_NAME,
+    REVOKE_SESSIONS, RULE_STATE, SECURITY_ENABLED, Table, UNIFIED, UNIQUE_NAME,
 };
 use super::step::{Part, Step};
 use crate::error::{Error, ErrorKind, Result};
@@ -68,7 +68,7 @@ fn new_user(table: &Table, attributes: &Attributes, secrets: &BTreeMap<Name, Sec
         // A new user has nothing to clear.
         if name == RESET_PASSWORD {
             profile.insert("forceChangePasswordNextSignIn".into(), value.into());
-        } else if !value.is_null() {
+        } else if !value.is_null() && name != REVOKE_SESSIONS {
             set(table, &mut body, name, value);
         }
     }
@@ -124,11 +124,16 @@ fn update(id: &ObjectId, attributes: &Attributes, secrets: &BTreeMap<Name, Secre
     }
     let path = key_segment(table.place.path, &id.id)?;
     let mut bodies: BTreeMap<Part, Map<String, Json>> = BTreeMap::new();
+    let mut revokes = false;
     for (name, value) in attributes.iter() {
         check_writable(table, name, Mutability::ReadWrite)?;
         let part = part_of(&id.class, name);
         let body = bodies.entry(part).or_default();
-        if part == Part::Password {
+        if part == Part::Sessions {
+            // There is nothing to say but that it is to be done; and it is done last.
+            revokes = value.as_bool() == Some(true);
+            bodies.remove(&part);
+        } else if part == Part::Password {
             body.insert(PASSWORD_PROFILE.into(), json!({ "forceChangePasswordNextSignIn": Json::from(value) }));
         } else {
             set(table, body, name, value);
@@ -141,6 +146,11 @@ fn update(id: &ObjectId, attributes: &Attributes, secrets: &BTreeMap<Name, Secre
         steps.push(Step::new(Part::ReadOrgData, Method::GET, format!("{path}?$select={ORG_DATA}")));
     }
     steps.extend(bodies.into_iter().map(|(part, body)| Step::new(part, Method::PATCH, path.as_str()).with_body(body)));
+    if revokes {
+        let after_status = steps.iter().position(|step| step.part > Part::Status).unwrap_or(steps.len());
+        let revoke = Step::new(Part::Sessions, Method::POST, format!("{path}/revokeSignInSessions"));
+        steps.insert(after_status, revoke.with_body(Map::new()));
+    }
     Ok(steps)
 }
 
@@ -150,6 +160,7 @@ fn part_of(class: &Class, name: &Name) -> Part {
     match name.as_str() {
         ACCOUNT_ENABLED => Part::Status,
         RESET_PASSWORD => Part::Password,
+        REVOKE_SESSIONS if *class == Class::USER => Part::Sessions,
         MEMBERSHIP_RULE | RULE_STATE if *class == Class::GROUP => Part::Rule,
         UNIQUE_NAME if *class == Class::GROUP => Part::UniqueName,
         _ => Part::Attributes,

@@ -11,6 +11,8 @@ use crate::model::{AttributeSchema, Class, Kind, Name, Schema};
 pub(super) const PASSWORD: &str = "password";
 /// Whether a new password must be chosen at the next sign-in.
 pub(super) const RESET_PASSWORD: &str = "resetPassword";
+/// Ends all of a user's sign-ins when true is written.
+pub(super) const REVOKE_SESSIONS: &str = "revokeSignInSessions";
 /// Whether the user can sign in.
 pub(super) const ACCOUNT_ENABLED: &str = "accountEnabled";
 pub(super) const ORG_DATA: &str = "employeeOrgData";

@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Map, Value as Json};
 
-use super::schema::{ACCOUNT_ENABLED, LICENSE_STATES, MANAGER, MEMBERS, ORG_DATA, OWNERS};
+use super::schema::{ACCOUNT_ENABLED, LICENSE_STATES, MANAGER, MEMBERS, ORG_DATA, OWNERS, REVOKE_SESSIONS};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::BatchRequest;
 use crate::model::{License, Name, Value};
@@ -37,6 +37,8 @@ pub(super) enum Part {
     Rule,
     UniqueName,
     Status,
+    /// Ends the user's sign-ins, once he cannot begin new ones.
+    Sessions,
     Password,
     SetManager,
     /// Reads whether the manager is still the one whom the next request takes away.
@@ -63,6 +65,7 @@ impl Part {
             Self::Rule => "membershipRule",
             Self::UniqueName => "uniqueName",
             Self::Status => ACCOUNT_ENABLED,
+            Self::Sessions => REVOKE_SESSIONS,
             Self::Password => "passwordProfile",
             Self::SetManager | Self::ReadManager | Self::RemoveManager => MANAGER,
             Self::Bind | Self::AddMember | Self::RemoveMember => MEMBERS,

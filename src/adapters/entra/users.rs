@@ -2,7 +2,7 @@
 
 use super::schema::{
     ACCOUNT_ENABLED, Attribute, DISABLED_PLANS, Filtering, IMMUTABLE_ID, MANAGER, PASSWORD, Place, RESET_PASSWORD,
-    Reading, Row, SKU_ID, SYNC_ENABLED, Table, USER_PRINCIPAL_NAME, USER_TYPE, row, words,
+    REVOKE_SESSIONS, Reading, Row, SKU_ID, SYNC_ENABLED, Table, USER_PRINCIPAL_NAME, USER_TYPE, row, words,
 };
 use crate::model::{AttributeSchema, Class, Filter, Kind, Mutability, Name, Schema, eq};
 
@@ -16,6 +16,7 @@ pub fn member_scope() -> Filter {
 pub(super) fn table() -> Table {
     let schema = Schema::new(Class::USER)
         .with_status(Name::from_static(ACCOUNT_ENABLED))
+        .with_sessions(Name::from_static(REVOKE_SESSIONS))
         .with_created_at(Name::from_static("createdDateTime"))
         .with_label(Name::from_static(USER_PRINCIPAL_NAME))
         .with_default_scope(member_scope())
@@ -78,6 +79,7 @@ fn rows() -> Vec<Row> {
         row(ACCOUNT_ENABLED, Equals, AttributeSchema::boolean().not_nullable()),
         row(PASSWORD, No, unbounded().required().secret().with_mutability(Mutability::CreateOnly).with_max_length(256)),
         row(RESET_PASSWORD, No, AttributeSchema::boolean().not_nullable().with_mutability(Mutability::WriteOnly)),
+        row(REVOKE_SESSIONS, No, AttributeSchema::boolean().not_nullable().with_mutability(Mutability::WriteOnly)),
         row("givenName", Prefix, text(64)),
         row("surname", Prefix, text(64)),
         row("mail", Prefix, folded().not_nullable().unique_in("proxyAddresses")),

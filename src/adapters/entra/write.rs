@@ -169,6 +169,10 @@ impl Pending {
         let doubtful = step.again && step.part != Part::Licenses && error.retry() != Retry::Never;
         let error = if doubtful { error.with_outcome_in_doubt() } else { error };
         let error = error.with_context("part", step.part.as_str());
+        if step.part == Part::Status {
+            // Who can still sign in would only have to do it again.
+            self.steps.retain(|step| step.part != Part::Sessions);
+        }
         // What is not known cannot be kept: the write that depends on it is left out.
         let dependent = if step.part.is_question() { self.steps.pop_front() } else { None };
         let elements = dependent.map_or(step.elements, |step| step.elements);

@@ -181,6 +181,9 @@ impl fmt::Display for Entry {
         for secret in &self.secrets {
             writeln!(f, "      {} = (secret)   ← {}", secret.attribute, plain(&secret.rule))?;
         }
+        if self.revokes_sessions {
+            writeln!(f, "      ends all sign-ins")?;
+        }
         if let Some(until) = self.until {
             writeln!(f, "      waits until {}", minute(until))?;
         }

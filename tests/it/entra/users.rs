@@ -411,3 +411,19 @@ async fn a_clone_is_the_same_tenant() {
     assert_eq!(found[0].get("createdDateTime"), Some(&datetime!(2026-01-01 0:00 UTC).into()));
     assert_eq!(sim.requests().token, 1, "one token for all");
 }
+
+#[tokio::test]
+async fn sign_ins_are_ended_once_the_account_is_off_and_not_where_it_is_not() {
+    let (sim, entra) = tenant().await;
+    let ids = ["ada", "bob"].map(|name| sim.add_user(json!({"userPrincipalName": format!("{name}@contoso.com")})));
+    let off = |id: &str| update(id, &[("revokeSignInSessions", true.into()), ("accountEnabled", false.into())]);
+    write_one(&entra, off(&ids[0])).await.expect("written");
+    let done: Vec<_> = sim.audit().into_iter().map(|entry| entry.activity).collect();
+    assert!(done.ends_with(&[Activity::UpdateUser, Activity::RevokeSessions]), "{done:?}");
+
+    sim.fail(Fault::on("PATCH", &format!("/v1.0/users/{}", ids[1])).status(403).always());
+    let error = write_one(&entra, off(&ids[1])).await.expect_err("refused");
+    assert!(error.to_string().contains("part=accountEnabled"), "{error}");
+    let revoked = sim.audit().into_iter().filter(|entry| entry.activity == Activity::RevokeSessions);
+    assert_eq!(revoked.count(), 1, "who can still sign in is not signed out");
+}

@@ -234,3 +234,28 @@ async fn a_leavers_account_in_the_recycle_bin_is_ours_when_it_comes_back() {
     let plan = world.plan().await;
     assert_eq!((entry(&plan, "1").situation, entry(&plan, "1").action), (Situation::LinkOnly, Action::Unlink));
 }
+
+#[tokio::test]
+async fn sign_ins_are_ended_with_every_disable_where_the_target_can() {
+    use entrant::model::{AttributeSchema, Mutability};
+    let revoking = || Preferences::default().with_revoke_sessions();
+    let world = World::new((1..=3).map(|id| person(&id.to_string())));
+    let error = world.builder(revoking()).build().expect_err("the target cannot end sign-ins");
+    assert!(error.to_string().contains("revoke_sessions"), "{error}");
+
+    let write_only = AttributeSchema::boolean().with_mutability(Mutability::WriteOnly);
+    let schema = super::world::schema().with("signOut", write_only).with_sessions("signOut");
+    let world = World { directory: world.directory.with_schema(schema), ..world };
+    world.settled_run().await;
+    world.hr.set(&ObjectId::user("1"), "active", false);
+    world.hr.remove(&ObjectId::user("2"));
+    let plan = world.job_with(revoking()).plan(Run::full()).await.expect("a plan");
+    assert!(entry(&plan, "1").revokes_sessions && entry(&plan, "2").revokes_sessions, "{plan}");
+    assert!(plan.to_string().contains("ends all sign-ins"), "{plan}");
+    world.job_with(revoking()).apply(&plan, Apply::new()).await.expect("a report");
+    let signed_out =
+        |id: &str| world.directory.write_only(&world.account_of(id).id, "signOut") == Some(entrant::Value::Bool(true));
+    assert!(signed_out("1") && signed_out("2") && !signed_out("3"));
+    assert!(!world.is_active("1"));
+    assert!(world.job_with(revoking()).plan(Run::full()).await.expect("a plan").is_converged());
+}
