@@ -46,15 +46,18 @@ mod compile;
 mod defaults;
 mod engine;
 mod fit;
+mod flow;
 mod group_defaults;
 mod headers;
 mod rule;
 mod scope;
 mod show;
+mod steps;
 
 pub use builder::Mapping;
 pub use compile::{AbsentMeans, MappingError, MappingFault};
 pub use engine::{CompiledMapping, Flow, FlowOutcome, Mapped};
+pub use flow::{FlowBehavior, FlowType};
 pub use headers::HeaderMapping;
 pub use rule::{OnNull, Rule};
 pub use scope::{ScopeError, ScopeVerdict, ScopingFilter};

@@ -7,6 +7,7 @@ mod flow_org;
 mod header_mapping;
 mod job;
 mod mapping;
+mod mapping_steps;
 mod memberships;
 mod scopes;
 mod sim;
