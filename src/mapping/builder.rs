@@ -136,8 +136,11 @@ impl Mapping {
     ///
     /// What is wrong with the text of the expression.
     pub fn expression(self, target: impl Into<Name>, expression: &str) -> Result<Self, ExpressionError> {
-        let expression = Expression::parse(expression)?;
-        Ok(self.rule(target.into(), RuleSource::Expression(expression)))
+        Ok(self.parsed(target.into(), Expression::parse(expression)?))
+    }
+
+    pub(super) fn parsed(self, target: Name, expression: Expression) -> Self {
+        self.rule(target, RuleSource::Expression(expression))
     }
 
     /// Gives every object the same value.

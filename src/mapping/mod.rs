@@ -53,6 +53,7 @@ mod rule;
 mod scope;
 mod show;
 mod steps;
+pub mod synchronization;
 
 pub use builder::Mapping;
 pub use compile::{AbsentMeans, MappingError, MappingFault};

@@ -12,4 +12,5 @@ mod memberships;
 mod scopes;
 mod sim;
 mod stores;
+mod synchronization;
 mod wire;
