@@ -49,6 +49,7 @@ mod fit;
 mod flow;
 mod group_defaults;
 mod headers;
+mod products;
 mod rule;
 mod scope;
 mod show;

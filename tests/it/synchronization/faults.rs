@@ -149,10 +149,10 @@ fn a_fault_in_an_expression_is_shown_under_its_place() {
     let error = load(&with_second(json!({"source": expression("Append([title], \"a)")}))).expect_err("it is wrong");
     insta::assert_snapshot!(error.render(), @r#"
     synchronizationRules[0].objectMappings[0].attributeMappings[1].source.expression
-    error: this text does not end
+    error: the text is not closed
       |
     1 | Append([title], "a)
-      |                 ^^^ a closing "
+      |                 ^ end it with ", and write a quote inside it as \"
     "#);
     assert!(error.faults()[0].expression_error().is_some());
 }
