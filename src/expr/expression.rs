@@ -219,6 +219,10 @@ impl Expression {
         )
     }
 
+    pub(super) fn root(&self) -> &Node {
+        &self.0.root
+    }
+
     /// The attributes as they are referred to, each once, in the order of their texts.
     pub(crate) fn references(&self) -> &[AttributePath] {
         &self.0.references

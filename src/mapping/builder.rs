@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use super::flow::{FlowBehavior, FlowType};
 use super::rule::{NamedClosure, OnNull, RuleSource};
+use super::steps::NamedTransform;
 use crate::expr::{AttributePath, Expression, ExpressionError};
 use crate::model::{Class, Filter, Name, Record, Value};
 
@@ -43,7 +45,10 @@ pub struct Mapping {
     pub(super) reads: Vec<(Name, Vec<Name>)>,
     pub(super) defaults: Vec<(Name, Value)>,
     pub(super) on_null: Vec<(Name, OnNull)>,
-    pub(super) create_only: Vec<Name>,
+    pub(super) flow_types: Vec<(Name, FlowType)>,
+    pub(super) flow_behaviors: Vec<(Name, FlowBehavior)>,
+    pub(super) conditions: Vec<(Name, Filter)>,
+    pub(super) transforms: Vec<(Name, NamedTransform)>,
     pub(super) matching: Vec<Name>,
     pub(super) scope: Option<Filter>,
     pub(super) target_scope: Option<Filter>,
@@ -98,7 +103,10 @@ impl Mapping {
             reads: Vec::new(),
             defaults: Vec::new(),
             on_null: Vec::new(),
-            create_only: Vec::new(),
+            flow_types: Vec::new(),
+            flow_behaviors: Vec::new(),
+            conditions: Vec::new(),
+            transforms: Vec::new(),
             matching: Vec::new(),
             scope: None,
             target_scope: None,
@@ -128,8 +136,11 @@ impl Mapping {
     ///
     /// What is wrong with the text of the expression.
     pub fn expression(self, target: impl Into<Name>, expression: &str) -> Result<Self, ExpressionError> {
-        let expression = Expression::parse(expression)?;
-        Ok(self.rule(target.into(), RuleSource::Expression(expression)))
+        Ok(self.parsed(target.into(), Expression::parse(expression)?))
+    }
+
+    pub(super) fn parsed(self, target: Name, expression: Expression) -> Self {
+        self.rule(target, RuleSource::Expression(expression))
     }
 
     /// Gives every object the same value.
@@ -174,21 +185,78 @@ impl Mapping {
         self
     }
 
-    /// What is written on create when the source has no value; on update too with [`OnNull::Default`].
+    /// What is written on create when the source has no value, or empty text; on update too with [`OnNull::Default`].
     pub fn default_value(mut self, target: impl Into<Name>, value: impl Into<Value>) -> Self {
         self.defaults.push((target.into(), value.into()));
         self
     }
 
-    /// What null means on update; [`OnNull::Skip`] unless said. Sets do not look at it: null empties them.
+    /// What null, or empty text, means on update; [`OnNull::Skip`] unless said. Sets do not look at it: null empties them.
     pub fn on_null(mut self, target: impl Into<Name>, on_null: OnNull) -> Self {
         self.on_null.push((target.into(), on_null));
         self
     }
 
-    /// Writes the attribute on create and never again.
-    pub fn create_only(mut self, target: impl Into<Name>) -> Self {
-        self.create_only.push(target.into());
+    /// Writes the attribute on create and never again: [`FlowType::ObjectAddOnly`].
+    pub fn create_only(self, target: impl Into<Name>) -> Self {
+        self.flow_type(target, FlowType::ObjectAddOnly)
+    }
+
+    /// Says when the value flows to an object that is there already; [`FlowType::Always`] unless said. Said again, the
+    /// last holds.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use entrant::mapping::{FlowType, Mapping};
+    ///
+    /// // Whoever has changed his greeting keeps it.
+    /// let mapping = Mapping::users().constant("aboutMe", "New here").flow_type("aboutMe", FlowType::AttributeAddOnly);
+    /// assert!(mapping.to_string().contains("AttributeAddOnly"));
+    /// ```
+    pub fn flow_type(mut self, target: impl Into<Name>, flow_type: FlowType) -> Self {
+        self.flow_types.push((target.into(), flow_type));
+        self
+    }
+
+    /// Says how often the value is written; [`FlowBehavior::FlowWhenChanged`] unless said. Said again, the last holds.
+    pub fn flow_behavior(mut self, target: impl Into<Name>, flow_behavior: FlowBehavior) -> Self {
+        self.flow_behaviors.push((target.into(), flow_behavior));
+        self
+    }
+
+    /// Maps the attribute only for records for which this holds; for others it is left as it is, on create too.
+    ///
+    /// The condition is over the attributes of the source. Said again, the last holds.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use entrant::{mapping::Mapping, model::eq};
+    ///
+    /// let mapping = Mapping::users()
+    ///     .attribute("officeLocation", "desk")
+    ///     .condition("officeLocation", eq("workerType", "Employee"))
+    ///     .transform("officeLocation", "upper", 1, |value| Ok(value.as_text().map(str::to_uppercase).into()))
+    ///     .default_value("officeLocation", "LOBBY");
+    /// assert!(mapping.to_string().contains(r#"(if workerType eq "Employee") (transform upper v1)"#));
+    /// ```
+    pub fn condition(mut self, target: impl Into<Name>, condition: Filter) -> Self {
+        self.conditions.push((target.into(), condition));
+        self
+    }
+
+    /// Sends what the source gives, null too, through a function of the host, before the null rule and the default value
+    /// are looked at. Nothing is done to what was not delivered. Said again, the last holds.
+    ///
+    /// The name and the version stand for the function as those of a [`closure`](Mapping::closure) do. It answers a value,
+    /// or an error in one line, which becomes a problem of that object.
+    pub fn transform<F>(mut self, target: impl Into<Name>, name: impl Into<Name>, version: u32, function: F) -> Self
+    where
+        F: Fn(Value) -> Result<Value, String> + Send + Sync + 'static,
+    {
+        let transform = NamedTransform { name: name.into(), version, function: Arc::new(function) };
+        self.transforms.push((target.into(), transform));
         self
     }
 

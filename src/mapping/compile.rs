@@ -1,6 +1,6 @@
 //! A mapping against its target's schema: everything that is wrong with it, at once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 
 use hmac_sha256::Hash;
@@ -8,10 +8,12 @@ use hmac_sha256::Hash;
 use super::builder::Mapping;
 use super::engine::{CompiledMapping, sorted};
 use super::fit::fit;
-use super::rule::{OnNull, Rule, RuleSource, Writes};
+use super::flow::{FlowBehavior, FlowType};
+use super::rule::{OnNull, Rule, RuleSource};
+use super::steps::{NamedTransform, Steps};
 use crate::error::{Error, ErrorKind};
 use crate::expr::closest;
-use crate::model::{AttributeSchema, Cardinality, Filter, Kind, Mutability, Name, Schema};
+use crate::model::{AttributeSchema, Cardinality, Filter, Kind, Mutability, Name, Schema, Value};
 
 /// What it means that a source did not deliver an attribute. Complete by definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -87,9 +89,10 @@ impl Mapping {
     /// one attribute, a constant or default of the wrong type or for a secret attribute, [`OnNull::Clear`] of what cannot
     /// be cleared, [`OnNull::Default`] without a default value, something said of an attribute that has no rule, a
     /// matching attribute that is not mapped or cannot be read back, a unique or random value that is matched on or not
-    /// create-only, something said of sets of references that is said of none.
+    /// create-only, a flow type that only adds to what cannot be read back, something said of sets of references that is
+    /// said of none.
     pub fn compile(&self, schema: &Schema, absent_means: AbsentMeans) -> Result<CompiledMapping, MappingError> {
-        let mut check = Check { mapping: self, schema, faults: Vec::new() };
+        let mut check = Check { mapping: self, schema, said: Said::of(self), faults: Vec::new() };
         let mut rules = check.rules(absent_means);
         check.settings();
         check.matching();
@@ -140,7 +143,19 @@ impl Mapping {
         for rule in rules {
             let target = &rule.target;
             lines.push(format!("{target:?} {:?} reads {:?}", rule.provenance(), rule.reads));
-            lines.push(format!("{target:?} {:?} {:?}", rule.writes, rule.on_null));
+            // `OnCreate` is what it was called in the first version.
+            let flow_type = match rule.flow_type {
+                FlowType::ObjectAddOnly => "OnCreate".to_owned(),
+                other => format!("{other:?}"),
+            };
+            lines.push(format!("{target:?} {flow_type} {:?}", rule.on_null));
+            if rule.flow_behavior != FlowBehavior::default() {
+                lines.push(format!("{target:?} {:?}", rule.flow_behavior));
+            }
+            let condition = rule.steps.condition.iter();
+            lines.extend(condition.map(|filter| format!("{target:?} condition {}", filter_text(filter))));
+            let transform = rule.steps.transform.iter();
+            lines.extend(transform.map(|own| format!("{target:?} transform {:?} {}", own.name, own.version)));
             lines.extend(rule.default.iter().map(|value| format!("{target:?} default {value:?}")));
         }
         for (what, said) in [
@@ -153,8 +168,7 @@ impl Mapping {
             }
         }
         for (what, scope) in [("scope", &self.scope), ("target scope", &self.target_scope)] {
-            let text = |filter: &Filter| serde_json::to_string(filter).unwrap_or_else(|_| format!("{filter:?}"));
-            lines.extend(scope.iter().map(|filter| format!("{what} {}", text(filter))));
+            lines.extend(scope.iter().map(|filter| format!("{what} {}", filter_text(filter))));
         }
         let digest = Hash::hash(lines.join("\n").as_bytes());
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -164,7 +178,45 @@ impl Mapping {
 struct Check<'a> {
     mapping: &'a Mapping,
     schema: &'a Schema,
+    said: Said<'a>,
     faults: Vec<MappingFault>,
+}
+
+/// What is said of each target attribute. Of what is said twice the last.
+struct Said<'a> {
+    mapped: HashMap<&'a Name, &'a RuleSource>,
+    reads: HashMap<&'a Name, Vec<Name>>,
+    defaults: HashMap<&'a Name, &'a Value>,
+    on_null: HashMap<&'a Name, OnNull>,
+    flow_types: HashMap<&'a Name, FlowType>,
+    flow_behaviors: HashMap<&'a Name, FlowBehavior>,
+    conditions: HashMap<&'a Name, &'a Filter>,
+    transforms: HashMap<&'a Name, &'a NamedTransform>,
+}
+
+impl<'a> Said<'a> {
+    fn of(mapping: &'a Mapping) -> Self {
+        fn copied<T: Copy>(pairs: &[(Name, T)]) -> HashMap<&Name, T> {
+            pairs.iter().map(|(name, value)| (name, *value)).collect()
+        }
+        fn borrowed<T>(pairs: &[(Name, T)]) -> HashMap<&Name, &T> {
+            pairs.iter().map(|(name, value)| (name, value)).collect()
+        }
+        let mut reads: HashMap<&Name, Vec<Name>> = HashMap::new();
+        for (name, names) in &mapping.reads {
+            reads.entry(name).or_default().extend(names.iter().cloned());
+        }
+        Self {
+            mapped: borrowed(&mapping.rules),
+            reads,
+            defaults: borrowed(&mapping.defaults),
+            on_null: copied(&mapping.on_null),
+            flow_types: copied(&mapping.flow_types),
+            flow_behaviors: copied(&mapping.flow_behaviors),
+            conditions: borrowed(&mapping.conditions),
+            transforms: borrowed(&mapping.transforms),
+        }
+    }
 }
 
 impl Check<'_> {
@@ -175,8 +227,9 @@ impl Check<'_> {
     fn rules(&mut self, absent_means: AbsentMeans) -> Vec<Rule> {
         let mapping = self.mapping;
         let mut rules: Vec<Rule> = Vec::with_capacity(mapping.rules.len());
+        let mut seen = HashSet::new();
         for (target, source) in &mapping.rules {
-            if rules.iter().any(|rule| rule.target == *target) {
+            if !seen.insert(target) {
                 self.fault(Some(target), "has two rules; one is right");
                 continue;
             }
@@ -194,22 +247,50 @@ impl Check<'_> {
                 },
                 other => other.clone(),
             };
-            let said = mapping.reads.iter().filter(|(name, _)| name == target);
-            let reads = source.names().into_iter().chain(said.flat_map(|(_, names)| names.clone()));
-            let create_only = mapping.create_only.contains(target) || schema.mutability == Mutability::CreateOnly;
-            self.once(target, &source, create_only);
+            let reads = source.names().into_iter().chain(self.said.reads.get(target).into_iter().flatten().cloned());
+            let steps = Steps {
+                condition: self.said.conditions.get(target).copied().cloned(),
+                transform: self.said.transforms.get(target).copied().cloned(),
+            };
+            let condition = steps.condition.iter().flat_map(Filter::attributes).cloned();
+            let reads: Vec<Name> = reads.chain(condition).collect();
+            let flow_type = match schema.mutability {
+                Mutability::CreateOnly => FlowType::ObjectAddOnly,
+                _ => self.said.flow_types.get(target).copied().unwrap_or_default(),
+            };
+            self.flow(target, flow_type, &schema, &source);
+            self.once(target, &source, flow_type == FlowType::ObjectAddOnly);
             rules.push(Rule {
                 target: target.clone(),
-                reads: sorted(reads.collect()),
+                reads: sorted(reads),
                 default: self.default_value(target, &schema),
-                on_null: last(&mapping.on_null, target).copied().unwrap_or_default(),
-                writes: if create_only { Writes::OnCreate } else { Writes::Always },
+                on_null: self.said.on_null.get(target).copied().unwrap_or_default(),
+                flow_type,
+                flow_behavior: self.said.flow_behaviors.get(target).copied().unwrap_or_default(),
+                steps,
                 source,
                 schema,
                 absent_means,
             });
         }
         rules
+    }
+
+    /// What only adds must see what is there.
+    fn flow(&mut self, target: &Name, flow_type: FlowType, schema: &AttributeSchema, source: &RuleSource) {
+        let adds = !matches!(flow_type, FlowType::Always | FlowType::ObjectAddOnly);
+        if adds && !schema.is_readable() {
+            self.fault(
+                Some(target),
+                format!("cannot be read from the target, so {flow_type:?} cannot tell what is there; write it always or on create"),
+            );
+        }
+        if adds && self.mapping.exact.contains(target) {
+            self.fault(Some(target), format!("is to be exact, and {flow_type:?} takes nothing away"));
+        }
+        if matches!(source, RuleSource::Generated) && self.said.transforms.contains_key(target) {
+            self.fault(Some(target), "is generated, so there is nothing to transform");
+        }
     }
 
     /// What is another value each time it is asked for belongs to the creation of an object alone.
@@ -252,8 +333,8 @@ impl Check<'_> {
         }
     }
 
-    fn default_value(&mut self, target: &Name, schema: &AttributeSchema) -> Option<crate::model::Value> {
-        let value = last(&self.mapping.defaults, target)?;
+    fn default_value(&mut self, target: &Name, schema: &AttributeSchema) -> Option<Value> {
+        let value = *self.said.defaults.get(target)?;
         if schema.secret {
             self.fault(Some(target), "is secret and cannot have a default value");
             return None;
@@ -272,21 +353,27 @@ impl Check<'_> {
         let mapping = self.mapping;
         let default_values = mapping.defaults.iter().map(|(name, _)| (name, "default value"));
         let on_null = mapping.on_null.iter().map(|(name, _)| (name, "null rule"));
-        let create_only = mapping.create_only.iter().map(|name| (name, "create-only rule"));
-        for (name, what) in default_values.chain(on_null).chain(create_only) {
+        let flow_types = mapping.flow_types.iter().map(|(name, flow_type)| match flow_type {
+            FlowType::ObjectAddOnly => (name, "create-only rule"),
+            _ => (name, "flow type"),
+        });
+        let flow_behaviors = mapping.flow_behaviors.iter().map(|(name, _)| (name, "flow behaviour"));
+        let conditions = mapping.conditions.iter().map(|(name, _)| (name, "condition"));
+        let transforms = mapping.transforms.iter().map(|(name, _)| (name, "transform"));
+        let flows = flow_types.chain(flow_behaviors).chain(conditions).chain(transforms);
+        for (name, what) in default_values.chain(on_null).chain(flows) {
             if !self.is_mapped(name) {
                 self.fault(Some(name), format!("has a {what} and is not mapped"));
             }
         }
         for (name, _) in &mapping.reads {
-            let closure =
-                |(target, source): &(Name, RuleSource)| target == name && matches!(source, RuleSource::Closure(_));
-            if !mapping.rules.iter().any(closure) {
+            if !matches!(self.said.mapped.get(name), Some(RuleSource::Closure(_))) {
                 self.fault(Some(name), "is said to read source attributes and has no closure");
             }
         }
-        for (index, (name, on_null)) in mapping.on_null.iter().enumerate() {
-            if mapping.on_null[..index].iter().any(|(earlier, _)| earlier == name) {
+        let mut seen = HashSet::new();
+        for (name, on_null) in &mapping.on_null {
+            if !seen.insert(name) {
                 self.fault(Some(name), "has two null rules; one is right");
             }
             match on_null {
@@ -297,14 +384,15 @@ impl Check<'_> {
                         self.fault(Some(name), "cannot be cleared; skip nulls or give a default value");
                     }
                 }
-                OnNull::Default if last(&mapping.defaults, name).is_none() => {
+                OnNull::Default if !self.said.defaults.contains_key(name) => {
                     self.fault(Some(name), "is to get its default value for null and has none");
                 }
                 OnNull::Default | OnNull::Skip => {}
             }
         }
-        for (index, (name, _)) in mapping.defaults.iter().enumerate() {
-            if mapping.defaults[..index].iter().any(|(earlier, _)| earlier == name) {
+        let mut seen = HashSet::new();
+        for (name, _) in &mapping.defaults {
+            if !seen.insert(name) {
                 self.fault(Some(name), "has two default values; one is right");
             }
         }
@@ -312,8 +400,9 @@ impl Check<'_> {
 
     fn matching(&mut self) {
         let mapping = self.mapping;
-        for (index, name) in mapping.matching.iter().enumerate() {
-            if mapping.matching[..index].contains(name) {
+        let mut seen = HashSet::new();
+        for name in &mapping.matching {
+            if !seen.insert(name) {
                 self.fault(Some(name), "is matched on twice");
             }
             if !self.is_mapped(name) {
@@ -381,7 +470,7 @@ impl Check<'_> {
     }
 
     fn is_mapped(&self, name: &Name) -> bool {
-        self.mapping.rules.iter().any(|(target, _)| target == name)
+        self.said.mapped.contains_key(name)
     }
 
     fn known(&mut self, name: &Name) -> Option<AttributeSchema> {
@@ -402,6 +491,6 @@ impl Check<'_> {
     }
 }
 
-fn last<'a, T>(pairs: &'a [(Name, T)], name: &Name) -> Option<&'a T> {
-    pairs.iter().rev().find(|(own, _)| own == name).map(|(_, value)| value)
+fn filter_text(filter: &Filter) -> String {
+    serde_json::to_string(filter).unwrap_or_else(|_| format!("{filter:?}"))
 }

@@ -35,6 +35,30 @@ const ATTRIBUTES: Recognised = &[
     ("manager", &["managerId", "supervisorId", "manager", "supervisor", "reportsTo"]),
     ("skuId", &["skuId", "skuIds", "sku", "skus", "licenseId", "license", "licence", "licenses", "licences"]),
     ("disabledPlans", &["disabledPlans", "disabledServicePlans"]),
+    ("otherMails", &["otherMails", "otherMail", "alternateEmail", "alternateEmails", "personalEmail", "secondaryEmail"]),
+    ("faxNumber", &["faxNumber", "fax", "businessFax"]),
+    ("preferredDataLocation", &["preferredDataLocation", "dataLocation"]),
+    ("onPremisesImmutableId", &["onPremisesImmutableId", "immutableId", "sourceAnchor"]),
+    ("resetPassword", &["resetPassword", "forcePasswordChange", "mustChangePassword"]),
+    ("passwordPolicies", &["passwordPolicies", "passwordPolicy"]),
+    ("userType", &["userType"]),
+    ("ageGroup", &["ageGroup"]),
+    ("consentProvidedForMinor", &["consentProvidedForMinor", "minorConsent"]),
+    ("onPremisesExtensionAttributes.extensionAttribute1", &["extensionAttribute1", "customAttribute1", "onPremisesExtensionAttributes.extensionAttribute1"]),
+    ("onPremisesExtensionAttributes.extensionAttribute2", &["extensionAttribute2", "customAttribute2", "onPremisesExtensionAttributes.extensionAttribute2"]),
+    ("onPremisesExtensionAttributes.extensionAttribute3", &["extensionAttribute3", "customAttribute3", "onPremisesExtensionAttributes.extensionAttribute3"]),
+    ("onPremisesExtensionAttributes.extensionAttribute4", &["extensionAttribute4", "customAttribute4", "onPremisesExtensionAttributes.extensionAttribute4"]),
+    ("onPremisesExtensionAttributes.extensionAttribute5", &["extensionAttribute5", "customAttribute5", "onPremisesExtensionAttributes.extensionAttribute5"]),
+    ("onPremisesExtensionAttributes.extensionAttribute6", &["extensionAttribute6", "customAttribute6", "onPremisesExtensionAttributes.extensionAttribute6"]),
+    ("onPremisesExtensionAttributes.extensionAttribute7", &["extensionAttribute7", "customAttribute7", "onPremisesExtensionAttributes.extensionAttribute7"]),
+    ("onPremisesExtensionAttributes.extensionAttribute8", &["extensionAttribute8", "customAttribute8", "onPremisesExtensionAttributes.extensionAttribute8"]),
+    ("onPremisesExtensionAttributes.extensionAttribute9", &["extensionAttribute9", "customAttribute9", "onPremisesExtensionAttributes.extensionAttribute9"]),
+    ("onPremisesExtensionAttributes.extensionAttribute10", &["extensionAttribute10", "customAttribute10", "onPremisesExtensionAttributes.extensionAttribute10"]),
+    ("onPremisesExtensionAttributes.extensionAttribute11", &["extensionAttribute11", "customAttribute11", "onPremisesExtensionAttributes.extensionAttribute11"]),
+    ("onPremisesExtensionAttributes.extensionAttribute12", &["extensionAttribute12", "customAttribute12", "onPremisesExtensionAttributes.extensionAttribute12"]),
+    ("onPremisesExtensionAttributes.extensionAttribute13", &["extensionAttribute13", "customAttribute13", "onPremisesExtensionAttributes.extensionAttribute13"]),
+    ("onPremisesExtensionAttributes.extensionAttribute14", &["extensionAttribute14", "customAttribute14", "onPremisesExtensionAttributes.extensionAttribute14"]),
+    ("onPremisesExtensionAttributes.extensionAttribute15", &["extensionAttribute15", "customAttribute15", "onPremisesExtensionAttributes.extensionAttribute15"]),
 ];
 
 /// What is recognised and cannot be mapped, and why.
@@ -51,7 +75,8 @@ const ILLEGAL: &[&str] = &[
 ];
 
 impl Mapping {
-    /// The default mapping of people, from the headers of a table such as an HR export.
+    /// The default mapping of people, from the headers of a table such as an HR export: all that an application can write
+    /// to a user of Entra. For a value of your own add it with [`constant`](Mapping::constant).
     ///
     /// A header is recognised by its name, without regard to case, blanks, `_`, `-` and `.`:
     ///
@@ -84,6 +109,16 @@ impl Mapping {
     /// | `manager` | managerId, supervisorId, manager, supervisor, reportsTo |
     /// | `skuId` | skuId, skuIds, sku, skus, licenseId, license, licence, licenses, licences |
     /// | `disabledPlans` | disabledPlans, disabledServicePlans |
+    /// | `otherMails` | otherMails, otherMail, alternateEmail, alternateEmails, personalEmail, secondaryEmail |
+    /// | `faxNumber` | faxNumber, fax, businessFax |
+    /// | `preferredDataLocation` | preferredDataLocation, dataLocation |
+    /// | `onPremisesImmutableId` | onPremisesImmutableId, immutableId, sourceAnchor |
+    /// | `resetPassword` | resetPassword, forcePasswordChange, mustChangePassword |
+    /// | `passwordPolicies` | passwordPolicies, passwordPolicy |
+    /// | `userType` | userType |
+    /// | `ageGroup` | ageGroup |
+    /// | `consentProvidedForMinor` | consentProvidedForMinor, minorConsent |
+    /// | `onPremisesExtensionAttributes.extensionAttribute1` to `15` | extensionAttribute1, customAttribute1 … |
     /// | not mapped: not writable | hireDate, employeeHireDate, startDate |
     ///
     /// Of several headers for one attribute the one named first in the table is mapped.
@@ -97,8 +132,8 @@ impl Mapping {
     /// - `accountEnabled` is true for active, true, 1, yes, enabled, false for inactive, terminated, false, 0, no,
     ///   disabled, leaver, in any case; a blank says nothing, and any other word is a problem of that person.
     /// - `manager` is the id of the manager's own row.
-    /// - `skuId` and `disabledPlans` hold products and the plans left out of them, by id or name; several in one cell are
-    ///   separated by `;` or `,`. A blank cell says that there are none.
+    /// - `skuId` and `disabledPlans` hold products and the plans left out of them, by id or name, and `otherMails` further
+    ///   addresses; several in one cell are separated by `;` or `,`. A blank cell says that there are none.
     /// - Everybody who is created gets a generated password.
     /// - Existing people are looked for by `employeeId`, then by `userPrincipalName`, as far as these are mapped.
     ///
@@ -121,7 +156,7 @@ impl Mapping {
         for (target, header) in &sorted.recognised {
             mapping = match target.as_str() {
                 "accountEnabled" => worker_status(mapping, header),
-                "skuId" | "disabledPlans" => list(mapping, target, header),
+                "skuId" | "disabledPlans" | "otherMails" => list(mapping, target, header),
                 _ => mapping.attribute(target, header.as_str()),
             };
         }

@@ -150,7 +150,8 @@ impl CompiledMapping {
             .iter()
             .filter(|rule| matches!(rule.source, RuleSource::Closure(_)))
             .flat_map(|rule| rule.reads.iter());
-        let plain = closures.chain(self.scope.iter().flat_map(Filter::attributes));
+        let conditions = self.rules.iter().flat_map(|rule| &rule.steps.condition);
+        let plain = closures.chain(conditions.chain(&self.scope).flat_map(Filter::attributes));
         let unseen = unseen.map(|path| path.text()).chain(plain.filter(|name| !seen(name)));
         sorted(unseen.cloned().collect())
     }
@@ -266,6 +267,8 @@ impl CompiledMapping {
     }
 
     /// What to write for a flow when the object is updated; null clears, `None` leaves the attribute as it is.
+    ///
+    /// What depends on what the target holds is said by [`Rule::on_update_over`].
     #[must_use]
     pub fn on_update(&self, flow: &Flow) -> Option<Value> {
         self.rule(&flow.attribute)?.on_update(&flow.outcome)

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use super::compile::AbsentMeans;
 use super::engine::FlowOutcome;
 use super::fit::fit;
+use super::flow::{FlowBehavior, FlowType};
+use super::steps::Steps;
 use crate::expr::{AttributePath, Context, EvaluationError, Expression, Found, Outcome};
 use crate::model::{AttributeSchema, Cardinality, Name, Record, Value};
 
-/// What null in the source means on update.
+/// What null, or empty text, in the source means on update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OnNull {
-    /// The target stays as it is.
+    /// The target stays as it is; empty text is written.
     #[default]
     Skip,
     /// The target is cleared.
@@ -31,14 +33,10 @@ pub struct Rule {
     pub(super) schema: AttributeSchema,
     pub(super) default: Option<Value>,
     pub(super) on_null: OnNull,
-    pub(super) writes: Writes,
+    pub(super) flow_type: FlowType,
+    pub(super) flow_behavior: FlowBehavior,
+    pub(super) steps: Steps,
     pub(super) absent_means: AbsentMeans,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Writes {
-    Always,
-    OnCreate,
 }
 
 #[derive(Clone)]
@@ -100,7 +98,7 @@ impl Rule {
     /// Whether it is written on create and never again.
     #[must_use]
     pub fn is_create_only(&self) -> bool {
-        self.writes == Writes::OnCreate
+        self.flow_type == FlowType::ObjectAddOnly
     }
 
     /// Whether the value is made when it is needed, and comes from no record.
@@ -146,7 +144,8 @@ impl Rule {
     #[must_use]
     pub fn on_create(&self, outcome: &FlowOutcome) -> Option<Value> {
         match outcome {
-            FlowOutcome::Value(value) if !is_nothing(value) => Some(value.clone()),
+            FlowOutcome::Value(value) if !is_empty(value) => Some(value.clone()),
+            FlowOutcome::Value(Value::Text(empty)) => Some(self.default.clone().unwrap_or(Value::Text(empty.clone()))),
             FlowOutcome::Value(_) | FlowOutcome::Absent => self.default.clone(),
             FlowOutcome::Ignored | FlowOutcome::Failed(_) => None,
         }
@@ -158,17 +157,18 @@ impl Rule {
         let FlowOutcome::Value(value) = outcome else {
             return None;
         };
-        if self.writes == Writes::OnCreate {
+        if self.is_create_only() {
             return None;
         }
         if self.schema.cardinality == Cardinality::Many {
             return Some(if value.is_null() { Value::list([]) } else { value.clone() });
         }
-        if !value.is_null() {
+        if !is_empty(value) {
             return Some(value.clone());
         }
         match self.on_null {
-            OnNull::Skip => None,
+            // Empty text is a value where nothing is said of null.
+            OnNull::Skip => (!value.is_null()).then(|| value.clone()),
             OnNull::Clear => Some(Value::Null),
             OnNull::Default => self.default.clone(),
         }
@@ -181,9 +181,9 @@ impl Rule {
     #[must_use]
     pub fn elements_on_update(&self, outcome: &FlowOutcome) -> Option<Value> {
         let FlowOutcome::Value(value) = outcome else { return None };
-        match (&self.default, self.writes) {
-            (_, Writes::OnCreate) => None,
-            (Some(default), _) if is_nothing(value) => (self.on_null == OnNull::Default).then(|| default.clone()),
+        match &self.default {
+            _ if self.is_create_only() => None,
+            Some(default) if is_nothing(value) => (self.on_null == OnNull::Default).then(|| default.clone()),
             _ => Some(value.clone()),
         }
     }
@@ -204,6 +204,10 @@ impl Rule {
     }
 
     pub(super) fn raw(&self, record: &Record, context: &Context) -> Raw {
+        self.steps.around(record, self.is_redacted(), || self.raw_source(record, context))
+    }
+
+    fn raw_source(&self, record: &Record, context: &Context) -> Raw {
         match &self.source {
             RuleSource::Attribute(path) => match path.find(&record.attributes) {
                 Found::Here(value) => Raw::Value(value.clone()),
@@ -211,9 +215,7 @@ impl Rule {
                 Found::Absent => self.absent(),
             },
             RuleSource::Expression(expression) => match self.evaluate(expression, record, context) {
-                Ok(Outcome::Value(value) | Outcome::Redacted(value))
-                    if is_nothing(&value) || value.as_text() == Some("") =>
-                {
+                Ok(Outcome::Value(value) | Outcome::Redacted(value)) if is_empty(&value) => {
                     // Nothing made of something that was not delivered is no news.
                     let missing = |path: &AttributePath| matches!(path.find(&record.attributes), Found::Absent);
                     match self.absent_means == AbsentMeans::Unknown && expression.references().iter().any(missing) {
@@ -301,6 +303,11 @@ impl fmt::Debug for RuleSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// Null, an empty list or empty text.
+pub(super) fn is_empty(value: &Value) -> bool {
+    is_nothing(value) || value.as_text() == Some("")
 }
 
 /// Null or an empty list.

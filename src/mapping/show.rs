@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::builder::Mapping;
+use super::flow::{FlowBehavior, FlowType};
 use super::rule::OnNull;
 use crate::model::{Filter, Name, Value};
 
@@ -47,8 +48,17 @@ impl Mapping {
                 OnNull::Default => notes.push("null gives the default".to_owned()),
             }
         }
-        if self.create_only.iter().any(|name| name == target) {
-            notes.push("create only".to_owned());
+        let condition = self.conditions.iter().rfind(|(name, _)| name == target);
+        notes.extend(condition.map(|(_, filter)| format!("if {}", ShownFilter(filter))));
+        let transform = self.transforms.iter().rfind(|(name, _)| name == target);
+        notes.extend(transform.map(|(_, transform)| format!("transform {transform:?}")));
+        match self.flow_types.iter().rfind(|(name, _)| name == target) {
+            Some((_, FlowType::ObjectAddOnly)) => notes.push("create only".to_owned()),
+            Some((_, FlowType::Always)) | None => {}
+            Some((_, other)) => notes.push(format!("{other:?}")),
+        }
+        if matches!(self.flow_behaviors.iter().rfind(|(name, _)| name == target), Some((_, FlowBehavior::FlowAlways))) {
+            notes.push("written in each run".to_owned());
         }
         if self.exact.iter().any(|name| name == target) {
             notes.push("exact".to_owned());

@@ -339,10 +339,11 @@ pub enum CaseRule {
 }
 
 /// When an attribute may be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Mutability {
     /// Read back, written at any time.
+    #[default]
     ReadWrite,
     /// Written when an object is made, never changed.
     CreateOnly,

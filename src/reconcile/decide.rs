@@ -9,7 +9,7 @@ use super::{
     Action, AttributeChange, Draft, DraftStep, Enable, Entry, Evidence, Finding, FindingKind, LinkNote, LinkOrigin,
     Pair, Problem, SecretChange, Severity, Situation,
 };
-use crate::mapping::Mapped;
+use crate::mapping::{FlowBehavior, Mapped, Rule};
 use crate::model::{Attributes, Mutability, Name, ObjectId, Record, Value, values_equal};
 
 /// How much of a rule a plan shows, in characters.
@@ -258,7 +258,8 @@ impl<'a> Decider<'a> {
         let mut unwritten = 0_usize;
         for flow in flows.iter().filter(|flow| !self.inputs.schema.is_elements(&flow.attribute)) {
             let Some(schema) = self.inputs.schema.get(&flow.attribute) else { continue };
-            let Some(new) = self.inputs.mapping.on_update(flow) else { continue };
+            let Some(rule) = self.inputs.mapping.rule(&flow.attribute) else { continue };
+            let Some(new) = rule.on_update(&flow.outcome) else { continue };
             if let Some(problem) = self.not_read(sourced, target, &flow.attribute) {
                 entry.problems.push(problem);
                 continue;
@@ -266,23 +267,30 @@ impl<'a> Decider<'a> {
             let old = match schema.mutability {
                 Mutability::ReadOnly | Mutability::CreateOnly => continue,
                 Mutability::WriteOnly => {
-                    self.write_only(case, entry, &flow.attribute, new, adopting);
+                    self.write_only(case, entry, rule, new, adopting);
                     continue;
                 }
                 Mutability::ReadWrite => target.get(&flow.attribute).cloned().unwrap_or_default(),
             };
+            let Some(new) = rule.on_update_over(&flow.outcome, &old) else { continue };
             if self.inputs.schema.is_status(&flow.attribute) {
                 self.status(case, entry, &flow.attribute, &old, &new, adopting);
                 continue;
             }
-            if values_equal(schema, &old, &new) {
+            let repeated = values_equal(schema, &old, &new);
+            // Nothing is not written again and again.
+            if repeated && (rule.flow_behavior() == FlowBehavior::FlowWhenChanged || new.is_blank()) {
                 continue;
             }
             if !self.inputs.policy.preferences().update {
-                unwritten += 1;
+                unwritten += usize::from(!repeated);
                 continue;
             }
-            let change = self.change(&flow.attribute, Some(old), new);
+            let mut change = self.change(&flow.attribute, Some(old), new);
+            if repeated {
+                change.repeated = true;
+                change.renames = false;
+            }
             if change.clears() && adopting {
                 entry.problems.push(after_adoption(&change, "the value would be cleared"));
             } else {
@@ -366,11 +374,16 @@ impl<'a> Decider<'a> {
 
     /// A value that cannot be read back is written when it differs from what this job last wrote; a switch only when
     /// it is turned on. What is adopted is taken as it is.
-    fn write_only(&self, case: &Case<'_>, entry: &mut Entry, name: &Name, new: Value, adopting: bool) {
+    fn write_only(&self, case: &Case<'_>, entry: &mut Entry, rule: &Rule, new: Value, adopting: bool) {
+        let name = rule.target();
         let Some(source) = case.source_id.as_ref().filter(|_| self.inputs.policy.preferences().update) else { return };
         let before = case.link.and_then(|link| link.target.written.get(name));
         let digest = write_only_digest(source, name, &new);
         if before == Some(&digest) {
+            if rule.flow_behavior() == FlowBehavior::FlowAlways && !matches!(new, Value::Bool(false) | Value::Null) {
+                let change = self.change(name, None, new);
+                entry.changes.push(AttributeChange { repeated: true, ..change });
+            }
             return;
         }
         let off = matches!(new, Value::Bool(false) | Value::Null);
@@ -392,6 +405,7 @@ impl<'a> Decider<'a> {
             rule: self.inputs.mapping.rule(attribute).map_or_else(String::new, |rule| shorten(&rule.provenance())),
             status: self.inputs.schema.is_status(attribute),
             renames: schema.is_some_and(|schema| schema.renames),
+            repeated: false,
             through: None,
         }
     }

@@ -151,6 +151,9 @@ pub struct AttributeChange {
     /// Whether this is a rename.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub renames: bool,
+    /// Whether the target has the value already, and it is written all the same: its rule flows always.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub repeated: bool,
     /// A value that is written first, so that another can take the old one: two objects swap theirs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub through: Option<Value>,
@@ -293,6 +296,19 @@ impl Entry {
     #[must_use]
     pub fn writes(&self) -> bool {
         self.runs() && self.action != Action::Wait
+    }
+
+    /// Whether all that it writes is there already, and is written because its rules flow always.
+    #[must_use]
+    pub fn only_repeats(&self) -> bool {
+        self.action == Action::Update
+            && !self.changes.is_empty()
+            && self.changes.iter().all(|change| change.repeated)
+            && self.sets.is_empty()
+            && self.secrets.is_empty()
+            && self.notes.is_empty()
+            && self.remember.is_empty()
+            && self.forget.is_empty()
     }
 
     /// Whether something stands in the way of the whole entry.

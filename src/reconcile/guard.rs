@@ -184,7 +184,7 @@ impl Entry {
                     count(Guard::Disable, u64::from(self.disables() && status_alone));
                     count(Guard::Clear, changes(|change| change.clears()));
                     count(Guard::Rename, u64::from(changes(|change| change.renames) > 0));
-                    count(Guard::Update, u64::from(changes(|change| !change.status) > 0));
+                    count(Guard::Update, u64::from(changes(|change| !change.status && !change.repeated) > 0));
                 }
             }
             Part::Status => count(Guard::Disable, u64::from(self.disables())),

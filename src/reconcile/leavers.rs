@@ -158,6 +158,7 @@ impl Decider<'_> {
             rule: format!("leaver: {}", entry.situation),
             status: true,
             renames: false,
+            repeated: false,
             through: None,
         });
         self.check(Some(target), entry, DraftStep::Disable);

@@ -83,6 +83,12 @@ pub(super) fn find_licenses(
         found.problems.push(left_out(Severity::Attention, "target-not-read", message, finder.attribute));
         return;
     };
+    if let Some(rule) = rule.filter(|_| !is_new) {
+        if rule.fills_only() && !(held.direct.is_empty() && held.inherited.is_empty()) {
+            return;
+        }
+        takes &= rule.takes_elements();
+    }
     let (licenses, unknown) = match wanted {
         Wanted::Products(texts) => {
             let rule = inputs.mapping.rule(&attributes.disabled_plans);

@@ -187,10 +187,11 @@ impl Plan {
         self.header.memberships.get(class).copied().unwrap_or(0)
     }
 
-    /// Whether there is nothing to write.
+    /// Whether there is nothing to write, apart from what is written in each run by
+    /// [`FlowAlways`](crate::mapping::FlowBehavior::FlowAlways).
     #[must_use]
     pub fn is_converged(&self) -> bool {
-        !self.entries.iter().any(Entry::writes)
+        !self.entries.iter().any(|entry| entry.writes() && !entry.only_repeats())
     }
 
     /// Whether a person must look at something: an exception, a blocked entry, a read that broke off.

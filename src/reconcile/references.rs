@@ -340,6 +340,9 @@ impl References<'_> {
                 }
             },
         };
+        if target.is_some() && rule.fills_only() && !current.as_slice().is_empty() {
+            return;
+        }
         // What is there, and whether it stays.
         let mut current: HashMap<&str, bool> =
             current.as_slice().iter().filter_map(Value::as_text).map(|id| (id, false)).collect();
@@ -412,6 +415,10 @@ impl References<'_> {
         if let Some(target) = target.filter(|_| wanted.partial.is_none()) {
             let has_more = !set.add.is_empty() || unresolved;
             self.take(case, rule, target, &current, &missing, has_more, &mut set, found);
+            // The one reference makes way for another; otherwise what only adds takes nothing.
+            if !rule.takes_elements() && (many || set.add.is_empty()) {
+                set.remove.clear();
+            }
         }
         if !many && set.add.len() > 1 {
             let message = format!("there are {} values where one is right", set.add.len());

@@ -1,5 +1,6 @@
 //! Whole flows, against the simulated tenant.
 
+mod default_mappings;
 mod entra;
 mod expr;
 mod flow;
@@ -7,8 +8,10 @@ mod flow_org;
 mod header_mapping;
 mod job;
 mod mapping;
+mod mapping_steps;
 mod memberships;
 mod scopes;
 mod sim;
 mod stores;
+mod synchronization;
 mod wire;

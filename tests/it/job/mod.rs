@@ -5,6 +5,7 @@ mod corners;
 pub(crate) mod crash;
 mod doubts;
 mod faults;
+mod flow_types;
 mod guards;
 mod leavers;
 mod licenses;
