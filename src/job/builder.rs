@@ -289,11 +289,6 @@ impl JobBuilder {
         let absent_means = if absent_is_empty { AbsentMeans::Empty } else { AbsentMeans::Unknown };
         match (mapping.compile(&schema, absent_means), policy) {
             (Ok(mapping), Some(policy)) => {
-                faults.extend(
-                    mapping.rules().iter().filter_map(|rule| {
-                        Some(format!("the expression for {} {}", rule.target(), rule.unplannable()?))
-                    }),
-                );
                 if mapping.generates_password().is_some() && self.passwords.is_none() {
                     faults.push(
                         "a mapping generates passwords, and there is nowhere to put them; say where with .passwords(…)"

@@ -8,10 +8,11 @@ use time::OffsetDateTime;
 use super::builder::Ready;
 use super::ledger::Intent;
 use super::run::Extent as RunExtent;
-use super::{Event, Job, Run};
+use super::{Event, Job, Run, password};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Context;
-use crate::model::{Anchor, Class, Completeness, Name, ObjectId, Record, Value, comparison_key};
+use crate::mapping::Rule;
+use crate::model::{Anchor, Class, Completeness, Filter, Name, ObjectId, Record, Value, comparison_key};
 use crate::reconcile::{
     self, Abilities, Answer, Answers, Constraints, Extent, Header, InDoubt, Inputs, LinkIndex, Linked, Plan, Planner,
     Questions, Side, SideRead, schema_drift,
@@ -46,8 +47,16 @@ impl Job {
         let given = self.ledger.given(self.target.name()).await?;
         let intents = self.ledger.intents(&self.name).await?;
         let constraints = self.target.constraints().await?;
-        let context = self.context(as_of, &*constraints);
+        let mut context = self.context(as_of, &*constraints);
         let mut header = Header::new(&self.name, &self.link_set, tenant, as_of);
+        if self.mappings.iter().any(|ready| ready.mapping.draws()) {
+            let seed = run.seed.map_or_else(password::seed, Ok)?;
+            context = context.with_seed(seed);
+            header.seed = Some(seed.to_hex());
+        }
+        if self.hides_random() {
+            context = context.with_hidden_seed(password::seed()?);
+        }
         header.link_set_id = link_set.map(|set| set.id);
         header.run = run.describe();
         header.fingerprint = self.fingerprint();
@@ -147,7 +156,11 @@ impl Job {
     async fn read_source(&self, run: &Run, inputs: &Inputs<'_>) -> Side {
         let class = inputs.mapping.source_class();
         let mut query = Query::all(class.clone());
-        if let Some(select) = inputs.mapping.select() {
+        if let Some(mut select) = inputs.mapping.select() {
+            // What the run is narrowed down by is looked at again.
+            select.extend(run.filter.iter().flat_map(Filter::attributes).cloned());
+            select.sort();
+            select.dedup();
             query = query.with_select(select);
         }
         let wanted: Option<ObjectId> = match &run.extent {
@@ -285,6 +298,12 @@ impl Job {
             context = context.with_parameter(name, value);
         }
         context
+    }
+
+    /// Whether something is drawn at random that must not be shown.
+    pub(super) fn hides_random(&self) -> bool {
+        let hides = |rule: &Rule| rule.is_random() && (rule.is_secret() || rule.is_redacted());
+        self.mappings.iter().any(|ready| ready.mapping.rules().iter().any(hides))
     }
 
     /// What the plan depends on beside the data: another mapping or policy makes another plan.

@@ -41,6 +41,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod belonging;
 mod builder;
 mod compile;
 mod defaults;
@@ -50,8 +51,10 @@ mod group_defaults;
 mod headers;
 mod rule;
 mod scope;
+mod scope_show;
 mod show;
 
+pub use belonging::Belonging;
 pub use builder::Mapping;
 pub use compile::{AbsentMeans, MappingError, MappingFault};
 pub use engine::{CompiledMapping, Flow, FlowOutcome, Mapped};

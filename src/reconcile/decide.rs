@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::case::{Case, Sourced, failures};
+use super::choose;
 use super::inputs::Inputs;
 use super::policy::Decision;
 use super::{
     Action, AttributeChange, Draft, DraftStep, Enable, Entry, Evidence, Finding, FindingKind, LinkNote, LinkOrigin,
     Problem, SecretChange, Severity, Situation,
 };
-use crate::mapping::Mapped;
+use crate::mapping::{Mapped, Rule};
 use crate::model::{Attributes, Mutability, Name, ObjectId, Record, Value, values_equal};
 
 /// How much of a rule a plan shows, in characters.
@@ -109,6 +110,9 @@ impl<'a> Decider<'a> {
 
     fn label(&self, case: &Case<'_>) -> Option<String> {
         let name = self.inputs.schema.label.as_ref()?;
+        if self.inputs.mapping.rule(name).is_some_and(Rule::is_redacted) {
+            return None;
+        }
         let desired = case.source.and_then(|sourced| sourced.desired(self.inputs, name));
         let value = desired.or_else(|| case.target?.get(name).cloned())?;
         (!value.is_blank()).then(|| value.to_string())
@@ -168,6 +172,7 @@ impl<'a> Decider<'a> {
                 entry.secrets.push(SecretChange { attribute: attribute.clone(), rule: shorten(&rule.provenance()) });
             }
         }
+        choose::prefer_fitting(self.inputs, sourced, entry);
         self.add_failures(case, entry, DraftStep::Create);
         self.require_status(entry);
         self.check(None, entry, DraftStep::Create);
@@ -373,6 +378,7 @@ impl<'a> Decider<'a> {
             rule: self.inputs.mapping.rule(attribute).map_or_else(String::new, |rule| shorten(&rule.provenance())),
             status: self.inputs.schema.is_status(attribute),
             renames: schema.is_some_and(|schema| schema.renames),
+            redacted: self.inputs.mapping.rule(attribute).is_some_and(Rule::is_redacted),
             through: None,
         }
     }

@@ -111,6 +111,7 @@ impl Decider<'_> {
         }
         entry.action = Action::Disable;
         entry.changes.push(AttributeChange {
+            redacted: false,
             attribute: status.clone(),
             old: target.get(status).cloned(),
             new: Value::Bool(false),
