@@ -87,6 +87,7 @@ mod parser;
 mod path;
 mod random;
 mod regex;
+mod steps;
 mod suggest;
 mod types;
 mod unicode;
@@ -96,6 +97,7 @@ pub use context::{Context, Seed};
 pub use error::{EvaluationError, ExpressionError};
 pub use expression::{Expression, Outcome};
 pub use lint::Lint;
+pub use steps::Step;
 
 pub(crate) use coerce::integer;
 pub(crate) use eval::quote;

@@ -47,16 +47,8 @@ impl Job {
         let given = self.ledger.given(self.target.name()).await?;
         let intents = self.ledger.intents(&self.name).await?;
         let constraints = self.target.constraints().await?;
-        let mut context = self.context(as_of, &*constraints);
         let mut header = Header::new(&self.name, &self.link_set, tenant, as_of);
-        if self.mappings.iter().any(|ready| ready.mapping.draws()) {
-            let seed = run.seed.map_or_else(password::seed, Ok)?;
-            context = context.with_seed(seed);
-            header.seed = Some(seed.to_hex());
-        }
-        if self.hides_random() {
-            context = context.with_hidden_seed(password::seed()?);
-        }
+        let context = self.drawing_context(&run, &*constraints, &mut header)?;
         header.link_set_id = link_set.map(|set| set.id);
         header.run = run.describe();
         header.fingerprint = self.fingerprint();
@@ -300,6 +292,25 @@ impl Job {
         context
     }
 
+    /// What expressions are evaluated with in a run, random values too. What a plan's values are drawn from is kept.
+    pub(super) fn drawing_context(
+        &self,
+        run: &Run,
+        constraints: &dyn Constraints,
+        header: &mut Header,
+    ) -> Result<Context> {
+        let mut context = self.context(header.as_of, constraints);
+        if self.mappings.iter().any(|ready| ready.mapping.draws()) {
+            let seed = run.seed.map_or_else(password::seed, Ok)?;
+            context = context.with_seed(seed);
+            header.seed = Some(seed.to_hex());
+        }
+        if self.hides_random() {
+            context = context.with_hidden_seed(password::seed()?);
+        }
+        Ok(context)
+    }
+
     /// Whether something is drawn at random that must not be shown.
     pub(super) fn hides_random(&self) -> bool {
         let hides = |rule: &Rule| rule.is_random() && (rule.is_secret() || rule.is_redacted());
@@ -385,6 +396,6 @@ fn in_doubt(intents: &[Intent], ready: &Ready) -> Vec<InDoubt> {
     intents.iter().filter(|intent| intent.key.mapping == *ready.mapping.name()).filter_map(Intent::in_doubt).collect()
 }
 
-fn whole_second(moment: OffsetDateTime) -> OffsetDateTime {
+pub(super) fn whole_second(moment: OffsetDateTime) -> OffsetDateTime {
     moment.replace_nanosecond(0).unwrap_or(moment)
 }

@@ -80,10 +80,14 @@ impl Rule {
     }
 
     /// Where the value comes from, in one line: `[name]`, `ToLower([login])`, `constant "DE"`, `closure worker-status v1`,
-    /// `generated`. Of an expression that redacts only what it reads, since its constants are not to be shown either.
+    /// `generated`. Of an expression that redacts, or makes a secret, only what it reads, since its constants are not to be
+    /// shown either.
     #[must_use]
     pub fn provenance(&self) -> String {
-        format!("{:?}", self.source)
+        match &self.source {
+            RuleSource::Expression(expression) if self.is_secret() => reading("expression", expression),
+            source => format!("{source:?}"),
+        }
     }
 
     /// The source attributes that it may read, each once, in order.
@@ -319,13 +323,16 @@ impl fmt::Debug for RuleSource {
     /// Without what is not to be shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Expression(expression) if expression.redacts() => {
-                let names = expression.references().iter().map(|path| format!("[{}]", path.text()));
-                write!(f, "Redact(…) of {}", names.collect::<Vec<_>>().join(", "))
-            }
+            Self::Expression(expression) if expression.redacts() => f.write_str(&reading("Redact(…)", expression)),
             other => fmt::Display::fmt(other, f),
         }
     }
+}
+
+/// An expression by what it reads.
+fn reading(what: &str, expression: &Expression) -> String {
+    let names: Vec<String> = expression.references().iter().map(|path| format!("[{}]", path.text())).collect();
+    if names.is_empty() { what.to_owned() } else { format!("{what} of {}", names.join(", ")) }
 }
 
 /// Null or an empty list.

@@ -4,6 +4,7 @@ mod apply;
 mod corners;
 pub(crate) mod crash;
 mod doubts;
+mod explained;
 mod faults;
 mod guards;
 mod hidden;
