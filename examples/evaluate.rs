@@ -9,7 +9,7 @@ use std::io::{self, BufRead, BufWriter, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use entrant::expr::{Context, Expression, Outcome, Seed, text_form};
+use entrant::expr::{Context, EvaluationError, Expression, Outcome, Seed, text_form};
 use entrant::mapping::{ScopeVerdict, ScopingFilter};
 use entrant::model::{Attributes, Value};
 use serde_json::{Map, Value as Json, json};
@@ -25,11 +25,15 @@ use time::format_description::well_known::Rfc3339;
 /// Out: {"id": …, "value": …}, {"id": …, "ignoreFlow": true}, {"id": …, "ignoreObject": true} or
 /// {"id": …, "error": {"message": …, "span": [start, end]}}, the span in characters.
 #[derive(Parser)]
-struct Flags {}
+struct Flags {
+    /// Adds "steps" to each answer of an expression: its parts, inner ones first, each with what it gives
+    #[arg(long)]
+    explain: bool,
+}
 
 fn main() -> ExitCode {
-    let Flags {} = Flags::parse();
-    match run() {
+    let flags = Flags::parse();
+    match run(&flags) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
@@ -40,7 +44,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> io::Result<()> {
+fn run(flags: &Flags) -> io::Result<()> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(io::Error::other)?;
     let seed = Seed::new(seed);
@@ -55,7 +59,7 @@ fn run() -> io::Result<()> {
             Ok(Json::Object(mut input)) => {
                 answer.insert("id".to_owned(), input.remove("id").unwrap_or_default());
                 // Each line draws random values of its own.
-                answer.extend(evaluate(input, seed, &number.to_string()).unwrap_or_else(fault));
+                answer.extend(evaluate(input, seed, &number.to_string(), flags).unwrap_or_else(fault));
             }
             Ok(_) => answer.extend(fault(Fault::from("this line is no JSON object"))),
             Err(error) => answer.extend(fault(Fault::from(format!("this line is no JSON: {error}")))),
@@ -87,7 +91,12 @@ fn fault(fault: Fault) -> Map<String, Json> {
     Map::from_iter([("error".to_owned(), Json::Object(error))])
 }
 
-fn evaluate(mut input: Map<String, Json>, seed: Seed, subject: &str) -> Result<Map<String, Json>, Fault> {
+fn evaluate(
+    mut input: Map<String, Json>,
+    seed: Seed,
+    subject: &str,
+    flags: &Flags,
+) -> Result<Map<String, Json>, Fault> {
     let attributes = match input.remove("attributes").unwrap_or_default() {
         Json::Null => Attributes::new(),
         Json::Object(members) => members.into_iter().map(|(name, value)| (name.into(), Value::from(value))).collect(),
@@ -96,7 +105,7 @@ fn evaluate(mut input: Map<String, Json>, seed: Seed, subject: &str) -> Result<M
     match (input.get("expression"), input.get("scope")) {
         (Some(Json::String(text)), None) => {
             let context = context(&input)?.with_seed(seed).with_subject(subject);
-            by_expression(text, &attributes, &context)
+            by_expression(text, &attributes, &context, flags)
         }
         (None, Some(scope)) => by_scope(scope, &attributes),
         _ => Err("a line has either an expression, which is text, or a scope".into()),
@@ -132,22 +141,43 @@ fn context(input: &Map<String, Json>) -> Result<Context, Fault> {
     Ok(context)
 }
 
-fn by_expression(text: &str, attributes: &Attributes, context: &Context) -> Result<Map<String, Json>, Fault> {
+fn by_expression(
+    text: &str,
+    attributes: &Attributes,
+    context: &Context,
+    flags: &Flags,
+) -> Result<Map<String, Json>, Fault> {
     let expression = Expression::parse(text).map_err(|error| Fault {
         message: format!("{}: {}", error.message(), error.accepted()),
         span: Some(error.char_span()),
     })?;
-    let outcome = expression
-        .evaluate(attributes, context)
-        .map_err(|error| Fault { message: error.message().to_owned(), span: Some(error.char_span()) })?;
-    let answer = match outcome {
-        Outcome::Value(value) => json!({"value": shown(&value)}),
-        Outcome::Redacted(value) => json!({"value": shown(&value), "redacted": true}),
-        Outcome::IgnoreAttribute => json!({"ignoreFlow": true}),
-        Outcome::IgnoreObject => json!({"ignoreObject": true}),
-        _ => return Err("this program is older than its library".into()),
-    };
-    Ok(answer.as_object().cloned().unwrap_or_default())
+    let mut answer = self::answer(expression.evaluate(attributes, context));
+    if flags.explain {
+        let steps = expression.steps(attributes, context).into_iter().map(|step| {
+            let mut told = Map::from_iter([("part".to_owned(), json!(step.text))]);
+            told.extend(step.outcome.map_or_else(|| one("notReached", json!(true)), self::answer));
+            Json::Object(told)
+        });
+        answer.insert("steps".to_owned(), steps.collect());
+    }
+    Ok(answer)
+}
+
+fn one(name: &str, value: Json) -> Map<String, Json> {
+    Map::from_iter([(name.to_owned(), value)])
+}
+
+fn answer(outcome: Result<Outcome, EvaluationError>) -> Map<String, Json> {
+    match outcome {
+        Ok(Outcome::Value(value)) => one("value", shown(&value)),
+        Ok(Outcome::Redacted(value)) => {
+            one("value", shown(&value)).into_iter().chain(one("redacted", json!(true))).collect()
+        }
+        Ok(Outcome::IgnoreAttribute) => one("ignoreFlow", json!(true)),
+        Ok(Outcome::IgnoreObject) => one("ignoreObject", json!(true)),
+        Ok(_) => fault(Fault::from("this program is older than its library")),
+        Err(error) => fault(Fault { message: error.message().to_owned(), span: Some(error.char_span()) }),
+    }
 }
 
 /// Single values in their text form, lists as arrays of it.

@@ -177,6 +177,11 @@ async fn provision(flags: Flags) -> Result<ExitCode> {
     }
     if !flags.json && flags.apply.is_none() {
         print!("{plan}");
+        if let Some(key) = &flags.only {
+            // Who is gone from the file has nothing to explain.
+            let explanations = job.explain(key).await.unwrap_or_default();
+            explanations.iter().for_each(|explanation| print!("\n{explanation}"));
+        }
         guards.iter().for_each(|breach| println!("{breach}"));
     }
     if flags.plan {

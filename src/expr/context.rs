@@ -29,13 +29,14 @@ pub struct Context {
     /// Folded.
     taken: Arc<HashSet<String>>,
     seed: Option<Seed>,
+    hidden_seed: Option<Seed>,
 }
 
 impl Context {
     /// A context as of a moment, without parameters, taken values and seed.
     #[must_use]
     pub fn new(as_of: OffsetDateTime) -> Self {
-        Self { as_of, parameters: Arc::default(), taken: Arc::default(), seed: None }
+        Self { as_of, parameters: Arc::default(), taken: Arc::default(), seed: None, hidden_seed: None }
     }
 
     /// Sets the value of `%name%`. Names are compared exactly.
@@ -72,6 +73,18 @@ impl Context {
         self
     }
 
+    /// Sets what values are drawn from that nobody may work out from a plan, secret and redacted ones, in place of the seed.
+    pub(crate) fn with_hidden_seed(mut self, seed: Seed) -> Self {
+        self.hidden_seed = Some(seed);
+        self
+    }
+
+    /// The context for values that nobody may work out from a plan.
+    pub(crate) fn into_hidden(mut self) -> Self {
+        self.seed = self.hidden_seed.or(self.seed);
+        self
+    }
+
     /// The moment that counts as now.
     #[must_use]
     pub fn as_of(&self) -> OffsetDateTime {
@@ -104,6 +117,23 @@ impl Seed {
     #[must_use]
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+
+    /// The seed as a plan keeps it.
+    pub(crate) fn to_hex(self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The seed that a plan kept.
+    pub(crate) fn from_hex(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        if text.len() != 64 || !text.is_ascii() {
+            return None;
+        }
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
+        }
+        Some(Self(bytes))
     }
 }
 

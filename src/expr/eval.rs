@@ -42,6 +42,11 @@ impl<'a> Scope<'a> {
         self.redacted.get()
     }
 
+    /// How much work was done so far.
+    pub(super) fn work(&self) -> usize {
+        Fuel::STEPS - self.fuel.left()
+    }
+
     #[inline]
     fn burn(&self, steps: usize, span: &Range<usize>) -> Result<(), Stop> {
         match self.fuel.burn(steps) {

@@ -138,9 +138,19 @@ impl Expression {
         attributes: &Attributes,
         context: &Context,
     ) -> Result<Outcome, EvaluationError> {
+        self.evaluate_counting(node, attributes, context).0
+    }
+
+    /// What a part of it gives, and how much work that was.
+    pub(super) fn evaluate_counting(
+        &self,
+        node: &Node,
+        attributes: &Attributes,
+        context: &Context,
+    ) -> (Result<Outcome, EvaluationError>, usize) {
         let scope = Scope::new(attributes, context);
         let result = eval::evaluate(node, &scope).map(eval::Item::into_value);
-        match result {
+        let outcome = match result {
             Ok(value) if scope.is_redacted() => Ok(Outcome::Redacted(value)),
             Ok(value) => Ok(Outcome::Value(value)),
             Err(Stop::IgnoreAttribute) => Ok(Outcome::IgnoreAttribute),
@@ -152,7 +162,8 @@ impl Expression {
                 };
                 Err(EvaluationError::new(self.0.text.clone(), fault.span, message))
             }
-        }
+        };
+        (outcome, scope.work())
     }
 
     /// The text as it was written.

@@ -19,7 +19,7 @@ impl Fuel {
         Self(Cell::new(Self::STEPS))
     }
 
-    #[cfg(test)]
+    /// How much of it is left.
     pub(crate) fn left(&self) -> usize {
         self.0.get()
     }

@@ -88,6 +88,7 @@ mod path;
 mod random;
 mod regex;
 mod shape;
+mod steps;
 mod suggest;
 mod types;
 mod unicode;
@@ -97,6 +98,7 @@ pub use context::{Context, Seed};
 pub use error::{EvaluationError, ExpressionError};
 pub use expression::{Expression, Outcome};
 pub use lint::Lint;
+pub use steps::Step;
 
 pub(crate) use coerce::integer;
 pub(crate) use eval::quote;

@@ -289,11 +289,6 @@ impl JobBuilder {
         let absent_means = if absent_is_empty { AbsentMeans::Empty } else { AbsentMeans::Unknown };
         match (mapping.compile(&schema, absent_means), policy) {
             (Ok(mapping), Some(policy)) => {
-                faults.extend(
-                    mapping.rules().iter().filter_map(|rule| {
-                        Some(format!("the expression for {} {}", rule.target(), rule.unplannable()?))
-                    }),
-                );
                 if policy.preferences().revokes_sessions() && schema.status.is_some() && schema.sessions.is_none() {
                     faults.push(format!(
                         "revoke_sessions is on, and the target cannot end the sign-ins of {} objects; leave it out",

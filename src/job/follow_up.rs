@@ -37,7 +37,8 @@ impl Progress<'_> {
             if self.now() >= deadline {
                 for (work, error) in open {
                     // The intent stays: the next run looks again.
-                    self.settle(work.at, Outcome::Pending { reason: error.to_chain() });
+                    let reason = self.told(&work, error.to_chain());
+                    self.settle(work.at, Outcome::Pending { reason });
                 }
                 return Ok(());
             }
@@ -97,7 +98,8 @@ impl Progress<'_> {
                 left.push((work, error));
             } else if self.is_doubted(&work) {
                 // The first attempt may have been carried out, whatever became of this one: the intent stays.
-                self.settle(work.at, Outcome::Pending { reason: error.to_chain() });
+                let reason = self.told(&work, error.to_chain());
+                self.settle(work.at, Outcome::Pending { reason });
             } else {
                 self.fail(&work, &error).await?;
             }
@@ -130,13 +132,13 @@ impl Progress<'_> {
             self.job.ledger.state().commit(&self.lease, batch).await?;
         }
         let outcome = if in_doubt {
-            Outcome::Pending { reason: error.to_chain() }
+            Outcome::Pending { reason: self.told(work, error.to_chain()) }
         } else {
             let message = match error.graph() {
                 Some(graph) if !graph.message.is_empty() => format!("{}: {}", error.to_chain(), graph.message),
                 _ => error.to_chain(),
             };
-            Outcome::Failed { class: error.kind(), message }
+            Outcome::Failed { class: error.kind(), message: self.told(work, message) }
         };
         self.settle(work.at, outcome);
         Ok(())

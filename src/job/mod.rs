@@ -9,6 +9,7 @@ mod apply;
 mod builder;
 mod doubts;
 mod elements;
+mod explaining;
 mod follow_up;
 #[expect(clippy::module_inception, reason = "the file holds the type of that name")]
 mod job;

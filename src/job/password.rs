@@ -1,6 +1,7 @@
 //! Initial passwords.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::expr::Seed;
 use crate::secret::Secret;
 
 /// How many characters a generated password has.
@@ -24,15 +25,25 @@ pub(super) fn generate() -> Result<Secret> {
     }
 }
 
+/// What random values are drawn from.
+pub(super) fn seed() -> Result<Seed> {
+    let mut bytes = [0; 32];
+    fill(&mut bytes)?;
+    Ok(Seed::new(bytes))
+}
+
+fn fill(bytes: &mut [u8]) -> Result<()> {
+    getrandom::fill(bytes).map_err(|error| {
+        Error::new(ErrorKind::Store, "the operating system gives no random numbers for passwords").with_source(error)
+    })
+}
+
 /// A random number below `limit`, all equally likely.
 fn below(limit: usize) -> Result<usize> {
     let mut byte = [0_u8];
     let fair = 256 / limit * limit;
     loop {
-        getrandom::fill(&mut byte).map_err(|error| {
-            Error::new(ErrorKind::Store, "the operating system gives no random numbers for passwords")
-                .with_source(error)
-        })?;
+        fill(&mut byte)?;
         if usize::from(byte[0]) < fair {
             return Ok(usize::from(byte[0]) % limit);
         }

@@ -8,10 +8,11 @@ use time::OffsetDateTime;
 use super::builder::Ready;
 use super::ledger::Intent;
 use super::run::Extent as RunExtent;
-use super::{Event, Job, Run};
+use super::{Event, Job, Run, password};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Context;
-use crate::model::{Anchor, Class, Completeness, Name, ObjectId, Record, Value, comparison_key};
+use crate::mapping::Rule;
+use crate::model::{Anchor, Class, Completeness, Filter, Name, ObjectId, Record, Value, comparison_key};
 use crate::reconcile::{
     self, Abilities, Answer, Answers, Constraints, Extent, Header, InDoubt, Inputs, LinkIndex, Linked, Plan, Planner,
     Questions, Side, SideRead, schema_drift,
@@ -53,8 +54,8 @@ impl Job {
         let given = self.ledger.given(self.target.name()).await?;
         let intents = self.ledger.intents(&self.name).await?;
         let constraints = self.target.constraints().await?;
-        let context = self.context(as_of, &*constraints);
         let mut header = Header::new(&self.name, &self.link_set, tenant, as_of);
+        let context = self.drawing_context(&run, &*constraints, &mut header)?;
         header.link_set_id = link_set.map(|set| set.id);
         header.run = run.describe();
         header.fingerprint = self.fingerprint();
@@ -156,6 +157,8 @@ impl Job {
         let mut query = Query::all(class.clone());
         if let Some(mut select) = inputs.mapping.select() {
             select.extend(inputs.policy.source_attributes().cloned());
+            // What the run is narrowed down by is looked at again.
+            select.extend(run.filter.iter().flat_map(Filter::attributes).cloned());
             select.sort();
             select.dedup();
             query = query.with_select(select);
@@ -297,6 +300,31 @@ impl Job {
         context
     }
 
+    /// What expressions are evaluated with in a run, random values too. What a plan's values are drawn from is kept.
+    pub(super) fn drawing_context(
+        &self,
+        run: &Run,
+        constraints: &dyn Constraints,
+        header: &mut Header,
+    ) -> Result<Context> {
+        let mut context = self.context(header.as_of, constraints);
+        if self.mappings.iter().any(|ready| ready.mapping.draws()) {
+            let seed = run.seed.map_or_else(password::seed, Ok)?;
+            context = context.with_seed(seed);
+            header.seed = Some(seed.to_hex());
+        }
+        if self.hides_random() {
+            context = context.with_hidden_seed(password::seed()?);
+        }
+        Ok(context)
+    }
+
+    /// Whether something is drawn at random that must not be shown.
+    pub(super) fn hides_random(&self) -> bool {
+        let hides = |rule: &Rule| rule.is_random() && (rule.is_secret() || rule.is_redacted());
+        self.mappings.iter().any(|ready| ready.mapping.rules().iter().any(hides))
+    }
+
     /// What the plan depends on beside the data: another mapping or policy makes another plan.
     pub(super) fn fingerprint(&self) -> String {
         let mut hash = hmac_sha256::Hash::new();
@@ -387,6 +415,6 @@ fn in_doubt(intents: &[Intent], ready: &Ready) -> Vec<InDoubt> {
     intents.iter().filter(|intent| intent.key.mapping == *ready.mapping.name()).filter_map(Intent::in_doubt).collect()
 }
 
-fn whole_second(moment: OffsetDateTime) -> OffsetDateTime {
+pub(super) fn whole_second(moment: OffsetDateTime) -> OffsetDateTime {
     moment.replace_nanosecond(0).unwrap_or(moment)
 }

@@ -2,20 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::Job;
-use super::Outcome;
 use super::apply::Progress;
 use super::builder::Ready;
 use super::elements::outcome_of;
 use super::ledger::{Intent, Taken};
 use super::links::Links;
 use super::planning::lookup;
+use super::{Job, Outcome, password};
 use crate::error::{Error, Result};
-use crate::expr::Context;
-use crate::mapping::Mapped;
+use crate::expr::{Context, Seed};
+use crate::mapping::{Belonging, Mapped, Rule};
 use crate::model::{Cardinality, Class, ElementChange, License, Name, ObjectId, Record, Value, comparison_key};
 use crate::reconcile::{
-    Action, Answer, Element, Entry, Evidence, Guard, Pair, Part, Situation, element_basis, element_key,
+    Action, Answer, EdgeKind, Element, Entry, Evidence, Guard, Pair, Part, Situation, element_basis, element_key,
 };
 use crate::store::{Batch, GetSupport, Lease, Query, Source, SourceExt};
 
@@ -168,13 +167,21 @@ fn taken<'a>(intent: &'a Intent, guard: Guard, element: Option<&'a str>) -> Take
 }
 
 impl Progress<'_> {
-    /// Looks for accounts that match whom is about to be created; gives the entries for which there are none.
+    /// Looks for accounts that match whom is about to be created, or took the value that was made unique for him; gives
+    /// the entries for which there are none.
     pub(super) async fn look_for_matches(&mut self, open: Vec<usize>) -> Result<Vec<usize>> {
         let mut wanted: BTreeMap<(Class, Name), Vec<(usize, Value)>> = BTreeMap::new();
-        for &at in open.iter().filter(|at| self.looks && self.entry(**at).action == Action::Create) {
+        for &at in open.iter().filter(|at| self.entry(**at).action == Action::Create) {
             let entry = self.entry(at);
-            let matching = self.job.ready(&entry.key)?.mapping.matching();
-            for change in entry.changes.iter().filter(|change| matching.contains(&change.attribute)) {
+            let ready = self.job.ready(&entry.key)?;
+            let is_chosen = |name: &Name| ready.mapping.rule(name).is_some_and(Rule::is_chosen);
+            // Where the target lets one object only hold a value, it refuses by itself what was taken a moment ago.
+            let unguarded = |name: &Name| ready.schema.get(name).is_some_and(|schema| schema.unique_in.is_none());
+            let asks = |name: &Name| {
+                (self.looks && ready.mapping.matching().contains(name))
+                    || (is_chosen(name) && (self.looks || unguarded(name)))
+            };
+            for change in entry.changes.iter().filter(|change| asks(&change.attribute)) {
                 let key = (entry.class.clone(), change.attribute.clone());
                 wanted.entry(key).or_default().push((at, change.new.clone()));
             }
@@ -187,14 +194,17 @@ impl Progress<'_> {
             match self.job.who_holds(&class, &name, &asked).await {
                 Err(error) => refused.extend(values.iter().map(|(at, _)| (*at, error.to_chain()))),
                 Ok(found) => {
-                    let keys: HashMap<String, &Record> = found
-                        .iter()
-                        .filter_map(|record| Some((comparison_key(attribute, record.get(&name)?)?, record)))
-                        .collect();
+                    // What was made unique was so without regard to case.
+                    let folded = attribute.clone().ignore_case();
+                    let mut holders: HashMap<String, Vec<&Record>> = HashMap::new();
+                    for record in &found {
+                        if let Some(key) = record.get(&name).and_then(|own| comparison_key(&folded, own)) {
+                            holders.entry(key).or_default().push(record);
+                        }
+                    }
                     for (at, value) in &values {
-                        if let Some(record) = comparison_key(attribute, value).and_then(|key| keys.get(&key).copied()) {
-                            let reason =
-                                format!("{} matches by {name} and was not there when the plan was made", record.id.id);
+                        let holders = comparison_key(&folded, value).and_then(|key| holders.get(&key));
+                        if let Some(reason) = holders.and_then(|holders| self.stands_in_the_way(*at, &name, holders)) {
                             refused.insert(*at, reason);
                         }
                     }
@@ -205,6 +215,28 @@ impl Progress<'_> {
             self.settle(*at, Outcome::Stale { reason: reason.clone() });
         }
         Ok(open.into_iter().filter(|at| !refused.contains_key(at)).collect())
+    }
+
+    /// Why an object cannot be made, given who holds a value of it by now.
+    fn stands_in_the_way(&self, at: usize, name: &Name, holders: &[&Record]) -> Option<String> {
+        let entry = self.entry(at);
+        let ready = self.job.ready(&entry.key).ok()?;
+        let matches = ready.mapping.matching().contains(name);
+        let value = &entry.changes.iter().find(|change| change.attribute == *name)?.new;
+        let same = |record: &&&Record| {
+            let own = record.get(name).and_then(|own| comparison_key(ready.schema.get(name)?, own));
+            !matches || own == ready.schema.get(name).and_then(|schema| comparison_key(schema, value))
+        };
+        // Who gave it up a moment ago may still show with it.
+        let gave = |record: &&&Record| {
+            let givers = entry.after.iter().filter(|edge| edge.kind == EdgeKind::Frees && edge.attribute == *name);
+            givers.filter_map(|edge| self.entry_of(&edge.entry)).any(|giver| giver.target.as_ref() == Some(&record.id))
+        };
+        let holder = holders.iter().filter(same).find(|record| !gave(record))?;
+        Some(match matches {
+            true => format!("{} matches by {name} and was not there when the plan was made", holder.id.id),
+            false => format!("{} holds the {name} that was free when the plan was made; make a new plan", holder.id.id),
+        })
     }
 
     /// Reads both sides again before anything is taken away; gives the entries for which nothing changed.
@@ -316,7 +348,7 @@ impl Progress<'_> {
                         "the source record is gone, not the only one of its id, or cannot be read".to_owned(),
                     ));
                 };
-                let in_scope = ready.mapping.scope().is_none_or(|scope| scope.matches(&source.attributes));
+                let in_scope = ready.mapping.belonging(&source.attributes) == Belonging::InScope;
                 let now = element_basis(
                     &ready.mapping,
                     &ready.schema,
@@ -365,9 +397,16 @@ impl Progress<'_> {
             (Evidence::JobRetired, _) => None,
             (_, []) => Some("the source no longer has it"),
             (_, [_, _, ..]) => Some("the source now has several of this id"),
-            (Evidence::OutOfScope, [record]) => {
-                let in_scope = mapping.scope().is_none_or(|scope| scope.matches(&record.attributes));
-                in_scope.then_some("it is in scope again")
+            (Evidence::OutOfScope, [record]) => match mapping.belonging(&record.attributes) {
+                Belonging::LeftScope => None,
+                Belonging::InScope => Some("it is in scope again"),
+                Belonging::LeftAlone => Some("it is left alone by the scoping filter now"),
+                Belonging::Unknown(_) => Some("nobody can say any more whether it is in scope"),
+            },
+            (Evidence::Inactive { .. }, [record])
+                if matches!(mapping.belonging(&record.attributes), Belonging::LeftAlone | Belonging::Unknown(_)) =>
+            {
+                Some("the source record is not to be looked at any more, by the scoping filter")
             }
             (Evidence::Inactive { .. }, [record]) => {
                 let status = self.job.ready(&entry.key)?.schema.status.clone();
@@ -389,7 +428,14 @@ impl Progress<'_> {
     pub(super) async fn context(&self) -> Result<Context> {
         let context = self.context.get_or_try_init(|| async {
             let constraints = self.job.target.constraints().await?;
-            Ok::<_, Error>(self.job.context(self.plan.as_of(), &*constraints))
+            let mut context = self.job.context(self.plan.as_of(), &*constraints);
+            if let Some(seed) = self.plan.header().seed.as_deref().and_then(Seed::from_hex) {
+                context = context.with_seed(seed);
+            }
+            if self.job.hides_random() {
+                context = context.with_hidden_seed(password::seed()?);
+            }
+            Ok::<_, Error>(context)
         });
         Ok(context.await?.clone())
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::expr::Seed;
 use crate::model::Filter;
 use crate::reconcile::{Guard, days};
 
@@ -17,6 +18,7 @@ pub struct Run {
     pub(super) extent: Extent,
     pub(super) filter: Option<Filter>,
     pub(super) allow_empty: bool,
+    pub(super) seed: Option<Seed>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,13 +32,13 @@ impl Run {
     /// All objects of both sides: the run that finds who is gone.
     #[must_use]
     pub fn full() -> Self {
-        Self { extent: Extent::Full, filter: None, allow_empty: false }
+        Self { extent: Extent::Full, filter: None, allow_empty: false, seed: None }
     }
 
     /// One source object, by its id.
     #[must_use]
     pub fn one(id: impl Into<Arc<str>>) -> Self {
-        Self { extent: Extent::One(id.into()), filter: None, allow_empty: false }
+        Self { extent: Extent::One(id.into()), filter: None, allow_empty: false, seed: None }
     }
 
     /// All that the job owns, because the job is to be given up: each object gets what
@@ -50,7 +52,7 @@ impl Run {
     /// To begin with some of the objects, use [`Plan::select`](crate::reconcile::Plan::select); a filter is refused.
     #[must_use]
     pub fn retire() -> Self {
-        Self { extent: Extent::Retire, filter: None, allow_empty: false }
+        Self { extent: Extent::Retire, filter: None, allow_empty: false, seed: None }
     }
 
     /// Only source objects for which this holds; all others are left untouched, also those that are gone.
@@ -66,6 +68,17 @@ impl Run {
     #[must_use]
     pub fn allow_empty_source(mut self) -> Self {
         self.allow_empty = true;
+        self
+    }
+
+    /// What `RandomString` and `Guid` draw from, so that two plans of the same inputs are the same, byte for byte. If not
+    /// given, the operating system is asked for a new one.
+    ///
+    /// The plan keeps it. So nothing that must not be shown is drawn from it: secrets and redacted values are drawn when
+    /// the plan is applied, from what the operating system gives.
+    #[must_use]
+    pub fn seed(mut self, seed: Seed) -> Self {
+        self.seed = Some(seed);
         self
     }
 

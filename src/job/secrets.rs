@@ -1,27 +1,42 @@
-//! Passwords and other secrets of those who are about to be made.
+//! What no plan holds: passwords, other secrets, redacted values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::apply::Progress;
 use super::recover::reread;
 use super::write::Work;
 use super::{Outcome, password};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Name, Operation};
+use crate::expr::Context;
+use crate::mapping::{Belonging, Mapped, Rule};
+use crate::model::{Attributes, Name, ObjectId, Operation, Value};
+use crate::reconcile::{Answer, Hidden};
 use crate::secret::Secret;
 use crate::store::InitialPassword;
 
 impl Progress<'_> {
-    /// Puts the secrets into the creates: generated ones by way of the sink, mapped ones from the source record.
-    pub(super) async fn prepare_passwords(&mut self, works: &mut Vec<Work>) -> Result<()> {
-        self.map_secrets(works).await?;
+    /// Puts in what no plan holds: redacted values and mapped secrets from the source record, passwords that are made by
+    /// way of the sink.
+    pub(super) async fn fill_in(&mut self, works: &mut Vec<Work>) -> Result<()> {
+        self.map_again(works).await?;
         let mut wanted = Vec::new();
         let mut passwords = Vec::new();
         for (position, work) in works.iter().enumerate() {
-            let Some(Operation::Create { attributes, .. }) = &work.operation else { continue };
-            let Some(attribute) = self.job.ready(&work.intent.key)?.mapping.generates_password() else { continue };
+            let Some(Operation::Create { attributes, secrets, .. }) = &work.operation else { continue };
+            let mapping = &self.job.ready(&work.intent.key)?.mapping;
+            let Some(attribute) = mapping.generates_password() else { continue };
+            // One that an expression made is there already; it may have made none.
+            let password = match mapping.rule(attribute).is_some_and(Rule::is_generated) {
+                true => password::generate()?,
+                false => match secrets.get(attribute) {
+                    Some(password) => password.clone(),
+                    None => continue,
+                },
+            };
+            let shown = attributes.iter().filter(|(name, _)| !work.redacted.contains(name));
+            let shown: Attributes = shown.map(|(name, value)| (name.clone(), value.clone())).collect();
             wanted.push((position, attribute.clone()));
-            passwords.push(InitialPassword::new(self.password_key(work.at), attributes.clone(), password::generate()?));
+            passwords.push(InitialPassword::new(self.password_key(work.at), shown, password));
         }
         let Some(sink) = self.job.passwords.as_ref().filter(|_| !wanted.is_empty()) else { return Ok(()) };
         let expected = passwords.len();
@@ -39,33 +54,39 @@ impl Progress<'_> {
         Ok(())
     }
 
-    /// Reads the source records of creates with mapped secrets again: their values are in no plan.
-    async fn map_secrets(&mut self, works: &mut Vec<Work>) -> Result<()> {
-        let mut ids = Vec::new();
+    /// Reads source records again and maps them again, for values that are in no plan.
+    async fn map_again(&mut self, works: &mut Vec<Work>) -> Result<()> {
+        let mut open = Vec::new();
         for work in works.iter() {
-            let mapped = self.entry(work.at).secrets.iter().any(|secret| {
-                self.job
-                    .ready(&work.intent.key)
-                    .is_ok_and(|ready| ready.mapping.generates_password() != Some(&secret.attribute))
-            });
-            if mapped && matches!(work.operation, Some(Operation::Create { .. })) {
-                ids.extend(work.intent.source.clone());
+            let mapping = &self.job.ready(&work.intent.key)?.mapping;
+            let mapped = |name: &Name| mapping.rule(name).is_some_and(|rule| !rule.is_generated());
+            let creates = matches!(work.operation, Some(Operation::Create { .. }));
+            let secret = creates && self.entry(work.at).secrets.iter().any(|secret| mapped(&secret.attribute));
+            if secret || !work.redacted.is_empty() {
+                open.push((work.at, work.intent.source.clone()));
             }
         }
-        if ids.is_empty() {
+        if open.is_empty() {
             return Ok(());
         }
+        let ids: Vec<ObjectId> = open.iter().filter_map(|(_, source)| source.clone()).collect();
         let records = reread(&*self.job.source, &ids).await;
         let context = self.context().await?;
+        let open: HashSet<usize> = open.into_iter().map(|(at, _)| at).collect();
         let mut kept = Vec::with_capacity(works.len());
         for mut work in works.drain(..) {
-            let Some(answer) = work.intent.source.as_ref().and_then(|id| records.get(id)) else {
+            if !open.contains(&work.at) {
                 kept.push(work);
                 continue;
-            };
-            match self.mapped_secrets(&work, answer, &context) {
-                Ok(found) => {
-                    if let Some(Operation::Create { secrets, .. }) = &mut work.operation {
+            }
+            let answer = work.intent.source.as_ref().and_then(|id| records.get(id));
+            match self.mapped_again(&work, answer, &context) {
+                Ok((values, found)) => {
+                    if let Some(
+                        Operation::Create { attributes, secrets, .. } | Operation::Update { attributes, secrets, .. },
+                    ) = &mut work.operation
+                    {
+                        values.into_iter().for_each(|(name, value)| _ = attributes.insert(name, value));
                         secrets.extend(found);
                     }
                     kept.push(work);
@@ -77,27 +98,68 @@ impl Progress<'_> {
         Ok(())
     }
 
-    fn mapped_secrets(
+    /// The redacted values and the secrets of an entry as the source gives them now.
+    fn mapped_again(
         &self,
         work: &Work,
-        answer: &crate::reconcile::Answer,
-        context: &crate::expr::Context,
-    ) -> Result<BTreeMap<Name, Secret>, String> {
+        answer: Option<&Answer>,
+        context: &Context,
+    ) -> Result<(Vec<(Name, Value)>, BTreeMap<Name, Secret>), String> {
+        let answer = answer.ok_or("the source could not be read again")?;
         let [record] = answer.as_ref().map_err(Clone::clone)?.as_slice() else {
             return Err("the source record is gone or no longer the only one of its id".to_owned());
         };
         let mapping = &self.job.ready(&work.intent.key).map_err(|error| error.to_chain())?.mapping;
-        let crate::mapping::Mapped::Flows(flows) = mapping.evaluate(record, context) else {
+        if mapping.belonging(&record.attributes) != Belonging::InScope {
+            return Err("the source record is no longer in scope".to_owned());
+        }
+        let Mapped::Flows(flows) = mapping.evaluate(record, context) else {
             return Err("the source record is now left out by its mapping".to_owned());
         };
+        let creates = matches!(work.operation, Some(Operation::Create { .. }));
+        let now = |name: &Name| {
+            let flow = flows.iter().find(|flow| flow.attribute == *name)?;
+            if creates { mapping.on_create(flow) } else { mapping.on_update(flow) }
+        };
+        let mut values = Vec::new();
         for change in &self.entry(work.at).changes {
-            let now =
-                flows.iter().find(|flow| flow.attribute == change.attribute).and_then(|flow| mapping.on_create(flow));
-            if now.as_ref() != Some(&change.new) {
-                return Err(format!("{} changed in the source since the plan was made", change.attribute));
+            let name = &change.attribute;
+            let rule = mapping.rule(name);
+            let changed = || format!("{name} changed in the source since the plan was made");
+            let as_planned = if change.redacted {
+                let value = now(name).filter(|value| value.as_slice().is_empty() == change.new.is_null());
+                if work.redacted.contains(name) {
+                    values.push((name.clone(), value.ok_or_else(changed)?));
+                }
+                continue;
+            } else if let Some(rule) = rule.filter(|rule| rule.is_chosen()) {
+                rule.candidates(record, context).contains(&Ok(change.new.clone()))
+            } else {
+                // What is written to an object that is there was seen, and needs no second look.
+                !creates || now(name).as_ref() == Some(&change.new)
+            };
+            if !as_planned {
+                return Err(changed());
             }
         }
-        mapping.evaluate_secrets(record, context).map_err(|error| error.to_chain())
+        let secrets = match creates {
+            true => mapping.evaluate_secrets(record, context).map_err(|error| error.to_chain())?,
+            false => BTreeMap::new(),
+        };
+        Ok((values, secrets))
+    }
+
+    /// An error as it may be told: without what must not be shown.
+    pub(super) fn told(&self, work: &Work, message: String) -> String {
+        let mut hidden = Hidden::default();
+        if let Some(Operation::Create { attributes, .. } | Operation::Update { attributes, .. }) = &work.operation {
+            let values = attributes.iter().filter(|(name, _)| work.redacted.contains(name));
+            values.for_each(|(_, value)| hidden.add(value));
+        }
+        match hidden.is_in(&message) {
+            true => "the target's message is not shown, since it names a redacted value".to_owned(),
+            false => message,
+        }
     }
 
     pub(super) fn password_key(&self, at: usize) -> String {

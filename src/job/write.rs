@@ -25,6 +25,8 @@ pub(super) struct Work {
     pub(super) at: usize,
     pub(super) part: Part,
     pub(super) operation: Option<Operation>,
+    /// The attributes of the operation that must not be shown; they are put in last.
+    pub(super) redacted: Vec<Name>,
     pub(super) intent: Intent,
 }
 
@@ -62,7 +64,7 @@ impl Progress<'_> {
                 works.push(work);
             }
         }
-        self.prepare_passwords(&mut works).await?;
+        self.fill_in(&mut works).await?;
         let works = self.note(works).await?;
         let left = self.write(works).await?;
         self.follow_up(left).await
@@ -150,7 +152,10 @@ impl Progress<'_> {
             (Part::Temporary, Some(value)) => value.clone(),
             _ => change.new.clone(),
         };
-        let mut attributes: Attributes = changes().map(|change| (change.attribute.clone(), value(change))).collect();
+        let shown = changes().filter(|change| !change.redacted);
+        let mut attributes: Attributes = shown.map(|change| (change.attribute.clone(), value(change))).collect();
+        let redacted: Vec<Name> =
+            changes().filter(|change| change.redacted).map(|change| change.attribute.clone()).collect();
         let disables = changes().any(|change| change.status && change.new == Value::Bool(false));
         if let Some(sessions) = schema.sessions.as_ref().filter(|_| disables && entry.revokes_sessions) {
             attributes.insert(sessions.clone(), Value::Bool(true));
@@ -179,14 +184,14 @@ impl Progress<'_> {
             }
             Action::Delete => Some(Operation::Delete { id: id()? }),
             Action::Restore if part == Part::Restore => Some(Operation::Restore { id: id()? }),
-            _ if attributes.is_empty() => None,
+            _ if attributes.is_empty() && redacted.is_empty() => None,
             _ => Some(Operation::Update { id: id()?, attributes, secrets: BTreeMap::new() }),
         };
         let creates = entry.action == Action::Create && part == Part::Main;
         let anchors = if creates { self.anchors(entry, schema)? } else { Vec::new() };
         let source = entry.source.clone();
         let written = changes()
-            .filter(|change| is_write_only(schema, &change.attribute))
+            .filter(|change| is_write_only(schema, &change.attribute) && !change.redacted)
             .filter_map(|change| {
                 let digest = write_only_digest(source.as_ref()?, &change.attribute, &change.new);
                 Some((change.attribute.clone(), digest))
@@ -219,7 +224,7 @@ impl Progress<'_> {
             anchors,
             written,
         };
-        Ok(Work { at, part, operation, intent })
+        Ok(Work { at, part, operation, redacted, intent })
     }
 
     /// The create of an earlier run for the same source whose outcome is still not known.
@@ -234,7 +239,7 @@ impl Progress<'_> {
             schema.get(name).is_some_and(|attribute| attribute.unique_in.is_some() && attribute.is_readable())
                 || matching.contains(name)
         };
-        let pairs = entry.changes.iter().filter(|change| tells(&change.attribute));
+        let pairs = entry.changes.iter().filter(|change| tells(&change.attribute) && !change.redacted);
         Ok(pairs.map(|change| (change.attribute.clone(), change.new.clone())).collect())
     }
 

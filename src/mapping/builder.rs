@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::flow::{FlowBehavior, FlowType};
 use super::rule::{NamedClosure, OnNull, RuleSource};
+use super::scope::ScopingFilter;
 use super::steps::NamedTransform;
 use crate::expr::{AttributePath, Expression, ExpressionError};
 use crate::model::{Class, Filter, Name, Record, Value};
@@ -51,6 +52,7 @@ pub struct Mapping {
     pub(super) transforms: Vec<(Name, NamedTransform)>,
     pub(super) matching: Vec<Name>,
     pub(super) scope: Option<Filter>,
+    pub(super) scoping: Option<ScopingFilter>,
     pub(super) target_scope: Option<Filter>,
     pub(super) exact: Vec<Name>,
     pub(super) claims: Vec<Arc<str>>,
@@ -109,6 +111,7 @@ impl Mapping {
             transforms: Vec::new(),
             matching: Vec::new(),
             scope: None,
+            scoping: None,
             target_scope: None,
             exact: Vec::new(),
             claims: Vec::new(),
@@ -297,8 +300,36 @@ impl Mapping {
     }
 
     /// Says who of the source belongs; everybody unless said. Who leaves the scope is a leaver.
+    ///
+    /// It is looked at here, never by the source: who leaves must be seen to leave, and whom an account may belong to
+    /// must be known although he is out of scope. What a run looks at is narrowed down by
+    /// [`Run::filter`](crate::job::Run::filter), which sources may apply.
     pub fn scope(mut self, scope: Filter) -> Self {
         self.scope = Some(scope);
+        self
+    }
+
+    /// Says who of the source belongs as a `synchronizationSchema` does, with all of Entra's operators; beside a
+    /// [`scope`](Mapping::scope), both must hold.
+    ///
+    /// Who fails the `groups` is a leaver. Who fails the `inputFilterGroups` or `categoryFilterGroups` is left alone:
+    /// nothing is written for him and nothing taken back. Of whom it cannot be said, such as for an attribute with
+    /// several values, the run says so, and changes nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use entrant::mapping::{Mapping, ScopingFilter};
+    ///
+    /// let filter = ScopingFilter::from_json(r#"{"groups": [{"clauses": [
+    ///     {"sourceOperandName": "country", "operatorName": "EQUALS", "targetOperand": {"values": ["DE", "AT"]}}
+    /// ]}]}"#)?;
+    /// let mapping = Mapping::users().attribute("displayName", "name").scoping(filter);
+    /// assert!(mapping.to_string().ends_with(r#"scoping: country EQUALS "DE" | "AT""#));
+    /// # Ok::<(), entrant::mapping::ScopeError>(())
+    /// ```
+    pub fn scoping(mut self, filter: ScopingFilter) -> Self {
+        self.scoping = Some(filter);
         self
     }
 

@@ -89,8 +89,8 @@ impl Mapping {
     /// one attribute, a constant or default of the wrong type or for a secret attribute, [`OnNull::Clear`] of what cannot
     /// be cleared, [`OnNull::Default`] without a default value, something said of an attribute that has no rule, a
     /// matching attribute that is not mapped or cannot be read back, a unique or random value that is matched on or not
-    /// create-only, a flow type that only adds to what cannot be read back, something said of sets of references that is
-    /// said of none.
+    /// create-only, a redacted value that plans or the state must hold, a flow type that only adds to what cannot be read
+    /// back, something said of sets of references that is said of none.
     pub fn compile(&self, schema: &Schema, absent_means: AbsentMeans) -> Result<CompiledMapping, MappingError> {
         let mut check = Check { mapping: self, schema, said: Said::of(self), faults: Vec::new() };
         let mut rules = check.rules(absent_means);
@@ -121,6 +121,7 @@ impl Mapping {
             target: self.target.clone(),
             matching: self.matching.clone(),
             scope: self.scope.clone(),
+            scoping: self.scoping.clone(),
             target_scope: self.target_scope.clone(),
             exact: sorted(self.exact.clone()),
             claims: self.claims.iter().cloned().collect(),
@@ -142,7 +143,7 @@ impl Mapping {
         ];
         for rule in rules {
             let target = &rule.target;
-            lines.push(format!("{target:?} {:?} reads {:?}", rule.provenance(), rule.reads));
+            lines.push(format!("{target:?} {:?} reads {:?}", rule.source.to_string(), rule.reads));
             // `OnCreate` is what it was called in the first version.
             let flow_type = match rule.flow_type {
                 FlowType::ObjectAddOnly => "OnCreate".to_owned(),
@@ -170,6 +171,7 @@ impl Mapping {
         for (what, scope) in [("scope", &self.scope), ("target scope", &self.target_scope)] {
             lines.extend(scope.iter().map(|filter| format!("{what} {}", filter_text(filter))));
         }
+        lines.extend(self.scoping.iter().map(|filter| format!("scoping {filter}")));
         let digest = Hash::hash(lines.join("\n").as_bytes());
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
@@ -260,6 +262,7 @@ impl Check<'_> {
             };
             self.flow(target, flow_type, &schema, &source);
             self.once(target, &source, flow_type == FlowType::ObjectAddOnly);
+            self.hidden(target, &source, flow_type == FlowType::ObjectAddOnly, &schema);
             rules.push(Rule {
                 target: target.clone(),
                 reads: sorted(reads),
@@ -308,6 +311,47 @@ impl Check<'_> {
         }
         if self.mapping.matching.contains(target) {
             self.fault(Some(target), format!("{what}, and so cannot be matched on"));
+        }
+        let schema = self.schema.get(target);
+        if expression.asks_what_is_taken()
+            && (self.schema.is_elements(target) || schema.is_some_and(|schema| !schema.is_readable()))
+        {
+            self.fault(Some(target), "is made unique, and nobody can read from the target which values are taken");
+        }
+    }
+
+    /// What must not be shown can be no part of what plans and the state have to hold.
+    fn hidden(&mut self, target: &Name, source: &RuleSource, create_only: bool, schema: &AttributeSchema) {
+        let RuleSource::Expression(expression) = source else {
+            return;
+        };
+        if schema.secret && expression.is_random() {
+            let makes = |(name, source): &&(Name, RuleSource)| {
+                let random = matches!(source, RuleSource::Expression(expression) if expression.is_random());
+                name != target && (random || matches!(source, RuleSource::Generated))
+            };
+            let others = self.mapping.rules.iter().filter(makes);
+            let secret = |name: &Name| self.schema.get(name).is_some_and(|schema| schema.secret);
+            if others.map(|(name, _)| name).any(secret) {
+                self.fault(Some(target), "is a second password made at random, and one only can be handed on");
+            }
+        }
+        if !expression.redacts() || schema.secret {
+            return;
+        }
+        let write_only = schema.mutability == Mutability::WriteOnly && !create_only;
+        let what = [
+            (self.schema.is_status(target), "says who is switched off, which plans must show"),
+            (self.schema.is_elements(target), "holds references or licences, which plans must show"),
+            (self.mapping.matching.contains(target), "is matched on, and so is kept where accounts are looked for"),
+            (expression.asks_what_is_taken(), "is made unique, and plans must show which value was free"),
+            (
+                write_only,
+                "cannot be read back, and nothing may be kept to tell whether it changed; make it create-only",
+            ),
+        ];
+        for (_, why) in what.into_iter().filter(|(applies, _)| *applies) {
+            self.fault(Some(target), format!("is redacted and {why}"));
         }
     }
 

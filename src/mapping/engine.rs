@@ -1,9 +1,11 @@
 //! A checked mapping at work.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use super::rule::{Raw, Rule, RuleSource};
+use super::scope::ScopingFilter;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Context, text_form};
 use crate::model::{Class, Filter, Name, Record, Value};
@@ -19,6 +21,7 @@ pub struct CompiledMapping {
     pub(super) rules: Vec<Rule>,
     pub(super) matching: Vec<Name>,
     pub(super) scope: Option<Filter>,
+    pub(super) scoping: Option<ScopingFilter>,
     pub(super) target_scope: Option<Filter>,
     pub(super) exact: Vec<Name>,
     pub(super) claims: BTreeSet<Arc<str>>,
@@ -38,13 +41,27 @@ pub enum Mapped {
 }
 
 /// What one target attribute gets.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Flow {
     /// The target attribute.
     pub attribute: Name,
     /// What it gets.
     pub outcome: FlowOutcome,
+    /// Whether the value must not be shown, because its expression redacts.
+    pub redacted: bool,
+}
+
+impl fmt::Debug for Flow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut flow = f.debug_struct("Flow");
+        flow.field("attribute", &self.attribute);
+        match &self.outcome {
+            FlowOutcome::Value(_) if self.redacted => flow.field("outcome", &"(redacted)"),
+            outcome => flow.field("outcome", outcome),
+        };
+        flow.field("redacted", &self.redacted).finish()
+    }
 }
 
 /// What the source says of one target attribute.
@@ -86,7 +103,8 @@ impl CompiledMapping {
         &self.matching
     }
 
-    /// Who of the source belongs; `None` for everybody.
+    /// The condition on who of the source belongs, if there is one; [`belonging`](Self::belonging) asks it and the scoping
+    /// filter.
     #[must_use]
     pub fn scope(&self) -> Option<&Filter> {
         self.scope.as_ref()
@@ -129,8 +147,7 @@ impl CompiledMapping {
     #[must_use]
     pub fn source_attributes(&self) -> Vec<Name> {
         let of_rules = self.rules.iter().flat_map(|rule| rule.reads.iter());
-        let of_scope = self.scope.iter().flat_map(Filter::attributes);
-        sorted(of_rules.chain(of_scope).cloned().collect())
+        sorted(of_rules.cloned().chain(self.scope_attributes()).collect())
     }
 
     /// What a source may be asked for in place of everything; `None` if a closure does not say what it reads.
@@ -150,10 +167,10 @@ impl CompiledMapping {
             .iter()
             .filter(|rule| matches!(rule.source, RuleSource::Closure(_)))
             .flat_map(|rule| rule.reads.iter());
-        let conditions = self.rules.iter().flat_map(|rule| &rule.steps.condition);
-        let plain = closures.chain(conditions.chain(&self.scope).flat_map(Filter::attributes));
-        let unseen = unseen.map(|path| path.text()).chain(plain.filter(|name| !seen(name)));
-        sorted(unseen.cloned().collect())
+        let conditions = self.rules.iter().flat_map(|rule| &rule.steps.condition).flat_map(Filter::attributes);
+        let plain = closures.chain(conditions).filter(|name| !seen(name));
+        let unseen = unseen.map(|path| path.text()).chain(plain);
+        sorted(unseen.cloned().chain(self.scope_undelivered(&seen)).collect())
     }
 
     /// The target attributes that have a rule, secret and generated ones too, in order.
@@ -174,10 +191,18 @@ impl CompiledMapping {
         index.ok().map(|index| &self.rules[index])
     }
 
-    /// The target attribute that gets a generated password.
+    /// The target attribute that gets a password which nobody knows beforehand: generated, or of an expression that draws
+    /// at random.
     #[must_use]
     pub fn generates_password(&self) -> Option<&Name> {
-        self.rules.iter().find(|rule| rule.is_generated()).map(|rule| &rule.target)
+        let makes = |rule: &&Rule| rule.is_generated() || (rule.is_secret() && rule.is_random());
+        self.rules.iter().find(makes).map(|rule| &rule.target)
+    }
+
+    /// Whether a plan holds values that are drawn at random, and so needs a seed.
+    #[must_use]
+    pub fn draws(&self) -> bool {
+        self.rules.iter().any(|rule| rule.is_random() && !rule.is_secret() && !rule.is_redacted())
     }
 
     /// The attributes without which no object can be made and for which there is no rule, in order. The schema's status
@@ -223,7 +248,7 @@ impl CompiledMapping {
             let Some(outcome) = rule.flow(record, context) else {
                 return Mapped::Ignored;
             };
-            flows.push(Flow { attribute: rule.target.clone(), outcome });
+            flows.push(Flow { attribute: rule.target.clone(), outcome, redacted: rule.is_redacted() });
         }
         Mapped::Flows(flows)
     }

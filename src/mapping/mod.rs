@@ -41,10 +41,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod belonging;
 mod builder;
 mod compile;
 mod defaults;
 mod engine;
+mod explain;
 mod fit;
 mod flow;
 mod group_defaults;
@@ -52,13 +54,16 @@ mod headers;
 mod products;
 mod rule;
 mod scope;
+mod scope_show;
 mod show;
 mod steps;
 pub mod synchronization;
 
+pub use belonging::Belonging;
 pub use builder::Mapping;
 pub use compile::{AbsentMeans, MappingError, MappingFault};
 pub use engine::{CompiledMapping, Flow, FlowOutcome, Mapped};
+pub use explain::{AttributeExplanation, ExplainedStep, Explanation, Told};
 pub use flow::{FlowBehavior, FlowType};
 pub use headers::HeaderMapping;
 pub use rule::{OnNull, Rule};

@@ -1,5 +1,6 @@
 //! Where the value of one target attribute comes from.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -77,10 +78,14 @@ impl Rule {
     }
 
     /// Where the value comes from, in one line: `[name]`, `ToLower([login])`, `constant "DE"`, `closure worker-status v1`,
-    /// `generated`.
+    /// `generated`. Of an expression that redacts, or makes a secret, only what it reads, since its constants are not to be
+    /// shown either.
     #[must_use]
     pub fn provenance(&self) -> String {
-        self.source.to_string()
+        match &self.source {
+            RuleSource::Expression(expression) if self.is_secret() => reading("expression", expression),
+            source => format!("{source:?}"),
+        }
     }
 
     /// The source attributes that it may read, each once, in order.
@@ -114,24 +119,39 @@ impl Rule {
         matches!(&self.source, RuleSource::Expression(expression) if expression.redacts())
     }
 
-    /// Why a job cannot plan with it yet, if so: what plans would have to hide, draw or ask for.
-    pub(crate) fn unplannable(&self) -> Option<&'static str> {
-        let RuleSource::Expression(expression) = &self.source else { return None };
-        let what = [
-            (
-                expression.redacts(),
-                "redacts its value, which plans cannot hide yet; leave Redact out, or do not map it",
-            ),
-            (
-                expression.asks_what_is_taken(),
-                "selects a unique value, which plans cannot ask for yet; compute one value",
-            ),
-            (
-                expression.is_random(),
-                "draws at random, which plans cannot repeat yet; use generate_password or a closure",
-            ),
-        ];
-        what.into_iter().find_map(|(applies, why)| applies.then_some(why))
+    /// Whether its value is drawn at random.
+    #[must_use]
+    pub fn is_random(&self) -> bool {
+        matches!(&self.source, RuleSource::Expression(expression) if expression.is_random())
+    }
+
+    /// Whether it is a `SelectUniqueValue`: the first of several values that nobody holds.
+    #[must_use]
+    pub fn is_chosen(&self) -> bool {
+        matches!(&self.source, RuleSource::Expression(expression) if expression.asks_what_is_taken())
+    }
+
+    /// The values that a `SelectUniqueValue` would try for a record, in order, fitted to the schema; what cannot be had,
+    /// with the reason, ends them. None of another rule.
+    #[must_use]
+    pub fn candidates(&self, record: &Record, context: &Context) -> Vec<Result<Value, String>> {
+        let mut candidates = Vec::new();
+        let RuleSource::Expression(expression) = &self.source else { return candidates };
+        if !self.is_chosen() {
+            return candidates;
+        }
+        let context = self.own_context(record, context);
+        for candidate in expression.candidates(&record.attributes, &context) {
+            match candidate {
+                Ok(Outcome::Value(value) | Outcome::Redacted(value)) => candidates.push(fit(&self.schema, value)),
+                Ok(Outcome::IgnoreAttribute | Outcome::IgnoreObject) => break,
+                Err(error) => {
+                    candidates.push(Err(error.to_string()));
+                    break;
+                }
+            }
+        }
+        candidates
     }
 
     /// Whether the value must never be shown.
@@ -194,6 +214,9 @@ impl Rule {
             Raw::Absent => FlowOutcome::Absent,
             Raw::Value(value) => match fit(&self.schema, value) {
                 Ok(value) => FlowOutcome::Value(value),
+                Err(_) if self.is_redacted() => FlowOutcome::Failed(
+                    "the value does not fit; it is not shown, since the expression redacts".to_owned(),
+                ),
                 Err(message) => FlowOutcome::Failed(message),
             },
             Raw::IgnoreAttribute => FlowOutcome::Ignored,
@@ -245,18 +268,17 @@ impl Rule {
         record: &Record,
         context: &Context,
     ) -> Result<Outcome, EvaluationError> {
-        match expression.is_random() {
-            true => {
-                let context = context.clone().with_subject(&format!(
-                    "{:?} {:?} {:?}",
-                    record.id.class.as_str(),
-                    record.id.id,
-                    self.target
-                ));
-                expression.evaluate(&record.attributes, &context)
-            }
-            false => expression.evaluate(&record.attributes, context),
+        expression.evaluate(&record.attributes, &self.own_context(record, context))
+    }
+
+    pub(super) fn own_context<'a>(&self, record: &Record, context: &'a Context) -> Cow<'a, Context> {
+        if !self.is_random() {
+            return Cow::Borrowed(context);
         }
+        let context = context.clone();
+        let context = if self.is_secret() || self.is_redacted() { context.into_hidden() } else { context };
+        let subject = format!("{:?} {:?} {:?}", record.id.class.as_str(), record.id.id, self.target);
+        Cow::Owned(context.with_subject(&subject))
     }
 
     fn absent(&self) -> Raw {
@@ -300,9 +322,19 @@ impl fmt::Display for RuleSource {
 }
 
 impl fmt::Debug for RuleSource {
+    /// Without what is not to be shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        match self {
+            Self::Expression(expression) if expression.redacts() => f.write_str(&reading("Redact(…)", expression)),
+            other => fmt::Display::fmt(other, f),
+        }
     }
+}
+
+/// An expression by what it reads.
+fn reading(what: &str, expression: &Expression) -> String {
+    let names: Vec<String> = expression.references().iter().map(|path| format!("[{}]", path.text())).collect();
+    if names.is_empty() { what.to_owned() } else { format!("{what} of {}", names.join(", ")) }
 }
 
 /// Null, an empty list or empty text.

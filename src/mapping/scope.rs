@@ -30,9 +30,9 @@ use crate::model::{Attributes, Name, Value};
 /// See [scoping filters](https://learn.microsoft.com/entra/identity/app-provisioning/define-conditional-rules-for-provisioning-user-accounts).
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ScopingFilter {
-    groups: Vec<Group>,
-    input: Vec<Group>,
-    category: Vec<Group>,
+    pub(super) groups: Vec<Group>,
+    pub(super) input: Vec<Group>,
+    pub(super) category: Vec<Group>,
 }
 
 /// What a [`ScopingFilter`] says of an object. Complete by definition.
@@ -82,18 +82,18 @@ impl From<ScopeError> for Error {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-struct Group {
-    clauses: Vec<Clause>,
+pub(super) struct Group {
+    pub(super) clauses: Vec<Clause>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-struct Clause {
-    attribute: AttributePath,
-    test: Test,
+pub(super) struct Clause {
+    pub(super) attribute: AttributePath,
+    pub(super) test: Test,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Test {
+pub(super) enum Test {
     Equals(Vec<String>),
     NotEquals(Vec<String>),
     Is(bool),
@@ -210,6 +210,11 @@ impl ScopingFilter {
         unsupported
             .map(|clause| format!("Entra does not filter on {}; it is evaluated here", clause.attribute.text()))
             .collect()
+    }
+
+    /// The attributes as they are referred to.
+    pub(super) fn references(&self) -> impl Iterator<Item = &AttributePath> {
+        self.clauses().map(|clause| &clause.attribute)
     }
 
     fn clauses(&self) -> impl Iterator<Item = &Clause> {

@@ -25,6 +25,9 @@ impl fmt::Display for Mapping {
         if !self.claims.is_empty() {
             write!(f, "\nclaims: {}", self.claims.join(", "))?;
         }
+        if let Some(filter) = &self.scoping {
+            write!(f, "\nscoping: {filter}")?;
+        }
         for (what, scope) in [("scope", &self.scope), ("target scope", &self.target_scope)] {
             if let Some(filter) = scope {
                 write!(f, "\n{what}: {}", ShownFilter(filter))?;

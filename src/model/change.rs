@@ -1,6 +1,7 @@
 //! What a target is asked to write, and what it answers.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -45,7 +46,9 @@ impl ChangeId {
 }
 
 /// What to do to an object.
-#[derive(Debug, Clone)]
+///
+/// Its debug form names the attributes and shows no values, of which some must not be shown.
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Operation {
     /// Makes an object.
@@ -87,6 +90,32 @@ pub enum Operation {
         /// This object.
         id: ObjectId,
     },
+}
+
+impl fmt::Debug for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = |attributes: &Attributes| attributes.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        let keys = |secrets: &BTreeMap<Name, Secret>| secrets.keys().cloned().collect::<Vec<_>>();
+        match self {
+            Self::Create { class, attributes, secrets } => f
+                .debug_struct("Create")
+                .field("class", class)
+                .field("attributes", &names(attributes))
+                .field("secrets", &keys(secrets))
+                .finish(),
+            Self::Update { id, attributes, secrets } => f
+                .debug_struct("Update")
+                .field("id", id)
+                .field("attributes", &names(attributes))
+                .field("secrets", &keys(secrets))
+                .finish(),
+            Self::Elements { id, changes } => {
+                f.debug_struct("Elements").field("id", id).field("changes", changes).finish()
+            }
+            Self::Delete { id } => f.debug_struct("Delete").field("id", id).finish(),
+            Self::Restore { id } => f.debug_struct("Restore").field("id", id).finish(),
+        }
+    }
 }
 
 /// Elements of one attribute that are given and taken.

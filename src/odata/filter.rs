@@ -3,8 +3,8 @@
 use crate::model::{Filter, Name, Value};
 use crate::odata::literal;
 
-/// The most values that Graph takes in an `in`.
-const MAX_IN: usize = 15;
+/// The most values that Graph takes in an `in`, and the most alternatives in an `or`.
+const MAX_ALTERNATIVES: usize = 15;
 
 /// What a filter asks of an attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,7 +46,7 @@ fn print(filter: &Filter, supported: &dyn Fn(&Name, Test) -> bool) -> Option<Str
         Filter::Eq(name, value) => Some(format!("{} eq {}", name_of(name, Test::Equals)?, literal_of(value)?)),
         Filter::In(name, values) => {
             let values: Vec<_> = values.iter().map(literal_of).collect::<Option<_>>()?;
-            if values.is_empty() || values.len() > MAX_IN {
+            if values.is_empty() || values.len() > MAX_ALTERNATIVES {
                 return None;
             }
             Some(format!("{} in ({})", name_of(name, Test::Equals)?, values.join(",")))
@@ -56,6 +56,7 @@ fn print(filter: &Filter, supported: &dyn Fn(&Name, Test) -> bool) -> Option<Str
             Some(format!("startswith({},{start})", name_of(name, Test::StartsWith)?))
         }
         Filter::All(filters) => join(filters, " and ", supported),
+        Filter::Any(_) if alternatives(filter) > MAX_ALTERNATIVES => None,
         Filter::Any(filters) => join(filters, " or ", supported),
         _ => None,
     }
@@ -74,6 +75,15 @@ fn join(filters: &[Filter], word: &str, supported: &dyn Fn(&Name, Test) -> bool)
         .collect::<Option<_>>()?;
     // An empty condition holds always, or never: neither can be said.
     (!parts.is_empty()).then(|| parts.join(word))
+}
+
+/// How many comparisons may be enough.
+fn alternatives(filter: &Filter) -> usize {
+    match filter {
+        Filter::In(_, values) => values.len(),
+        Filter::All(filters) | Filter::Any(filters) => filters.iter().map(alternatives).sum(),
+        _ => 1,
+    }
 }
 
 /// Whether the name is one property, and nothing that a filter would read otherwise.
@@ -121,6 +131,7 @@ mod tests {
             (is_in("city", (0..16).map(|n| n.to_string())), None, "too many"),
             (starts_with("city", "Le"), Some("startswith(city,'Le')"), "start"),
             (starts_with("id", "1"), None, "not supported for this attribute"),
+            (any((0..16).map(|n| eq("city", n.to_string()))), None, "too many alternatives"),
             (all([]), None, "always"),
             (any([]), None, "never"),
             (all([eq("city", "a"), ne("city", "b")]), None, "all or nothing"),

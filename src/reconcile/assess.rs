@@ -9,6 +9,7 @@ use super::correlate::{Match, TargetIndex};
 use super::inputs::{Answers, Inputs, Questions, Side};
 use super::link::Linked;
 use super::{EntryKey, Evidence, Problem, Severity, Situation};
+use crate::mapping::{Belonging, Rule};
 use crate::model::{Anchor, Name, ObjectId, Origin, Record, Value, comparison_key};
 
 /// How many of the objects that a source may be are named.
@@ -25,10 +26,8 @@ pub(super) fn assess<'a>(
     answers: &'a Answers,
 ) -> Result<Assessment<'a>, Questions> {
     // Asked by id, the records come after the read.
-    if let Some(scope) = inputs.mapping.scope() {
-        let delivered = |name: &&Name| sources.iter().any(|sourced| sourced.record.get(name).is_some());
-        read.scope_delivered = scope.attributes().iter().all(delivered);
-    }
+    let delivered = |name: &str| sources.iter().any(|sourced| sourced.record.get(name).is_some());
+    read.scope_delivered = inputs.mapping.scope_undelivered(delivered).is_empty();
     let mut assessor = Assessor {
         inputs: *inputs,
         read,
@@ -120,6 +119,16 @@ impl<'a> Assessor<'a> {
             return Some(case);
         }
         let link = self.inputs.links.of_source(id);
+        match &sourced.belonging {
+            Belonging::InScope | Belonging::LeftScope => {}
+            Belonging::LeftAlone => return self.left_alone(case, sourced, link),
+            Belonging::Unknown(error) => {
+                let message = format!("nobody can say whether it is in scope: {error}");
+                case.situation = Situation::Unreadable;
+                case.problems.push(Problem::new(Severity::Attention, "scope", message));
+                return self.left_alone(case, sourced, link);
+            }
+        }
         match link {
             Some(link) if link.target.deleted_at.is_none() => {
                 if self.is_owned_elsewhere(link) {
@@ -131,6 +140,20 @@ impl<'a> Assessor<'a> {
         }
     }
 
+    /// Whoever is not looked at keeps what he has, and nobody takes away what he may have.
+    fn left_alone(&mut self, mut case: Case<'a>, sourced: &'a Sourced, link: Option<&'a Linked>) -> Option<Case<'a>> {
+        match link.filter(|link| link.target.deleted_at.is_none()) {
+            Some(link) if self.is_owned_elsewhere(link) => return None,
+            Some(link) => case.target_id = Some(link.target.object.clone()),
+            None => {
+                if let Match::Candidates(found) = self.index.candidates(&self.matching_keys(sourced)) {
+                    self.note_candidates(&mut case, &found);
+                }
+            }
+        }
+        Some(case)
+    }
+
     fn linked(&mut self, mut case: Case<'a>, sourced: &'a Sourced, link: &'a Linked) -> Option<Case<'a>> {
         case.target_id = Some(link.target.object.clone());
         case.link = Some(link);
@@ -138,10 +161,10 @@ impl<'a> Assessor<'a> {
             Whereabouts::Asked => return None,
             Whereabouts::Here(record) => {
                 case.target = Some(record);
-                case.situation = if !sourced.in_scope && link.target.owner.is_none() {
+                case.situation = if !sourced.is_in_scope() && link.target.owner.is_none() {
                     // A job of the other direction linked it, and no job writes to this end: nothing of it is ours.
                     Situation::SourceIgnored
-                } else if !sourced.in_scope {
+                } else if !sourced.is_in_scope() {
                     case.evidence = Some(Evidence::OutOfScope);
                     if !self.read.scope_delivered {
                         case = case.block("schema-drift", "the scope reads an attribute that no record has");
@@ -154,12 +177,14 @@ impl<'a> Assessor<'a> {
                     Situation::Confirmed
                 };
             }
-            Whereabouts::Deleted(_) if !sourced.in_scope => case.situation = Situation::Unqualified,
+            Whereabouts::Deleted(_) if !sourced.is_in_scope() => case.situation = Situation::Unqualified,
             Whereabouts::Deleted(record) => {
                 case.target = Some(record);
                 case.situation = Situation::RecycleBin;
             }
-            Whereabouts::Gone if !sourced.in_scope => case.situation = self.unless_young(link, Situation::LinkOnly),
+            Whereabouts::Gone if !sourced.is_in_scope() => {
+                case.situation = self.unless_young(link, Situation::LinkOnly)
+            }
             Whereabouts::Gone => {
                 if let Some(case) = self.recovered(&mut case, sourced) {
                     return case;
@@ -186,13 +211,13 @@ impl<'a> Assessor<'a> {
         sourced: &'a Sourced,
         tombstone: Option<&'a Linked>,
     ) -> Option<Case<'a>> {
-        if sourced.in_scope
+        if sourced.is_in_scope()
             && let Some(case) = self.recovered(&mut case, sourced)
         {
             return case;
         }
         let keys: Vec<Option<String>> = self.matching_keys(sourced);
-        if sourced.in_scope && !self.target_complete && !self.ask_for_values(sourced) {
+        if sourced.is_in_scope() && !self.target_complete && !self.ask_for_values(sourced) {
             return None;
         }
         let unknown = self.unanswered(sourced);
@@ -200,7 +225,7 @@ impl<'a> Assessor<'a> {
         if let Match::Candidates(found) = &found {
             self.note_candidates(&mut case, found);
         }
-        if !sourced.in_scope {
+        if !sourced.is_in_scope() {
             case.situation = if case.candidates.is_empty() { Situation::SourceIgnored } else { Situation::Unqualified };
             return Some(case);
         }
@@ -516,13 +541,22 @@ impl<'a> Assessor<'a> {
     }
 
     fn identifying_values(&self, sourced: &Sourced) -> Vec<(Name, Value)> {
+        let mapping = self.inputs.mapping;
         let unique = self.inputs.schema.attributes.iter().filter(|(_, schema)| schema.unique_in.is_some());
-        let mut names: Vec<&Name> = self.inputs.mapping.matching().iter().chain(unique.map(|(name, _)| name)).collect();
+        let mut names: Vec<&Name> = mapping.matching().iter().chain(unique.map(|(name, _)| name)).collect();
         names.sort();
         names.dedup();
+        // Of what is made unique each value that may be tried.
+        let chosen = mapping.rules().iter().filter(|rule| rule.is_chosen());
+        let candidates = chosen.flat_map(|rule| {
+            let candidates = rule.candidates(&sourced.record, self.inputs.context).into_iter();
+            candidates.filter_map(Result::ok).map(|value| (rule.target(), value))
+        });
         names
             .into_iter()
+            .filter(|name| !mapping.rule(name).is_some_and(Rule::is_chosen))
             .filter_map(|name| Some((name, sourced.desired(&self.inputs, name)?)))
+            .chain(candidates)
             .flat_map(|(name, value)| {
                 value.as_slice().iter().map(|value| (name.clone(), value.clone())).collect::<Vec<_>>()
             })

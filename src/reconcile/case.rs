@@ -6,14 +6,14 @@ use super::correlate::TargetIndex;
 use super::inputs::{InDoubt, Inputs};
 use super::link::Linked;
 use super::{EntryKey, Evidence, Problem, Severity, Situation};
-use crate::mapping::{FlowOutcome, Mapped};
+use crate::mapping::{Belonging, FlowOutcome, Mapped};
 use crate::model::{Name, ObjectId, Origin, Record, Value};
 
 /// A source record with what the mapping makes of it.
 #[derive(Debug)]
 pub(crate) struct Sourced {
     pub(super) record: Record,
-    pub(super) in_scope: bool,
+    pub(super) belonging: Belonging,
     pub(super) mapped: Mapped,
     /// Whether others refer to it, and nothing is planned for it in this run.
     pub(super) referenced: bool,
@@ -21,9 +21,13 @@ pub(crate) struct Sourced {
 
 impl Sourced {
     pub(crate) fn new(inputs: &Inputs<'_>, record: Record) -> Self {
-        let in_scope = inputs.mapping.scope().is_none_or(|scope| scope.matches(&record.attributes));
+        let belonging = inputs.mapping.belonging(&record.attributes);
         let mapped = inputs.mapping.evaluate(&record, inputs.context);
-        Self { record, in_scope, mapped, referenced: false }
+        Self { record, belonging, mapped, referenced: false }
+    }
+
+    pub(super) fn is_in_scope(&self) -> bool {
+        self.belonging == Belonging::InScope
     }
 
     /// What the mapping would give a new object for an attribute.

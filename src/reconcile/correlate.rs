@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::choose::{own_key, own_space};
 use super::inputs::{Answers, Inputs, Side};
 use super::unique::Key;
 use crate::model::{Filter, Name, ObjectId, Record, comparison_key};
@@ -64,6 +65,15 @@ impl<'a> TargetIndex<'a> {
                 for key in keys(inputs, attribute, record) {
                     Arc::make_mut(index.entry(key).or_default()).push(position);
                 }
+            }
+        }
+        for rule in inputs.mapping.rules().iter().filter(|rule| rule.is_chosen()) {
+            let (Some(schema), Some(value)) = (inputs.schema.get(rule.target()), record.get(rule.target())) else {
+                continue;
+            };
+            for key in value.as_slice().iter().filter_map(|value| own_key(schema, value)) {
+                let space = own_space(inputs.mapping.target_class(), rule.target());
+                self.unique.entry((space, key)).or_default().push(position);
             }
         }
         for (attribute, schema) in &inputs.schema.attributes {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::case::{Case, Sourced, failures};
+use super::choose;
 use super::inputs::Inputs;
 use super::policy::Decision;
 use super::{
@@ -120,6 +121,9 @@ impl<'a> Decider<'a> {
 
     fn label(&self, case: &Case<'_>) -> Option<String> {
         let name = self.inputs.schema.label.as_ref()?;
+        if self.inputs.mapping.rule(name).is_some_and(Rule::is_redacted) {
+            return None;
+        }
         let desired = case.source.and_then(|sourced| sourced.desired(self.inputs, name));
         let value = desired.or_else(|| case.target?.get(name).cloned())?;
         (!value.is_blank()).then(|| value.to_string())
@@ -179,6 +183,7 @@ impl<'a> Decider<'a> {
                 entry.secrets.push(SecretChange { attribute: attribute.clone(), rule: shorten(&rule.provenance()) });
             }
         }
+        choose::prefer_fitting(self.inputs, sourced, entry);
         self.add_failures(case, entry, DraftStep::Create);
         self.require_status(entry);
         self.check(None, entry, DraftStep::Create);
@@ -406,6 +411,7 @@ impl<'a> Decider<'a> {
             status: self.inputs.schema.is_status(attribute),
             renames: schema.is_some_and(|schema| schema.renames),
             repeated: false,
+            redacted: self.inputs.mapping.rule(attribute).is_some_and(Rule::is_redacted),
             through: None,
         }
     }

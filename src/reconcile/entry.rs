@@ -154,6 +154,10 @@ pub struct AttributeChange {
     /// Whether the target has the value already, and it is written all the same: its rule flows always.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub repeated: bool,
+    /// Whether the values must not be shown, because the expression redacts: then `old` and `new` are no values but the
+    /// text `(redacted)`, or null for none. Applying evaluates again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub redacted: bool,
     /// A value that is written first, so that another can take the old one: two objects swap theirs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub through: Option<Value>,

@@ -152,6 +152,7 @@ impl Decider<'_> {
         entry.action = Action::Disable;
         entry.revokes_sessions = self.inputs.policy.preferences().revoke_sessions;
         entry.changes.push(AttributeChange {
+            redacted: false,
             attribute: status.clone(),
             old: target.get(status).cloned(),
             new: Value::Bool(false),

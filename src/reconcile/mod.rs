@@ -4,6 +4,8 @@
 
 mod assess;
 mod case;
+mod choose;
+mod conceal;
 mod conflict;
 mod constraints;
 mod correlate;
@@ -49,6 +51,7 @@ pub use set::{Element, SetChange, SetKind};
 pub use situation::{Action, Situation};
 
 pub(crate) use case::Extent;
+pub(crate) use conceal::Hidden;
 pub(crate) use decide::write_only_digest;
 pub(crate) use doubt::is_made_by;
 pub(crate) use found::element_basis;

@@ -37,6 +37,9 @@ pub(crate) struct Header {
     #[serde(with = "time::serde::rfc3339")]
     pub(crate) as_of: OffsetDateTime,
     pub(crate) run: String,
+    /// What the random values of the plan were drawn from. Nothing secret or redacted was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) seed: Option<String>,
     pub(crate) fingerprint: String,
     pub(crate) reads: Vec<SideRead>,
     pub(crate) situations: BTreeMap<Situation, u64>,
@@ -73,6 +76,7 @@ impl Header {
             tenant,
             as_of,
             run: String::new(),
+            seed: None,
             fingerprint: String::new(),
             reads: Vec::new(),
             situations: BTreeMap::new(),

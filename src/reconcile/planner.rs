@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::assess::assess;
 use super::case::{Assessment, Extent, SourceRead, Sourced};
+use super::choose;
+use super::conceal;
 use super::decide::Decider;
 use super::inputs::{Answers, Inputs, Questions, Side};
 use super::unique::Spaces;
-use super::{Entry, Problem, Severity, Situation, elements, references, unique};
-use crate::model::{Completeness, Name, ObjectId, Origin, Record};
+use super::{Entry, Problem, Severity, Situation, elements, references};
+use crate::model::{Completeness, ObjectId, Origin, Record};
 
 /// What planning yields.
 #[derive(Debug, Default)]
@@ -61,8 +63,9 @@ pub(crate) fn plan(planners: &[Planner<'_>]) -> Result<Planned, Vec<Questions>> 
         constraints: first.inputs.constraints,
         indexes: assessments.iter().map(|assessment| &assessment.index).collect(),
     };
-    unique::settle(&spaces, &mut planned.entries);
+    choose::settle(&spaces, planners, &assessments, &mut planned.entries);
     elements::settle(planners, &assessments, &deciders, &mut planned.entries);
+    conceal::conceal(planners, &assessments, &mut planned.entries);
     Ok(planned)
 }
 
@@ -80,9 +83,8 @@ pub(crate) struct Planner<'a> {
 
 impl<'a> Planner<'a> {
     pub(crate) fn new(inputs: Inputs<'a>, extent: Extent, source: Side, target: Side) -> Self {
-        let delivered = |name: &&Name| source.records.iter().any(|record| record.get(name).is_some());
-        let scope_delivered = source.records.is_empty()
-            || inputs.mapping.scope().is_none_or(|scope| scope.attributes().iter().all(delivered));
+        let delivered = |name: &str| source.records.iter().any(|record| record.get(name).is_some());
+        let scope_delivered = source.records.is_empty() || inputs.mapping.scope_undelivered(delivered).is_empty();
         let objects = source.records.len() as u64;
         let read = SourceRead { objects, complete: source.is_complete(), scope_delivered };
         let sources = source.records.into_iter().map(|record| Sourced::new(&inputs, record)).collect();

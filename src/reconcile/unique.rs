@@ -24,7 +24,11 @@ impl Spaces<'_> {
         self.schemas.get(&entry.class)?.get(name)
     }
 
-    fn keys(&self, entry: &Entry, attribute: &Name, value: &Value) -> Vec<Key> {
+    pub(super) fn attributes(&self, class: &Class) -> impl Iterator<Item = (&Name, &AttributeSchema)> {
+        self.schemas.get(class).into_iter().flat_map(|schema| &schema.attributes)
+    }
+
+    pub(super) fn keys(&self, entry: &Entry, attribute: &Name, value: &Value) -> Vec<Key> {
         let Some(attribute) = self.attribute(entry, attribute) else { return Vec::new() };
         let Some(space) = &attribute.unique_in else { return Vec::new() };
         let key = |value| Some((space.clone(), comparison_key(attribute, value)?));
@@ -93,7 +97,9 @@ fn note(entries: &mut [Entry], waits: &[Wait]) {
 fn open(spaces: &Spaces<'_>, entries: &mut [Entry], waits: &[Wait], giver: usize) -> bool {
     let wanted = waits.iter().filter(|wait| wait.giver == giver).map(|wait| &wait.attribute);
     let entry = &mut entries[giver];
-    let swappable = |name: &&Name| spaces.attribute(entry, name).is_some_and(|own| own.swappable);
+    // A value for a moment may be made of one that must not be shown.
+    let hidden = |name: &Name| entry.changes.iter().any(|change| change.attribute == *name && change.redacted);
+    let swappable = |name: &&Name| spaces.attribute(entry, name).is_some_and(|own| own.swappable) && !hidden(name);
     let wanted: BTreeSet<&Name> = wanted.filter(swappable).collect();
     let Some(id) = entry.target.clone() else { return false };
     for name in wanted {
@@ -202,7 +208,7 @@ fn claims(spaces: &Spaces<'_>, entries: &[Entry]) -> Vec<Claim> {
 }
 
 /// Whether an entry, if it runs, leaves a value to others.
-fn gives_up(spaces: &Spaces<'_>, entry: &Entry, key: &Key) -> bool {
+pub(super) fn gives_up(spaces: &Spaces<'_>, entry: &Entry, key: &Key) -> bool {
     if !entry.runs() {
         return false;
     }
@@ -216,7 +222,7 @@ fn gives_up(spaces: &Spaces<'_>, entry: &Entry, key: &Key) -> bool {
 }
 
 /// Leaves the attribute out; a create that cannot do without it is blocked.
-fn refuse(spaces: &Spaces<'_>, entry: &mut Entry, attribute: &Name, rule: &'static str, message: String) {
+pub(super) fn refuse(spaces: &Spaces<'_>, entry: &mut Entry, attribute: &Name, rule: &'static str, message: String) {
     let at = entry.changes.iter().position(|change| change.attribute == *attribute);
     let value = at.map(|at| entry.changes[at].new.clone());
     let required = spaces.attribute(entry, attribute).is_some_and(|schema| schema.required_on_create);

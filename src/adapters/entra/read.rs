@@ -7,6 +7,7 @@ use futures::{StreamExt, TryStreamExt};
 use http::Method;
 use icu_normalizer::{ComposingNormalizer, DecomposingNormalizer};
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::links;
 use super::record::ObjectRecord;
@@ -14,11 +15,13 @@ use super::schema::{self, Attribute, Filtering, Link, MANAGER, Reading, Table, V
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{BatchRequest, BatchResponse, Call, GraphClass, GraphClient, List, Page};
 use crate::model::{
-    Anchor, AttributeSchema, Cardinality, Class, Filter, Name, ObjectId, Origin, Record, Value, comparison_key,
+    Anchor, AttributeSchema, Cardinality, Class, Filter, Kind, Name, ObjectId, Origin, Record, Value, comparison_key,
 };
 use crate::odata::{Test, filter_text, key_segment, literal};
 use crate::store::{Lookup, Query, Read};
 
+/// The longest text that is asked for, of an attribute without a limit of its own: an address has its limits.
+const MAX_TEXT: usize = 256;
 /// The most values in one `in`.
 const MAX_VALUES: usize = 15;
 /// How many objects are given at once where each needs requests of its own: enough to fill batches.
@@ -335,12 +338,33 @@ fn pushed_down(table: &Table, filter: &Filter) -> Option<String> {
             Test::StartsWith => filtering == Some(Filtering::Prefix),
         }
     };
+    let text = |filter: &Filter| filter_text(filter, supported).filter(|_| is_of_its_types(table, filter));
     match filter {
         Filter::All(filters) => {
-            let printable = filters.iter().filter(|filter| filter_text(filter, supported).is_some());
-            filter_text(&Filter::All(printable.cloned().collect()), supported)
+            let printable = filters.iter().filter(|filter| text(filter).is_some());
+            text(&Filter::All(printable.cloned().collect()))
         }
-        filter => filter_text(filter, supported),
+        filter => text(filter),
+    }
+}
+
+/// Whether each value is such as its attribute can hold. Graph refuses a question about others.
+fn is_of_its_types(table: &Table, filter: &Filter) -> bool {
+    let fits = |name: &Name, value: &Value| {
+        let schema = table.schema().get(name);
+        schema.is_some_and(|schema| match (&schema.kind, value) {
+            (Kind::Boolean, Value::Bool(_)) => true,
+            (Kind::Text, Value::Text(text)) if name == "id" => Uuid::try_parse(text).is_ok(),
+            (Kind::Text, Value::Text(text)) => text.chars().count() <= schema.max_length.unwrap_or(MAX_TEXT),
+            _ => false,
+        })
+    };
+    match filter {
+        Filter::Eq(name, value) => fits(name, value),
+        Filter::In(name, values) => values.iter().all(|value| fits(name, value)),
+        Filter::StartsWith(name, text) => fits(name, &Value::text(text.as_str())),
+        Filter::All(filters) | Filter::Any(filters) => filters.iter().all(|filter| is_of_its_types(table, filter)),
+        _ => false,
     }
 }
 

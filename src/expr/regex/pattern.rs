@@ -37,6 +37,11 @@ impl Regex {
         Ok(Self { pattern: pattern.into(), program, unnamed: parsed.unnamed, names: parsed.names })
     }
 
+    /// The text that it was made from.
+    pub(crate) fn source(&self) -> &str {
+        &self.pattern
+    }
+
     /// Whether it is found anywhere in a text.
     pub(crate) fn is_match(&self, text: &str, fuel: &Fuel) -> Result<bool, Exhausted> {
         Ok(search(&self.program, text, 0, fuel)?.is_some())

@@ -205,6 +205,9 @@ fn needs_words(entry: &Entry) -> bool {
 fn describe(change: &AttributeChange) -> String {
     let mut text = format!("{} ", change.attribute);
     match &change.old {
+        _ if change.redacted => {
+            _ = write!(text, "{}(redacted)", if change.clears() { "cleared " } else { "= " });
+        }
         Some(old) => _ = write!(text, "{} → {}", quote(old), quote(&change.new)),
         None => _ = write!(text, "= {}", quote(&change.new)),
     }

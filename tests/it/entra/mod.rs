@@ -16,6 +16,7 @@ use time::macros::datetime;
 mod constraints;
 mod groups;
 mod licenses;
+mod pushdown;
 mod users;
 
 pub(crate) fn clock() -> ManualClock {

@@ -1,4 +1,6 @@
 //! Whatever anybody may type, over whatever an object may hold.
+//!
+//! Each property is tried with 256 inputs; `PROPTEST_CASES=100000 cargo test --release --test it fuzz` tries more.
 
 use std::time::{Duration, Instant};
 
@@ -126,7 +128,7 @@ fn soup() -> impl Strategy<Value = String> {
 }
 
 /// Expressions that somebody uses, with some characters taken out, doubled or changed.
-fn mutated() -> impl Strategy<Value = String> {
+pub(super) fn mutated() -> impl Strategy<Value = String> {
     let known: Vec<serde_json::Value> =
         serde_json::from_str(include_str!("../../data/expressions.json")).expect("a list of vectors");
     let texts: Vec<String> =
@@ -144,7 +146,7 @@ fn mutated() -> impl Strategy<Value = String> {
 }
 
 /// What an object may hold, of any shape, under the names that the expressions read.
-fn any_object() -> impl Strategy<Value = Attributes> {
+pub(super) fn any_object() -> impl Strategy<Value = Attributes> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::Bool),
@@ -251,6 +253,13 @@ proptest! {
     #[test]
     fn any_text_is_an_expression_or_an_error(text in any::<String>()) {
         is_sound(&text)?;
+    }
+
+    #[test]
+    fn any_bytes_are_an_expression_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200), object in any_object()) {
+        let text = String::from_utf8_lossy(&bytes);
+        is_sound(&text)?;
+        is_quick(&text, &object)?;
     }
 
     #[test]

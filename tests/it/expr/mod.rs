@@ -3,6 +3,7 @@
 mod functions;
 mod fuzz;
 mod mapped;
+mod steps;
 mod syntax;
 mod values;
 mod vectors;

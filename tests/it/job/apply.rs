@@ -288,33 +288,3 @@ async fn a_plan_of_another_state_or_another_day_creates_nobody_twice() {
     let report = world.job().apply(&plan, Apply::new()).await.expect("a report");
     assert_eq!((report.outcome(OutcomeKind::Stale), report.outcome(OutcomeKind::Applied)), (1, 1), "{report}");
 }
-
-#[tokio::test]
-async fn a_job_refuses_expressions_that_no_plan_can_hold() {
-    let table = [
-        ("Redact([title])", "redacts its value"),
-        (r#"SelectUniqueValue([title], "Other")"#, "selects a unique value"),
-        ("Guid()", "draws at random"),
-    ];
-    for (expression, expected) in table {
-        let world = World::new([person("1")]);
-        let mapping = entrant::Mapping::users()
-            .attribute("userPrincipalName", "login")
-            .attribute("displayName", "name")
-            .expression("jobTitle", expression)
-            .expect("an expression")
-            .create_only("jobTitle")
-            .generate_password()
-            .match_on("userPrincipalName");
-        let job = entrant::Job::builder("staff")
-            .source(world.hr.clone())
-            .target(world.directory.clone())
-            .mapping(mapping)
-            .policy(entrant::Policy::outbound(Preferences::default()))
-            .passwords(world.sink.clone())
-            .state(world.state.clone())
-            .build();
-        let error = job.expect_err(expression).to_string();
-        assert!(error.contains("jobTitle") && error.contains(expected), "{error}");
-    }
-}

@@ -1,0 +1,83 @@
+//! Who belongs to a mapping: its two kinds of scope, joined.
+
+use super::engine::CompiledMapping;
+use super::scope::{ScopeError, ScopeVerdict, ScopingFilter};
+use crate::expr::AttributePath;
+use crate::model::{Attributes, Filter, Name};
+
+/// What a mapping's scopes say of a record. Complete by definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "it belongs, does not, is not looked at, or nobody knows")]
+pub enum Belonging {
+    /// It belongs.
+    InScope,
+    /// It does not: what was written for it is taken back, as the policy says of those who left the scope.
+    LeftScope,
+    /// It is not looked at: nothing is written for it and nothing taken back.
+    LeftAlone,
+    /// Nobody knows, for this reason: nothing is written for it and nothing taken back, and a person must look.
+    Unknown(ScopeError),
+}
+
+impl CompiledMapping {
+    /// Whether a record belongs, by [`scope`](super::Mapping::scope) and [`scoping`](super::Mapping::scoping) together.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use entrant::mapping::{AbsentMeans, Belonging, Mapping, ScopingFilter};
+    /// use entrant::model::{AttributeSchema, Class, ObjectId, Schema};
+    /// use entrant::Record;
+    ///
+    /// let filter = ScopingFilter::from_json(r#"{"groups": [{"clauses": [
+    ///     {"sourceOperandName": "department", "operatorName": "REGEX MATCH", "targetOperand": {"values": ["^Sales"]}}
+    /// ]}]}"#)?;
+    /// let schema = Schema::new(Class::USER).with("displayName", AttributeSchema::text());
+    /// let mapping = Mapping::users().attribute("displayName", "name").scoping(filter);
+    /// let mapping = mapping.compile(&schema, AbsentMeans::Unknown)?;
+    /// let record = Record::new(ObjectId::user("7")).with("department", "Sales EMEA");
+    /// assert_eq!(mapping.belonging(&record.attributes), Belonging::InScope);
+    /// let record = record.with("department", "HR");
+    /// assert_eq!(mapping.belonging(&record.attributes), Belonging::LeftScope);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn belonging(&self, attributes: &Attributes) -> Belonging {
+        let verdict = match &self.scoping {
+            None => ScopeVerdict::InScope,
+            Some(filter) => match filter.evaluate(attributes) {
+                Ok(verdict) => verdict,
+                Err(error) => return Belonging::Unknown(error),
+            },
+        };
+        match verdict {
+            ScopeVerdict::NotRead | ScopeVerdict::OtherCategory => Belonging::LeftAlone,
+            ScopeVerdict::LeftScope => Belonging::LeftScope,
+            ScopeVerdict::InScope if self.scope.as_ref().is_none_or(|scope| scope.matches(attributes)) => {
+                Belonging::InScope
+            }
+            ScopeVerdict::InScope => Belonging::LeftScope,
+        }
+    }
+
+    /// The scoping filter, if there is one.
+    #[must_use]
+    pub fn scoping(&self) -> Option<&ScopingFilter> {
+        self.scoping.as_ref()
+    }
+
+    /// The top-level source attributes that the scopes may read.
+    pub(super) fn scope_attributes(&self) -> impl Iterator<Item = Name> + '_ {
+        let of_scope = self.scope.iter().flat_map(Filter::attributes).cloned();
+        of_scope.chain(self.scoping.iter().flat_map(ScopingFilter::attributes))
+    }
+
+    /// The source attributes, as they are written in the scopes, of which no record held anything, given which attribute
+    /// names were seen in any record.
+    pub(crate) fn scope_undelivered(&self, seen: impl Fn(&str) -> bool) -> Vec<Name> {
+        let plain = self.scope.iter().flat_map(Filter::attributes).filter(|name| !seen(name));
+        let paths = self.scoping.iter().flat_map(ScopingFilter::references);
+        let unseen = paths.filter(|path| !path.names().any(|name| seen(name))).map(AttributePath::text);
+        plain.chain(unseen).cloned().collect()
+    }
+}
