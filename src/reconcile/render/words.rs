@@ -60,20 +60,33 @@ pub(super) fn change(change: &AttributeChange, longest: usize) -> ShownChange {
     }
 }
 
-/// What people call the objects of a plan, by their ids on either side.
+/// What people call the objects of a plan, by their ids on either side; not those whose id stands for several.
 #[derive(Default)]
 pub(super) struct Names<'a> {
-    sources: HashMap<&'a ObjectId, &'a str>,
-    targets: HashMap<&'a str, &'a str>,
+    sources: HashMap<&'a ObjectId, Option<&'a str>>,
+    /// An element does not say of which class it is.
+    targets: HashMap<&'a str, Option<&'a str>>,
 }
 
 impl<'a> Names<'a> {
     pub(super) fn of(plan: &'a Plan) -> Self {
-        let labelled = || plan.entries().iter().filter_map(|entry| Some((entry, entry.label.as_deref()?)));
-        Self {
-            sources: labelled().filter_map(|(entry, label)| Some((entry.source.as_ref()?, label))).collect(),
-            targets: labelled().filter_map(|(entry, label)| Some((&*entry.target.as_ref()?.id, label))).collect(),
+        let mut own = Self::default();
+        for entry in plan.entries() {
+            let label = entry.label.as_deref();
+            if let Some(source) = &entry.source {
+                own.sources
+                    .entry(source)
+                    .and_modify(|known| *known = known.filter(|_| *known == label))
+                    .or_insert(label);
+            }
+            if let Some(target) = &entry.target {
+                own.targets
+                    .entry(&target.id)
+                    .and_modify(|known| *known = known.filter(|_| *known == label))
+                    .or_insert(label);
+            }
         }
+        own
     }
 
     /// The first of several elements, and how many more there are.
@@ -87,13 +100,14 @@ impl<'a> Names<'a> {
         if let Some(label) = &element.label {
             return shorten(label, longest);
         }
-        let target = element.value.as_ref().and_then(Value::as_text).and_then(|id| self.targets.get(id));
+        let target = || self.targets.get(element.value.as_ref()?.as_text()?).copied().flatten();
+        let source = element.source.as_ref().and_then(|source| self.sources.get(source).copied().flatten());
         let id = match (&element.source, &element.value) {
             (Some(source), _) => shorten(&source.id, longest),
             (None, Some(own)) => value(own, longest),
             (None, None) => String::new(),
         };
-        match element.source.as_ref().and_then(|source| self.sources.get(source)).or(target) {
+        match source.or_else(target) {
             Some(name) => format!("{} ({id})", shorten(name, longest)),
             None => id,
         }

@@ -201,6 +201,14 @@
     setTimeout(filter);
   });
 
+  // On paper nothing can be unfolded.
+    let unfolded = [];
+  addEventListener("beforeprint", () => {
+    unfolded = [...document.querySelectorAll("details:not([open])")];
+    unfolded.forEach((part) => { part.open = true; });
+  });
+  addEventListener("afterprint", () => unfolded.forEach((part) => { part.open = false; }));
+
   at("list").role = "table";
   rows.role = "rowgroup";
   [tools, found, at("list")].forEach((part) => { part.hidden = false; });

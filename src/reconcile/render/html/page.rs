@@ -106,14 +106,14 @@ fn tiles(out: &mut Out<'_, '_>, plan: &Plan, headline: &Headline) {
     out.markup("<ul class=\"tiles\">\n");
     let Headline { switched_off, deleted, others_deleted, lose_licenses, references_taken, .. } = *headline;
     let mut notes: Vec<String> = Vec::new();
-    let mut note = |count: u64, word: &str| {
+    let mut note = |count: u64, one: &str, several: &str| {
         if count > 0 {
-            notes.push(format!("{} {word}", words::thousands(count)));
+            notes.push(words::counted(count, one, several));
         }
     };
-    note(deleted, "deleted");
-    note(switched_off, "switched off");
-    note(others_deleted, "other objects deleted");
+    note(deleted, "deleted", "deleted");
+    note(switched_off, "switched off", "switched off");
+    note(others_deleted, "other object deleted", "other objects deleted");
     let loud = |count: u64, class: &'static str| if count > 0 { class } else { "calm" };
     let lose = headline.lose_access();
     let people = if lose == 1 { "person loses access" } else { "people lose access" };
@@ -124,11 +124,13 @@ fn tiles(out: &mut Out<'_, '_>, plan: &Plan, headline: &Headline) {
     let need = if headline.attention == 1 { "needs a person" } else { "need a person" };
     tile(out, headline.attention, need, &blocked, loud(headline.attention, "warn"), "#attention");
 
-    if lose_licenses > 0 || references_taken > 0 {
-        let ends = words::counted(references_taken, "membership or reference ends", "memberships or references end");
+    let ends = if references_taken == 1 { "membership or reference ends" } else { "memberships or references end" };
+    if lose_licenses > 0 {
         let word = if lose_licenses == 1 { "loses licences" } else { "lose licences" };
-        let ends = if references_taken > 0 { ends } else { String::new() };
-        tile(out, lose_licenses, word, &ends, "bad", "#losses");
+        let note = if references_taken > 0 { words::counted(references_taken, ends, ends) } else { String::new() };
+        tile(out, lose_licenses, word, &note, "bad", "#losses");
+    } else if references_taken > 0 {
+        tile(out, references_taken, ends, "", "bad", "#losses");
     }
     let made = headline.noun(headline.created, ["account made", "accounts made"], ["object made", "objects made"]);
     tile(out, headline.created, made, "", loud(headline.created, "good"), "#entries");
