@@ -6,9 +6,11 @@ use serde_json::Value;
 use super::sample;
 
 /// Text that means something to a page, a script, a terminal, a table or a list.
-pub(crate) const HOSTILE: [&str; 22] = [
+pub(crate) const HOSTILE: [&str; 24] = [
     "</script><script>alert(1)</script>",
     "<!--<script>",
+    "</script x",
+    "<!-- <script /",
     "--><img src=x onerror=alert(1)>",
     "\"'><svg/onload=alert(1)>",
     "&lt;b&gt;&amp;#60;",
