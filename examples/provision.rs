@@ -7,7 +7,8 @@
 
 mod common;
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::fmt;
+use std::io::{BufRead, BufReader, BufWriter, IsTerminal, Write};
 use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -89,9 +90,15 @@ struct Flags {
     /// Show the plan and change nothing
     #[arg(long, conflicts_with = "apply")]
     plan: bool,
-    /// Save the plan, which is personal data
+    /// Save the plan, which is personal data: as JSON, or as JSON Lines if the name ends in .jsonl
     #[arg(long, value_name = "FILE", requires = "plan")]
     out: Option<PathBuf>,
+    /// Save the plan as one HTML page to read and search through
+    #[arg(long, value_name = "FILE", requires = "plan")]
+    html: Option<PathBuf>,
+    /// Save the plan as Markdown
+    #[arg(long, value_name = "FILE", requires = "plan")]
+    markdown: Option<PathBuf>,
     /// Apply exactly this saved plan
     #[arg(long, value_name = "FILE")]
     apply: Option<PathBuf>,
@@ -159,7 +166,7 @@ async fn provision(flags: Flags) -> Result<ExitCode> {
     }
     let job = finish(&flags, job)?;
     let plan = match &flags.apply {
-        Some(file) => Plan::from_json(&read(file)?)?,
+        Some(file) => read_plan(file)?,
         None => job.plan(run(&flags)).await?,
     };
     if let (Some(key), true) = (&flags.only, plan.situations().is_empty() && plan.owned_elsewhere() == 0) {
@@ -172,9 +179,7 @@ async fn provision(flags: Flags) -> Result<ExitCode> {
     }
     let guards: Vec<Breach> =
         job.breaches(&plan).await?.into_iter().filter(|breach| !flags.lift.contains(&breach.guard)).collect();
-    if let Some(file) = &flags.out {
-        write_private(file, &mut open_private(file)?, &plan.to_json())?;
-    }
+    write_plan(&flags, &plan)?;
     if !flags.json && flags.apply.is_none() {
         print!("{plan}");
         if let Some(key) = &flags.only {
@@ -211,13 +216,44 @@ async fn provision(flags: Flags) -> Result<ExitCode> {
         print!("{report}");
     }
     if let Some((file, mut out)) = report_file {
-        write_private(file, &mut out, &to_json(&report))?;
+        write_private(file, &mut out, to_json(&report))?;
     }
     Ok(match report.status {
         RunStatus::Complete => ExitCode::SUCCESS,
         RunStatus::Stopped { .. } => ExitCode::from(3),
         _ => ExitCode::from(4),
     })
+}
+
+/// The plan in all forms that were asked for.
+fn write_plan(flags: &Flags, plan: &Plan) -> Result<()> {
+    if let Some(file) = &flags.out {
+        let mut out = BufWriter::new(open_private(file)?);
+        if is_json_lines(file) {
+            plan.write_json_lines(out).map_err(|error| error.with_context("file", file.display()))?;
+        } else {
+            write_private(file, &mut out, plan.to_json())?;
+        }
+    }
+    if let Some(file) = &flags.html {
+        write_private(file, &mut BufWriter::new(open_private(file)?), plan.html())?;
+    }
+    if let Some(file) = &flags.markdown {
+        write_private(file, &mut BufWriter::new(open_private(file)?), plan.markdown())?;
+    }
+    Ok(())
+}
+
+fn read_plan(file: &Path) -> Result<Plan> {
+    if !is_json_lines(file) {
+        return Plan::from_json(&read(file)?);
+    }
+    let open = std::fs::File::open(file).map_err(|error| file_error("cannot read the file", file, error))?;
+    Plan::read_json_lines(BufReader::new(open)).map_err(|error| error.with_context("file", file.display()))
+}
+
+fn is_json_lines(file: &Path) -> bool {
+    file.extension().is_some_and(|extension| extension == "jsonl")
 }
 
 /// The files as one source, and the mappings that fit their headers.
@@ -257,7 +293,7 @@ fn files(flags: &Flags) -> Result<Files> {
 
 /// A file of one class, and the names of its columns.
 fn table(file: &Path, key: Option<&str>, class: Class) -> Result<(Box<dyn Source>, Vec<Name>)> {
-    if file.extension().is_some_and(|extension| extension == "jsonl") {
+    if is_json_lines(file) {
         let key = match (key, &class) {
             (Some(key), _) => key,
             (None, class) if *class == Class::GROUP => "id",
@@ -450,8 +486,8 @@ fn open_private(file: &Path) -> Result<std::fs::File> {
     opened.map_err(|error| file_error("cannot write the file", file, error))
 }
 
-fn write_private(file: &Path, out: &mut std::fs::File, text: &str) -> Result<()> {
-    writeln!(out, "{text}").map_err(|error| file_error("cannot write the file", file, error))
+fn write_private(file: &Path, out: &mut impl Write, text: impl fmt::Display) -> Result<()> {
+    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| file_error("cannot write the file", file, error))
 }
 
 fn file_error(message: &'static str, file: &Path, error: std::io::Error) -> Error {

@@ -146,6 +146,11 @@ impl Effects {
         }
     }
 
+    /// Each class and kind with how much was done of it.
+    pub(super) fn classes(&self) -> impl Iterator<Item = (&Class, Guard, u64)> {
+        self.by_class.iter().map(|((class, guard), count)| (class, *guard, *count))
+    }
+
     /// Each kind with how much was done of it.
     pub(crate) fn kinds(&self) -> impl Iterator<Item = (Guard, u64)> {
         self.by_class.iter().map(|((_, guard), count)| (*guard, *count))
@@ -198,16 +203,23 @@ impl Entry {
     }
 }
 
+impl Plan {
+    /// How many there are that a limit for a class is taken from.
+    pub(super) fn guard_base(&self, class: &Class, guard: Guard) -> u64 {
+        match guard {
+            Guard::MemberRemoval => self.memberships(class),
+            _ => self.linked(class),
+        }
+    }
+}
+
 /// The guards that a plan exceeds, given what the job did in the 24 hours before.
 #[must_use]
 pub fn breaches(plan: &Plan, guards: &Guards, recent: &Effects) -> Vec<Breach> {
     let planned = plan.effects();
     let mut breaches = Vec::new();
     for ((class, guard), planned) in planned.by_class {
-        let base = match guard {
-            Guard::MemberRemoval => plan.memberships(&class),
-            _ => plan.linked(&class),
-        };
+        let base = plan.guard_base(&class, guard);
         let recent = recent.of_class(&class, guard);
         let Some(allowed) = guards.limit(guard, base) else { continue };
         if planned + recent > allowed {

@@ -17,6 +17,7 @@ mod found;
 mod given;
 mod guard;
 mod inputs;
+mod json_lines;
 mod leavers;
 mod license_policy;
 mod licenses;

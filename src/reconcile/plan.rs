@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Class, Completeness};
 
 /// The format of a plan; another one is refused.
-const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 1;
 
 /// What a job would do, entry by entry. It is personal data: keep it where only those may read who may know it.
 ///
@@ -92,6 +92,11 @@ impl Plan {
     pub(crate) fn new(header: Header, mut entries: Vec<Entry>) -> Self {
         entries.sort_by(|left, right| left.key.cmp(&right.key));
         let digest = digest(&header, &entries);
+        Self { header, entries, digest }
+    }
+
+    /// A plan as it was written; whether the digest fits is to be [verified](Plan::verify).
+    pub(super) fn from_parts(header: Header, entries: Vec<Entry>, digest: String) -> Self {
         Self { header, entries, digest }
     }
 

@@ -5,6 +5,7 @@ mod entra;
 mod expr;
 mod flow;
 mod flow_org;
+mod forms;
 mod header_mapping;
 mod job;
 mod mapping;

@@ -1,3 +1,6 @@
-//! A plan in a form for people; a function of the plan alone.
+//! A plan in a form for people; each a function of the plan alone.
 
+mod html;
+mod markdown;
 mod text;
+mod words;

@@ -1,10 +1,9 @@
 //! A plan as plain text: summary first, problems next, then the entries.
 
-use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
-use crate::model::{Completeness, Value};
-use crate::reconcile::{Action, AttributeChange, Element, Entry, Plan, Problem, SetChange, SetKind, Severity};
+use super::words::{self, ActionCount, Names, ShownChange, minute, plain};
+use crate::reconcile::{Action, AttributeChange, Entry, Plan, SetChange, Severity};
 
 /// How many entries are named for something that is only told.
 const TOLD: usize = 5;
@@ -46,12 +45,15 @@ impl fmt::Display for Summary<'_> {
         };
         writeln!(f, "Plan of job {}{set}, as of {}", plain(&header.job), minute(header.as_of))?;
         for read in &header.reads {
-            let state = match &read.completeness {
-                Some(Completeness::Complete) => "complete".to_owned(),
-                Some(Completeness::Partial { reason }) => format!("PARTIAL: {}", plain(reason.as_str())),
-                None => "looked up one by one".to_owned(),
-            };
-            writeln!(f, "  read {}: {} {} objects, {state}", plain(&read.store), read.objects, read.class)?;
+            let (whole, ending) = words::ending(read);
+            let mark = if whole { "" } else { "PARTIAL: " };
+            writeln!(
+                f,
+                "  read {}: {} {} objects, {mark}{ending}",
+                plain(&read.store),
+                read.objects,
+                plain(read.class.as_str())
+            )?;
         }
         writeln!(f)?;
         counts(f, self.0)?;
@@ -64,25 +66,20 @@ fn counts(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
     if plan.is_converged() {
         writeln!(f, "Nothing to change.")?;
     }
-    for action in Action::ALL {
-        let (runs, held): (Vec<&Entry>, Vec<&Entry>) =
-            plan.entries().iter().filter(|entry| entry.action == *action).partition(|entry| entry.runs());
-        let shown = match action {
-            Action::Report | Action::Exception | Action::Ignore => held.len(),
-            _ => runs.len(),
-        };
-        let blocked = held.iter().filter(|entry| entry.is_blocked()).count();
+    for ActionCount { action, shown, blocked } in words::actions(plan) {
         let note = match action {
             Action::Exception => " (need a person)".to_owned(),
             Action::Report => " (nothing is changed)".to_owned(),
             _ if blocked > 0 => format!(" ({blocked} more blocked)"),
             _ => String::new(),
         };
-        if shown > 0 || (blocked > 0 && *action != Action::Report) {
-            writeln!(f, "  {:>7} {action}{note}", shown)?;
+        writeln!(f, "  {shown:>7} {action}{note}")?;
+    }
+    for (attribute, given, taken) in words::element_counts(plan) {
+        for (count, word) in [(given, "given"), (taken, "taken")].into_iter().filter(|(count, _)| *count > 0) {
+            writeln!(f, "  {count:>7} {attribute} {word}")?;
         }
     }
-    elements(f, plan)?;
     let found: Vec<String> =
         plan.situations().iter().map(|(situation, count)| format!("{situation} {count}")).collect();
     if !found.is_empty() {
@@ -94,41 +91,25 @@ fn counts(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
     writeln!(f)
 }
 
-/// How many references and licences are given and taken, over all entries that run.
-fn elements(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
-    let mut counts: BTreeMap<(&str, bool), usize> = BTreeMap::new();
-    for set in plan.entries().iter().filter(|entry| entry.runs()).flat_map(|entry| &entry.sets) {
-        *counts.entry((&set.attribute, false)).or_default() += set.add.len();
-        let taken = if set.kind == SetKind::Reference && !set.takes() { 0 } else { set.remove.len() };
-        *counts.entry((&set.attribute, true)).or_default() += taken;
-    }
-    for ((attribute, taken), count) in counts.into_iter().filter(|(_, count)| *count > 0) {
-        writeln!(f, "  {count:>7} {attribute} {}", if taken { "taken" } else { "given" })?;
-    }
-    Ok(())
-}
-
 /// Problems of the plan as a whole, then those of entries, each kind once with all that have it.
 fn problems(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
-    let mut kinds: BTreeMap<(std::cmp::Reverse<Severity>, String), Vec<&Entry>> = BTreeMap::new();
-    for entry in plan.entries() {
-        for problem in &entry.problems {
-            kinds.entry((std::cmp::Reverse(problem.severity), heading(problem))).or_default().push(entry);
-        }
-    }
+    let kinds = words::problem_kinds(plan, SHOWN);
     if kinds.is_empty() && plan.problems().is_empty() {
         return Ok(());
     }
     writeln!(f, "Problems")?;
     for problem in plan.problems() {
-        writeln!(f, "  {} {}", mark(problem.severity), plain(&problem.to_string()))?;
+        writeln!(f, "  {} {}", mark(problem.severity), words::problem(problem, SHOWN))?;
     }
-    for ((severity, heading), entries) in kinds {
-        match entries.as_slice() {
-            [entry] => writeln!(f, "  {} {heading}: {}", mark(severity.0), name(entry))?,
-            several => {
-                writeln!(f, "  {} {heading} ({} entries)", mark(severity.0), several.len())?;
-                several.iter().try_for_each(|entry| writeln!(f, "      {}", name(entry)))?;
+    for kind in kinds {
+        let (mark, rule) = (mark(kind.severity), &kind.rule);
+        for (what, entries) in &kind.cases {
+            match entries.as_slice() {
+                [entry] => writeln!(f, "  {mark} [{rule}] {what}: {}", name(entry))?,
+                several => {
+                    writeln!(f, "  {mark} [{rule}] {what} ({} entries)", several.len())?;
+                    several.iter().try_for_each(|entry| writeln!(f, "      {}", name(entry)))?;
+                }
             }
         }
     }
@@ -137,37 +118,20 @@ fn problems(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
 
 /// What is only told: each reason once, with some of those that it is told of.
 fn reports(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
-    let mut reasons: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
-    for entry in plan.entries().iter().filter(|entry| entry.action == Action::Report) {
-        if let Some(reason) = &entry.reason {
-            reasons.entry(reason).or_default().push(entry);
-        }
-    }
+    let reasons = words::told(plan);
     if reasons.is_empty() {
         return Ok(());
     }
     writeln!(f, "Left as they are")?;
     for (reason, entries) in reasons {
         let plural = if entries.len() == 1 { "entry" } else { "entries" };
-        writeln!(f, "  {} ({} {plural})", plain(reason), entries.len())?;
+        writeln!(f, "  {reason} ({} {plural})", entries.len())?;
         entries.iter().take(TOLD).try_for_each(|entry| writeln!(f, "      {}", name(entry)))?;
         if entries.len() > TOLD {
             writeln!(f, "      … and {} more, all of them in the plan's JSON", entries.len() - TOLD)?;
         }
     }
     writeln!(f)
-}
-
-/// What problems of the same kind have in common.
-fn heading(problem: &Problem) -> String {
-    let Problem { rule, message, .. } = problem;
-    // The values of unique attributes differ from entry to entry; what is wrong does not.
-    let at = match (&problem.attribute, &problem.value) {
-        (Some(attribute), Some(value)) => format!("{attribute} `{}`: ", shorten(value)),
-        (Some(attribute), None) => format!("{attribute}: "),
-        _ => String::new(),
-    };
-    format!("[{rule}] {at}{}", plain(message))
 }
 
 impl fmt::Display for Entry {
@@ -179,10 +143,7 @@ impl fmt::Display for Entry {
         }
         self.sets.iter().try_for_each(|set| write_set(f, set))?;
         for secret in &self.secrets {
-            writeln!(f, "      {} = (secret)   ← {}", secret.attribute, plain(&secret.rule))?;
-        }
-        if self.revokes_sessions {
-            writeln!(f, "      ends all sign-ins")?;
+            writeln!(f, "      {} = (secret)   ← {}", plain(&secret.attribute), plain(&secret.rule))?;
         }
         if let Some(until) = self.until {
             writeln!(f, "      waits until {}", minute(until))?;
@@ -190,8 +151,8 @@ impl fmt::Display for Entry {
         if let Some(evidence) = &self.evidence {
             writeln!(f, "      because {}", plain(&evidence.to_string()))?;
         }
-        if let Some(reason) = &self.reason {
-            writeln!(f, "      {}", plain(reason))?;
+        if let Some(remark) = words::remark(self) {
+            writeln!(f, "      {remark}")?;
         }
         self.after.iter().try_for_each(|edge| writeln!(f, "      after {}", plain(&edge.entry.to_string())))
     }
@@ -203,16 +164,13 @@ fn needs_words(entry: &Entry) -> bool {
 }
 
 fn describe(change: &AttributeChange) -> String {
-    let mut text = format!("{} ", change.attribute);
-    match &change.old {
-        _ if change.redacted => {
-            _ = write!(text, "{}(redacted)", if change.clears() { "cleared " } else { "= " });
-        }
-        Some(old) => _ = write!(text, "{} → {}", quote(old), quote(&change.new)),
-        None => _ = write!(text, "= {}", quote(&change.new)),
-    }
-    if let Some(through) = &change.through {
-        _ = write!(text, " (by way of {})", quote(through));
+    let ShownChange { old, new, through } = words::change(change, SHOWN);
+    let mut text = match old {
+        Some(old) => format!("{} {old} → {new}", plain(&change.attribute)),
+        None => format!("{} = {new}", plain(&change.attribute)),
+    };
+    if let Some(through) = through {
+        _ = write!(text, " (by way of {through})");
     }
     _ = write!(text, "   ← {}", plain(&change.rule));
     text
@@ -224,19 +182,11 @@ fn write_set(f: &mut fmt::Formatter<'_>, set: &SetChange) -> fmt::Result {
         if elements.is_empty() {
             continue;
         }
-        let shown: Vec<String> = elements.iter().take(SHOWN_ELEMENTS).map(element).collect();
-        let more = elements.len() - shown.len();
+        let (shown, more) = Names::default().elements(elements, SHOWN_ELEMENTS, SHOWN);
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        writeln!(f, "      {} {sign} {}{more}   ← {}", set.attribute, shown.join(", "), plain(&set.rule))?;
+        writeln!(f, "      {} {sign} {}{more}   ← {}", plain(&set.attribute), shown.join(", "), plain(&set.rule))?;
     }
     Ok(())
-}
-
-/// An element as people know it: a name, the source's id, else the target's.
-fn element(element: &Element) -> String {
-    let source = || element.source.as_ref().map(|source| source.id.to_string());
-    let target = || element.value.as_ref().map(ToString::to_string);
-    plain(&element.label.clone().or_else(source).or_else(target).unwrap_or_default())
 }
 
 /// Which entry: what people call it, its id, and where it was read.
@@ -251,40 +201,10 @@ fn name(entry: &Entry) -> String {
     text
 }
 
-fn quote(value: &Value) -> String {
-    match value {
-        Value::Text(_) => format!("\"{}\"", shorten(value)),
-        _ => shorten(value),
-    }
-}
-
-fn shorten(value: &Value) -> String {
-    let text = plain(&value.to_string());
-    if text.chars().count() <= SHOWN {
-        return text;
-    }
-    let start: String = text.chars().take(SHOWN).collect();
-    format!("{start}…")
-}
-
-/// Text from outside without control characters: a name must not rewrite the reader's terminal.
-fn plain(text: &str) -> String {
-    let hostile = |character: char| {
-        character.is_control()
-            || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|character| if hostile(character) { '\u{fffd}' } else { character }).collect()
-}
-
 fn mark(severity: Severity) -> &'static str {
     match severity {
         Severity::Blocks => "BLOCKED ",
         Severity::Attention => "ATTENTION",
         Severity::Warning => "warning ",
     }
-}
-
-fn minute(moment: time::OffsetDateTime) -> String {
-    let format = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
-    moment.to_offset(time::UtcOffset::UTC).format(format).unwrap_or_else(|_| moment.to_string())
 }

@@ -1,0 +1,7 @@
+//! The forms that a plan is shown and kept in.
+
+mod hostile;
+mod html;
+mod json_lines;
+mod markdown;
+pub(crate) mod sample;
