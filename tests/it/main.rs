@@ -2,6 +2,7 @@
 
 mod entra;
 mod expr;
+mod file_targets;
 mod flow;
 mod flow_org;
 mod header_mapping;
