@@ -8,7 +8,7 @@ use entrant::model::{
     values_equal,
 };
 use entrant::store::{Lookup, Query, SourceExt};
-use entrant::{ErrorKind, Record, Result, Source, Target, Value};
+use entrant::{ErrorKind, Record, Result, Target, Value};
 use futures::StreamExt;
 use proptest::prelude::*;
 

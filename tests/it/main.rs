@@ -6,6 +6,7 @@ mod file_targets;
 mod flow;
 mod flow_org;
 mod header_mapping;
+mod import;
 mod job;
 mod mapping;
 mod memberships;
