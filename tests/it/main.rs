@@ -10,6 +10,7 @@ mod import;
 mod job;
 mod mapping;
 mod memberships;
+mod scheduler;
 mod scopes;
 mod sim;
 mod stores;
