@@ -10,6 +10,7 @@ mod common;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
@@ -19,7 +20,8 @@ use entrant::job::{Apply, Run, RunStatus};
 use entrant::model::{AttributeSchema, Name, eq};
 use entrant::reconcile::{Bucket, Entry, Guard, Winner};
 use entrant::sim::Sim;
-use entrant::{Error, ErrorKind, Job, Mapping, Plan, Policy, Report, Result, Target};
+use entrant::store::MemoryState;
+use entrant::{Error, ErrorKind, Job, Mapping, Plan, Policy, Report, Result, State, Target};
 
 /// How many entries of a list are shown.
 const SHOWN: usize = 20;
@@ -89,7 +91,12 @@ async fn main() -> ExitCode {
 
 async fn import(flags: &Flags, file: &Path) -> Result<ExitCode> {
     let builder = Entra::builder(flags.connection.connection()?).transport(flags.connection.transport()?);
-    let job = job(flags, builder.connect().await?, file, RedbState::open(&flags.state)?)?;
+    // A look at the plan leaves nothing behind.
+    let state: Arc<dyn State> = match flags.plan && !flags.state.exists() {
+        true => Arc::new(MemoryState::new()),
+        false => Arc::new(RedbState::open(&flags.state)?),
+    };
+    let job = job(flags, builder.connect().await?, file, state)?;
     let plan = job.plan(run(flags)).await?;
     let plan = picked(flags, &plan);
     let breaches = job.breaches(&plan).await?;
@@ -137,7 +144,7 @@ async fn import(flags: &Flags, file: &Path) -> Result<ExitCode> {
 }
 
 /// Entra → the file.
-fn job(flags: &Flags, entra: Entra, file: &Path, state: RedbState) -> Result<Job> {
+fn job(flags: &Flags, entra: Entra, file: &Path, state: Arc<dyn State>) -> Result<Job> {
     let key = Name::from(&*flags.key);
     let winner = match flags.winner {
         Wins::Entra => Winner::Source,
@@ -293,7 +300,7 @@ async fn demonstrate(flags: &Flags) -> Result<ExitCode> {
         .cloud(sim.cloud())
         .build()?;
     let entra = Entra::builder(connection).transport(sim.transport()).connect().await?;
-    let job = job(flags, entra, &file, RedbState::open(folder.path().join("state.redb"))?)?;
+    let job = job(flags, entra, &file, Arc::new(RedbState::open(folder.path().join("state.redb"))?))?;
     let show = || std::fs::read_to_string(&file).map(|text| print!("{text}")).map_err(failed);
 
     title("1. A simulated tenant, and a table of one's own");

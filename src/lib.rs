@@ -125,7 +125,7 @@
 //! | `reqwest` | by the two above | the bundled transport; without it bring your own [`http::Transport`] |
 //! | `csv` | | `adapters::CsvSource`, `adapters::CsvMemberships`, `adapters::CsvTarget` |
 //! | `redb` | | `adapters::RedbState` |
-//! | `schedule` | | `job::Schedule`: runs by a cron expression |
+//! | `schedule` | | `job::Schedule`, `job::Scheduler`: runs by a cron expression |
 //! | `sim` | | the simulated tenant in process |
 //! | `sim-server` | | the same on a socket, http or https |
 //! | `testing` | | conformance suites; exempt from SemVer |

@@ -203,7 +203,7 @@ async fn a_run_that_fails_is_told_and_ends_no_other() {
     world.hr.panics.store(false, Ordering::Relaxed);
     // Another program's run holds the lease.
     world.hr.store.push(Record::new(ObjectId::user("7")).with("name", "Ada"));
-    let lease = world.state.lease("links/default", Duration::from_secs(90)).await.expect("a state").expect("free");
+    let lease = world.state.lease("link set default", Duration::from_secs(90)).await.expect("a state").expect("free");
     pass(60).await;
     let outcomes: Vec<_> = scheduler.history().into_iter().map(|run| run.outcome).collect();
     assert!(matches!(&outcomes[0], PastRunOutcome::Failed { error: ErrorKind::EmptySource, .. }), "{outcomes:?}");
