@@ -34,7 +34,8 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 /// programs by a lock on `.people.csv.lock` beside the file (after 30 seconds they give up with
 /// [`ErrorKind::Store`](crate::ErrorKind::Store)). If somebody who knows nothing of that changed the file since this program last read it, such
 /// as a person with an editor, each change fails with [`ErrorKind::Stale`](crate::ErrorKind::Stale) and the file is left as it is; a new plan
-/// starts from what it holds now. The folder must let files be made in it.
+/// starts from what it holds now. The folder must let files be made in it. The file is held in memory while it is read
+/// or written.
 ///
 /// # Ids
 ///

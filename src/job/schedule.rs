@@ -277,6 +277,26 @@ mod tests {
     }
 
     #[test]
+    fn the_ends_of_time_do_no_harm() {
+        let schedule = Schedule::unix("0 6 * * *", offset!(+14)).expect("a schedule");
+        let (first, last) = (time::Date::MIN.midnight().assume_utc(), time::Date::MAX.midnight().assume_utc());
+        let _ = (schedule.next_after(first), schedule.next_after(last));
+        assert_eq!(schedule.next_after(last + time::Duration::hours(23)), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_does_harm(text in "[0-9*/,?LW#A-Zé -]{0,24}") {
+            for made in [Schedule::unix(&text, UtcOffset::UTC), Schedule::quartz(&text, UtcOffset::UTC)] {
+                let Ok(schedule) = made else { continue };
+                let next = schedule.next_after(datetime!(2026-01-02 03:04:05 UTC));
+                proptest::prop_assert!(next.is_none_or(|next| next > datetime!(2026-01-02 03:04:05 UTC)));
+                let _ = schedule.warning();
+            }
+        }
+    }
+
+    #[test]
     fn r45_more_than_once_a_minute_is_warned_of() {
         let warning = |expression| Schedule::quartz(expression, UtcOffset::UTC).expect("a schedule").warning();
         let text = warning("*/15 * * * * ?").expect("a warning");

@@ -264,7 +264,8 @@ mod tests {
         let report = |decision: &Decision| matches!(decision, Decision::Report(_));
         let does = |action: Action| move |decision: &Decision| *decision == Decision::Do(action);
         #[rustfmt::skip]
-        let table: Vec<(Situation, Box<dyn Fn(&Decision) -> bool>)> = vec![
+        type Fits = Box<dyn Fn(&Decision) -> bool>;
+        let table: Vec<(Situation, Fits)> = vec![
             (Situation::Confirmed, Box::new(does(Action::Update))),
             (Situation::Found, Box::new(does(Action::Link))),
             (Situation::Absent, Box::new(does(Action::Create))),

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use entrant::adapters::{CsvTarget, Entra, JsonlTarget};
 use entrant::clock::ManualClock;
 use entrant::connection::Connection;
@@ -11,8 +14,9 @@ use entrant::job::{Apply, JobBuilder, OutcomeKind, Run, RunStatus};
 use entrant::model::{AttributeSchema, eq};
 use entrant::reconcile::{Action, Bucket, Enable, Guard, Situation, Winner};
 use entrant::sim::Sim;
-use entrant::store::MemoryState;
-use entrant::{Job, Mapping, Plan, Policy, Preferences};
+use entrant::store::{Batch, Lease, MemoryState, State, Table};
+use entrant::{Error, ErrorKind, Job, Mapping, Plan, Policy, Preferences, Result};
+use futures::stream::BoxStream;
 use serde_json::json;
 
 use crate::job::world::Sink;
@@ -330,23 +334,93 @@ async fn two_opposite_jobs_come_to_rest() {
     assert_eq!(world.sim.audit().len(), writes, "no echo");
 }
 
-/// A crash between writing the file and remembering it makes nobody twice.
+/// A state whose program ends at a commit: before it, or after it.
+#[derive(Debug)]
+struct Dying {
+    inner: MemoryState,
+    commits_left: AtomicUsize,
+    commits_then: bool,
+}
+
+#[async_trait]
+impl State for Dying {
+    async fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.inner.get(table, key).await
+    }
+
+    fn scan(&self, table: Table, prefix: &[u8]) -> BoxStream<'_, Result<(Vec<u8>, Vec<u8>)>> {
+        self.inner.scan(table, prefix)
+    }
+
+    async fn commit(&self, lease: &Lease, batch: Batch) -> Result<()> {
+        let left = self.commits_left.fetch_update(Relaxed, Relaxed, |left| Some(left.saturating_sub(1)));
+        match left.unwrap_or_else(|left| left) {
+            2.. => self.inner.commit(lease, batch).await,
+            left => {
+                if left == 1 && self.commits_then {
+                    self.inner.commit(lease, batch).await?;
+                }
+                Err(Error::new(ErrorKind::Store, "the program has ended"))
+            }
+        }
+    }
+
+    async fn lease(&self, name: &str, ttl: Duration) -> Result<Option<Lease>> {
+        self.inner.lease(name, ttl).await
+    }
+
+    async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<Option<Lease>> {
+        self.inner.renew(lease, ttl).await
+    }
+
+    async fn release(&self, _: Lease) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Whatever a program that ended left behind, the next one makes nobody twice, and finishes: new rows have ids that only
+/// the file knows.
 #[tokio::test]
-async fn a_new_row_whose_answer_was_lost_is_taken_over() {
-    let world = World::new().with_user("ada", true);
-    let job = world.job(Winner::Source).await;
-    let plan = job.plan(Run::full()).await.expect("a plan");
-    // As the file is when the program ended before it could note the new row's id.
-    std::fs::write(
-        world.file(),
-        "id,userName,givenName,sn,mail,active\n1,ada@contoso.com,ada,Carter,ada@example.com,true\n",
-    )
-    .expect("written");
-    let report = job.apply(&plan, Apply::new()).await.expect("a report");
-    assert_ne!(report.status, RunStatus::Complete, "the file changed since the plan was made: {report}");
-    world.clock.advance(Duration::from_secs(3600));
-    job.run(Run::full(), Apply::new().lift(Guard::Adopt)).await.expect("a report");
-    assert_eq!(world.people().len(), 1);
+async fn a_crash_at_any_commit_makes_nobody_twice() {
+    for commits_then in [false, true] {
+        let mut died = 0;
+        for commits in 1.. {
+            let world = World::new().with_user("ada", true).with_user("alan", false).with_user("grace", true);
+            std::fs::write(
+                world.file(),
+                "id,userName,givenName,sn,mail,active\n1,grace@contoso.com,G,Hopper,grace@example.com,false\n",
+            )
+            .expect("written");
+            let dying = Dying { inner: world.state.clone(), commits_left: AtomicUsize::new(commits), commits_then };
+            let builder = world.builder(Winner::Source).await.state(dying);
+            let job = builder.mapping(mapping().attribute("active", "accountEnabled")).build().expect("a job");
+            let ended = job.run(Run::full(), Apply::new().lift(Guard::Adopt)).await;
+            // The lease of the one that died runs out.
+            world.clock.advance(Duration::from_secs(3600));
+            let job = world.job(Winner::Source).await;
+            for _ in 0..2 {
+                job.run(Run::full(), Apply::new().lift(Guard::Adopt)).await.expect("a report");
+                world.clock.advance(Duration::from_secs(3600));
+            }
+            let what = format!("ended at commit {commits} (carried out: {commits_then})");
+            assert_eq!(
+                world.people(),
+                [
+                    "ada@contoso.com,ada,Carter,ada@example.com,true",
+                    "alan@contoso.com,alan,Carter,alan@example.com,false",
+                    "grace@contoso.com,grace,Carter,grace@example.com,true",
+                ],
+                "{what}"
+            );
+            let plan = job.plan(Run::full()).await.expect("a plan");
+            assert!(plan.is_converged(), "{what}: {plan}");
+            if ended.is_ok() {
+                break;
+            }
+            died = commits;
+        }
+        assert!(died >= 4, "it died at {died} commits");
+    }
 }
 
 #[tokio::test]
