@@ -54,6 +54,51 @@
 //! # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(example()).unwrap();
 //! ```
 //!
+//! # Entra → the host's own user table
+//!
+//! The same engine the other way round, picked entry by entry. (Both programs share `entra` and `state`.)
+//!
+//! ```
+//! # use entrant::adapters::RedbState;
+//! use entrant::adapters::Entra;
+//! use entrant::connection::Connection;
+//! use entrant::job::{Apply, Run};
+//! use entrant::model::eq;
+//! use entrant::reconcile::{Bucket, Winner};
+//! use entrant::{Job, Mapping, Policy};
+//! # use entrant::model::{AttributeSchema, Class, Schema};
+//! # use entrant::reconcile::Entry;
+//! # use entrant::store::MemoryStore;
+//! # struct UserTable;
+//! # impl UserTable {
+//! #     fn new(pool: MemoryStore) -> MemoryStore { pool }
+//! # }
+//! # fn ticked(entry: &Entry) -> bool { entry.label.as_deref() == Some("scarter@contoso.com") }
+//! # async fn example() -> entrant::Result<()> {
+//! # let dir = tempfile::tempdir().expect("a folder");
+//! # let sim = entrant::sim::Sim::new();
+//! # sim.add_user(serde_json::json!({"userPrincipalName": "scarter@contoso.com", "mail": "scarter@example.com", "surname": "Carter", "displayName": "Sam"}));
+//! # sim.add_user(serde_json::json!({"userPrincipalName": "other@contoso.com", "mail": "other@example.com", "surname": "Other", "displayName": "Other"}));
+//! # let connection = Connection::builder(sim.tenant_id(), sim.client_id()).client_secret(sim.client_secret()).cloud(sim.cloud()).build()?;
+//! # let entra = Entra::builder(connection).transport(sim.transport()).connect().await?;
+//! # let state = RedbState::open(dir.path().join("entrant.redb"))?;
+//! # let text = AttributeSchema::text;
+//! # let pool = MemoryStore::new("user table").with_schema(Schema::new(Class::USER)
+//! #     .with("userName", text().ignore_case()).with("sn", text()).with_label("userName"));
+//! let import = Job::builder("import").source(entra.clone()).target(UserTable::new(pool.clone()))
+//!     .mapping(Mapping::users().attribute("userName", "userPrincipalName").attribute("sn", "surname").match_on("userName"))
+//!     .policy(Policy::inbound(Winner::Source)).state(state).link_set("acme").build()?;
+//! let plan = import.plan(Run::full().filter(eq("mail", "scarter@example.com"))).await?;
+//! let chosen = plan.select(|entry| entry.is_in(Bucket::New) && ticked(entry));
+//! import.apply(&chosen, Apply::new()).await?;
+//! # assert_eq!(pool.records().len(), 1);
+//! # assert_eq!(pool.records()[0].get("sn").and_then(|sn| sn.as_text()), Some("Carter"));
+//! # assert!(sim.audit().is_empty());
+//! # Ok(())
+//! # }
+//! # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(example()).unwrap();
+//! ```
+//!
 //! (First the target attribute, then where it comes from, everywhere.)
 //!
 //! # The modules
@@ -65,7 +110,7 @@
 //! | [`mapping`], [`expr`] | what a target should hold; Entra's expression language; pure |
 //! | [`model`] | records, values, schemas, changes; pure |
 //! | [`store`] | the traits that hosts implement, and stores in memory |
-//! | [`adapters`] | the stores that come with the crate: Entra, CSV, JSON Lines, redb, a password file |
+//! | [`adapters`] | the stores that come with the crate: Entra, CSV and JSON Lines (read and written), redb, a password file |
 //! | [`connection`] | which tenant, as whom, and whether that works |
 //! | [`graph`], [`auth`], [`http`], [`odata`] | the client for Microsoft Graph |
 //! | [`sim`] | the simulated tenant |
@@ -78,16 +123,17 @@
 //! | `rustls` | yes | the bundled transport, TLS by rustls and aws-lc-rs |
 //! | `native-tls` | | the bundled transport, TLS by the operating system |
 //! | `reqwest` | by the two above | the bundled transport; without it bring your own [`http::Transport`] |
-//! | `csv` | | `adapters::CsvSource`, `adapters::CsvMemberships` |
+//! | `csv` | | `adapters::CsvSource`, `adapters::CsvMemberships`, `adapters::CsvTarget` |
 //! | `redb` | | `adapters::RedbState` |
+//! | `schedule` | | `job::Schedule`, `job::Scheduler`: runs by a cron expression |
 //! | `sim` | | the simulated tenant in process |
 //! | `sim-server` | | the same on a socket, http or https |
 //! | `testing` | | conformance suites; exempt from SemVer |
 //!
 //! # Limits
 //!
-//! Users with managers and licences, and groups with members, from a host's store into Entra. The other direction and
-//! incremental runs are not there yet. Both sides are held in memory while a plan is made. Plans, reports and state are
+//! Users with managers and licences, and groups with members, from a host's store into Entra; users from Entra into a
+//! host's store. Incremental runs are not there yet. Both sides are held in memory while a plan is made. Plans, reports and state are
 //! personal data.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

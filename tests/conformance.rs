@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use entrant::adapters::{CsvSource, JsonlSource, PasswordFile, RedbState};
+use entrant::adapters::{CsvSource, CsvTarget, JsonlSource, JsonlTarget, PasswordFile, RedbState};
 use entrant::clock::{Clock, ManualClock};
 use entrant::model::{
     Anchor, AttributeSchema, Change, ChangeId, Class, Mutability, Name, ObjectId, Operation, Schema, Value, Written,
@@ -78,6 +78,38 @@ async fn jsonl_is_a_source() {
 }
 
 #[tokio::test]
+async fn files_that_are_written_are_sources() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = paths(directory.path());
+    let text = AttributeSchema::text;
+    source_suite(async |records| {
+        let target = CsvTarget::builder(path()).attribute("name", text()).attribute("note", text()).build();
+        filled(target.expect("a new file"), records).await
+    })
+    .await
+    .expect("CSV keeps the contract");
+    source_suite(async |records| {
+        let target = JsonlTarget::builder(path()).attribute("name", text()).attribute("note", text()).build();
+        filled(target.expect("a new file"), records).await
+    })
+    .await
+    .expect("JSON Lines keep the contract");
+}
+
+/// A file into which these records were written, under their own ids.
+async fn filled<T: Target>(target: T, records: Vec<Record>) -> T {
+    let create = |(number, mut record): (u64, Record)| {
+        record.attributes.insert("id".into(), Value::text(&*record.id.id));
+        let (class, attributes) = (record.id.class, record.attributes);
+        Change::new(ChangeId::new(number), Operation::Create { class, attributes, secrets: BTreeMap::new() })
+    };
+    let changes = (0..).zip(records).map(create).collect();
+    let answers: Vec<_> = target.write(changes).collect().await;
+    answers.into_iter().for_each(|(_, answer)| drop(answer.expect("it is written")));
+    target
+}
+
+#[tokio::test]
 async fn several_stores_are_a_source() {
     source_suite(async |records| {
         let people = MemoryStore::new("people").with_records(records);
@@ -126,6 +158,47 @@ fn teams() -> Sample {
 #[tokio::test]
 async fn memory_store_is_a_target() {
     target_suite(&memory_target(), &sample()).await.expect("it keeps the contract");
+}
+
+#[tokio::test]
+async fn files_are_targets() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = paths(directory.path());
+    let sample = || {
+        Sample::new(Class::USER, "title", |number| {
+            let attributes = [
+                (Name::from("login"), Value::text(format!("o'neil{number}"))),
+                (Name::from("badge"), Value::text(format!("badge, \"{number}\""))),
+                (Name::from("active"), Value::Bool(number % 2 == 0)),
+            ];
+            (attributes.into_iter().collect(), BTreeMap::new())
+        })
+        .with_reference("manager")
+        .with_reference("friends")
+    };
+    macro_rules! declare {
+        ($builder:expr) => {
+            $builder
+                .attribute("login", AttributeSchema::text().ignore_case().required().unique_in("login"))
+                .attribute("badge", AttributeSchema::text().unique_in("badge"))
+                .attribute("title", AttributeSchema::text())
+                .attribute("manager", AttributeSchema::reference(Class::USER))
+                .attribute("friends", AttributeSchema::reference(Class::USER).many())
+                .status("active")
+        };
+    }
+    let csv = declare!(CsvTarget::builder(path())).separator(';').words("Active", "Inactive");
+    target_suite(&csv.build().expect("a new file"), &sample()).await.expect("CSV keeps the contract");
+    let jsonl = declare!(JsonlTarget::builder(path()));
+    target_suite(&jsonl.build().expect("a new file"), &sample()).await.expect("JSON Lines keep the contract");
+    // In a file that has only some of the columns, and is otherwise somebody else's.
+    let own = path();
+    std::fs::write(&own, "\u{feff}badge,\"login\",key,room\r\n\r\n\"b\",l,k,\"7\"\r\n").expect("written");
+    let csv = declare!(CsvTarget::builder(&own)).separator('|').key("key");
+    target_suite(&csv.build().expect("a good file"), &sample()).await.expect("CSV keeps the contract");
+    let text = std::fs::read_to_string(&own).expect("a file");
+    assert!(text.starts_with("\u{feff}badge,\"login\",key,room,"), "{text}");
+    assert!(text.contains("\r\n\r\n\"b\",l,k,\"7\","), "{text}");
 }
 
 #[tokio::test]

@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
+use std::iter;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -168,7 +170,7 @@ impl CsvFormat {
         Ok(CsvRows { file: self.file.clone(), place: self.file.place(), headers, key, parser })
     }
 
-    fn headers<R: BufRead>(&self, parser: &mut Parser<R>) -> Result<Arc<[Name]>> {
+    pub(super) fn headers<R: BufRead>(&self, parser: &mut Parser<R>) -> Result<Arc<[Name]>> {
         let header = match parser.next_row() {
             Ok(Some(header)) => header,
             Ok(None) => return Err(self.invalid("the file is empty: not even a header is in it")),
@@ -255,30 +257,37 @@ impl<R: BufRead> Rows for CsvRows<R> {
 }
 
 /// Whose a broken row is: the key was followed by another field, so that it was not cut off itself.
-fn surely(file: &RowFile, key: usize, row: &RawRow<'_>) -> Option<ObjectId> {
+pub(super) fn surely(file: &RowFile, key: usize, row: &RawRow<'_>) -> Option<ObjectId> {
     let whole = row.fault.is_none() && key + 1 < row.fields();
     let key = whole.then(|| row.field(key).ok()).flatten().filter(|key| !key.trim().is_empty())?;
     Some(ObjectId::new(file.class.clone(), key))
 }
 
 /// Takes rows apart, one at a time.
-struct Parser<R> {
+pub(super) struct Parser<R> {
     input: R,
+    /// How many bytes were taken.
+    taken: usize,
     /// The line that the next byte is on, from 1.
     line: u64,
     after_return: bool,
     /// The text of the fields of the current row, one after the other, and where each ends.
     text: Vec<u8>,
     ends: Vec<usize>,
+    /// Where each field ends in the input, before the comma.
+    cuts: Vec<usize>,
 }
 
-struct RawRow<'a> {
+pub(super) struct RawRow<'a> {
     /// The line on which it begins.
-    line: u64,
+    pub(super) line: u64,
     /// What is wrong with it; then the fields are not to be used.
-    fault: Option<&'static str>,
+    pub(super) fault: Option<&'static str>,
     text: &'a [u8],
     ends: &'a [usize],
+    /// Where it begins in the input.
+    start: usize,
+    cuts: &'a [usize],
 }
 
 #[derive(Clone, Copy)]
@@ -292,39 +301,49 @@ enum State {
 }
 
 impl<R: BufRead> Parser<R> {
-    fn new(input: R) -> Self {
-        Self { input, line: 1, after_return: false, text: Vec::new(), ends: Vec::new() }
+    pub(super) fn new(input: R) -> Self {
+        Self { input, taken: 0, line: 1, after_return: false, text: Vec::new(), ends: Vec::new(), cuts: Vec::new() }
     }
 
     /// The next row that is not an empty line.
-    fn next_row(&mut self) -> io::Result<Option<RawRow<'_>>> {
+    pub(super) fn next_row(&mut self) -> io::Result<Option<RawRow<'_>>> {
         self.text.clear();
         self.ends.clear();
+        self.cuts.clear();
+        let mut start = self.taken;
         let mut state = State::Start;
         let mut fault = None;
         let mut size = 0_usize;
         let mut line = self.line;
+        let end;
         loop {
             let byte = self.next_byte()?;
             if size > MAX_ROW_BYTES {
                 fault = Some("is longer than 1 MiB; is a quote not closed?");
                 self.text.clear();
                 self.ends.clear();
+                self.cuts.clear();
             }
             size = size.saturating_add(1);
             state = match (state, byte) {
                 (State::Start, None) if size == 1 => return Ok(None),
                 (State::Quoted, None) => {
                     fault = Some("has a quote that is never closed");
+                    end = self.taken;
                     break;
                 }
                 (State::Start, Some(b'\r' | b'\n')) if size == 1 => {
                     size = 0;
                     line = self.line;
+                    start = self.taken;
                     State::Start
                 }
-                (State::Start | State::Plain | State::Closed, None | Some(b'\r' | b'\n')) => break,
+                (State::Start | State::Plain | State::Closed, None | Some(b'\r' | b'\n')) => {
+                    end = self.taken - usize::from(byte.is_some());
+                    break;
+                }
                 (State::Start | State::Plain | State::Closed, Some(b',')) => {
+                    self.cuts.push(self.taken - 1);
                     self.ends.push(self.text.len());
                     State::Start
                 }
@@ -344,7 +363,8 @@ impl<R: BufRead> Parser<R> {
             };
         }
         self.ends.push(self.text.len());
-        Ok(Some(RawRow { line, fault, text: &self.text, ends: &self.ends }))
+        self.cuts.push(end);
+        Ok(Some(RawRow { line, fault, text: &self.text, ends: &self.ends, start, cuts: &self.cuts }))
     }
 
     fn next_byte(&mut self) -> io::Result<Option<u8>> {
@@ -357,6 +377,7 @@ impl<R: BufRead> Parser<R> {
         };
         if let Some(byte) = byte {
             self.input.consume(1);
+            self.taken = self.taken.saturating_add(1);
             if byte == b'\r' || (byte == b'\n' && !self.after_return) {
                 self.line = self.line.saturating_add(1);
             }
@@ -367,11 +388,17 @@ impl<R: BufRead> Parser<R> {
 }
 
 impl RawRow<'_> {
-    fn fields(&self) -> usize {
+    pub(super) fn fields(&self) -> usize {
         self.ends.len()
     }
 
-    fn field(&self, index: usize) -> Result<&str, std::str::Utf8Error> {
+    /// Where the fields stand in the input, quotes and all, without the commas between them.
+    pub(super) fn spans(&self) -> impl Iterator<Item = Range<usize>> {
+        let starts = iter::once(self.start).chain(self.cuts.iter().map(|cut| cut + 1));
+        starts.zip(self.cuts).map(|(start, end)| start..*end)
+    }
+
+    pub(super) fn field(&self, index: usize) -> Result<&str, std::str::Utf8Error> {
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
         std::str::from_utf8(&self.text[start..self.ends[index]])
     }

@@ -8,11 +8,18 @@ use std::path::Path;
 pub(super) fn create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    for_owner(&mut options);
     let file = options.open(path)?;
     sync_directory(path);
     Ok(file)
+}
+
+/// Makes what is opened, if it is not there yet, a file that only its owner can read and write. Only Unix can.
+pub(super) fn for_owner(options: &mut OpenOptions) {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    #[cfg(not(unix))]
+    let _ = options;
 }
 
 /// Whether others than its owner may read or write a file. Only Unix says.

@@ -26,7 +26,24 @@ pub(super) struct RowFile {
     pub(super) class: Class,
 }
 
-/// How rows are written down.
+/// Something whose rows can be gone through.
+pub(super) trait RowStore: Clone + Send + 'static {
+    fn file(&self) -> &RowFile;
+    /// Shows each row to `take` until that has enough; answers how the file changed meanwhile.
+    fn each_row(&self, take: &mut dyn FnMut(Row) -> bool) -> Result<Option<String>>;
+}
+
+impl<F: RowFormat> RowStore for F {
+    fn file(&self) -> &RowFile {
+        RowFormat::file(self)
+    }
+
+    fn each_row(&self, take: &mut dyn FnMut(Row) -> bool) -> Result<Option<String>> {
+        each_row(self, take)
+    }
+}
+
+/// How rows are written down in a file that is read from beginning to end.
 pub(super) trait RowFormat: Clone + Send + 'static {
     fn file(&self) -> &RowFile;
     /// The rows of a file, from its first byte.
@@ -69,7 +86,7 @@ impl RowFile {
 }
 
 /// All records of the file, read when the stream is polled.
-pub(super) fn read<F: RowFormat>(format: &F, query: &Query) -> BoxStream<'static, Result<Read>> {
+pub(super) fn read<F: RowStore>(format: &F, query: &Query) -> BoxStream<'static, Result<Read>> {
     if query.class != format.file().class {
         return stream::iter([Ok(Read::complete())]).boxed();
     }
@@ -91,7 +108,7 @@ pub(super) fn read<F: RowFormat>(format: &F, query: &Query) -> BoxStream<'static
 ///
 /// An id that is not found while a row could not be read may be that row's: an error, since its absence would be taken
 /// for a fact.
-pub(super) async fn get<F: RowFormat>(format: &F, ids: &[ObjectId]) -> Result<Vec<Lookup>> {
+pub(super) async fn get<F: RowStore>(format: &F, ids: &[ObjectId]) -> Result<Vec<Lookup>> {
     let format = format.clone();
     let ids = ids.to_vec();
     blocking(move || {
@@ -128,10 +145,10 @@ pub(super) async fn get<F: RowFormat>(format: &F, ids: &[ObjectId]) -> Result<Ve
 }
 
 /// Shows what each row is to `take` until that has enough; answers why that was not all.
-fn visit<F: RowFormat>(format: &F, mut take: impl FnMut(Read) -> bool) -> Result<Option<String>> {
+fn visit<F: RowStore>(format: &F, mut take: impl FnMut(Read) -> bool) -> Result<Option<String>> {
     let place = format.file().place();
     let mut broken = BrokenRows::default();
-    let changed = each_row(format, |row| match row {
+    let changed = format.each_row(&mut |row| match row {
         Row::Record(record) => take(Read::Record(record)),
         Row::Broken { row, why, id } => {
             broken.add(row, &why);
@@ -159,7 +176,7 @@ pub(super) fn each_row<F: RowFormat>(format: &F, mut take: impl FnMut(Row) -> bo
     Ok((before != after).then(|| format!("{} changed while it was read", file.place())))
 }
 
-fn modified(metadata: &Metadata) -> Option<std::time::SystemTime> {
+pub(super) fn modified(metadata: &Metadata) -> Option<std::time::SystemTime> {
     metadata.modified().ok()
 }
 

@@ -21,6 +21,10 @@ mod planning;
 mod recover;
 mod report;
 mod run;
+#[cfg(feature = "schedule")]
+mod schedule;
+#[cfg(feature = "schedule")]
+mod scheduler;
 mod secrets;
 mod write;
 
@@ -31,3 +35,9 @@ pub use report::{
     Buckets, ElementCount, EntryReport, Outcome, OutcomeCount, OutcomeKind, Report, RunStatus, SyncStatus,
 };
 pub use run::{Apply, Run};
+#[cfg(feature = "schedule")]
+#[cfg_attr(docsrs, doc(cfg(feature = "schedule")))]
+pub use schedule::{Schedule, ScheduleError};
+#[cfg(feature = "schedule")]
+#[cfg_attr(docsrs, doc(cfg(feature = "schedule")))]
+pub use scheduler::{PastRun, PastRunOutcome, Scheduler, SchedulerBuilder, SchedulerState, SchedulerStatus};

@@ -306,7 +306,7 @@ impl<'a> Decider<'a> {
             entry.problems.push(Problem::new(
                 Severity::Warning,
                 "update-off",
-                format!("{unwritten} attributes differ, and update is off"),
+                format!("{unwritten} attributes differ, and {}", self.inputs.policy.why_no_update()),
             ));
         }
         if case.link.is_some_and(|link| link.target.leaving_since.is_some()) {

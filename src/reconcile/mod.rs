@@ -3,6 +3,7 @@
 //! Pure: no input or output, no clock, no randomness. The same inputs give the same plan, byte for byte.
 
 mod assess;
+mod bucket;
 mod case;
 mod choose;
 mod conceal;
@@ -37,13 +38,14 @@ mod set;
 mod situation;
 mod unique;
 
+pub use bucket::Bucket;
 pub use constraints::{Constraints, Draft, DraftStep, Finding, FindingKind, NoConstraints};
 pub use entry::{AttributeChange, Edge, EdgeKind, Entry, EntryKey, Evidence, KeyEnd, LinkNote, SecretChange};
 pub use guard::{Breach, Effects, Guard, Guards, breaches};
 pub use license_policy::{LicenseRemoval, Licenses, Managed};
 pub use link::{Link, LinkEnd, LinkIndex, LinkOrigin, Linked};
 pub use plan::{Plan, SideRead};
-pub use policy::{Policy, When};
+pub use policy::{Policy, When, Winner};
 pub use preferences::{Enable, Leaver, Preferences, days};
 pub use presets::{PingOne, RemoveAction, Zoho};
 pub use problem::{Problem, Severity};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Leaver, Preferences, Situation};
+use super::{Action, Enable, Leaver, Preferences, Situation};
 use crate::model::{Filter, Name, Record};
 
 /// What to do in each situation: a preset with its preferences, and single rules that replace some of its answers.
@@ -23,6 +23,8 @@ use crate::model::{Filter, Name, Record};
 pub struct Policy {
     preferences: Preferences,
     rules: Vec<PolicyRule>,
+    #[serde(default, skip_serializing_if = "Direction::is_outbound")]
+    direction: Direction,
 }
 
 /// A rule that replaces an answer of the preset.
@@ -71,6 +73,31 @@ impl When {
     }
 }
 
+/// Whose values win in an import where both sides have the object. Complete by definition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "there are two sides")]
+pub enum Winner {
+    /// The source's: it overwrites what the target holds.
+    Source,
+    /// The target's: what differs is reported, for the job in the other direction to carry over.
+    Target,
+}
+
+/// Which preset's answers apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Direction {
+    #[default]
+    Outbound,
+    Inbound,
+}
+
+impl Direction {
+    fn is_outbound(&self) -> bool {
+        *self == Self::Outbound
+    }
+}
+
 /// What a policy answers for a situation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Decision {
@@ -86,7 +113,37 @@ impl Policy {
     /// The source rules: people flow from the host's store into the target.
     #[must_use]
     pub fn outbound(preferences: Preferences) -> Self {
-        Self { preferences, rules: Vec::new() }
+        Self { preferences, rules: Vec::new(), direction: Direction::Outbound }
+    }
+
+    /// The rules of an import: people flow from Entra, or another authority, into the host's own store.
+    ///
+    /// Who is not here is created, as active as there; who is found is linked and updated. `winner` says whose values
+    /// win where both sides have the person. Whether somebody is active follows the source in any case, where that is
+    /// mapped; leave it unmapped, or select entries, to decide otherwise. Nobody is disabled or deleted here for being
+    /// gone there: that is an [`Exception`](Action::Exception), to which a [rule](Self::rule) can give another answer.
+    /// Whom only the target has is reported.
+    ///
+    /// An import is reviewed by [`Bucket`](super::Bucket) and narrowed down by
+    /// [`Plan::select`](super::Plan::select).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use entrant::reconcile::{Action, Policy, Situation, Winner};
+    ///
+    /// let policy = Policy::inbound(Winner::Source).rule(Situation::SourceMissing, Action::Disable);
+    /// assert!(policy.check().is_ok());
+    /// ```
+    #[must_use]
+    pub fn inbound(winner: Winner) -> Self {
+        let preferences = Preferences {
+            update: winner == Winner::Source,
+            enable: Enable::Always,
+            create_inactive: true,
+            ..Preferences::default()
+        };
+        Self { preferences, rules: Vec::new(), direction: Direction::Inbound }
     }
 
     /// Replaces the answer for one situation. Of several for the same situation the first wins.
@@ -182,6 +239,14 @@ impl Policy {
         self.rules.iter().position(holds)
     }
 
+    /// Why an attribute that differs is not written, where that is so.
+    pub(super) fn why_no_update(&self) -> &'static str {
+        match self.direction {
+            Direction::Outbound => "update is off",
+            Direction::Inbound => "what the target holds wins",
+        }
+    }
+
     /// The answer for a situation; a class whose objects have no status has no disable.
     pub(super) fn decide(&self, situation: Situation, pair: Pair<'_>, can_be_disabled: bool) -> Decision {
         if let Some(hit) = self.hit(situation, pair) {
@@ -192,6 +257,15 @@ impl Policy {
             };
         }
         let preferences = &self.preferences;
+        if self.direction == Direction::Inbound {
+            match situation {
+                Situation::Unqualified => return Decision::Report("out of scope; an import takes nobody away"),
+                Situation::SourceMissing => return Decision::Do(Action::Exception),
+                Situation::RecycleBin => return Decision::Report("lies in the target's recycle bin"),
+                Situation::Unassigned => return Decision::Report("here, and nobody in the source matches"),
+                _ => {}
+            }
+        }
         match situation {
             Situation::Confirmed => Decision::Do(Action::Update),
             Situation::Found if preferences.writes_anything() => Decision::Do(Action::Link),
@@ -278,6 +352,50 @@ mod tests {
                 expected,
                 "{situation} {preferences:?}"
             );
+        }
+    }
+
+    #[test]
+    fn the_inbound_preset_answers_as_the_table_says() {
+        let (wins, loses) = (Policy::inbound(Winner::Source), Policy::inbound(Winner::Target));
+        let report = |decision: &Decision| matches!(decision, Decision::Report(_));
+        let does = |action: Action| move |decision: &Decision| *decision == Decision::Do(action);
+        #[rustfmt::skip]
+        type Fits = Box<dyn Fn(&Decision) -> bool>;
+        let table: Vec<(Situation, Fits)> = vec![
+            (Situation::Confirmed, Box::new(does(Action::Update))),
+            (Situation::Found, Box::new(does(Action::Link))),
+            (Situation::Absent, Box::new(does(Action::Create))),
+            (Situation::Ambiguous, Box::new(does(Action::Exception))),
+            (Situation::FoundAlreadyLinked, Box::new(does(Action::Exception))),
+            (Situation::Rekeyed, Box::new(does(Action::Exception))),
+            (Situation::Duplicate, Box::new(does(Action::Exception))),
+            (Situation::Unreadable, Box::new(does(Action::Exception))),
+            (Situation::Missing, Box::new(does(Action::Exception))),
+            (Situation::RecycleBin, Box::new(report)),
+            (Situation::Pending, Box::new(report)),
+            (Situation::Unqualified, Box::new(report)),
+            (Situation::SourceMissing, Box::new(does(Action::Exception))),
+            (Situation::Unassigned, Box::new(report)),
+            (Situation::LinkOnly, Box::new(does(Action::Unlink))),
+            (Situation::SourceIgnored, Box::new(does(Action::Ignore))),
+            (Situation::TargetIgnored, Box::new(does(Action::Ignore))),
+            (Situation::AllGone, Box::new(does(Action::Ignore))),
+        ];
+        assert_eq!(table.len(), Situation::ALL.len(), "every situation");
+        for (situation, fits) in table {
+            for policy in [&wins, &loses] {
+                let decision = policy.decide(situation, Pair::default(), true);
+                assert!(fits(&decision), "{situation}: {decision:?}");
+            }
+        }
+        // An update without update writes no values: see `Preferences`.
+        assert!(wins.preferences().update && !loses.preferences().update);
+        for policy in [wins, loses] {
+            assert!(policy.preferences().disable && policy.preferences().enable == Enable::Always);
+            assert!(policy.check().is_ok());
+            let text = serde_json::to_string(&policy).expect("JSON");
+            assert_eq!(serde_json::from_str::<Policy>(&text).expect("a policy"), policy);
         }
     }
 

@@ -1,19 +1,19 @@
 //! A store that is forgotten when the program ends.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
-use super::{Access, Capabilities, GetSupport, Lookup, Query, Read, Source, Target, memory_elements};
+use super::check::{Step, check, check_required, holds_any, invalid, known, missing};
+use super::{Access, Capabilities, GetSupport, Lookup, Query, Read, Source, Target, elements};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
-    Anchor, AttributeSchema, Attributes, Cardinality, Change, ChangeId, Class, Completeness, ElementChange, Kind,
-    Mutability, Name, ObjectId, Operation, Record, Schema, Value, Written, values_equal,
+    Anchor, Attributes, Change, ChangeId, Class, Completeness, ElementChange, Name, ObjectId, Operation, Record,
+    Schema, Value, Written,
 };
 use crate::reconcile::{Constraints, NoConstraints};
 use crate::secret::Secret;
@@ -373,12 +373,7 @@ impl Shared {
 
     fn create(&mut self, class: Class, attributes: Attributes, secrets: BTreeMap<Name, Secret>) -> Result<Written> {
         let schema = self.schema(&class)?;
-        for (name, attribute) in &schema.attributes {
-            let given = attributes.get(name).is_some_and(|value| !value.is_null()) || secrets.contains_key(name);
-            if attribute.required_on_create && !given {
-                return Err(invalid("a required attribute is missing").with_context("attribute", name));
-            }
-        }
+        check_required(&schema, &attributes, &secrets)?;
         check(&schema, &attributes, &secrets, Step::Create)?;
         self.check_unique(&schema, &attributes, None)?;
 
@@ -412,8 +407,9 @@ impl Shared {
     fn change_elements(&mut self, id: ObjectId, changes: BTreeMap<Name, ElementChange>) -> Result<Written> {
         let schema = self.schema(&id.class)?;
         let position = self.position(&id)?.ok_or_else(|| missing(&id))?;
-        let there = self.objects.iter().map(|object| &object.record.id).collect();
-        let (values, refused) = memory_elements::change(&schema, &there, &self.objects[position].record, changes);
+        let ids: HashSet<&ObjectId> = self.objects.iter().map(|object| &object.record.id).collect();
+        let there = |id: &ObjectId| ids.contains(id);
+        let (values, refused) = elements::change(&schema, &there, &self.objects[position].record, changes);
         for (name, value) in values {
             self.objects[position].record.attributes.insert(name, value);
         }
@@ -480,72 +476,6 @@ impl Shared {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Step {
-    Create,
-    Update,
-}
-
-fn check(schema: &Schema, attributes: &Attributes, secrets: &BTreeMap<Name, Secret>, step: Step) -> Result<()> {
-    for (name, value) in attributes.iter() {
-        let attribute = known(schema, name)?;
-        let wrong = |message: &'static str| Err(invalid(message).with_context("attribute", name));
-        if attribute.secret {
-            return wrong("a secret was given among the attributes that are shown");
-        }
-        check_mutability(attribute, name, step)?;
-        if value.is_null() && !attribute.nullable {
-            return wrong("the attribute cannot be cleared");
-        }
-        if attribute.cardinality == Cardinality::Single && matches!(value, Value::List(_)) {
-            return wrong("the attribute holds one value, not several");
-        }
-        for one in value.as_slice() {
-            if !fits(&attribute.kind, one) {
-                return wrong("the value is not of the attribute's type");
-            }
-            let length = one.as_text().map_or(0, |text| text.chars().count());
-            if attribute.max_length.is_some_and(|max| length > max) {
-                return wrong("the value is too long");
-            }
-        }
-    }
-    for name in secrets.keys() {
-        let attribute = known(schema, name)?;
-        check_mutability(attribute, name, step)?;
-        if !attribute.secret {
-            return Err(invalid("the attribute is not a secret").with_context("attribute", name));
-        }
-    }
-    Ok(())
-}
-
-fn check_mutability(attribute: &AttributeSchema, name: &Name, step: Step) -> Result<()> {
-    let may = match attribute.mutability {
-        Mutability::ReadOnly => false,
-        Mutability::CreateOnly => step == Step::Create,
-        Mutability::ReadWrite | Mutability::WriteOnly => true,
-    };
-    if may { Ok(()) } else { Err(invalid("the attribute cannot be written").with_context("attribute", name)) }
-}
-
-fn fits(kind: &Kind, value: &Value) -> bool {
-    match kind {
-        Kind::Text | Kind::Reference(_) => matches!(value, Value::Text(_)),
-        Kind::Boolean => matches!(value, Value::Bool(_)),
-        Kind::Integer => matches!(value, Value::Integer(_)),
-        // In JSON both are strings; see `Value`.
-        Kind::DateTime => matches!(value, Value::DateTime(_) | Value::Text(_)),
-        Kind::Binary => matches!(value, Value::Binary(_) | Value::Text(_)),
-        Kind::Complex => matches!(value, Value::Object(_)),
-    }
-}
-
-fn holds_any(schema: &AttributeSchema, own: &Value, values: &[Value]) -> bool {
-    let own = own.as_slice();
-    values.iter().flat_map(Value::as_slice).any(|value| own.iter().any(|own| values_equal(schema, own, value)))
-}
-
 fn select(record: &Record, names: Option<&[Name]>) -> Record {
     let Some(names) = names else { return record.clone() };
     let mut selected = Record::new(record.id.clone());
@@ -557,16 +487,4 @@ fn select(record: &Record, names: Option<&[Name]>) -> Record {
         }
     }
     selected
-}
-
-fn known<'a>(schema: &'a Schema, name: &Name) -> Result<&'a AttributeSchema> {
-    schema.get(name).ok_or_else(|| invalid("the class has no such attribute").with_context("attribute", name))
-}
-
-fn missing(id: &ObjectId) -> Error {
-    Error::new(ErrorKind::NotFound, "the object is not there").with_context("object", id)
-}
-
-fn invalid(message: impl Into<Cow<'static, str>>) -> Error {
-    Error::new(ErrorKind::Invalid, message)
 }

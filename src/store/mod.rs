@@ -4,8 +4,9 @@
 //! initial passwords. Each sentence of their contracts has a case in the conformance suites (feature `testing`).
 
 mod by_class;
+pub(crate) mod check;
+pub(crate) mod elements;
 mod memory;
-mod memory_elements;
 mod memory_state;
 mod passwords;
 mod source;

@@ -3,14 +3,17 @@
 mod default_mappings;
 mod entra;
 mod expr;
+mod file_targets;
 mod flow;
 mod flow_org;
 mod forms;
 mod header_mapping;
+mod import;
 mod job;
 mod mapping;
 mod mapping_steps;
 mod memberships;
+mod scheduler;
 mod scopes;
 mod sim;
 mod stores;

@@ -121,7 +121,7 @@ async fn a_redacted_value_is_written_and_stands_nowhere() {
         assert!(!told.contains(hidden), "{hidden} in {told}");
     }
     assert!(told.contains("Person 1"), "the rest is told");
-    assert!(told.contains("jobTitle = (redacted)") && told.contains("jobTitle cleared (redacted)"), "{told}");
+    assert!(told.contains("jobTitle = (redacted)") && told.contains("jobTitle = cleared (redacted)"), "{told}");
 }
 
 /// Refuses titles, and says which.

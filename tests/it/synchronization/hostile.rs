@@ -118,7 +118,7 @@ fn use_up(text: &str) {
         Ok(document) => {
             assert_eq!(document.to_json(), serde_json::from_str::<Json>(text).expect("it is JSON"));
             document.warnings().iter().for_each(|warning| _ = warning.render());
-            document.unused();
+            let _ = document.unused();
             for own in document.mappings().expect("what is checked can be mapped") {
                 _ = own.mapping.compile(&own.target, AbsentMeans::Unknown);
             }

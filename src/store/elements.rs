@@ -1,16 +1,16 @@
-//! Elements of a [`MemoryStore`](super::MemoryStore)'s objects: references and licences, given and taken one by one.
+//! Elements of objects that a store holds itself: references and licences, given and taken one by one.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
     Cardinality, ElementChange, Kind, License, Mutability, Name, ObjectId, Record, Refused, Schema, Value,
 };
 
-/// Gives and takes elements of one object. `there` are the ids of all objects; what cannot be done is answered.
-pub(super) fn change(
+/// Gives and takes elements of one object. `there` says whether an object is there; what cannot be done is answered.
+pub(crate) fn change(
     schema: &Schema,
-    there: &HashSet<&ObjectId>,
+    there: &dyn Fn(&ObjectId) -> bool,
     record: &Record,
     changes: BTreeMap<Name, ElementChange>,
 ) -> (Vec<(Name, Value)>, Vec<Refused>) {
@@ -70,11 +70,11 @@ fn key(schema: &Schema, name: &Name, element: &Value) -> Result<String> {
     }
 }
 
-fn may_add(schema: &Schema, there: &HashSet<&ObjectId>, name: &Name, element: &Value) -> Result<String> {
+fn may_add(schema: &Schema, there: &dyn Fn(&ObjectId) -> bool, name: &Name, element: &Value) -> Result<String> {
     let key = key(schema, name, element)?;
     let Some(Kind::Reference(class)) = schema.get(name).map(|attribute| &attribute.kind) else { return Ok(key) };
     let id = ObjectId::new(class.clone(), key.as_str());
-    if there.contains(&id) {
+    if there(&id) {
         return Ok(key);
     }
     Err(Error::new(ErrorKind::NotFound, "the object that is referred to is not there").with_context("object", id))
