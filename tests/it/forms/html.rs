@@ -116,6 +116,38 @@ fn the_policy_admits_the_pages_own_script_and_nothing_else() {
     );
 }
 
+/// The list is made by the script: it knows no way to make markup of text, to run text, or to reach anything.
+#[test]
+fn the_script_makes_no_markup_of_text() {
+    let script = text(&page(&sample::everything()).1, "script:not([type])");
+    assert!(script.contains("createElement") && script.contains("JSON.parse"));
+    let refused = [
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "setHTML",
+        "DOMParser",
+        "createContextualFragment",
+        "document.write",
+    ]
+    .into_iter()
+    .chain([
+        "eval(",
+        "Function(",
+        "import(",
+        "fetch(",
+        "XMLHttpRequest",
+        "WebSocket",
+        "sendBeacon",
+        ".src",
+        "setAttribute",
+    ])
+    .chain(["localStorage", "sessionStorage", "indexedDB", "document.cookie", "location"]);
+    for way in refused {
+        assert!(!script.contains(way), "{way}");
+    }
+}
+
 /// What a manager asks first is there without the script.
 #[test]
 fn who_loses_access_and_why_is_there_without_the_script() {
