@@ -109,6 +109,9 @@
 
 mod admin;
 mod answer;
+mod app_credential;
+mod app_extension;
+mod app_owner;
 mod application;
 mod apps;
 mod audit;
@@ -121,6 +124,7 @@ mod delta_token;
 mod directory;
 mod dispatch;
 mod expand;
+mod extension;
 mod fault;
 mod filter;
 mod filter_any;
@@ -130,6 +134,7 @@ mod group_property;
 mod group_write;
 mod groups;
 mod invitation;
+mod lag;
 mod license;
 mod license_write;
 mod link;
@@ -164,7 +169,9 @@ mod write;
 pub use audit::{Activity, AuditEntry, Requests};
 pub use builder::SimBuilder;
 pub use delta::DeltaQuirks;
+pub use extension::ExtensionType;
 pub use fault::Fault;
+pub use lag::Reads;
 #[cfg(feature = "sim-server")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sim-server")))]
 pub use server::SimServer;

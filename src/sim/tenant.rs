@@ -18,6 +18,7 @@ use super::audit::{AuditEntry, Requests};
 use super::bad_luck::BadLuck;
 use super::builder::SimBuilder;
 use super::fault::{Fault, Place};
+use super::lag::Reads;
 use super::login::Door;
 use super::object::{Object, whole};
 use super::property;
@@ -337,12 +338,13 @@ impl State {
         request: &Request<Bytes>,
         now: OffsetDateTime,
     ) -> (Option<Answer>, Trace, Duration) {
-        self.people.settle(now);
-        self.groups.settle(now);
-        self.members.settle(now);
-        self.owners.settle(now);
-        self.applications.settle(now);
-        self.principals.settle(now);
+        let (settled, told) = (self.settings.lags.settled(now), self.clock(Reads::Changes, now));
+        self.people.settle(settled, told);
+        self.groups.settle(settled, told);
+        self.members.settle(settled, told);
+        self.owners.settle(settled, told);
+        self.applications.settle(settled, told);
+        self.principals.settle(settled, told);
         let headers = asked(request.headers());
         let request_id = self.chance.uuid();
         let trace = Trace { request_id, client_request_id: client_request_id(&headers, request_id), now };

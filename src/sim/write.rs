@@ -5,8 +5,9 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::answer::Refusal;
+use super::lag::{Lag, Reads};
 use super::property::{self, Class, Prop, property};
-use super::shelf::{Field, Item, Lag, Slot, bare_address, parse_id};
+use super::shelf::{Field, Item, Slot, bare_address, parse_id};
 use super::state::State;
 use super::stored::fold;
 use super::user::User;
@@ -31,7 +32,7 @@ const REQUIRED: &[Prop] = &[
 
 impl State {
     pub(super) fn create_user(&mut self, body: &Value, by: By, now: OffsetDateTime) -> Result<Slot, Refusal> {
-        let named = resolve(body)?;
+        let named = resolve(body, &self.extensions)?;
         if by == By::Client {
             let is_given = |prop: &Prop| named.iter().any(|(of, value)| of == prop && !value.is_null());
             if let Some(missing) = REQUIRED.iter().find(|prop| !is_given(prop)) {
@@ -72,7 +73,7 @@ impl State {
         by: By,
         now: OffsetDateTime,
     ) -> Result<Vec<&'static str>, Refusal> {
-        let named = resolve(body)?;
+        let named = resolve(body, &self.extensions)?;
         let Some(before) = self.people.current(slot) else {
             return Err(Refusal::not_found("user"));
         };
@@ -111,7 +112,7 @@ impl State {
             None | Some(Value::Null) => {}
             Some(name) => {
                 let name = json!({ "userPrincipalName": name });
-                apply(&mut user, &resolve(&name)?, By::Client)?;
+                apply(&mut user, &resolve(&name, &self.extensions)?, By::Client)?;
                 self.check(&user, Some(slot))?;
             }
         }
@@ -148,9 +149,14 @@ impl State {
         }
     }
 
+    /// What time it is for a reader.
+    pub(super) fn clock(&self, reads: Reads, now: OffsetDateTime) -> OffsetDateTime {
+        self.settings.lags.clock(reads, now)
+    }
+
     pub(super) fn lag(&self, by: By, now: OffsetDateTime) -> Lag {
         match by {
-            By::Client => Lag { now, by: self.settings.lag },
+            By::Client => self.settings.lags.written(now),
             By::Administrator => Lag::none(now),
         }
     }

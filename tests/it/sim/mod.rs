@@ -1,8 +1,10 @@
 //! The simulated tenant, as a client sees it.
 
 mod apps;
+mod attributes;
 mod batch;
 mod delta;
+mod extensions;
 mod faults;
 mod groups;
 mod licenses;
