@@ -324,3 +324,23 @@ async fn change(sim: &Sim, client: &Client, turn: usize) {
         }
     }
 }
+
+#[tokio::test]
+async fn forged_links_are_refused() {
+    let sim = tenant().users(9).page_size(2).build();
+    let client = Client::of(&sim);
+    let other = Client::of(&super::tenant().seed(8).users(9).page_size(2).build());
+    let begun = client.get("users/delta").await;
+    let next = begun.body["@odata.nextLink"].as_str().expect("more").replace("https://sim.invalid/v1.0/", "");
+    assert_eq!(client.get(&next).await.status, 200);
+    let (path, token) = next.split_once("$skiptoken=").expect("a token");
+    for at in (0..token.len()).step_by(7) {
+        let mut forged = token.to_owned().into_bytes();
+        forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
+        let forged = String::from_utf8(forged).expect("ASCII");
+        client.get(&format!("{path}$skiptoken={forged}")).await.refused(410, "resyncRequired", "");
+    }
+    other.get(&next).await.refused(410, "resyncRequired", "");
+    client.get(&format!("{path}$deltatoken={token}")).await.refused(410, "resyncRequired", "");
+    client.get(&next.replace("users/", "groups/")).await.refused(410, "resyncRequired", "");
+}

@@ -1,5 +1,6 @@
 //! The simulated tenant, as a client sees it.
 
+mod app_objects;
 mod apps;
 mod attributes;
 mod batch;
