@@ -40,7 +40,9 @@ struct Client {
 struct Got {
     status: u16,
     headers: http::HeaderMap,
+    /// JSON, or null for other texts.
     body: Value,
+    is_empty: bool,
 }
 
 impl Client {
@@ -107,6 +109,7 @@ fn read(answer: Response<Bytes>) -> Got {
         status: parts.status.as_u16(),
         headers: parts.headers,
         body: serde_json::from_slice(&body).unwrap_or(Value::Null),
+        is_empty: body.is_empty(),
     }
 }
 
