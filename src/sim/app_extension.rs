@@ -49,11 +49,15 @@ impl State {
     /// Defines one for the first application, on behalf of an administrator.
     pub(super) fn define_extension(&mut self, name: &str, kind: ExtensionType) -> String {
         let first = (0..self.applications.end()).find_map(|slot| self.applications.live(slot));
-        let (application, app_id) = first.map(|app| (app.id, app.app_id)).expect("an application whose id is a UUID");
+        let Some((application, app_id)) = first.map(|app| (app.id, app.app_id)) else {
+            panic!(
+                "the extension '{name}' cannot be defined: no application has a UUID as its id, see SimBuilder::client"
+            );
+        };
         let id = self.ids.uuid();
         match self.extensions.define((id, application, app_id), name, (kind, false), vec!["User", "Group"]) {
             Ok(made) => made.name.to_owned(),
-            Err(refusal) => panic!("the extension cannot be defined: {}", refusal.message),
+            Err(refusal) => panic!("the extension '{name}' cannot be defined: {}", refusal.message),
         }
     }
 

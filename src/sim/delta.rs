@@ -99,6 +99,8 @@ struct Told {
     is_whole: bool,
     changed: Vec<Prop>,
     links: Vec<Edge>,
+    /// The manager that a user had when the round began.
+    former: Option<Uuid>,
 }
 
 /// A member or an owner, come or gone.
@@ -246,7 +248,7 @@ impl State {
                     break;
                 }
             }
-            page.told.push(Told { id, is_whole: true, changed: Vec::new(), links });
+            page.told.push(Told { id, is_whole: true, changed: Vec::new(), links, former: None });
             if page.next.is_some() {
                 break;
             }
@@ -260,7 +262,7 @@ impl State {
         let mut places: HashMap<Uuid, usize> = HashMap::new();
         let mut told = |order: &mut Vec<Told>, id: Uuid| {
             *places.entry(id).or_insert_with(|| {
-                order.push(Told { id, is_whole: false, changed: Vec::new(), links: Vec::new() });
+                order.push(Told { id, is_whole: false, changed: Vec::new(), links: Vec::new(), former: None });
                 order.len() - 1
             })
         };
@@ -271,6 +273,9 @@ impl State {
                     let props: Vec<Prop> = props.iter().filter(|prop| tracked.contains(prop)).copied().collect();
                     if !props.is_empty() {
                         let at = told(&mut order, mark.id);
+                        if props.contains(&MANAGER) && !order[at].changed.contains(&MANAGER) {
+                            order[at].former = mark.former;
+                        }
                         order[at].changed.extend(props);
                     }
                 }
@@ -338,8 +343,11 @@ impl State {
                     Object::User(user) if is_changed || is_whole => user.manager,
                     _ => None,
                 };
-                if let Some(edge) = manager.and_then(|manager| self.edge(manager, false)) {
-                    item.insert("manager@delta".to_owned(), json!([edge]));
+                let gone = told.former.filter(|former| is_changed && Some(*former) != manager);
+                let edges = gone.map(|gone| (gone, true)).into_iter().chain(manager.map(|manager| (manager, false)));
+                let edges: Vec<Value> = edges.filter_map(|(other, is_gone)| self.edge(other, is_gone)).collect();
+                if !edges.is_empty() {
+                    item.insert("manager@delta".to_owned(), Value::Array(edges));
                 }
                 continue;
             }

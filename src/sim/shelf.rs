@@ -48,6 +48,11 @@ pub(super) trait Item: Clone {
     /// The properties in which its next state differs.
     fn changes(&self, next: &Self) -> Vec<Prop>;
 
+    /// Whom it reports to.
+    fn manager(&self) -> Option<Uuid> {
+        None
+    }
+
     /// Gives back what building up left over.
     fn compact(&mut self);
 }
@@ -57,6 +62,8 @@ pub(super) trait Item: Clone {
 pub(super) struct Mark {
     pub(super) id: Uuid,
     pub(super) what: What,
+    /// The manager that it had before.
+    pub(super) former: Option<Uuid>,
     /// From when on readers see it.
     at: OffsetDateTime,
 }
@@ -152,7 +159,7 @@ impl<T: Item> Shelf<T> {
         let slot = Slot::try_from(self.slots.len()).unwrap_or(Slot::MAX);
         self.by_id.insert(item.id(), slot);
         self.index(slot, &item);
-        self.log.push(Mark { id: item.id(), what: What::Came, at: lag.dated() });
+        self.log.push(Mark { id: item.id(), what: What::Came, former: None, at: lag.dated() });
         let mut entry = Entry { item, older: Vec::new() };
         if !lag.is_none() {
             entry.older.push((lag.end(), None));
@@ -180,7 +187,7 @@ impl<T: Item> Shelf<T> {
             _ => What::Changed(entry.item.changes(&next).into()),
         };
         if what != What::Changed([].into()) {
-            self.log.push(Mark { id: next.id(), what, at: lag.dated() });
+            self.log.push(Mark { id: next.id(), what, former: entry.item.manager(), at: lag.dated() });
         }
         let before = std::mem::replace(&mut entry.item, next);
         if lag.is_none() {
@@ -196,7 +203,7 @@ impl<T: Item> Shelf<T> {
     /// Removes for good.
     pub(super) fn remove(&mut self, slot: Slot, now: OffsetDateTime) -> Option<T> {
         let item = self.drop_slot(slot)?;
-        self.log.push(Mark { id: item.id(), what: What::Went, at: Lag::none(now).dated() });
+        self.log.push(Mark { id: item.id(), what: What::Went, former: None, at: Lag::none(now).dated() });
         Some(item)
     }
 

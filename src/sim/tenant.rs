@@ -432,7 +432,10 @@ pub(super) fn added_user(state: &mut State, user: Value, now: OffsetDateTime) ->
     let user = completed(state, user);
     match state.create_user(&user, By::Administrator, now) {
         Ok(slot) => state.people.current(slot).map(|user| user.id.to_string()).unwrap_or_default(),
-        Err(refusal) => panic!("the user cannot be added: {}", refusal.message),
+        Err(refusal) => {
+            let name = user.get("userPrincipalName").and_then(Value::as_str).unwrap_or("without a name");
+            panic!("the user '{name}' cannot be added: {}", refusal.message)
+        }
     }
 }
 

@@ -194,6 +194,10 @@ impl Item for User {
         props
     }
 
+    fn manager(&self) -> Option<Uuid> {
+        self.manager
+    }
+
     fn compact(&mut self) {
         self.values.compact();
         self.licenses.shrink_to_fit();

@@ -93,3 +93,19 @@ async fn a_filter_of_megabytes_is_refused() {
     let got = client.post("$batch", &requests).await;
     assert_eq!(got.body["responses"][0]["status"], 400, "{got:?}");
 }
+
+#[tokio::test]
+async fn answers_come_in_any_order() {
+    let orders = async |seed: u64| {
+        let client = Client::of(&tenant().seed(seed).build());
+        let asked: Vec<_> = (0..20).map(|id| json!({"id": id, "method": "GET", "url": "/users"})).collect();
+        let got = client.post("$batch", &json!({ "requests": asked })).await;
+        let answers = got.body["responses"].as_array().expect("answers").clone();
+        answers.iter().map(|one| one["id"].as_str().expect("text").to_owned()).collect::<Vec<_>>()
+    };
+    let (one, again, other) = (orders(7).await, orders(7).await, orders(8).await);
+    let mut sorted = one.clone();
+    sorted.sort_by_key(|id| id.parse::<u8>().expect("a number"));
+    assert_eq!(sorted, (0..20).map(|id| id.to_string()).collect::<Vec<_>>());
+    assert!(one == again && one != other && one != sorted, "{one:?}");
+}

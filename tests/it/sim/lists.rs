@@ -177,6 +177,11 @@ async fn what_an_administrator_does_every_kind_of_reads_sees_at_once() {
     let id = sim.add_user(json!({"userPrincipalName": "ada@contoso.com"}));
     assert_eq!(client.get("users").await.ids(), [id.as_str()]);
     assert_eq!(client.get(&link).await.ids(), [id.as_str()]);
+    let made = client.post("users", &ada()).await;
+    let path = format!("users/{}", made.body["id"].as_str().expect("an id"));
+    assert_eq!(client.get(&path).await.status, 200, "what lags is something else");
+    assert_eq!(client.get("users").await.ids(), [id.as_str()]);
+    assert_eq!(client.get("users?$count=true").await.ids().len(), 2);
     assert_eq!(client.send("DELETE", &format!("users/{id}"), None).await.status, 204);
     assert!(client.get("users").await.ids().is_empty(), "deletions are seen at once");
 }
