@@ -133,6 +133,7 @@ impl State {
         if app.name().is_empty() {
             return Err(Refusal::missing_value_of(class, "displayName"));
         }
+        self.check_quota(By::Client)?;
         let names = named.iter().map(|(prop, _)| property(*prop).name).collect();
         let (id, lag) = (app.id, self.lag(By::Client, call.now));
         let answer = self.answer_whole(call, 201, Object::App(&app), class.collection());

@@ -18,7 +18,7 @@ use super::link::Links;
 use super::seed::Seeded;
 use super::shelf::Shelf;
 use super::sku::Sku;
-use super::state::{Client, Domain, DomainRole, Settings, State, Tokens};
+use super::state::{Bin, Client, Domain, DomainRole, Settings, State, Tokens};
 use super::tenant::{Forwarded, Sim, added_user};
 use super::throttle::{GraphLimits, Throttle};
 use crate::clock::{Clock, SystemClock};
@@ -47,6 +47,8 @@ pub struct SimBuilder {
     token_lifetime: Duration,
     max_filter_values: usize,
     delta: DeltaQuirks,
+    object_quota: usize,
+    security_groups: Bin,
     collides_for: Duration,
     license_processing: Duration,
     throttle: Throttle,
@@ -105,6 +107,8 @@ impl SimBuilder {
             token_lifetime: Duration::from_secs(3_599),
             max_filter_values: 15,
             delta: DeltaQuirks::default(),
+            object_quota: usize::MAX,
+            security_groups: Bin::Recycled,
             collides_for: Duration::ZERO,
             license_processing: Duration::ZERO,
             throttle: Throttle::default(),
@@ -294,6 +298,20 @@ impl SimBuilder {
         self
     }
 
+    /// How many users, groups, applications and service principals there may be, those in the recycle bin included; default
+    /// as many as come. A client that creates one more is answered 403 `Directory_QuotaExceeded`.
+    pub fn object_quota(mut self, objects: usize) -> Self {
+        self.object_quota = objects;
+        self
+    }
+
+    /// Deletes security groups for good, as the service did before they came to the recycle bin like Microsoft 365 groups
+    /// and users.
+    pub fn without_bin_for_security_groups(mut self) -> Self {
+        self.security_groups = Bin::Gone;
+        self
+    }
+
     /// Lets faults of all kinds strike at random: this share of requests (0 to 1), drawn from a seed of its own. Default
     /// none.
     ///
@@ -380,6 +398,8 @@ impl SimBuilder {
                 token_key: Seeded::new(self.seed, 5).next(),
                 max_filter_values: self.max_filter_values,
                 delta: self.delta,
+                object_quota: self.object_quota,
+                security_groups: self.security_groups,
                 collides_for: self.collides_for,
                 license_processing: self.license_processing,
             },

@@ -76,6 +76,7 @@ impl State {
             group.set_text(property::RULE_STATE, "On");
         }
         self.check_group_unique(&group, None)?;
+        self.check_quota(by)?;
         Ok(self.groups.insert(group, self.lag(by, now)))
     }
 

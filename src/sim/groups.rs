@@ -17,7 +17,7 @@ use super::property::{Class, property};
 use super::query::{Options, Shape, named_key};
 use super::routes::Call;
 use super::shelf::{Field, Slot};
-use super::state::State;
+use super::state::{Bin, State};
 use super::stored::fold;
 use super::write::By;
 
@@ -128,8 +128,11 @@ impl State {
                 "The group cannot be deleted because licenses are assigned to it. Remove the licenses first.",
             ));
         }
-        let id = group.id;
+        let (id, is_unified) = (group.id, group.is_unified());
         self.delete_group(slot, call.now);
+        if !is_unified && self.settings.security_groups == Bin::Gone {
+            self.purge_group(slot, call.now);
+        }
         self.note(call, client, (Activity::DeleteGroup, 204), (id, None), Vec::new());
         Ok(Answer::no_content())
     }

@@ -63,6 +63,7 @@ impl State {
                     "externalUserStateChangeDateTime": date(call.now),
                 });
                 // What Graph sets for a guest, a client may not; what it may, is checked all the same.
+                self.check_quota(By::Client)?;
                 let slot = self.create_user(&guest, By::Administrator, call.now)?;
                 let id = self.people.current(slot).map(|user| user.id).ok_or_else(|| Refusal::not_found("user"))?;
                 self.note(call, client, (Activity::InviteGuest, 201), (id, None), Vec::new());

@@ -83,6 +83,7 @@
 //! | slow answers, late replicas | [`latency`](SimBuilder::latency), [`lag`](SimBuilder::lag), [`lag_of`](SimBuilder::lag_of), [`license_processing`](SimBuilder::license_processing) |
 //! | load | [`graph_limits`](SimBuilder::graph_limits), [`write_limit`](SimBuilder::write_limit), [`collisions`](SimBuilder::collisions) |
 //! | faults by script, at random | [`Sim::fail`] with a [`Fault`], [`random_faults`](SimBuilder::random_faults) |
+//! | what is full, what is recycled | [`object_quota`](SimBuilder::object_quota), [`without_bin_for_security_groups`](SimBuilder::without_bin_for_security_groups) |
 //! | pages, `delta` | [`page_size`](SimBuilder::page_size), [`delta`](SimBuilder::delta) |
 //! | what expires | [`Sim::expire_tokens`], [`Sim::expire_page_tokens`], [`Sim::expire_delta_links`] |
 //! | properties of your own | [`extension`](SimBuilder::extension), [`Sim::define_extension`] |

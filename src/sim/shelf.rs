@@ -323,6 +323,11 @@ impl<T: Item> Shelf<T> {
         self.deleted.iter().copied()
     }
 
+    /// How many there are, those in the recycle bin included.
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
     /// The place after the last.
     pub(super) fn end(&self) -> Slot {
         Slot::try_from(self.slots.len()).unwrap_or(Slot::MAX)

@@ -89,10 +89,22 @@ pub(super) struct Settings {
     pub(super) token_key: u64,
     pub(super) max_filter_values: usize,
     pub(super) delta: DeltaQuirks,
+    /// How many objects there may be.
+    pub(super) object_quota: usize,
+    pub(super) security_groups: Bin,
     /// How long a write is under way.
     pub(super) collides_for: Duration,
     /// How long licences of a group take to come to its members.
     pub(super) license_processing: Duration,
+}
+
+/// Where what is deleted goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bin {
+    /// To the recycle bin, for thirty days.
+    Recycled,
+    /// Nowhere.
+    Gone,
 }
 
 #[derive(Debug, Clone)]

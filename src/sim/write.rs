@@ -59,6 +59,7 @@ impl State {
             return Err(weak_password());
         }
         self.check_unique(&user, None)?;
+        self.check_quota(by)?;
         if let Some(password) = password {
             self.passwords.insert(user.id, password);
         }
@@ -146,6 +147,20 @@ impl State {
         match self.find_object(id) {
             Some(_) => Err(Refusal::conflict("id", Class::User, id)),
             None => Ok(id),
+        }
+    }
+
+    /// Refuses one object more than a tenant may have; those in the recycle bin count.
+    pub(super) fn check_quota(&self, by: By) -> Result<(), Refusal> {
+        let objects = self.people.len() + self.groups.len() + self.applications.len() + self.principals.len();
+        match by == By::Client && objects >= self.settings.object_quota {
+            true => Err(Refusal::new(
+                403,
+                "Directory_QuotaExceeded",
+                "The directory object quota limit for the Tenant has been exceeded. Please ask your administrator to \
+                 increase the quota limit or delete objects to reduce the used quota.",
+            )),
+            false => Ok(()),
         }
     }
 

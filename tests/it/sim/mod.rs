@@ -19,6 +19,7 @@ mod server;
 mod sign_in;
 mod throttle;
 mod users;
+mod whole;
 
 use bytes::Bytes;
 use entrant::Error;
