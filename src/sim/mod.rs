@@ -157,6 +157,7 @@ mod extension;
 mod fault;
 mod filter;
 mod filter_any;
+mod filter_lex;
 mod filter_parse;
 mod group;
 mod group_property;

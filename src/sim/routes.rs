@@ -146,7 +146,7 @@ impl State {
         }
         let segments = &call.target.segments;
         let answer = match segments.first() {
-            Some(version) if version == "v1.0" => return self.charged(place, call, trace, delay),
+            Some(version) if version.eq_ignore_ascii_case("v1.0") => return self.charged(place, call, trace, delay),
             Some(other) => Refusal::segment(other),
             None => Refusal::segment(""),
         };

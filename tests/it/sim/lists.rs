@@ -110,6 +110,21 @@ async fn lag_hides_what_was_just_written() {
 }
 
 #[tokio::test]
+async fn addresses_are_read_in_any_case() {
+    let sim = tenant().users(1).build();
+    let token = sim.token();
+    let id = sim.users()[0]["id"].as_str().expect("an id").to_owned();
+    for path in ["V1.0/Users", "v1.0/USERS/$Count", &format!("V1.0/users/{id}/MEMBEROF"), "v1.0/SubscribedSKUs"] {
+        let request = Request::get(format!("{}{path}", sim.origin()))
+            .header("Authorization", format!("bearer {}", token.expose()))
+            .header("CONSISTENCYLEVEL", "Eventual")
+            .body(Bytes::new())
+            .expect("a request");
+        assert_eq!(read(sim.transport().send(request).await.expect("an answer")).status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn each_kind_of_reads_lags_by_itself() {
     let seconds = Duration::from_secs;
     for (reads, at) in [
