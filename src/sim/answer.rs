@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use super::property::Class;
@@ -148,6 +149,9 @@ impl Refusal {
     }
 
     pub(super) fn unknown_property(class: Class, name: &str) -> Self {
+        if name.get(..10).is_some_and(|start| start.eq_ignore_ascii_case("extension_")) {
+            return Self::bad(format!("The following extension properties are not available: {name}."));
+        }
         Self::bad(format!(
             "The property '{name}' does not exist on type 'microsoft.graph.{}'. Make sure to only use property names \
              that are defined by the type.",
@@ -170,6 +174,19 @@ impl Refusal {
     /// A link to or from an object that has not come to all replicas.
     pub(super) fn not_replicated() -> Self {
         Self::bad("The source resource object or one of the objects being referenced don't exist.")
+    }
+
+    pub(super) fn linked_already(relation: &str) -> Self {
+        Self::bad(format!(
+            "One or more added object references already exist for the following modified properties: '{relation}'."
+        ))
+    }
+
+    pub(super) fn unsupported_link(relation: &str) -> Self {
+        Self::bad(format!(
+            "One or more added object references are of a type that is not supported for the following modified \
+             properties: '{relation}'."
+        ))
     }
 
     /// A value that another object has.
@@ -216,6 +233,12 @@ pub(super) fn date(at: OffsetDateTime) -> String {
     format!("{}Z", error_date(at))
 }
 
+/// A date that a request gives, as it is stored; `None` for other texts, and for what is beyond the years 0 to 9999 in UTC.
+pub(super) fn read_date(text: &str) -> Option<String> {
+    let at = OffsetDateTime::parse(text, &Rfc3339).ok()?.checked_to_offset(time::UtcOffset::UTC)?;
+    (0..=9_999).contains(&at.year()).then(|| date(at))
+}
+
 /// Seconds since 1970 as a date.
 pub(super) fn date_of(seconds: i64) -> String {
     date(OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH))
@@ -223,7 +246,8 @@ pub(super) fn date_of(seconds: i64) -> String {
 
 /// Errors are dated in UTC without saying so.
 fn error_date(at: OffsetDateTime) -> String {
-    let at = at.to_offset(time::UtcOffset::UTC);
+    // Hours that have no name in UTC come from no clock, and requests that name them are refused.
+    let at = at.checked_to_offset(time::UtcOffset::UTC).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     format!(
         "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
         at.year(),

@@ -7,8 +7,7 @@ use uuid::Uuid;
 
 use super::answer::date_of;
 use super::property::{
-    APPLICATIONS, Access, Class, Filtering, Kind, PRINCIPALS, Prefix, Prop, Property, dated, entry, fixed, other,
-    place_in, text,
+    APPLICATIONS, Access, Class, Kind, PRINCIPALS, Prop, Property, dated, entry, fixed, other, place_in, text,
 };
 use super::shelf::{Field, Item};
 use super::stored::{Reading, Stored, Values};
@@ -28,10 +27,10 @@ pub(super) struct App {
 }
 
 const fn key(name: &'static str) -> Property {
-    entry(name, Kind::Text(0), Access::Read, Filtering::Plain, Prefix::No)
+    entry(name, Kind::Text(0), Access::Read, "D---")
 }
 const fn named(name: &'static str) -> Property {
-    entry(name, Kind::Text(256), Access::Required, Filtering::Plain, Prefix::Yes)
+    entry(name, Kind::Text(256), Access::Required, "DDDA")
 }
 
 pub(super) static APPLICATION: &[Property] = &[
@@ -43,12 +42,12 @@ pub(super) static APPLICATION: &[Property] = &[
     other("appRoles", Kind::Objects),
     fixed("applicationTemplateId", Kind::Text(0)),
     fixed("certification", Kind::Object),
-    dated("createdDateTime", Filtering::Plain),
+    dated("createdDateTime", "--DA"),
     other("description", Kind::Text(1024)),
     fixed("disabledByMicrosoftStatus", Kind::Text(0)),
     named("displayName"),
     other("groupMembershipClaims", Kind::Text(0)),
-    entry("identifierUris", Kind::Texts, Access::Write, Filtering::Plain, Prefix::Yes),
+    entry("identifierUris", Kind::Texts, Access::Write, "DD--"),
     other("info", Kind::Object),
     other("isDeviceOnlyAuthSupported", Kind::Bool),
     other("isFallbackPublicClient", Kind::Bool),
@@ -76,9 +75,9 @@ pub(super) static APPLICATION: &[Property] = &[
 pub(super) static PRINCIPAL: &[Property] = &[
     key("id"),
     fixed("deletedDateTime", Kind::Date),
-    entry("accountEnabled", Kind::Bool, Access::Required, Filtering::Plain, Prefix::No),
+    entry("accountEnabled", Kind::Bool, Access::Required, "D---"),
     other("addIns", Kind::Objects),
-    entry("alternativeNames", Kind::Texts, Access::Write, Filtering::Plain, Prefix::Yes),
+    entry("alternativeNames", Kind::Texts, Access::Write, "DD--"),
     fixed("appDescription", Kind::Text(0)),
     fixed("appDisplayName", Kind::Text(0)),
     key("appId"),
@@ -103,10 +102,10 @@ pub(super) static PRINCIPAL: &[Property] = &[
     other("replyUrls", Kind::Texts),
     fixed("resourceSpecificApplicationPermissions", Kind::Objects),
     other("samlSingleSignOnSettings", Kind::Object),
-    entry("servicePrincipalNames", Kind::Texts, Access::Write, Filtering::Plain, Prefix::Yes),
-    entry("servicePrincipalType", Kind::Text(0), Access::Read, Filtering::Plain, Prefix::No),
+    entry("servicePrincipalNames", Kind::Texts, Access::Write, "DD--"),
+    entry("servicePrincipalType", Kind::Text(0), Access::Read, "D---"),
     fixed("signInAudience", Kind::Text(0)),
-    entry("tags", Kind::Texts, Access::Write, Filtering::Plain, Prefix::Yes),
+    entry("tags", Kind::Texts, Access::Write, "DD--"),
     other("tokenEncryptionKeyId", Kind::Text(0)),
     fixed("verifiedPublisher", Kind::Object),
 ];
@@ -138,6 +137,8 @@ pub(super) const UNIQUE_NAME: Prop = place_in(APPLICATION, APPLICATIONS, "unique
 pub(super) const PRINCIPAL_ID: Prop = place_in(PRINCIPAL, PRINCIPALS, "id");
 pub(super) const PRINCIPAL_APP_ID: Prop = place_in(PRINCIPAL, PRINCIPALS, "appId");
 pub(super) const PRINCIPAL_NAME: Prop = place_in(PRINCIPAL, PRINCIPALS, "displayName");
+pub(super) const PASSWORDS: Prop = place_in(APPLICATION, APPLICATIONS, "passwordCredentials");
+pub(super) const PRINCIPAL_PASSWORDS: Prop = place_in(PRINCIPAL, PRINCIPALS, "passwordCredentials");
 const ENABLED: Prop = place_in(PRINCIPAL, PRINCIPALS, "accountEnabled");
 pub(super) const SERVICE_NAMES: Prop = place_in(PRINCIPAL, PRINCIPALS, "servicePrincipalNames");
 

@@ -4,18 +4,20 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::answer::{Answer, Refusal, date};
+use super::answer::{Answer, Refusal, read_date};
 use super::application::{self, App};
 use super::audit::Activity;
 use super::directory::take_member;
+use super::lag::Lag;
 use super::list::{Slots, Source};
 use super::object::Object;
 use super::property::{Access, Class, Kind, Prop, property};
 use super::query::{Options, Shape, named_key};
 use super::routes::Call;
-use super::shelf::{Field, Lag, Shelf, Slot, parse_id};
+use super::shelf::{Field, Shelf, Slot, parse_id};
 use super::state::State;
 use super::stored::{Stored, fold};
+use super::values::is_annotation;
 use super::write::By;
 
 /// Microsoft Graph itself, which is in every tenant.
@@ -54,7 +56,7 @@ impl State {
         if class == Class::Application { &self.applications } else { &self.principals }
     }
 
-    fn apps_mut(&mut self, class: Class) -> &mut Shelf<App> {
+    pub(super) fn apps_mut(&mut self, class: Class) -> &mut Shelf<App> {
         if class == Class::Application { &mut self.applications } else { &mut self.principals }
     }
 
@@ -93,7 +95,7 @@ impl State {
     }
 
     fn apps_seen<'a>(&'a self, call: &Call<'_>, class: Class, options: &Options) -> Source<'a> {
-        let (apps, now) = (self.apps(class), call.now);
+        let (apps, now) = (self.apps(class), self.listed_at(call));
         let slots = Slots::of(apps, options.filter.as_ref());
         let seen = move |slot| Some((slot, Object::App(apps.visible(slot, now)?)));
         Source {
@@ -131,10 +133,16 @@ impl State {
         if app.name().is_empty() {
             return Err(Refusal::missing_value_of(class, "displayName"));
         }
+        self.check_quota(By::Client)?;
         let names = named.iter().map(|(prop, _)| property(*prop).name).collect();
         let (id, lag) = (app.id, self.lag(By::Client, call.now));
         let answer = self.answer_whole(call, 201, Object::App(&app), class.collection());
         let location = self.location(call, Object::App(&app));
+        if class == Class::ServicePrincipal {
+            let own = app.app_id.to_string();
+            let signs_in = self.settings.clients.iter_mut().filter(|known| known.id.eq_ignore_ascii_case(&own));
+            signs_in.for_each(|known| known.principal = id);
+        }
         self.apps_mut(class).insert(app, lag);
         self.note(call, client, (activities(class).created, 201), (id, None), names);
         Ok(answer.with_header("Location", location))
@@ -205,6 +213,7 @@ impl State {
     fn delete_app(&mut self, class: Class, slot: Slot, now: OffsetDateTime) {
         if let Some(mut app) = self.apps(class).current(slot).cloned() {
             app.deleted = Some(now.unix_timestamp());
+            self.extensions.hide(app.id, true);
             self.apps_mut(class).replace(slot, app, Lag::none(now));
         }
     }
@@ -217,6 +226,7 @@ impl State {
             return Err(Refusal::conflict("appId", class, holder));
         }
         app.deleted = None;
+        self.extensions.hide(app.id, false);
         let lag = self.lag(By::Client, now);
         self.apps_mut(class).replace(slot, app, lag);
         Ok(())
@@ -226,11 +236,12 @@ impl State {
     pub(super) fn purge_app(&mut self, class: Class, slot: Slot, now: OffsetDateTime) {
         if let Some(app) = self.apps_mut(class).remove(slot, now) {
             self.departed.insert(app.id, class);
+            self.extensions.forget(app.id);
             self.forget_links(app.id, now);
         }
     }
 
-    fn app_slot(&self, class: Class, key: &str, now: OffsetDateTime) -> Result<Slot, Refusal> {
+    pub(super) fn app_slot(&self, class: Class, key: &str, now: OffsetDateTime) -> Result<Slot, Refusal> {
         let apps = self.apps(class);
         let by = |field, name: &str| named_key(key, name).map(|value| (field, value));
         let named = by(Field::AppId, "appId").or_else(|| by(Field::UniqueName, "uniqueName"));
@@ -254,7 +265,7 @@ fn resolve(class: Class, body: &Value) -> Result<Vec<(Prop, &Value)>, Refusal> {
     let Value::Object(members) = body else {
         return Err(Refusal::protocol("The body of a write is a JSON object."));
     };
-    let named = members.iter().filter(|(name, _)| !name.starts_with('@')).map(|(name, value)| {
+    let named = members.iter().filter(|(name, _)| !is_annotation(name)).map(|(name, value)| {
         let prop = class.find(name).next();
         Ok((prop.ok_or_else(|| Refusal::unknown_property(class, name))?, value))
     });
@@ -284,10 +295,7 @@ fn checked(class: Class, prop: Prop, value: &Value) -> Result<Option<Stored>, Re
             let is_fine = !text.is_empty() && (max == 0 || text.chars().count() <= usize::from(max));
             Stored::Text(is_fine.then_some(text.as_str()).ok_or_else(invalid)?.into())
         }
-        (Kind::Date, Value::String(text)) => {
-            let at = OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339);
-            Stored::Text(date(at.map_err(|_| invalid())?).into())
-        }
+        (Kind::Date, Value::String(text)) => Stored::Text(read_date(text).ok_or_else(invalid)?.into()),
         (Kind::Texts, Value::Array(items)) if items.iter().all(Value::is_string) => {
             Stored::Json(Box::new(value.clone()))
         }

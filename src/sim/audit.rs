@@ -61,9 +61,9 @@ pub enum Activity {
     AddMember,
     /// A group lost a member.
     RemoveMember,
-    /// A group got an owner.
+    /// A group, an application or a service principal got an owner.
     AddOwner,
-    /// A group lost an owner.
+    /// A group, an application or a service principal lost an owner.
     RemoveOwner,
     /// A user got a manager.
     SetManager,
@@ -97,6 +97,14 @@ pub enum Activity {
     RestoreServicePrincipal,
     /// A service principal was deleted for good.
     PurgeServicePrincipal,
+    /// A client secret of an application was made up: the target is the id of its key.
+    AddPassword,
+    /// A client secret was taken away.
+    RemovePassword,
+    /// An application defined a directory extension: the target is its id.
+    DefineExtension,
+    /// A definition of a directory extension was taken away.
+    RemoveExtension,
 }
 
 /// How many requests arrived, by kind; those that a fault answered or dropped count too.

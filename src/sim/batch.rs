@@ -31,40 +31,27 @@ impl State {
         trace: &Trace,
         delay: &mut Duration,
     ) -> Result<Option<Answer>, Refusal> {
-        let items = read(&call.json()?)?;
+        let items = in_order(read(&call.json()?)?)?;
         self.requests.batch_items += items.len();
-        // Whether each was carried out well; those that wait for others come as soon as these are through.
+        // Whether each was carried out well.
         let mut done: HashMap<String, bool> = HashMap::new();
         let mut answers = Vec::with_capacity(items.len());
-        let mut waiting: Vec<&Item> = items.iter().collect();
-        while !waiting.is_empty() {
-            let before = waiting.len();
-            let mut left = Vec::new();
-            for item in waiting {
-                if item.depends_on.iter().any(|other| !done.contains_key(other)) {
-                    left.push(item);
-                    continue;
+        for item in &items {
+            let trace = Trace {
+                request_id: self.chance.uuid(),
+                client_request_id: header(item, "client-request-id").unwrap_or(&trace.client_request_id).to_owned(),
+                now: trace.now,
+            };
+            let answer = if item.depends_on.iter().all(|other| done.get(other) == Some(&true)) {
+                match self.item(item, call, &trace, delay) {
+                    Some(answer) => answer,
+                    None => return Ok(None),
                 }
-                let trace = Trace {
-                    request_id: self.chance.uuid(),
-                    client_request_id: header(item, "client-request-id").unwrap_or(&trace.client_request_id).to_owned(),
-                    now: trace.now,
-                };
-                let answer = if item.depends_on.iter().all(|other| done.get(other) == Some(&true)) {
-                    match self.item(item, call, &trace, delay) {
-                        Some(answer) => answer,
-                        None => return Ok(None),
-                    }
-                } else {
-                    Refusal::new(424, "FailedDependency", "Failed due to failed dependency.").into_answer(&trace)
-                };
-                done.insert(item.id.to_lowercase(), answer.is_success());
-                answers.push((item.id.clone(), answer));
-            }
-            if left.len() == before {
-                return Err(malformed("The requests of the batch wait for each other."));
-            }
-            waiting = left;
+            } else {
+                Refusal::new(424, "FailedDependency", "Failed due to failed dependency.").into_answer(&trace)
+            };
+            done.insert(item.id.to_lowercase(), answer.is_success());
+            answers.push((item.id.clone(), answer));
         }
         self.chance.shuffle(&mut answers);
         Ok(Some(Answer::json(200, envelope(answers))))
@@ -127,6 +114,31 @@ fn read(envelope: &Value) -> Result<Vec<Item>, Refusal> {
         Some(unknown) => Err(malformed(format!("A request depends on '{unknown}', which is not in the batch."))),
         None => Ok(items),
     }
+}
+
+/// Those that wait for others come as soon as these are through. What can never come refuses the whole batch, before
+/// anything is carried out.
+fn in_order(items: Vec<Item>) -> Result<Vec<Item>, Refusal> {
+    let mut ordered: Vec<Item> = Vec::with_capacity(items.len());
+    let mut placed: HashSet<String> = HashSet::new();
+    let mut waiting = items;
+    while !waiting.is_empty() {
+        let before = waiting.len();
+        let mut left = Vec::new();
+        for item in waiting {
+            if item.depends_on.iter().all(|other| placed.contains(other)) {
+                placed.insert(item.id.to_lowercase());
+                ordered.push(item);
+            } else {
+                left.push(item);
+            }
+        }
+        if left.len() == before {
+            return Err(malformed("The requests of the batch wait for each other."));
+        }
+        waiting = left;
+    }
+    Ok(ordered)
 }
 
 fn read_item(request: &Value) -> Result<Item, Refusal> {

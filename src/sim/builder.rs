@@ -12,11 +12,13 @@ use super::admin::{group_of, role_named};
 use super::audit::Requests;
 use super::bad_luck::BadLuck;
 use super::delta::DeltaQuirks;
+use super::extension::{ExtensionType, Extensions};
+use super::lag::{Lags, Reads};
 use super::link::Links;
 use super::seed::Seeded;
 use super::shelf::Shelf;
 use super::sku::Sku;
-use super::state::{Client, Domain, DomainRole, Settings, State, Tokens};
+use super::state::{Bin, Client, Domain, DomainRole, Settings, State, Tokens};
 use super::tenant::{Forwarded, Sim, added_user};
 use super::throttle::{GraphLimits, Throttle};
 use crate::clock::{Clock, SystemClock};
@@ -35,15 +37,18 @@ pub struct SimBuilder {
     groups: usize,
     setup: Vec<Setup>,
     skus: Vec<Sku>,
+    extensions: Vec<(String, ExtensionType)>,
     roles: Vec<(String, String)>,
     application_roles: Vec<String>,
     permissions: Vec<String>,
     page_size: usize,
     latency: Duration,
-    lag: Duration,
+    lags: Lags,
     token_lifetime: Duration,
     max_filter_values: usize,
     delta: DeltaQuirks,
+    object_quota: usize,
+    security_groups: Bin,
     collides_for: Duration,
     license_processing: Duration,
     throttle: Throttle,
@@ -92,15 +97,18 @@ impl SimBuilder {
             groups: 0,
             setup: Vec::new(),
             skus: Vec::new(),
+            extensions: Vec::new(),
             roles: Vec::new(),
             application_roles: Vec::new(),
             permissions: PERMISSIONS.iter().map(|permission| (*permission).to_owned()).collect(),
             page_size: 100,
             latency: Duration::ZERO,
-            lag: Duration::ZERO,
+            lags: Lags::default(),
             token_lifetime: Duration::from_secs(3_599),
             max_filter_values: 15,
             delta: DeltaQuirks::default(),
+            object_quota: usize::MAX,
+            security_groups: Bin::Recycled,
             collides_for: Duration::ZERO,
             license_processing: Duration::ZERO,
             throttle: Throttle::default(),
@@ -233,7 +241,29 @@ impl SimBuilder {
     /// Links to and from what is not found yet are refused as Graph does it, with 400. That a name is taken, a link or a
     /// seat is there already shows at once, and so does a deletion.
     pub fn lag(mut self, lag: Duration) -> Self {
-        self.lag = lag;
+        self.lags = Lags::all(lag);
+        self
+    }
+
+    /// How long after a client's write one kind of reads still sees what was before, if not as long as
+    /// [`lag`](SimBuilder::lag) says, which comes before it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use entrant::sim::{Reads, Sim};
+    ///
+    /// // What was written is read back at once, but found by a search half a minute later.
+    /// let sim = Sim::builder().lag_of(Reads::Index, Duration::from_secs(30)).build();
+    /// ```
+    pub fn lag_of(mut self, reads: Reads, lag: Duration) -> Self {
+        self.lags.set(reads, lag);
+        self
+    }
+
+    /// Defines a directory extension, as [`Sim::define_extension`] does, before people and groups are added: theirs is
+    /// `extension_{client id without hyphens}_{name}`.
+    pub fn extension(mut self, name: impl Into<String>, kind: ExtensionType) -> Self {
+        self.extensions.push((name.into(), kind));
         self
     }
 
@@ -265,6 +295,20 @@ impl SimBuilder {
     /// counts.
     pub fn write_limit(mut self, writes: u32, per: Duration) -> Self {
         self.throttle.writes(writes.max(1), per);
+        self
+    }
+
+    /// How many users, groups, applications and service principals there may be, those in the recycle bin included; default
+    /// as many as come. A client that creates one more is answered 403 `Directory_QuotaExceeded`.
+    pub fn object_quota(mut self, objects: usize) -> Self {
+        self.object_quota = objects;
+        self
+    }
+
+    /// Deletes security groups for good, as the service did before they came to the recycle bin like Microsoft 365 groups
+    /// and users.
+    pub fn without_bin_for_security_groups(mut self) -> Self {
+        self.security_groups = Bin::Gone;
         self
     }
 
@@ -315,7 +359,7 @@ impl SimBuilder {
     ///
     /// # Panics
     ///
-    /// If a user, a group or a role cannot be set up as told.
+    /// If a user, a group, an extension or a role cannot be set up as told.
     #[must_use]
     pub fn build(mut self) -> Sim {
         let mut setup = Seeded::new(self.seed, 1);
@@ -349,10 +393,13 @@ impl SimBuilder {
                 clients,
                 permissions: self.permissions,
                 page_size: self.page_size,
-                lag: self.lag,
+                lags: self.lags,
                 token_lifetime: self.token_lifetime,
+                token_key: Seeded::new(self.seed, 5).next(),
                 max_filter_values: self.max_filter_values,
                 delta: self.delta,
+                object_quota: self.object_quota,
+                security_groups: self.security_groups,
                 collides_for: self.collides_for,
                 license_processing: self.license_processing,
             },
@@ -362,10 +409,12 @@ impl SimBuilder {
             owners: Links::default(),
             applications: Shelf::default(),
             principals: Shelf::default(),
+            extensions: Extensions::default(),
             departed: HashMap::new(),
             skus: self.skus,
             assignments: Vec::new(),
             passwords: HashMap::new(),
+            secrets: HashMap::new(),
             tokens: Tokens::default(),
             faults: Vec::new(),
             bad_luck: self.bad_luck,
@@ -380,6 +429,9 @@ impl SimBuilder {
             chance: Seeded::new(self.seed, 3),
         };
         state.register_clients(now);
+        for (name, kind) in &self.extensions {
+            state.define_extension(name, *kind);
+        }
         state.populate(self.users, now);
         state.populate_groups(self.groups, now);
         for setup in self.setup {

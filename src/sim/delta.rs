@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::answer::{Answer, Refusal};
 use super::delta_token::{Link, Positions, Token};
 use super::filter::{Filter, Mode, Terms};
+use super::lag::Reads;
 use super::membership::Relation;
 use super::object::{Object, odata_type};
 use super::property::{Class, MANAGER, Prop, property};
@@ -98,6 +99,8 @@ struct Told {
     is_whole: bool,
     changed: Vec<Prop>,
     links: Vec<Edge>,
+    /// The manager that a user had when the round began.
+    former: Option<Uuid>,
 }
 
 /// A member or an owner, come or gone.
@@ -126,13 +129,13 @@ impl State {
             return Ok(self.delta_page(call, class, &context, Vec::new(), ("skiptoken", &token)));
         }
         token.has_begun = true;
+        let now = self.clock(Reads::Changes, call.now);
         let page = match class {
-            Class::Group => self.page_of(&self.groups, class, &token, call.now),
-            _ => self.page_of(&self.people, class, &token, call.now),
+            Class::Group => self.page_of(&self.groups, class, &token, now),
+            _ => self.page_of(&self.people, class, &token, now),
         };
         let minimal = call.headers.prefers("return=minimal");
-        let mut value: Vec<Value> =
-            page.told.iter().map(|told| self.tell(class, told, &token, minimal, call)).collect();
+        let mut value: Vec<Value> = page.told.iter().map(|told| self.tell(class, told, &token, minimal, now)).collect();
         if self.settings.delta.duplicates {
             value.extend(value.first().cloned());
         }
@@ -155,11 +158,11 @@ impl State {
         if let Some(name) = refused.iter().find(|name| option(name).is_some()) {
             return Err(Refusal::unsupported(format!("The query option '${name}' is not supported on delta.")));
         }
-        let select = option("select").map(|text| delta_select(text, class)).transpose()?;
+        let select = option("select").map(|text| delta_select(text, class, &self.extensions)).transpose()?;
         let carried = option("skiptoken").or(option("deltatoken").filter(|text| !text.is_empty() && *text != "latest"));
         if let Some(text) = carried {
             let is_page = option("skiptoken").is_some();
-            let token = Token::read(text, class, is_page, self.delta_generation, call.now);
+            let token = Token::read(text, class, is_page, (self.settings.token_key, self.delta_generation), call.now);
             let mut token = token.ok_or_else(|| resync(call, class))?;
             if option("filter").is_some() || select.is_some_and(|select| Some(select) != token.select) {
                 return Err(Refusal::unsupported(
@@ -175,7 +178,10 @@ impl State {
         let ids = match option("filter") {
             None => Vec::new(),
             Some(text) => {
-                let filter = Filter::parse(text, Terms { class, mode: Mode::Plain, max_values: MAX_IDS })?;
+                let filter = Filter::parse(
+                    text,
+                    Terms { class, mode: Mode::Plain, max_values: MAX_IDS, extensions: &self.extensions },
+                )?;
                 filter.only_ids().filter(|ids| ids.len() <= MAX_IDS).ok_or_else(|| {
                     Refusal::unsupported(format!(
                         "On delta $filter takes 'id eq' alone, joined with 'or', {MAX_IDS} at most."
@@ -242,7 +248,7 @@ impl State {
                     break;
                 }
             }
-            page.told.push(Told { id, is_whole: true, changed: Vec::new(), links });
+            page.told.push(Told { id, is_whole: true, changed: Vec::new(), links, former: None });
             if page.next.is_some() {
                 break;
             }
@@ -256,17 +262,20 @@ impl State {
         let mut places: HashMap<Uuid, usize> = HashMap::new();
         let mut told = |order: &mut Vec<Told>, id: Uuid| {
             *places.entry(id).or_insert_with(|| {
-                order.push(Told { id, is_whole: false, changed: Vec::new(), links: Vec::new() });
+                order.push(Told { id, is_whole: false, changed: Vec::new(), links: Vec::new(), former: None });
                 order.len() - 1
             })
         };
-        let tracked = token.tracked(class);
+        let tracked = token.tracked(class, &self.extensions);
         for mark in token.stretch(log, 0).iter().filter(|mark| token.wants(mark.id)) {
             match &mark.what {
                 What::Changed(props) => {
                     let props: Vec<Prop> = props.iter().filter(|prop| tracked.contains(prop)).copied().collect();
                     if !props.is_empty() {
                         let at = told(&mut order, mark.id);
+                        if props.contains(&MANAGER) && !order[at].changed.contains(&MANAGER) {
+                            order[at].former = mark.former;
+                        }
                         order[at].changed.extend(props);
                     }
                 }
@@ -279,8 +288,11 @@ impl State {
         for (turn, relation) in token.relations(class) {
             let links = self.links(relation);
             let mut seen: HashMap<(Uuid, Uuid), ()> = HashMap::new();
-            for change in token.stretch(links.log(), usize::from(turn) + 1).iter().filter(|turn| token.wants(turn.from))
-            {
+            // Applications have owners too.
+            let is_ours =
+                |id| self.find_object(id).map(Object::class).or(self.departed.get(&id).copied()) == Some(class);
+            let stretch = token.stretch(links.log(), usize::from(turn) + 1).iter();
+            for change in stretch.filter(|turn| token.wants(turn.from) && is_ours(turn.from)) {
                 if seen.insert((change.from, change.to), ()).is_none() {
                     let is_gone = !links.has(change.from, change.to);
                     let at = told(&mut order, change.from);
@@ -314,25 +326,28 @@ impl State {
     }
 
     /// One object as an item of the answer.
-    fn tell(&self, class: Class, told: &Told, token: &Token, minimal: bool, call: &Call<'_>) -> Value {
+    fn tell(&self, class: Class, told: &Told, token: &Token, minimal: bool, now: OffsetDateTime) -> Value {
         let mut item = Map::new();
         item.insert("id".to_owned(), json!(told.id));
-        let Some(object) = self.visible_object(told.id, call.now).filter(|object| object.class() == class) else {
+        let Some(object) = self.visible_object(told.id, now).filter(|object| object.class() == class) else {
             let reason = if self.find_object(told.id).is_some() { "changed" } else { "deleted" };
             item.insert("@removed".to_owned(), json!({ "reason": reason }));
             return Value::Object(item);
         };
         let context = self.context();
         let is_whole = told.is_whole || !minimal;
-        for prop in token.tracked(class) {
+        for prop in token.tracked(class, &self.extensions) {
             let is_changed = told.changed.contains(&prop);
             if prop == MANAGER {
                 let manager = match object {
                     Object::User(user) if is_changed || is_whole => user.manager,
                     _ => None,
                 };
-                if let Some(edge) = manager.and_then(|manager| self.edge(manager, false)) {
-                    item.insert("manager@delta".to_owned(), json!([edge]));
+                let gone = told.former.filter(|former| is_changed && Some(*former) != manager);
+                let edges = gone.map(|gone| (gone, true)).into_iter().chain(manager.map(|manager| (manager, false)));
+                let edges: Vec<Value> = edges.filter_map(|(other, is_gone)| self.edge(other, is_gone)).collect();
+                if !edges.is_empty() {
+                    item.insert("manager@delta".to_owned(), Value::Array(edges));
                 }
                 continue;
             }
@@ -375,7 +390,12 @@ impl State {
         value: Vec<Value>,
         (kind, token): (&str, &Token),
     ) -> Answer {
-        let link = format!("{}/v1.0/{}/delta?${kind}={}", call.origin, class.collection(), token.text());
+        let link = format!(
+            "{}/v1.0/{}/delta?${kind}={}",
+            call.origin,
+            class.collection(),
+            token.text(self.settings.token_key)
+        );
         let name = if kind == "skiptoken" { "@odata.nextLink" } else { "@odata.deltaLink" };
         let context = format!("{}/v1.0/$metadata#{context}", call.origin);
         Answer::value(200, &json!({"@odata.context": context, name: link, "value": value}))

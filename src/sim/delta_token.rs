@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::extension::Extensions;
 use super::membership::Relation;
 use super::property::{Class, MANAGER, Prop, property};
 use super::query::base64url_decode;
-use super::seed::base64url;
+use super::seed::{base64url, seal};
 use super::shelf::{Log, Slot};
 
 /// So long a token is good.
@@ -109,13 +110,26 @@ impl Token {
         }
     }
 
-    pub(super) fn text(&self) -> String {
-        base64url(&serde_json::to_vec(self).unwrap_or_default())
+    pub(super) fn text(&self, key: u64) -> String {
+        let mut bytes = serde_json::to_vec(self).unwrap_or_default();
+        bytes.extend(seal(key, &bytes).to_be_bytes());
+        base64url(&bytes)
     }
 
     /// Reads a token back, if it is one of ours, of this kind, and not too old.
-    pub(super) fn read(text: &str, class: Class, is_page: bool, generation: u32, now: OffsetDateTime) -> Option<Self> {
-        let token: Self = serde_json::from_slice(&base64url_decode(text)?).ok()?;
+    pub(super) fn read(
+        text: &str,
+        class: Class,
+        is_page: bool,
+        (key, generation): (u64, u32),
+        now: OffsetDateTime,
+    ) -> Option<Self> {
+        let bytes = base64url_decode(text)?;
+        let (bytes, sealed) = bytes.split_last_chunk::<8>()?;
+        if u64::from_be_bytes(*sealed) != seal(key, bytes) {
+            return None;
+        }
+        let token: Self = serde_json::from_slice(bytes).ok()?;
         let age = now.unix_timestamp().saturating_sub(token.issued);
         let is_ours = token.class == class.collection()
             && token.has_begun == is_page
@@ -135,14 +149,14 @@ impl Token {
     }
 
     /// The properties that are told, `id` apart.
-    pub(super) fn tracked(&self, class: Class) -> Vec<Prop> {
+    pub(super) fn tracked(&self, class: Class, extensions: &Extensions) -> Vec<Prop> {
         let props: Vec<Prop> = match &self.select {
             None => class.default_set().to_vec(),
             Some(names) => names
                 .iter()
                 .filter_map(|name| match class {
                     Class::User if name == "manager" => Some(MANAGER),
-                    _ => class.find(name).next(),
+                    _ => extensions.find(class, name).next(),
                 })
                 .collect(),
         };
@@ -181,9 +195,9 @@ mod tests {
         let now = datetime!(2026-03-04 10:15:30 UTC);
         let first = Token::first(Class::User, None, Vec::new(), false, Positions([7, 0, 0]), 3, now);
         let token = first.then(now);
-        let text = token.text();
+        let text = token.text(5);
         let read = |class, is_page, generation, days| {
-            Token::read(&text, class, is_page, generation, now + time::Duration::days(days))
+            Token::read(&text, class, is_page, (5, generation), now + time::Duration::days(days))
         };
         assert_eq!(read(Class::User, false, 3, 7), Some(token.clone()));
         assert_eq!(token.at, Positions([7, 0, 0]));
@@ -191,8 +205,15 @@ mod tests {
         assert_eq!(read(Class::Group, false, 3, 0), None, "of other objects");
         assert_eq!(read(Class::User, true, 3, 0), None, "not of a page");
         assert_eq!(read(Class::User, false, 4, 0), None, "expired on demand");
-        for text in ["", "StaleToken0001", "é", "e30", &base64url(b"{\"c\":\"users\"}")] {
-            assert_eq!(Token::read(text, Class::User, false, 3, now), None, "{text}");
+        for text in ["", "StaleToken0001", "é", "e30", &base64url(b"{\"c\":\"users\"}"), &token.text(6)] {
+            assert_eq!(Token::read(text, Class::User, false, (5, 3), now), None, "{text}");
+        }
+        let bytes = base64url_decode(&text).expect("ours");
+        for at in 0..bytes.len() {
+            let mut bytes = bytes.clone();
+            bytes[at] ^= 1;
+            let text = base64url(&bytes);
+            assert_eq!(Token::read(&text, Class::User, false, (5, 3), now), None, "changed at {at}");
         }
     }
 }

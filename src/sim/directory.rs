@@ -39,7 +39,7 @@ impl State {
 
     /// The users that readers see.
     fn users<'a>(&'a self, call: &Call<'_>, options: &Options) -> Source<'a> {
-        let (people, now) = (&self.people, call.now);
+        let (people, now) = (&self.people, self.listed_at(call));
         let slots = Slots::of(people, options.filter.as_ref());
         let seen = move |slot| Some((slot, Object::User(people.visible(slot, now)?)));
         Source {
@@ -62,8 +62,12 @@ impl State {
             let answer = self.answer_whole(call, 201, Object::User(user), "users");
             (user.id, answer.with_header("Location", self.location(call, Object::User(user))))
         };
-        let names = body.as_object().into_iter().flatten().filter_map(|(name, _)| property::find(name));
-        let names = names.map(|prop| property(prop).name).collect();
+        let names = body
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, _)| self.extensions.find(Class::User, name).next());
+        let names: Vec<_> = names.map(|prop| property(prop).name).collect();
         self.note(call, client, (Activity::CreateUser, 201), (id, None), names);
         if let Some(manager) = manager {
             self.set_manager(slot, Some(manager), By::Client, call.now);

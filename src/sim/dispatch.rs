@@ -42,6 +42,7 @@ const ADDRESSES: &[&str] = &[
     "groups/*/memberswithlicenseerrors",
     "groups/*/assignlicense",
     "directoryobjects/getbyids",
+    "directoryobjects/getavailableextensionproperties",
     "directoryobjects/*",
     "organization",
     "organization/*",
@@ -52,9 +53,23 @@ const ADDRESSES: &[&str] = &[
     "applications",
     "applications/$count",
     "applications/*",
+    "applications/*/addpassword",
+    "applications/*/removepassword",
+    "applications/*/owners",
+    "applications/*/owners/$ref",
+    "applications/*/owners/$count",
+    "applications/*/owners/*/$ref",
+    "applications/*/extensionproperties",
+    "applications/*/extensionproperties/*",
     "serviceprincipals",
     "serviceprincipals/$count",
     "serviceprincipals/*",
+    "serviceprincipals/*/addpassword",
+    "serviceprincipals/*/removepassword",
+    "serviceprincipals/*/owners",
+    "serviceprincipals/*/owners/$ref",
+    "serviceprincipals/*/owners/$count",
+    "serviceprincipals/*/owners/*/$ref",
     "invitations",
     "directory/deleteditems/*/$count",
     "directory/deleteditems/*",
@@ -180,6 +195,7 @@ impl State {
             (["subscribedskus"], "GET") => self.list_skus(call),
             (["subscribedskus", _], "GET") => self.read_sku(call, key),
             (["directoryobjects", "getbyids"], "POST") => self.get_by_ids(call),
+            (["directoryobjects", "getavailableextensionproperties"], "POST") => self.available_extensions(call),
             (["directoryobjects", _], "GET") => self.read_object(call, key),
             (["directory", "deleteditems", cast, rest @ ..], "GET") if binned_class(cast).is_some() => {
                 let class = binned_class(cast)?;
@@ -212,6 +228,17 @@ impl State {
             ([_, _], "GET") => self.read_app(call, class, key),
             ([_, _], "PATCH") => self.patch_app(call, client, class, key),
             ([_, _], "DELETE") => self.drop_app(call, client, class, key),
+            ([_, _, "addpassword"], "POST") => self.add_password(call, client, class, key),
+            ([_, _, "removepassword"], "POST") => self.remove_password(call, client, class, key),
+            ([_, _, "owners", "$ref"], "POST") => self.add_app_owner(call, client, class, key),
+            ([_, _, "owners", _, "$ref"], "DELETE") => self.drop_app_owner(call, client, class, (key, call.name(3))),
+            ([_, _, "owners", rest @ ..], "GET") if is_list(rest) || rest == ["$ref"] => {
+                self.list_app_owners(call, class, key, rest)
+            }
+            (["applications", _, "extensionproperties"], "GET") => self.list_extensions(call, key),
+            (["applications", _, "extensionproperties"], "POST") => self.post_extension(call, client, key),
+            (["applications", _, "extensionproperties", id], "GET") => self.read_extension(call, key, id),
+            (["applications", _, "extensionproperties", id], "DELETE") => self.drop_extension(call, client, key, id),
             _ => return None,
         })
     }

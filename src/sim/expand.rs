@@ -1,6 +1,7 @@
 //! `$expand`: what stands beside an object's own properties.
 
 use super::answer::Refusal;
+use super::extension::Extensions;
 use super::filter::Mode;
 use super::list::Objects;
 use super::membership::Relation;
@@ -49,7 +50,7 @@ impl Way {
 }
 
 /// Reads `manager($levels=max;$select=id)`, of which a request has one.
-pub(super) fn parse(value: &str, class: Class) -> Result<Expand, Refusal> {
+pub(super) fn parse(value: &str, class: Class, extensions: &Extensions) -> Result<Expand, Refusal> {
     let unsupported = || Refusal::unsupported(format!("Expanding '{value}' is not supported here."));
     if class == Class::Assignment {
         return RoleExpand::parse(value).map(Expand::Role);
@@ -78,7 +79,7 @@ pub(super) fn parse(value: &str, class: Class) -> Result<Expand, Refusal> {
         }
     }
     let selected = |class: Class| match names {
-        Some(names) => select(names, class, Shape::Single),
+        Some(names) => select(names, class, Shape::Single, extensions),
         None => Ok(None),
     };
     let linked = |way: Way| Ok(Expand::Linked { way, select: selected(Class::Any)? });
@@ -217,7 +218,7 @@ mod tests {
             (Class::User, "memberOf($select=id,displayName)", "memberOf(id,displayName)"),
             (Class::Group, "members", "members()"),
         ] {
-            assert_eq!(parse(text, class).expect(text).shown(), shown, "{text}");
+            assert_eq!(parse(text, class, &Extensions::default()).expect(text).shown(), shown, "{text}");
         }
         for (class, text) in [
             (Class::User, "manager,memberOf"),
@@ -230,11 +231,11 @@ mod tests {
             (Class::Any, "members"),
             (Class::User, ""),
         ] {
-            assert_eq!(parse(text, class).expect_err(text).status, 400, "{text}");
+            assert_eq!(parse(text, class, &Extensions::default()).expect_err(text).status, 400, "{text}");
         }
-        let climbs = parse("manager($levels=2)", Class::User).expect("valid");
+        let climbs = parse("manager($levels=2)", Class::User, &Extensions::default()).expect("valid");
         assert!(climbs.check(Mode::Plain, false).is_err() && climbs.check(Mode::Advanced, false).is_ok());
-        let plain = parse("manager", Class::User).expect("valid");
+        let plain = parse("manager", Class::User, &Extensions::default()).expect("valid");
         assert!(plain.check(Mode::Plain, false).is_ok() && plain.check(Mode::Advanced, false).is_err());
     }
 }

@@ -4,11 +4,12 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::answer::Refusal;
+use super::extension::Extensions;
 use super::filter_any::Has;
 use super::object::{Context, Object};
 use super::property::{self, Class, Prop, property};
 use super::shelf::{Field, parse_id};
-use super::stored::Reading;
+use super::stored::{Reading, fold, lower};
 use super::{application, filter_parse, group_property};
 
 /// A condition on an object.
@@ -49,16 +50,18 @@ pub(super) struct Path {
 pub(super) enum Literal {
     Null,
     Bool(bool),
+    Number(i64),
     Text(Box<str>),
 }
 
 /// What the request allows.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Terms {
+pub(super) struct Terms<'a> {
     pub(super) class: Class,
     pub(super) mode: Mode,
     /// How many alternatives one condition may list.
     pub(super) max_values: usize,
+    pub(super) extensions: &'a Extensions,
 }
 
 /// Whether `ConsistencyLevel: eventual` came with `$count=true`.
@@ -76,7 +79,7 @@ pub(super) enum Lookup {
 }
 
 impl Filter {
-    pub(super) fn parse(text: &str, terms: Terms) -> Result<Self, Refusal> {
+    pub(super) fn parse(text: &str, terms: Terms<'_>) -> Result<Self, Refusal> {
         filter_parse::parse(text, terms)
     }
 
@@ -89,6 +92,7 @@ impl Filter {
                 values.iter().any(|value| match (value, reading) {
                     (Literal::Null, Reading::Null) => true,
                     (Literal::Bool(value), Reading::Bool(is)) => value == is,
+                    (Literal::Number(value), Reading::Json(is)) => is.as_i64() == Some(*value),
                     (Literal::Text(value), Reading::Text(is)) => lower(is).eq(value.chars()),
                     _ => false,
                 })
@@ -101,7 +105,7 @@ impl Filter {
                 Reading::Null | Reading::Bool(_) | Reading::Json(_) => false,
             }),
             Self::EndsWith(path, end) => path.with(object, context, |reading| match reading {
-                Reading::Text(is) => is.to_lowercase().ends_with(&**end),
+                Reading::Text(is) => fold(is).ends_with(&**end),
                 Reading::Null | Reading::Bool(_) | Reading::Json(_) => false,
             }),
             Self::Beyond(path, edge, value) => path.with(object, context, |reading| match (reading, edge) {
@@ -192,8 +196,4 @@ impl Path {
     pub(super) fn name(&self) -> &'static str {
         property(self.prop).name
     }
-}
-
-pub(super) fn lower(text: &str) -> impl Iterator<Item = char> {
-    text.chars().flat_map(char::to_lowercase)
 }

@@ -3,24 +3,33 @@
 use serde_json::Value;
 
 use super::answer::Refusal;
-use super::filter::{Filter, Lookup, lower};
-use super::filter_parse::{Parser, Token, has_ending, unsupported_property};
+use super::extension::ExtensionType;
+use super::filter::{Filter, Lookup, Mode};
+use super::filter_lex::Token;
+use super::filter_parse::{Parser, has_ending, unsupported_property};
 use super::group_property;
-use super::property::{self, Filtering, Prefix, Prop, property};
+use super::property::{self, Kind, Prop, Support, property};
 use super::shelf::Field;
-use super::stored::{Reading, fold};
+use super::stored::{Reading, fold, lower};
 
-/// A collection has an item for which one of these holds.
+/// A collection has an item for which all of one of these hold.
 #[derive(Debug, PartialEq)]
 pub(super) struct Has {
     pub(super) prop: Prop,
-    tests: Vec<Test>,
+    alternatives: Vec<Vec<Test>>,
+}
+
+/// On an item, or on a member of it.
+#[derive(Debug, PartialEq)]
+struct Test {
+    member: Option<&'static str>,
+    what: What,
 }
 
 /// Text is folded already.
 #[derive(Debug, PartialEq)]
-enum Test {
-    Is(Box<str>),
+enum What {
+    IsIn(Vec<Box<str>>),
     StartsWith(Box<str>),
     EndsWith(Box<str>),
 }
@@ -28,41 +37,57 @@ enum Test {
 impl Has {
     pub(super) fn matches(&self, reading: &Reading<'_>) -> bool {
         let Reading::Json(json) = reading else { return false };
-        let items = json.as_array().into_iter().flatten();
-        let texts = items.filter_map(|item| match member_of(self.prop) {
-            Some(member) => item.get(member).and_then(Value::as_str),
-            None => item.as_str(),
-        });
-        let holds = |text: &str, test: &Test| match test {
-            Test::Is(is) => lower(text).eq(is.chars()),
-            Test::StartsWith(prefix) => {
-                let mut chars = lower(text);
-                prefix.chars().all(|expected| chars.next() == Some(expected))
-            }
-            Test::EndsWith(end) => text.to_lowercase().ends_with(&**end),
-        };
-        texts.into_iter().any(|text| self.tests.iter().any(|test| holds(text, test)))
+        let mut items = json.as_array().into_iter().flatten();
+        items.any(|item| self.alternatives.iter().any(|tests| tests.iter().all(|test| test.holds(item))))
     }
 
     pub(super) fn lookups(&self) -> Option<Vec<Lookup>> {
-        let is = |test: &Test| match test {
-            Test::Is(text) if self.prop == property::ASSIGNED_LICENSES => Some(Lookup::Key(Field::Sku, text.clone())),
-            _ => None,
+        let keys = |tests: &Vec<Test>| {
+            let found = tests.iter().find_map(|test| match &test.what {
+                What::IsIn(texts) if self.prop == property::ASSIGNED_LICENSES => Some(texts),
+                _ => None,
+            });
+            found.map(|texts| texts.iter().map(|text| Lookup::Key(Field::Sku, text.clone())).collect::<Vec<_>>())
         };
-        self.tests.iter().map(is).collect()
+        Some(self.alternatives.iter().map(keys).collect::<Option<Vec<_>>>()?.into_iter().flatten().collect())
     }
 }
 
-/// The member of the items that conditions are on; items of other collections are texts.
-fn member_of(prop: Prop) -> Option<&'static str> {
-    matches!(prop, property::ASSIGNED_LICENSES | group_property::ASSIGNED_LICENSES).then_some("skuId")
+impl Test {
+    fn holds(&self, item: &Value) -> bool {
+        let text = match self.member {
+            Some(member) => item.get(member).and_then(Value::as_str),
+            None => item.as_str(),
+        };
+        text.is_some_and(|text| match &self.what {
+            What::IsIn(texts) => texts.iter().any(|is| lower(text).eq(is.chars())),
+            What::StartsWith(prefix) => {
+                let mut chars = lower(text);
+                prefix.chars().all(|expected| chars.next() == Some(expected))
+            }
+            What::EndsWith(end) => fold(text).ends_with(&**end),
+        })
+    }
+}
+
+/// The members of the items that conditions are on; items of other collections are texts.
+fn members_of(prop: Prop) -> &'static [&'static str] {
+    match prop {
+        property::ASSIGNED_LICENSES | group_property::ASSIGNED_LICENSES => &["skuId"],
+        property::ASSIGNED_PLANS => &["servicePlanId", "service", "capabilityStatus"],
+        property::PROVISIONED_PLANS => &["service", "capabilityStatus", "provisioningStatus"],
+        property::IDENTITIES => &["issuer", "issuerAssignedId"],
+        _ => &[],
+    }
 }
 
 /// Reads on after the name of a collection: `/any(c:c eq 'x' or startswith(c,'y'))`, `/$count eq 0`.
-pub(super) fn parse(parser: &mut Parser, prop: Prop) -> Result<Filter, Refusal> {
+pub(super) fn parse(parser: &mut Parser<'_>, prop: Prop) -> Result<Filter, Refusal> {
     let unsupported = || unsupported_property(prop);
     let known = property(prop);
-    if known.filtering == Filtering::None || parser.next() != Token::Slash {
+    let is_known =
+        matches!(known.kind, Kind::Texts | Kind::Extensions(ExtensionType::String)) || !members_of(prop).is_empty();
+    if !known.answers.is_any() || !is_known || parser.next() != Token::Slash {
         return Err(unsupported());
     }
     if parser.take("$count") {
@@ -71,8 +96,9 @@ pub(super) fn parse(parser: &mut Parser, prop: Prop) -> Result<Filter, Refusal> 
     if !parser.take("any") {
         return Err(unsupported());
     }
-    if known.filtering == Filtering::Advanced {
-        parser.require_advanced(known.name)?;
+    // Found by an index of their own, which advanced queries do not use.
+    if prop == property::IDENTITIES && parser.terms.mode == Mode::Advanced {
+        return Err(unsupported());
     }
     parser.expect(&Token::Open)?;
     let (variable, first) = match parser.next() {
@@ -87,52 +113,80 @@ pub(super) fn parse(parser: &mut Parser, prop: Prop) -> Result<Filter, Refusal> 
         token => return Err(parser.unexpected(&token)),
     };
     let mut word = if first.is_empty() { next_word(parser)? } else { first };
-    let mut tests = Vec::new();
+    let mut alternatives = vec![Vec::new()];
+    let mut count = 0;
     loop {
-        let is_end = word.eq_ignore_ascii_case("endswith");
-        if is_end || word.eq_ignore_ascii_case("startswith") {
-            let fits = if is_end { has_ending(prop) } else { known.prefix == Prefix::Yes };
-            if !fits {
-                return Err(unsupported());
-            }
-            if is_end {
-                parser.require_advanced("endsWith")?;
-            }
-            parser.expect(&Token::Open)?;
-            item(parser, prop, &variable, None)?;
-            parser.expect(&Token::Comma)?;
-            let text = text(parser, prop)?;
-            tests.push(if is_end { Test::EndsWith(text) } else { Test::StartsWith(text) });
-            parser.expect(&Token::Close)?;
-        } else {
-            item(parser, prop, &variable, Some(word))?;
-            if parser.take("in") {
-                parser.expect(&Token::Open)?;
-                tests.push(Test::Is(text(parser, prop)?));
-                while parser.next_opens(&Token::Comma) {
-                    parser.next();
-                    tests.push(Test::Is(text(parser, prop)?));
-                }
-                parser.expect(&Token::Close)?;
-            } else if parser.take("eq") {
-                tests.push(Test::Is(text(parser, prop)?));
-            } else {
-                return Err(unsupported());
-            }
+        let test = test(parser, prop, &variable, word)?;
+        count += if let What::IsIn(texts) = &test.what { texts.len() } else { 1 };
+        if let Some(last) = alternatives.last_mut() {
+            last.push(test);
         }
-        parser.check_count(tests.len())?;
-        if !parser.take("or") {
+        parser.check_count(count)?;
+        if parser.take("or") {
+            alternatives.push(Vec::new());
+        } else if !parser.take("and") {
             break;
         }
         word = next_word(parser)?;
     }
     parser.expect(&Token::Close)?;
-    Ok(Filter::Has(Has { prop, tests }))
+    // An identity is found by both of its parts only.
+    let names_both =
+        |tests: &Vec<Test>| members_of(prop).iter().all(|part| tests.iter().any(|test| test.member == Some(part)));
+    if prop == property::IDENTITIES && !alternatives.iter().all(names_both) {
+        return Err(unsupported());
+    }
+    Ok(Filter::Has(Has { prop, alternatives }))
+}
+
+/// One condition; its first word is read already.
+fn test(parser: &mut Parser<'_>, prop: Prop, variable: &str, word: String) -> Result<Test, Refusal> {
+    parser.spend()?;
+    let known = property(prop);
+    let is_end = word.eq_ignore_ascii_case("endswith");
+    if is_end || word.eq_ignore_ascii_case("startswith") {
+        if is_end {
+            has_ending(prop).then_some(()).ok_or_else(|| unsupported_property(prop))?;
+            parser.require_advanced("endsWith")?;
+        } else {
+            parser.allow(prop, known.answers.starts, "startsWith")?;
+        }
+        parser.expect(&Token::Open)?;
+        let member = item(parser, prop, variable, None)?;
+        parser.expect(&Token::Comma)?;
+        let text = text(parser, prop)?;
+        parser.expect(&Token::Close)?;
+        return Ok(Test { member, what: if is_end { What::EndsWith(text) } else { What::StartsWith(text) } });
+    }
+    let member = item(parser, prop, variable, Some(word))?;
+    let mut texts = Vec::new();
+    if parser.take("in") {
+        parser.expect(&Token::Open)?;
+        texts.push(text(parser, prop)?);
+        while parser.next_opens(&Token::Comma) {
+            parser.next();
+            texts.push(text(parser, prop)?);
+        }
+        parser.expect(&Token::Close)?;
+    } else if parser.take("eq") {
+        texts.push(text(parser, prop)?);
+    } else {
+        return Err(unsupported_property(prop));
+    }
+    parser.allow(prop, known.answers.eq, "eq")?;
+    Ok(Test { member, what: What::IsIn(texts) })
 }
 
 /// Whether a collection is empty, which is all that its size can be compared with.
-fn count(parser: &mut Parser, prop: Prop) -> Result<Filter, Refusal> {
-    parser.require_advanced("$count")?;
+fn count(parser: &mut Parser<'_>, prop: Prop) -> Result<Filter, Refusal> {
+    const COUNTED: &[Prop] = &[
+        property::ASSIGNED_LICENSES,
+        property::OTHER_MAILS,
+        property::PROXY_ADDRESSES,
+        group_property::ASSIGNED_LICENSES,
+        group_property::PROXY_ADDRESSES,
+    ];
+    parser.allow(prop, if COUNTED.contains(&prop) { Support::Advanced } else { Support::Never }, "$count")?;
     let is_equal = parser.take("eq");
     if !is_equal && !parser.take("ne") {
         return Err(unsupported_property(prop));
@@ -146,35 +200,38 @@ fn count(parser: &mut Parser, prop: Prop) -> Result<Filter, Refusal> {
     }
 }
 
-fn next_word(parser: &mut Parser) -> Result<String, Refusal> {
+fn next_word(parser: &mut Parser<'_>) -> Result<String, Refusal> {
     match parser.next() {
         Token::Word(word) => Ok(word),
         token => Err(parser.unexpected(&token)),
     }
 }
 
-/// The variable, with the member that this collection's items have.
-fn item(parser: &mut Parser, prop: Prop, variable: &str, word: Option<String>) -> Result<(), Refusal> {
+/// The variable, with a member that this collection's items have.
+fn item(
+    parser: &mut Parser<'_>,
+    prop: Prop,
+    variable: &str,
+    word: Option<String>,
+) -> Result<Option<&'static str>, Refusal> {
     let word = word.map_or_else(|| next_word(parser), Ok)?;
     if word != variable {
         return Err(parser.unexpected(&Token::Word(word)));
     }
-    match (member_of(prop), parser.next_opens(&Token::Slash)) {
-        (None, false) => Ok(()),
-        (Some(member), true) => {
-            parser.next();
-            let is_known = parser.take(member);
-            is_known.then_some(()).ok_or_else(|| unsupported_property(prop))
-        }
-        _ => Err(unsupported_property(prop)),
+    let members = members_of(prop);
+    if members.is_empty() {
+        return if parser.next_opens(&Token::Slash) { Err(unsupported_property(prop)) } else { Ok(None) };
     }
+    parser.next_opens(&Token::Slash).then(|| parser.next()).ok_or_else(|| unsupported_property(prop))?;
+    let member = members.iter().find(|member| parser.take(member)).ok_or_else(|| unsupported_property(prop))?;
+    Ok(Some(member))
 }
 
 /// A text; an id may stand without quotes.
-fn text(parser: &mut Parser, prop: Prop) -> Result<Box<str>, Refusal> {
+fn text(parser: &mut Parser<'_>, prop: Prop) -> Result<Box<str>, Refusal> {
     match parser.next() {
         Token::Text(text) if !text.is_empty() => Ok(fold(&text)),
-        Token::Word(word) if member_of(prop).is_some() => Ok(fold(&word)),
+        Token::Word(word) if uuid::Uuid::try_parse(&word).is_ok() && !members_of(prop).is_empty() => Ok(fold(&word)),
         _ => Err(unsupported_property(prop)),
     }
 }

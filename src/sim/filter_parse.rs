@@ -1,16 +1,17 @@
 //! The parser of `$filter`: one of its own, so that a mistake of the client is not made here too.
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-
-use super::answer::{Refusal, date};
+use super::answer::{Refusal, read_date};
+use super::extension::ExtensionType;
 use super::filter::{Edge, Filter, Literal, Mode, Path, Terms};
-use super::property::{self, Class, Filtering, Kind, Prefix, Prop, property};
+use super::filter_lex::{Token, clause, lex};
+use super::property::{self, Class, Kind, Prop, Support, property};
 use super::stored::{fold, is_text};
 use super::{application, filter_any, group_property};
 
 /// Brackets and `not` nest this deep at most.
 const MAX_DEPTH: usize = 32;
+/// So many conditions a filter has at most: in a batch it could be megabytes long.
+const MAX_CONDITIONS: usize = 1_000;
 /// Properties whose end can be asked for; of collections, that of their items.
 const ENDINGS: &[Prop] = &[
     property::MAIL,
@@ -31,8 +32,8 @@ const UNQUOTED: &[Prop] = &[
     application::PRINCIPAL_APP_ID,
 ];
 
-pub(super) fn parse(text: &str, terms: Terms) -> Result<Filter, Refusal> {
-    let mut parser = Parser { tokens: lex(text)?, at: 0, terms };
+pub(super) fn parse(text: &str, terms: Terms<'_>) -> Result<Filter, Refusal> {
+    let mut parser = Parser { tokens: lex(text)?, at: 0, conditions: 0, terms };
     let filter = parser.any(0)?;
     match parser.next() {
         Token::End => Ok(filter),
@@ -45,66 +46,14 @@ pub(super) fn has_ending(prop: Prop) -> bool {
     ENDINGS.contains(&prop)
 }
 
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Token {
-    Open,
-    Close,
-    Comma,
-    Slash,
-    /// A name, an operator, a number, a GUID, a date.
-    Word(String),
-    Text(String),
-    End,
-}
-
-fn lex(text: &str) -> Result<Vec<Token>, Refusal> {
-    let mut tokens = Vec::new();
-    let mut rest = text.trim_start();
-    while let Some(first) = rest.chars().next() {
-        let (token, length) = match first {
-            '(' => (Token::Open, 1),
-            ')' => (Token::Close, 1),
-            ',' => (Token::Comma, 1),
-            '/' => (Token::Slash, 1),
-            '\'' => quoted(rest)?,
-            _ => {
-                let is_word = |c: char| c.is_alphanumeric() || "_.-:+@$".contains(c);
-                let length = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
-                if length == 0 {
-                    return Err(clause(format!("Syntax error: character '{first}' is not valid")));
-                }
-                (Token::Word(rest[..length].to_owned()), length)
-            }
-        };
-        tokens.push(token);
-        rest = rest[length..].trim_start();
-    }
-    Ok(tokens)
-}
-
-/// A string with its quotes doubled inside, and how many bytes it took.
-fn quoted(rest: &str) -> Result<(Token, usize), Refusal> {
-    let mut value = String::new();
-    let mut chars = rest.char_indices().skip(1).peekable();
-    while let Some((at, c)) = chars.next() {
-        if c != '\'' {
-            value.push(c);
-        } else if chars.next_if(|(_, next)| *next == '\'').is_some() {
-            value.push('\'');
-        } else {
-            return Ok((Token::Text(value), at + 1));
-        }
-    }
-    Err(clause("There is an unterminated string literal"))
-}
-
-pub(super) struct Parser {
+pub(super) struct Parser<'a> {
     tokens: Vec<Token>,
     at: usize,
-    pub(super) terms: Terms,
+    conditions: usize,
+    pub(super) terms: Terms<'a>,
 }
 
-impl Parser {
+impl Parser<'_> {
     pub(super) fn next(&mut self) -> Token {
         let token = self.tokens.get(self.at).cloned().unwrap_or(Token::End);
         self.at += 1;
@@ -187,6 +136,7 @@ impl Parser {
     }
 
     fn function(&mut self, name: &str) -> Result<Filter, Refusal> {
+        self.spend()?;
         let is_end = name.eq_ignore_ascii_case("endswith");
         if !is_end && !name.eq_ignore_ascii_case("startswith") {
             return Err(Refusal::unsupported(format!("The function '{name}' is not supported.")));
@@ -205,7 +155,10 @@ impl Parser {
             token => return Err(self.unexpected(&token)),
         };
         self.expect(&Token::Close)?;
-        let fits = if is_end { has_ending(path.prop) } else { property(path.prop).prefix == Prefix::Yes };
+        if !is_end {
+            self.allow(path.prop, property(path.prop).answers.starts, "startsWith")?;
+        }
+        let fits = kind_of(&path).is_some_and(is_text) && (!is_end || has_ending(path.prop));
         match text.is_empty() || !fits {
             true => Err(unsupported_clause(&path)),
             false if is_end => Ok(Filter::EndsWith(path, fold(&text))),
@@ -214,7 +167,8 @@ impl Parser {
     }
 
     fn comparison(&mut self, word: &str) -> Result<Filter, Refusal> {
-        if let Some(prop) = self.terms.class.find(word).next().filter(|prop| property(*prop).is_collection()) {
+        self.spend()?;
+        if let Some(prop) = self.find(word).filter(|prop| property(*prop).is_collection()) {
             return filter_any::parse(self, prop);
         }
         if self.terms.class == Class::Group && word.eq_ignore_ascii_case("hasMembersWithLicenseErrors") {
@@ -225,27 +179,24 @@ impl Parser {
             Token::Word(operator) => operator.to_ascii_lowercase(),
             token => return Err(self.unexpected(&token)),
         };
-        if property(path.prop).kind == Kind::Date && !matches!(operator.as_str(), "ge" | "le") {
-            return Err(unsupported_clause(&path));
-        }
         match operator.as_str() {
             "ge" => self.beyond(path, Edge::AtLeast),
             "le" => self.beyond(path, Edge::AtMost),
             "eq" => {
-                let value = self.literal(&path)?;
+                let value = self.compared(&path, "eq")?;
                 Ok(Filter::In(path, vec![value]))
             }
             "ne" => {
                 self.require_advanced("ne")?;
-                let value = self.literal(&path)?;
+                let value = self.compared(&path, "ne")?;
                 Ok(Filter::Not(Box::new(Filter::In(path, vec![value]))))
             }
             "in" => {
                 self.expect(&Token::Open)?;
-                let mut values = vec![self.literal(&path)?];
+                let mut values = vec![self.compared(&path, "in")?];
                 loop {
                     match self.next() {
-                        Token::Comma => values.push(self.literal(&path)?),
+                        Token::Comma => values.push(self.compared(&path, "in")?),
                         Token::Close => break,
                         token => return Err(self.unexpected(&token)),
                     }
@@ -276,28 +227,20 @@ impl Parser {
 
     /// What follows `ge` and `le`.
     fn beyond(&mut self, path: Path, edge: Edge) -> Result<Filter, Refusal> {
-        let known = property(path.prop);
-        let value = match (known.kind, self.next()) {
-            (Kind::Date, Token::Word(word)) => {
-                let at = OffsetDateTime::parse(&word, &Rfc3339);
-                fold(&date(at.map_err(|_| clause(format!("'{word}' is not a date such as 2026-03-04T10:15:30Z")))?))
-            }
-            (kind, Token::Text(text)) if is_text(kind) && known.prefix == Prefix::Yes && !text.is_empty() => {
-                if path.prop == property::EMPLOYEE_ID {
-                    self.require_advanced(path.name())?;
-                }
-                fold(&text)
-            }
-            (_, Token::End) => return Err(self.unexpected(&Token::End)),
-            _ => return Err(unsupported_clause(&path)),
-        };
-        Ok(Filter::Beyond(path, edge, value))
+        self.allow(path.prop, property(path.prop).answers.range, if edge == Edge::AtLeast { "ge" } else { "le" })?;
+        match self.literal(&path)? {
+            Literal::Text(text) => Ok(Filter::Beyond(path, edge, text)),
+            Literal::Null | Literal::Bool(_) | Literal::Number(_) => Err(unsupported_clause(&path)),
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<Prop> {
+        self.terms.extensions.find(self.terms.class, name).next()
     }
 
     fn path(&mut self, word: &str) -> Result<Path, Refusal> {
-        let class = self.terms.class;
-        let Some(prop) = class.find(word).next() else {
-            let kind = class.name();
+        let Some(prop) = self.find(word) else {
+            let kind = self.terms.class.name();
             return Err(clause(format!("Could not find a property named '{word}' on type 'microsoft.graph.{kind}'")));
         };
         let mut path = Path { prop, member: None };
@@ -307,13 +250,10 @@ impl Parser {
                 Token::Word(member) => path.member = Some(self.member(&path, &member)?),
                 token => return Err(self.unexpected(&token)),
             }
-        } else if property(prop).kind == Kind::Object || property(prop).is_collection() {
-            return Err(unsupported_clause(&path));
         }
-        match property(prop).filtering {
-            Filtering::Plain => {}
-            Filtering::Advanced => self.require_advanced(path.name())?,
-            Filtering::None => return Err(unsupported_clause(&path)),
+        let is_asked_whole = path.member.is_none() && property(prop).kind == Kind::Object;
+        if is_asked_whole || property(prop).is_collection() || !property(prop).answers.is_any() {
+            return Err(unsupported_clause(&path));
         }
         Ok(path)
     }
@@ -322,19 +262,24 @@ impl Parser {
         super::values::member_of(path.prop, member).ok_or_else(|| unsupported_clause(path))
     }
 
+    /// A value to compare a property with.
     fn literal(&mut self, path: &Path) -> Result<Literal, Refusal> {
-        let kind = property(path.prop).kind;
-        let textual = is_text(kind) || path.member.is_some();
+        let unsupported = || unsupported_clause(path);
+        let Some(kind) = kind_of(path) else { return Err(unsupported()) };
         match self.next() {
             // An empty value matches nothing that Graph indexes, and it refuses it.
-            Token::Text(text) if textual && !text.is_empty() => Ok(Literal::Text(fold(&text))),
-            Token::Text(_) if textual => Err(unsupported_clause(path)),
-            Token::Word(word) if word == "null" => {
-                self.require_advanced("eq null")?;
-                Ok(Literal::Null)
-            }
+            Token::Text(text) if is_text(kind) && text.is_empty() => Err(unsupported()),
+            Token::Text(text) if is_text(kind) => Ok(Literal::Text(fold(&text))),
+            Token::Word(word) if word == "null" => Ok(Literal::Null),
             Token::Word(word) if kind == Kind::Bool && (word == "true" || word == "false") => {
                 Ok(Literal::Bool(word == "true"))
+            }
+            Token::Word(word) if kind == Kind::Date => {
+                let at = read_date(&word.to_uppercase()).map(|at| Literal::Text(fold(&at)));
+                at.ok_or_else(|| clause(format!("'{word}' is not a date such as 2026-03-04T10:15:30Z")))
+            }
+            Token::Word(word) if kind == Kind::Number => {
+                word.parse().map(Literal::Number).map_err(|_| clause(format!("'{word}' is not a whole number")))
             }
             Token::Word(word) if UNQUOTED.contains(&path.prop) => Ok(Literal::Text(fold(&word))),
             Token::Text(_) | Token::Word(_) => Err(Refusal::unsupported(format!(
@@ -342,6 +287,35 @@ impl Parser {
                 path.name()
             ))),
             token => Err(self.unexpected(&token)),
+        }
+    }
+
+    /// A value after `eq`, `ne` or `in`.
+    fn compared(&mut self, path: &Path, operator: &str) -> Result<Literal, Refusal> {
+        let value = self.literal(path)?;
+        let answers = property(path.prop).answers;
+        match value {
+            Literal::Null => self.allow(path.prop, answers.null, "eq null")?,
+            _ => self.allow(path.prop, answers.eq, operator)?,
+        }
+        Ok(value)
+    }
+
+    /// Refuses what may not be asked of a property, or not so.
+    pub(super) fn allow(&self, prop: Prop, support: Support, operator: &str) -> Result<(), Refusal> {
+        match support {
+            Support::Plain => Ok(()),
+            Support::Advanced => self.require_advanced(operator),
+            Support::Never => Err(unsupported_property(prop)),
+        }
+    }
+
+    /// Counts one more condition.
+    pub(super) fn spend(&mut self) -> Result<(), Refusal> {
+        self.conditions += 1;
+        match self.conditions > MAX_CONDITIONS {
+            true => Err(Refusal::unsupported(format!("The filter has more than {MAX_CONDITIONS} conditions."))),
+            false => Ok(()),
         }
     }
 
@@ -368,6 +342,22 @@ impl Parser {
     }
 }
 
+/// What a property, or its member, is compared as; `None`: it is not.
+fn kind_of(path: &Path) -> Option<Kind> {
+    match (path.prop, property(path.prop).kind) {
+        (property::PASSWORD_PROFILE, _) => Some(Kind::Bool),
+        (_, Kind::Object) => path.member.as_ref().map(|_| Kind::Text(0)),
+        (_, Kind::Extension(kind)) => match kind {
+            ExtensionType::Boolean => Some(Kind::Bool),
+            ExtensionType::DateTime => Some(Kind::Date),
+            ExtensionType::Integer | ExtensionType::LargeInteger => Some(Kind::Number),
+            ExtensionType::String => Some(Kind::Text(256)),
+            ExtensionType::Binary => None,
+        },
+        (_, kind) => Some(kind),
+    }
+}
+
 fn single_or(mut parts: Vec<Filter>, join: impl FnOnce(Vec<Filter>) -> Filter) -> Filter {
     match parts.pop() {
         Some(only) if parts.is_empty() => only,
@@ -377,10 +367,6 @@ fn single_or(mut parts: Vec<Filter>, join: impl FnOnce(Vec<Filter>) -> Filter) -
         }
         None => join(parts),
     }
-}
-
-fn clause(problem: impl std::fmt::Display) -> Refusal {
-    Refusal::protocol(format!("Invalid filter clause: {problem}."))
 }
 
 fn unsupported_clause(path: &Path) -> Refusal {
@@ -397,8 +383,10 @@ pub(super) fn unsupported_property(prop: Prop) -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use time::OffsetDateTime;
     use uuid::Uuid;
 
+    use super::super::extension::Extensions;
     use super::super::filter::Lookup;
     use super::super::license::Holding;
     use super::super::object::{Context, Object};
@@ -410,7 +398,7 @@ mod tests {
     const CONTEXT: Context<'_> = Context { issuer: "i", skus: &[], members: None, now: OffsetDateTime::UNIX_EPOCH };
 
     fn parse(text: &str, mode: Mode) -> Result<Filter, Refusal> {
-        Filter::parse(text, Terms { class: Class::User, mode, max_values: 15 })
+        Filter::parse(text, Terms { class: Class::User, mode, max_values: 15, extensions: &Extensions::default() })
     }
 
     fn ada() -> User {
@@ -427,6 +415,10 @@ mod tests {
             updated: 0,
         });
         user.set(property::ACCOUNT_ENABLED, Some(Stored::Bool(true)));
+        user.set_text(property::DISPLAY_NAME, "ΟΔΥΣΣΕΥΣ");
+        user.set_text(property::find("employeeLeaveDateTime").expect("known"), "2020-01-01T00:00:00Z");
+        let profile = serde_json::json!({"forceChangePasswordNextSignIn": true});
+        user.set(property::PASSWORD_PROFILE, Some(Stored::Json(Box::new(profile))));
         user.set(
             property::ORG_DATA,
             Some(Stored::Json(Box::new(serde_json::json!({"costCenter": "C7", "division": null})))),
@@ -465,6 +457,15 @@ mod tests {
             ("createdDateTime ge 1970-01-01T00:00:00Z", true),
             ("createdDateTime le 1969-12-31T23:59:59Z", false),
             ("createdDateTime le 1970-01-01T02:00:00+02:00", true),
+            ("businessPhones/any(p:p eq '1')", false),
+            ("identities/any(c:c/issuerAssignedId eq 'ada.obrien@contoso.com' and c/issuer eq 'i')", true),
+            ("identities/any(c:c/issuerAssignedId eq 'ada.obrien@contoso.com' and c/issuer eq 'x')", false),
+            ("assignedPlans/any(x:x/servicePlanId eq 00000000-0000-0000-0000-000000000007)", false),
+            ("proxyAddresses/any(p:startswith(p,'smtp:') and p eq 'smtp:ada@contoso.com')", true),
+            ("proxyAddresses/any(p:startswith(p,'x') and p eq 'smtp:ada@contoso.com' or p eq 'y')", false),
+            ("city eq 'ὀδυσσεύς' or displayName eq 'ΟΔΥΣΣΕΥΣ'", true),
+            ("displayName eq 'οδυσσευσ'", true),
+            ("startswith(displayName,'ΟΔΥΣ')", true),
         ];
         for (text, expected) in cases {
             let filter = parse(text, Mode::Plain).unwrap_or_else(|refusal| panic!("{text}: {refusal:?}"));
@@ -476,7 +477,6 @@ mod tests {
             ("not (surname eq 'x')", true),
             ("not startswith(surname,'O')", false),
             ("employeeOrgData/costCenter eq 'c7'", true),
-            ("employeeOrgData/division eq null", true),
             ("onPremisesExtensionAttributes/extensionAttribute1 eq 'x'", false),
             ("officeLocation eq 'x'", false),
             ("endswith(mail,'@CONTOSO.com')", true),
@@ -487,6 +487,11 @@ mod tests {
             ("assignedLicenses/$count ne 0", true),
             ("otherMails/$count eq 0", true),
             ("employeeHireDate ge 2020-01-01T00:00:00Z", false),
+            ("createdDateTime eq null", false),
+            ("passwordProfile/forceChangePasswordNextSignIn eq true", true),
+            ("passwordProfile/forceChangePasswordNextSignInWithMfa eq null", true),
+            ("employeeLeaveDateTime eq 2020-01-01T02:00:00+02:00", true),
+            ("employeeLeaveDateTime in (2020-01-02T00:00:00Z,2020-01-01T00:00:00Z)", true),
         ];
         for (text, expected) in advanced {
             let filter = parse(text, Mode::Advanced).unwrap_or_else(|refusal| panic!("{text}: {refusal:?}"));
@@ -508,10 +513,22 @@ mod tests {
             "proxyAddresses/any()",
             "assignedLicenses/any(x:x/disabledPlans eq 'x')",
             "assignedLicenses/any(x:x eq 'x')",
+            "assignedLicenses/any(x:x/skuId eq 7)",
+            "assignedPlans/any(x:x/assignedDateTime ge 2020-01-01T00:00:00Z)",
+            "licenseAssignmentStates/any(x:x/state eq 'Error')",
+            "identities/any(c:c/issuer eq 'x')",
+            "identities/any(c:c/issuer eq 'x' and c/issuerAssignedId eq 'y')",
+            "employeeOrgData/division eq null",
+            "businessPhones/any(p:startswith(p,'1'))",
+            "passwordProfile/forceChangePasswordNextSignIn eq 'x'",
+            "passwordPolicies eq 'None'",
+            "createdDateTime in (2020-01-01T00:00:00Z)",
+            "displayName lt 'x'",
+            "employeeHireDate gt 2020-01-01T00:00:00Z",
+            "not contains(displayName,'x')",
             "assignedLicenses/$count eq 1",
             "assignedLicenses/$count ge 0",
             "assignedPlans/$count eq 0",
-            "assignedPlans/any(x:x/service eq 'x')",
             "createdDateTime eq 2020-01-01T00:00:00Z",
             "createdDateTime ge 'x'",
             "surname gt 'x'",
@@ -544,6 +561,9 @@ mod tests {
             "and and and",
             "surname ge",
             "createdDateTime ge 2020",
+            "createdDateTime ge 9999-12-31T23:59:59-23:59",
+            "createdDateTime ge 0000-01-01T00:00:00+23:59",
+            "proxyAddresses/any(p:p eq 'x' and)",
             "otherMails/$count eq",
             "proxyAddresses/any(p:q eq 'x')",
             "proxyAddresses/any(p:p eq 'x'",
@@ -564,6 +584,8 @@ mod tests {
         assert!(parse(&"not ".repeat(10_000), Mode::Advanced).is_err());
         let many = vec!["'x'"; 16].join(",");
         assert!(parse(&format!("surname in ({many})"), Mode::Plain).is_err());
+        let long = vec!["surname ne 'x'"; MAX_CONDITIONS + 1].join(" and ");
+        assert!(parse(&long, Mode::Advanced).is_err());
         let shallow = format!("{}surname eq 'x'{}", "(".repeat(MAX_DEPTH), ")".repeat(MAX_DEPTH));
         assert!(parse(&shallow, Mode::Plain).is_ok());
     }

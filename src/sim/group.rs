@@ -11,7 +11,7 @@ use super::answer::{Refusal, date_of};
 use super::group_property as property;
 use super::license::License;
 use super::object::Context;
-use super::property::Prop;
+use super::property::{Access, Kind, Prop, Property, property as shown_property};
 use super::shelf::{Field, Item, bare_address};
 use super::stored::{Reading, Stored, Values, fold, security_identifier};
 
@@ -106,6 +106,11 @@ impl Group {
         Ok(())
     }
 
+    /// The directory extensions that have a value.
+    pub(super) fn extensions(&self) -> Vec<Prop> {
+        self.values.extensions().collect()
+    }
+
     /// What an answer shows.
     pub(super) fn read(&self, prop: Prop, context: Context<'_>) -> Reading<'_> {
         match prop {
@@ -119,7 +124,12 @@ impl Group {
             property::PROCESSING_STATE => self.processed.map_or(Reading::Null, |processing| {
                 Reading::Json(Cow::Owned(json!({"state": processing.state(context.now)})))
             }),
-            _ => self.values.read(prop),
+            _ => match (self.values.read(prop), shown_property(prop)) {
+                // What Exchange keeps has a value from the start.
+                (Reading::Null, Property { access: Access::Elsewhere, kind: Kind::Bool, .. }) => Reading::Bool(false),
+                (Reading::Null, Property { access: Access::Elsewhere, .. }) => Reading::Json(Cow::Owned(json!(0))),
+                (reading, _) => reading,
+            },
         }
     }
 }

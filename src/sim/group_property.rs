@@ -1,52 +1,49 @@
 //! The properties of a group, as Microsoft's v1.0 description has them.
 
-use super::property::{
-    Access, Filtering, GROUPS, Kind, Prefix, Prop, Property, dated, entry, fixed, other, place_in, required,
-};
+use super::property::{Access, GROUPS, Kind, Prop, Property, dated, entry, fixed, other, place_in, required};
 
 const fn eq(name: &'static str, kind: Kind, access: Access) -> Property {
-    entry(name, kind, access, Filtering::Plain, Prefix::No)
-}
-const fn text(name: &'static str, access: Access) -> Property {
-    entry(name, Kind::Text(0), access, Filtering::Plain, Prefix::Yes)
-}
-const fn late(name: &'static str, kind: Kind, access: Access, prefix: Prefix) -> Property {
-    entry(name, kind, access, Filtering::Advanced, prefix)
+    entry(name, kind, access, "D---")
 }
 
+const fn exchange(name: &'static str, kind: Kind) -> Property {
+    entry(name, kind, Access::Elsewhere, "----")
+}
+
+/// What `$filter` may ask is in [Microsoft's table](https://learn.microsoft.com/graph/aad-advanced-queries#group-properties).
 pub(super) static PROPERTIES: &[Property] = &[
     // The default set, in the order of an answer.
-    entry("id", Kind::Text(0), Access::Read, Filtering::Plain, Prefix::No),
+    eq("id", Kind::Text(0), Access::Read),
     fixed("deletedDateTime", Kind::Date),
-    text("classification", Access::Write),
-    dated("createdDateTime", Filtering::Advanced),
+    entry("classification", Kind::Text(0), Access::Write, "DDDA"),
+    dated("createdDateTime", "--AA"),
     fixed("creationOptions", Kind::Texts),
-    late("description", Kind::Text(1024), Access::Write, Prefix::Yes),
+    entry("description", Kind::Text(1024), Access::Write, "AA-A"),
     required("displayName", 256),
-    dated("expirationDateTime", Filtering::Advanced),
+    dated("expirationDateTime", "--AA"),
     eq("groupTypes", Kind::Texts, Access::Write),
     eq("isAssignableToRole", Kind::Bool, Access::Write),
-    text("mail", Access::Read),
+    entry("mail", Kind::Text(0), Access::Read, "DDDA"),
     eq("mailEnabled", Kind::Bool, Access::Required),
     required("mailNickname", 64),
-    text("membershipRule", Access::Write),
+    entry("membershipRule", Kind::Text(0), Access::Write, "DD-A"),
     eq("membershipRuleProcessingState", Kind::Word(&["On", "Paused"]), Access::Write),
     fixed("onPremisesDomainName", Kind::Text(0)),
-    dated("onPremisesLastSyncDateTime", Filtering::Plain),
+    dated("onPremisesLastSyncDateTime", "--DA"),
     fixed("onPremisesNetBiosName", Kind::Text(0)),
-    late("onPremisesSamAccountName", Kind::Text(0), Access::Read, Prefix::Yes),
-    eq("onPremisesSecurityIdentifier", Kind::Text(0), Access::Read),
-    eq("onPremisesSyncEnabled", Kind::Bool, Access::Read),
+    entry("onPremisesSamAccountName", Kind::Text(0), Access::Read, "AA-A"),
+    entry("onPremisesSecurityIdentifier", Kind::Text(0), Access::Read, "D--A"),
+    entry("onPremisesSyncEnabled", Kind::Bool, Access::Read, "D--A"),
     other("preferredDataLocation", Kind::Text(0)),
-    late("preferredLanguage", Kind::Text(0), Access::Write, Prefix::Yes),
-    entry("proxyAddresses", Kind::Texts, Access::Read, Filtering::Plain, Prefix::Yes),
-    dated("renewedDateTime", Filtering::Plain),
+    entry("preferredLanguage", Kind::Text(0), Access::Write, "AA-A"),
+    entry("proxyAddresses", Kind::Texts, Access::Read, "DD--"),
+    dated("renewedDateTime", "--D-"),
     eq("resourceBehaviorOptions", Kind::Texts, Access::Write),
     eq("resourceProvisioningOptions", Kind::Texts, Access::Write),
     eq("securityEnabled", Kind::Bool, Access::Required),
     fixed("securityIdentifier", Kind::Text(0)),
     other("theme", Kind::Word(&["Teal", "Purple", "Green", "Blue", "Pink", "Orange", "Red"])),
-    text("uniqueName", Access::Write),
+    entry("uniqueName", Kind::Text(0), Access::Write, "DD-A"),
     other("visibility", Kind::Word(&["Private", "Public", "HiddenMembership"])),
     fixed("onPremisesProvisioningErrors", Kind::Objects),
     fixed("serviceProvisioningErrors", Kind::Objects),
@@ -55,6 +52,13 @@ pub(super) static PROPERTIES: &[Property] = &[
     fixed("assignedLabels", Kind::Objects),
     fixed("isManagementRestricted", Kind::Bool),
     fixed("licenseProcessingState", Kind::Object),
+    // Kept in Exchange: of one group alone, and not written by an application.
+    exchange("allowExternalSenders", Kind::Bool),
+    exchange("autoSubscribeNewMembers", Kind::Bool),
+    exchange("hideFromAddressLists", Kind::Bool),
+    exchange("hideFromOutlookClients", Kind::Bool),
+    exchange("isSubscribedByMail", Kind::Bool),
+    exchange("unseenCount", Kind::Number),
 ];
 
 /// What an answer shows without `$select`.

@@ -4,14 +4,17 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::answer::Refusal;
+use super::answer::{Refusal, read_date};
+use super::extension::{self, Extensions};
 use super::group::Group;
 use super::group_property as property;
+use super::lag::Lag;
 use super::object::Context;
 use super::property::{Access, Class, Kind, Prop, property};
-use super::shelf::{Field, Item, Lag, Slot, parse_id};
+use super::shelf::{Field, Item, Slot, parse_id};
 use super::state::State;
 use super::stored::Stored;
+use super::values::is_annotation;
 use super::write::By;
 
 const REQUIRED: &[Prop] =
@@ -32,7 +35,7 @@ type Named<'a> = Vec<(Prop, &'a Value)>;
 
 impl State {
     pub(super) fn create_group(&mut self, body: &Value, by: By, now: OffsetDateTime) -> Result<Slot, Refusal> {
-        let named = resolve(body)?;
+        let named = resolve(body, &self.extensions)?;
         let is_given = |prop: &Prop| named.iter().any(|(of, value)| of == prop && !value.is_null());
         if let Some(missing) = REQUIRED.iter().find(|prop| !is_given(prop)) {
             return Err(Refusal::missing_value_of(Class::Group, property(*missing).name));
@@ -73,6 +76,7 @@ impl State {
             group.set_text(property::RULE_STATE, "On");
         }
         self.check_group_unique(&group, None)?;
+        self.check_quota(by)?;
         Ok(self.groups.insert(group, self.lag(by, now)))
     }
 
@@ -83,7 +87,7 @@ impl State {
         body: &Value,
         by: By,
     ) -> Result<(Group, Vec<&'static str>), Refusal> {
-        let named = resolve(body)?;
+        let named = resolve(body, &self.extensions)?;
         let before = self.groups.current(slot).ok_or_else(|| Refusal::not_found("group"))?;
         let mut group = before.clone();
         if by == By::Client {
@@ -202,12 +206,12 @@ fn invalid(prop: Prop) -> Refusal {
 }
 
 /// Finds the properties that a body names.
-fn resolve(body: &Value) -> Result<Named<'_>, Refusal> {
+fn resolve<'a>(body: &'a Value, extensions: &Extensions) -> Result<Named<'a>, Refusal> {
     let Value::Object(members) = body else {
         return Err(Refusal::protocol("The body of a write is a JSON object."));
     };
-    let named = members.iter().filter(|(name, _)| !name.starts_with('@')).map(|(name, value)| {
-        let prop = Class::Group.find(name).next();
+    let named = members.iter().filter(|(name, _)| !is_annotation(name)).map(|(name, value)| {
+        let prop = extensions.find(Class::Group, name).next();
         Ok((prop.ok_or_else(|| Refusal::unknown_property(Class::Group, name))?, value))
     });
     named.collect()
@@ -220,15 +224,19 @@ fn apply(group: &mut Group, named: &Named<'_>, by: By) -> Result<(), Refusal> {
         if DERIVED.contains(prop) || (by == By::Client && known.access == Access::Read) {
             return Err(Refusal::read_only(known.name));
         }
+        if by == By::Client && known.access == Access::Elsewhere {
+            return Err(Refusal::denied());
+        }
         group.set(*prop, checked(*prop, value)?);
     }
-    Ok(())
+    extension::check_count(&group.extensions())
 }
 
 /// One value, checked for type, length and characters; `None` clears.
 fn checked(prop: Prop, value: &Value) -> Result<Option<Stored>, Refusal> {
     let known = property(prop);
     let stored = match (known.kind, value) {
+        _ if extension::is_extension(prop) => return extension::checked(prop, value),
         (_, Value::Null) if known.access != Access::Required && !known.is_collection() => return Ok(None),
         (Kind::Bool, Value::Bool(value)) => Stored::Bool(*value),
         (Kind::Text(max), Value::String(text)) => {
@@ -261,7 +269,7 @@ fn checked(prop: Prop, value: &Value) -> Result<Option<Stored>, Refusal> {
             return Ok((!items.is_empty()).then(|| Stored::Json(Box::new(value.clone()))));
         }
         // Only an administrator comes here: what the service sets.
-        (Kind::Date, Value::String(text)) => Stored::Text(text.as_str().into()),
+        (Kind::Date, Value::String(text)) => Stored::Text(read_date(text).ok_or_else(|| invalid(prop))?.into()),
         (Kind::Objects, Value::Array(_)) | (Kind::Object, Value::Object(_)) => Stored::Json(Box::new(value.clone())),
         _ => return Err(invalid(prop)),
     };

@@ -8,6 +8,7 @@ use super::answer::{Answer, Refusal};
 use super::audit::Activity;
 use super::directory::take_member;
 use super::group::Group;
+use super::lag::Lag;
 use super::link::Links;
 use super::list::{Slots, Source};
 use super::membership::{Reference, Relation, Target};
@@ -15,8 +16,8 @@ use super::object::Object;
 use super::property::{Class, property};
 use super::query::{Options, Shape, named_key};
 use super::routes::Call;
-use super::shelf::{Field, Lag, Slot};
-use super::state::State;
+use super::shelf::{Field, Slot};
+use super::state::{Bin, State};
 use super::stored::fold;
 use super::write::By;
 
@@ -34,7 +35,7 @@ impl State {
     }
 
     fn groups_seen<'a>(&'a self, call: &Call<'_>, options: &Options) -> Source<'a> {
-        let (groups, now) = (&self.groups, call.now);
+        let (groups, now) = (&self.groups, self.listed_at(call));
         let slots = Slots::of(groups, options.filter.as_ref());
         let seen = move |slot| Some((slot, Object::Group(groups.visible(slot, now)?)));
         Source {
@@ -60,8 +61,12 @@ impl State {
         }
         let location = self.location(call, Object::Group(&group));
         let answer = self.answer_whole(call, 201, Object::Group(&group), "groups");
-        let names = body.as_object().into_iter().flatten().filter_map(|(name, _)| Class::Group.find(name).next());
-        let names = names.map(|prop| property(prop).name).collect();
+        let names = body
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, _)| self.extensions.find(Class::Group, name).next());
+        let names: Vec<_> = names.map(|prop| property(prop).name).collect();
         self.note(call, client, (Activity::CreateGroup, 201), (group.id, None), names);
         self.bind(call, client, group.id, &links, 201);
         Ok(answer.with_header("Location", location))
@@ -91,10 +96,10 @@ impl State {
             };
         }
         let has_links = body.as_object().into_iter().flatten().any(|(name, _)| name.ends_with("@odata.bind"));
-        let slot = match self.group_slot(key, call.now) {
-            Err(_) if has_links && self.groups.find_current(key).is_some() => return Err(Refusal::not_replicated()),
-            found => found?,
-        };
+        if has_links {
+            self.linkable(key, call.now)?;
+        }
+        let slot = self.group_slot(key, call.now)?;
         self.change_group(call, client, slot, body)
     }
 
@@ -123,8 +128,11 @@ impl State {
                 "The group cannot be deleted because licenses are assigned to it. Remove the licenses first.",
             ));
         }
-        let id = group.id;
+        let (id, is_unified) = (group.id, group.is_unified());
         self.delete_group(slot, call.now);
+        if !is_unified && self.settings.security_groups == Bin::Gone {
+            self.purge_group(slot, call.now);
+        }
         self.note(call, client, (Activity::DeleteGroup, 204), (id, None), Vec::new());
         Ok(Answer::no_content())
     }

@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use super::answer::{Answer, Refusal, date};
 use super::audit::Activity;
 use super::directory::take_member;
+use super::lag::Lag;
 use super::property;
 use super::routes::Call;
-use super::shelf::{Field, Lag};
+use super::shelf::Field;
 use super::state::State;
 use super::stored::fold;
 use super::write::By;
@@ -62,6 +63,7 @@ impl State {
                     "externalUserStateChangeDateTime": date(call.now),
                 });
                 // What Graph sets for a guest, a client may not; what it may, is checked all the same.
+                self.check_quota(By::Client)?;
                 let slot = self.create_user(&guest, By::Administrator, call.now)?;
                 let id = self.people.current(slot).map(|user| user.id).ok_or_else(|| Refusal::not_found("user"))?;
                 self.note(call, client, (Activity::InviteGuest, 201), (id, None), Vec::new());

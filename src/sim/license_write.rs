@@ -10,11 +10,12 @@ use uuid::Uuid;
 use super::answer::{Answer, Refusal};
 use super::audit::Activity;
 use super::group::Processing;
+use super::lag::Lag;
 use super::license::{Holding, License, conflict_of, details, effective, effective_skus, inherit, plans_of};
 use super::object::Object;
 use super::property;
 use super::routes::Call;
-use super::shelf::{Lag, Slot, parse_id};
+use super::shelf::{Slot, parse_id};
 use super::sku::{AppliesTo, PlanConflict, Sku};
 use super::state::State;
 use super::user::User;
@@ -216,7 +217,7 @@ impl State {
             self.note(call, client, (Activity::RemoveLicense, 202), (id, Some(*sku)), vec!["assignedLicenses"]);
         }
         let members: Vec<Uuid> = self.members.all_from(id).collect();
-        self.process_licenses_of(&members, Lag { by: lag.by.max(takes), ..lag });
+        self.process_licenses_of(&members, lag.at_least(takes));
         Ok(answer.with_header("Location", location))
     }
 

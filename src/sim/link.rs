@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::shelf::{Lag, Log};
+use super::lag::Lag;
+use super::shelf::Log;
 
 /// One kind of links between objects.
 #[derive(Debug, Default)]
@@ -61,12 +62,12 @@ impl Links {
         }
         let number = self.next;
         self.next = self.next.saturating_add(1);
-        let shown_from = if lag.by.is_zero() { OffsetDateTime::UNIX_EPOCH } else { lag.end() };
+        let shown_from = lag.dated();
         self.current.insert((from, to), number);
         self.from.insert((from, number), Edge { other: to, shown_from, shown_until: None });
         self.to.insert((to, number), Edge { other: from, shown_from, shown_until: None });
         *self.counts.entry(from).or_default() += 1;
-        self.log.push(Turn { from, to, at: lag.end() });
+        self.log.push(Turn { from, to, at: lag.dated() });
     }
 
     /// Removes a link; answers whether there was one.
@@ -74,11 +75,11 @@ impl Links {
         let Some(number) = self.current.remove(&(from, to)) else {
             return false;
         };
-        self.log.push(Turn { from, to, at: lag.end() });
+        self.log.push(Turn { from, to, at: lag.dated() });
         if let Some(count) = self.counts.get_mut(&from) {
             *count = count.saturating_sub(1);
         }
-        if lag.by.is_zero() {
+        if lag.is_none() {
             self.forget(from, to, number);
         } else {
             let until = lag.end();
@@ -123,14 +124,15 @@ impl Links {
     }
 
     /// Forgets what no reader sees any more.
-    pub(super) fn settle(&mut self, now: OffsetDateTime) {
+    /// `told` is what time it is for `delta`.
+    pub(super) fn settle(&mut self, now: OffsetDateTime, told: OffsetDateTime) {
         while let Some((until, from, to, number)) = self.fading.front().copied()
             && until <= now
         {
             self.fading.pop_front();
             self.forget(from, to, number);
         }
-        self.log.settle(|turn| turn.at <= now);
+        self.log.settle(|turn| turn.at <= told);
     }
 
     /// Which links came and went.
@@ -159,6 +161,7 @@ mod tests {
 
     use time::macros::datetime;
 
+    use super::super::lag::Lags;
     use super::*;
 
     const NOW: OffsetDateTime = datetime!(2026-01-01 0:00 UTC);
@@ -170,19 +173,20 @@ mod tests {
     #[test]
     fn links_lag_behind_for_readers_alone() {
         let mut links = Links::default();
-        let lag = Lag { now: NOW, by: Duration::from_secs(10) };
+        let written = |now| Lags::all(Duration::from_secs(10)).written(now);
+        let lag = written(NOW);
         let later = NOW + Duration::from_secs(10);
         links.add(id(1), id(2), lag);
         assert!(links.has(id(1), id(2)));
         assert_eq!(links.shown_from(id(1), 0, NOW).count(), 0);
         assert_eq!(links.shown_to(id(2), 0, later).collect::<Vec<_>>(), [(0, id(1))]);
-        assert!(links.remove(id(1), id(2), Lag { now: later, ..lag }));
+        assert!(links.remove(id(1), id(2), written(later)));
         assert!(!links.remove(id(1), id(2), lag), "gone already");
         assert_eq!((links.count(id(1)), links.all_from(id(1)).count()), (0, 0));
         assert_eq!(links.shown_from(id(1), 0, later).count(), 1, "still seen");
         links.add(id(1), id(2), Lag::none(later));
         assert_eq!(links.shown_from(id(1), 0, later + Duration::from_secs(10)).collect::<Vec<_>>(), [(1, id(2))]);
-        links.settle(later + Duration::from_secs(10));
+        links.settle(later + Duration::from_secs(10), later + Duration::from_secs(10));
         assert!(links.fading.is_empty());
         assert_eq!(links.from.len(), 1);
     }

@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use time::OffsetDateTime;
+
 use super::answer::{Answer, Refusal};
 use super::filter::{Filter, Lookup};
+use super::lag::Reads;
 use super::object::{Context, Object, close, open};
 use super::property::Class;
-use super::query::{Consistency, Options, Shape, page_token, read_page_token};
+use super::query::{Consistency, Options, PageKey, Shape};
 use super::routes::Call;
 use super::shelf::{Item, Shelf, Slot, parse_id};
 use super::state::State;
@@ -37,8 +40,17 @@ impl State {
         }
     }
 
+    /// What time it is for the replica that answers a list.
+    pub(super) fn listed_at(&self, call: &Call<'_>) -> OffsetDateTime {
+        let reads = match call.headers.consistency() {
+            Consistency::Session => Reads::Lists,
+            Consistency::Eventual => Reads::Index,
+        };
+        self.clock(reads, call.now)
+    }
+
     pub(super) fn options(&self, call: &Call<'_>, class: Class, shape: Shape) -> Result<Options, Refusal> {
-        call.target.options(class, shape, call.headers.consistency(), self.settings.max_filter_values)
+        call.target.options(class, shape, call.headers.consistency(), self.settings.max_filter_values, &self.extensions)
     }
 
     /// A page, with the address of the next.
@@ -48,10 +60,14 @@ impl State {
         options: &Options,
         source: &Source<'_>,
     ) -> Result<Answer, Refusal> {
-        let (target, generation) = (&call.target, self.page_generation);
-        let fingerprint = target.fingerprint();
+        let target = &call.target;
+        let pages = PageKey {
+            fingerprint: target.fingerprint(),
+            generation: self.page_generation,
+            key: self.settings.token_key,
+        };
         let from = match &options.skip_token {
-            Some(token) => read_page_token(token, fingerprint, generation, source.end)?,
+            Some(token) => pages.read(token, source.end)?,
             None => 0,
         };
         let context = self.context();
@@ -100,7 +116,7 @@ impl State {
             out.extend_from_slice(format!(",\"@odata.count\":{count}").as_bytes());
         }
         if let Some(next) = next {
-            let query = target.query_with_token(&page_token(next, fingerprint, generation));
+            let query = target.query_with_token(&pages.token(next));
             out.extend_from_slice(b",\"@odata.nextLink\":");
             write_text(&format!("{}/v1.0/{}?{query}", call.origin, target.address()), &mut out);
         }

@@ -55,7 +55,7 @@ impl State {
     pub(super) fn list_reports(&self, call: &Call<'_>, key: &str, rest: &[&str]) -> Result<Answer, Refusal> {
         let slot = self.people.find(key, call.now).ok_or_else(|| Refusal::not_found(key))?;
         let id = self.people.current(slot).map(|user| user.id).unwrap_or_default();
-        let now = call.now;
+        let now = self.listed_at(call);
         self.answer_linked(call, rest, move |from| self.reports_of(id, from, now))
     }
 

@@ -42,7 +42,7 @@ impl State {
     /// `GET /groups/{id}/transitiveMembers`.
     pub(super) fn list_transitive(&self, call: &Call<'_>, key: &str, rest: &[&str]) -> Result<Answer, Refusal> {
         let id = self.group_seen(key, call.now)?.id;
-        self.answer_reached(call, rest, self.reached(id, Way::Down, call.now))
+        self.answer_reached(call, rest, self.reached(id, Way::Down, self.listed_at(call)))
     }
 
     /// `GET …/memberOf` and `…/transitiveMemberOf`.
@@ -53,7 +53,7 @@ impl State {
         reach: Reach,
         rest: &[&str],
     ) -> Result<Answer, Refusal> {
-        let (id, now) = (self.member(collection, key, call.now)?, call.now);
+        let (id, now) = (self.member(collection, key, call.now)?, self.listed_at(call));
         if reach == Reach::Transitive {
             return self.answer_reached(call, rest, self.reached(id, Way::Up, now));
         }
@@ -65,7 +65,7 @@ impl State {
 
     /// `GET /users/{id}/ownedObjects`.
     pub(super) fn list_owned(&self, call: &Call<'_>, key: &str, rest: &[&str]) -> Result<Answer, Refusal> {
-        let (id, now) = (self.member("users", key, call.now)?, call.now);
+        let (id, now) = (self.member("users", key, call.now)?, self.listed_at(call));
         self.answer_linked(call, rest, move |from| {
             let shown = self.owners.shown_to(id, from, now);
             Box::new(shown.filter_map(move |(place, owned)| Some((place, self.visible_object(owned, now)?))))
@@ -73,7 +73,7 @@ impl State {
     }
 
     fn answer_reached(&self, call: &Call<'_>, rest: &[&str], reached: BTreeMap<u32, Uuid>) -> Result<Answer, Refusal> {
-        let now = call.now;
+        let now = self.listed_at(call);
         self.answer_linked(call, rest, move |from| {
             let places: Vec<_> = reached.range(from..).map(|(place, id)| (*place, *id)).collect();
             Box::new(places.into_iter().filter_map(move |(place, id)| Some((place, self.visible_object(id, now)?))))

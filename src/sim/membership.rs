@@ -8,12 +8,14 @@ use super::answer::{Answer, Refusal};
 use super::audit::Activity;
 use super::filter::Mode;
 use super::group::Group;
+use super::lag::Lag;
+use super::lag::Reads;
 use super::list::Source;
 use super::object::Object;
 use super::property::Class;
 use super::query::{Shape, Target as Address};
 use super::routes::Call;
-use super::shelf::{Lag, Slot, parse_id};
+use super::shelf::{Slot, parse_id};
 use super::state::State;
 use super::write::By;
 
@@ -118,6 +120,7 @@ impl Reference {
 impl State {
     /// The object that a reference names, if it has come to all replicas.
     pub(super) fn referenced(&self, reference: &Reference, now: OffsetDateTime) -> Result<Target, Refusal> {
+        let now = self.clock(Reads::References, now);
         let key = &reference.key;
         let unknown = || Refusal::not_found(key);
         let user = || match reference.class {
@@ -158,19 +161,12 @@ impl State {
                 }
             };
             if !is_fine {
-                return Err(Refusal::bad(format!(
-                    "One or more added object references are of a type that is not supported for the following modified \
-                     properties: '{}'.",
-                    relation.name()
-                )));
+                return Err(Refusal::unsupported_link(relation.name()));
             }
         }
         let links = self.links(relation);
         if targets.iter().any(|target| links.has(group.id, target.id)) {
-            return Err(Refusal::bad(format!(
-                "One or more added object references already exist for the following modified properties: '{}'.",
-                relation.name()
-            )));
+            return Err(Refusal::linked_already(relation.name()));
         }
         let count = links.count(group.id) + targets.len();
         if relation == Relation::Owners && count > MAX_OWNERS {
@@ -258,7 +254,8 @@ impl State {
     }
 
     /// A group whose links a client may write: one that has come to all replicas.
-    fn linkable(&self, key: &str, now: OffsetDateTime) -> Result<&Group, Refusal> {
+    pub(super) fn linkable(&self, key: &str, now: OffsetDateTime) -> Result<&Group, Refusal> {
+        let now = self.clock(Reads::References, now);
         match self.group_slot(key, now) {
             Ok(slot) => self.groups.current(slot).ok_or_else(|| Refusal::not_found(key)),
             Err(_) if self.groups.find_current(key).is_some() => Err(Refusal::not_replicated()),
@@ -274,7 +271,7 @@ impl State {
         relation: Relation,
         rest: &[&str],
     ) -> Result<Answer, Refusal> {
-        let (id, now) = (self.group_seen(key, call.now)?.id, call.now);
+        let (id, now) = (self.group_seen(key, call.now)?.id, self.listed_at(call));
         let links = self.links(relation);
         let objects = move |from| {
             let shown = links.shown_from(id, from, now);
@@ -285,7 +282,7 @@ impl State {
 
     /// `GET …/membersWithLicenseErrors`.
     pub(super) fn list_license_errors(&self, call: &Call<'_>, key: &str) -> Result<Answer, Refusal> {
-        let (id, now) = (self.group_seen(key, call.now)?.id, call.now);
+        let (id, now) = (self.group_seen(key, call.now)?.id, self.listed_at(call));
         let fails = move |object: &Object<'_>| match object {
             Object::User(user) => {
                 user.licenses.iter().any(|holding| holding.by_group == Some(id) && holding.error.is_some())

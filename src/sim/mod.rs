@@ -55,17 +55,38 @@
 //! # }).unwrap();
 //! ```
 //!
+//! The crate's own client, and whatever else takes a [`Cloud`](crate::Cloud) and a transport, is led to it:
+//!
+//! ```
+//! # futures::executor::block_on(async {
+//! use entrant::auth::{ClientId, ClientSecret, TenantId};
+//! use entrant::graph::GraphClient;
+//! use entrant::sim::Sim;
+//! use futures::TryStreamExt;
+//!
+//! let sim = Sim::builder().users(250).build();
+//! let (tenant, client) = (TenantId::new(sim.tenant_id())?, ClientId::new(sim.client_id())?);
+//! let credential = ClientSecret::new(tenant, client, sim.client_secret());
+//! let graph = GraphClient::builder(credential).cloud(sim.cloud()).transport(sim.transport()).build()?;
+//! let users: Vec<_> = graph.users().list().items().try_collect().await?;
+//! assert_eq!(users.len(), 250);
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
 //! # Dials
 //!
 //! | what | how |
 //! | --- | --- |
 //! | what looks random | [`seed`](SimBuilder::seed): the same calls give the same answers |
 //! | time | [`clock`](SimBuilder::clock) |
-//! | slow answers, late replicas | [`latency`](SimBuilder::latency), [`lag`](SimBuilder::lag), [`license_processing`](SimBuilder::license_processing) |
+//! | slow answers, late replicas | [`latency`](SimBuilder::latency), [`lag`](SimBuilder::lag), [`lag_of`](SimBuilder::lag_of), [`license_processing`](SimBuilder::license_processing) |
 //! | load | [`graph_limits`](SimBuilder::graph_limits), [`write_limit`](SimBuilder::write_limit), [`collisions`](SimBuilder::collisions) |
 //! | faults by script, at random | [`Sim::fail`] with a [`Fault`], [`random_faults`](SimBuilder::random_faults) |
+//! | what is full, what is recycled | [`object_quota`](SimBuilder::object_quota), [`without_bin_for_security_groups`](SimBuilder::without_bin_for_security_groups) |
 //! | pages, `delta` | [`page_size`](SimBuilder::page_size), [`delta`](SimBuilder::delta) |
 //! | what expires | [`Sim::expire_tokens`], [`Sim::expire_page_tokens`], [`Sim::expire_delta_links`] |
+//! | properties of your own | [`extension`](SimBuilder::extension), [`Sim::define_extension`] |
 //! | rights | [`permission`](SimBuilder::permission), [`application_role`](SimBuilder::application_role) |
 //!
 //! # What it imitates
@@ -79,11 +100,15 @@
 //!   upsert by `uniqueName`; `memberOf`, `getMemberGroups` and their kin; `getByIds`.
 //! - Licences: SKUs with seats, plans that need or exclude others ([`Sku`]), assigned to users and inherited from groups.
 //!   What is inherited is worked out at once, or after a time in the queue; seats that become free later are not given to those who wait.
-//! - Applications and service principals, found by id or `appId`; those that may sign in, and Microsoft Graph, are there.
+//! - Applications and service principals, found by id or `appId`, with owners; those that may sign in, and Microsoft Graph,
+//!   are there. `addPassword` makes up a client secret, and an application that had none signs in with it;
+//!   `removePassword` takes it away.
+//! - Directory extensions of users and groups: defined by an application, then written, selected, filtered and told by
+//!   `delta` like any other property, with the type and the limits that they were given.
 //! - Lists: pages with `@odata.nextLink`, `$select`, `$top`, `$count`, `$search`, `$orderby`, `$expand` of links and
 //!   managers, casts, and `$filter` with `eq`, `ne`, `in`, `ge`, `le`, `startswith`, `endswith`, `any(…)`, `and`, `or`,
-//!   `not`, brackets. What needs an advanced query is refused without one, and what else is asked for is refused, never
-//!   ignored.
+//!   `not`, brackets: of each property what Microsoft's table of it allows, and no more. What needs an advanced query is
+//!   refused without one, and what else is asked for (`gt`, `lt`, `contains`) is refused, never ignored.
 //! - `delta` of users and groups with `$select`, a filter on ids, `latest`, members in slices, and `Prefer:
 //!   return=minimal`. Links are good for seven days, then 410 says where to begin anew. Rounds can be made harder to
 //!   follow ([`DeltaQuirks`]).
@@ -91,24 +116,31 @@
 //!   come in any order.
 //! - Permissions and directory roles of the application: what it lacks answers 403.
 //! - Directory lag: a new object is not found, a changed one shows its old values, links to it are refused, for as long as
-//!   the tenant is told; names are taken at once, and so are links.
+//!   the tenant is told, for all reads alike or each kind by itself ([`Reads`]); names are taken at once, and so are links,
+//!   and what is deleted is gone at once.
 //! - Throttling by Graph's resource units and writes ([`GraphLimits`]) or a plain limit of writes, with the headers that
 //!   tell; each item of a batch is charged.
 //! - Faults by script ([`Fault`]) or at random, of every kind, in batches too.
 //!
 //! # What it does not imitate
 //!
-//! Certificates and users who sign in, consent, directory extensions, rules of dynamic groups, custom roles, change
-//! notifications, and services beside the directory. Addresses of those are answered as unknown ones. A list that is
-//! sorted goes on by position: what is written between two pages can shift it.
+//! Certificates and users who sign in, consent, rules of dynamic groups, custom roles, open and schema extensions,
+//! extensions of other objects than users and groups, change notifications, and services beside the directory. Addresses
+//! of those are answered as unknown ones. A list that is sorted goes on by position: what is written between two pages can
+//! shift it. A second client secret of an application is kept and shown, but only the first one signs in. All applications
+//! have the same permissions.
 //!
 //! Where Microsoft says nothing, this holds: a deleted user's links are hidden and come back with it; a user
 //! may be its own manager; a cast in a list of links needs no `ConsistencyLevel`, a `$filter` there does; `delta` tells
 //! changes only of what it selects, `id` and links apart, and links of a deleted group come back with it; a restored
-//! application comes back without its service principal; the buckets of throttling refill evenly.
+//! application comes back without its service principal; an extension without a value is shown as `null` if it is
+//! selected; a filter has 1,000 conditions at most; the buckets of throttling refill evenly.
 
 mod admin;
 mod answer;
+mod app_credential;
+mod app_extension;
+mod app_owner;
 mod application;
 mod apps;
 mod audit;
@@ -121,15 +153,18 @@ mod delta_token;
 mod directory;
 mod dispatch;
 mod expand;
+mod extension;
 mod fault;
 mod filter;
 mod filter_any;
+mod filter_lex;
 mod filter_parse;
 mod group;
 mod group_property;
 mod group_write;
 mod groups;
 mod invitation;
+mod lag;
 mod license;
 mod license_write;
 mod link;
@@ -164,7 +199,9 @@ mod write;
 pub use audit::{Activity, AuditEntry, Requests};
 pub use builder::SimBuilder;
 pub use delta::DeltaQuirks;
+pub use extension::ExtensionType;
 pub use fault::Fault;
+pub use lag::Reads;
 #[cfg(feature = "sim-server")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sim-server")))]
 pub use server::SimServer;

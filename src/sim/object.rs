@@ -155,7 +155,15 @@ pub(super) fn write_object(
 /// All properties, for whoever looks into the tenant from outside Graph.
 pub(super) fn whole(object: Object<'_>, context: Context<'_>) -> Value {
     let class = object.class();
-    let all: Map<_, _> =
-        class.all().map(|prop| (property(prop).name.to_owned(), object.read(prop, context).into_value())).collect();
+    let added = match object {
+        Object::User(user) => user.extensions(),
+        Object::Group(group) => group.extensions(),
+        Object::Assignment(_) | Object::App(_) => Vec::new(),
+    };
+    let all: Map<_, _> = class
+        .all()
+        .chain(added)
+        .map(|prop| (property(prop).name.to_owned(), object.read(prop, context).into_value()))
+        .collect();
     Value::Object(all)
 }

@@ -1,5 +1,6 @@
 //! The properties of a user, as Microsoft's v1.0 description has them, and how properties of any class are named.
 
+use super::extension::{self, ExtensionType};
 use super::{application, group_property, role};
 
 /// A property by its place: those of a user by theirs in [`PROPERTIES`], those of other classes further on.
@@ -13,6 +14,10 @@ pub(super) const ASSIGNMENTS: Prop = 512;
 pub(super) const APPLICATIONS: Prop = 768;
 /// Where the properties of service principals begin.
 pub(super) const PRINCIPALS: Prop = 1_024;
+/// Where the directory extensions of users begin.
+pub(super) const USER_EXTENSIONS: Prop = 4_096;
+/// Where those of groups begin.
+pub(super) const GROUP_EXTENSIONS: Prop = 32_768;
 /// Stands for a user's manager where only what changed is told; it has no place in a table.
 pub(super) const MANAGER: Prop = Prop::MAX;
 
@@ -73,7 +78,9 @@ impl Class {
             GROUPS..ASSIGNMENTS => Self::Group,
             ASSIGNMENTS..APPLICATIONS => Self::Assignment,
             APPLICATIONS..PRINCIPALS => Self::Application,
-            PRINCIPALS.. => Self::ServicePrincipal,
+            PRINCIPALS..USER_EXTENSIONS => Self::ServicePrincipal,
+            USER_EXTENSIONS..GROUP_EXTENSIONS | MANAGER => Self::User,
+            GROUP_EXTENSIONS.. => Self::Group,
         }
     }
 
@@ -131,8 +138,14 @@ pub(super) enum Kind {
     Word(&'static [&'static str]),
     Texts,
     Date,
+    /// A whole number.
+    Number,
     Object,
     Objects,
+    /// A value of a directory extension.
+    Extension(ExtensionType),
+    /// Many of them.
+    Extensions(ExtensionType),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,13 +158,44 @@ pub(super) enum Access {
     Elsewhere,
 }
 
-/// How `$filter` takes it.
+/// When something may be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Filtering {
+pub(super) enum Support {
     Plain,
     /// Only with `ConsistencyLevel: eventual` and `$count=true`.
     Advanced,
-    None,
+    Never,
+}
+
+/// What `$filter` may ask of a property.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Answers {
+    /// `eq` and `in`; `ne` and `not` are always advanced.
+    pub(super) eq: Support,
+    pub(super) starts: Support,
+    /// `ge` and `le`.
+    pub(super) range: Support,
+    pub(super) null: Support,
+}
+
+impl Answers {
+    /// Of a short form such as `DDDA`: `D` by default, `A` in advanced queries only, `-` never.
+    pub(super) const fn of(text: &str) -> Self {
+        const fn at(text: &str, place: usize) -> Support {
+            match text.as_bytes()[place] {
+                b'D' => Support::Plain,
+                b'A' => Support::Advanced,
+                b'-' => Support::Never,
+                _ => panic!("write D, A or -"),
+            }
+        }
+        Self { eq: at(text, 0), starts: at(text, 1), range: at(text, 2), null: at(text, 3) }
+    }
+
+    /// Whether anything may be asked.
+    pub(super) fn is_any(self) -> bool {
+        [self.eq, self.starts, self.range, self.null].iter().any(|support| *support != Support::Never)
+    }
 }
 
 #[derive(Debug)]
@@ -159,26 +203,21 @@ pub(super) struct Property {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
     pub(super) access: Access,
-    pub(super) filtering: Filtering,
-    pub(super) prefix: Prefix,
-}
-
-/// Whether `startswith` takes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Prefix {
-    Yes,
-    No,
+    pub(super) answers: Answers,
 }
 
 impl Property {
     /// What an object without a value shows: `[]` for a collection, else `null`.
     pub(super) fn is_collection(&self) -> bool {
-        matches!(self.kind, Kind::Texts | Kind::Objects)
+        matches!(self.kind, Kind::Texts | Kind::Objects | Kind::Extensions(_))
     }
 }
 
 /// Never asked for [`MANAGER`], which is in no table.
 pub(super) fn property(prop: Prop) -> &'static Property {
+    if extension::is_extension(prop) {
+        return extension::property(prop);
+    }
     let (first, table) = Class::of(prop).table();
     &table[usize::from(prop - first)]
 }
@@ -188,87 +227,84 @@ pub(super) fn find(name: &str) -> Option<Prop> {
     Class::User.find(name).next()
 }
 
-pub(super) const fn entry(
-    name: &'static str,
-    kind: Kind,
-    access: Access,
-    filtering: Filtering,
-    prefix: Prefix,
-) -> Property {
-    Property { name, kind, access, filtering, prefix }
+/// `answers` as [`Answers::of`] reads it.
+pub(super) const fn entry(name: &'static str, kind: Kind, access: Access, answers: &str) -> Property {
+    Property { name, kind, access, answers: Answers::of(answers) }
 }
 pub(super) const fn text(name: &'static str, max: u16) -> Property {
-    entry(name, Kind::Text(max), Access::Write, Filtering::Plain, Prefix::Yes)
+    entry(name, Kind::Text(max), Access::Write, "DDDA")
 }
 pub(super) const fn required(name: &'static str, max: u16) -> Property {
-    entry(name, Kind::Text(max), Access::Required, Filtering::Plain, Prefix::Yes)
+    entry(name, Kind::Text(max), Access::Required, "DDDA")
 }
 const fn late(name: &'static str, max: u16) -> Property {
-    entry(name, Kind::Text(max), Access::Write, Filtering::Advanced, Prefix::Yes)
+    entry(name, Kind::Text(max), Access::Write, "AAAA")
 }
-const fn word(name: &'static str, words: &'static [&'static str]) -> Property {
-    entry(name, Kind::Word(words), Access::Write, Filtering::Plain, Prefix::No)
+const fn word(name: &'static str, words: &'static [&'static str], answers: &str) -> Property {
+    entry(name, Kind::Word(words), Access::Write, answers)
 }
 pub(super) const fn other(name: &'static str, kind: Kind) -> Property {
-    entry(name, kind, Access::Write, Filtering::None, Prefix::No)
+    entry(name, kind, Access::Write, "----")
 }
 pub(super) const fn fixed(name: &'static str, kind: Kind) -> Property {
-    entry(name, kind, Access::Read, Filtering::None, Prefix::No)
+    entry(name, kind, Access::Read, "----")
 }
 /// Set by the service, and compared with `ge` and `le`.
-pub(super) const fn dated(name: &'static str, filtering: Filtering) -> Property {
-    entry(name, Kind::Date, Access::Read, filtering, Prefix::No)
+pub(super) const fn dated(name: &'static str, answers: &str) -> Property {
+    entry(name, Kind::Date, Access::Read, answers)
 }
 const fn elsewhere(name: &'static str, kind: Kind) -> Property {
-    entry(name, kind, Access::Elsewhere, Filtering::None, Prefix::No)
+    entry(name, kind, Access::Elsewhere, "----")
 }
 
+/// What `$filter` may ask is in [Microsoft's table](https://learn.microsoft.com/graph/aad-advanced-queries#user-properties).
 pub(super) static PROPERTIES: &[Property] = &[
     // The default set, in the order of an answer.
-    other("businessPhones", Kind::Texts),
+    entry("businessPhones", Kind::Texts, Access::Write, "D---"),
     required("displayName", 256),
     text("givenName", 64),
     text("jobTitle", 128),
     required("mail", 0),
     late("mobilePhone", 64),
     late("officeLocation", 0),
-    entry("preferredLanguage", Kind::Text(0), Access::Write, Filtering::Advanced, Prefix::No),
+    entry("preferredLanguage", Kind::Text(0), Access::Write, "A--A"),
     text("surname", 64),
-    required("userPrincipalName", 113),
-    entry("id", Kind::Text(0), Access::Read, Filtering::Plain, Prefix::No),
+    entry("userPrincipalName", Kind::Text(113), Access::Required, "DDD-"),
+    entry("id", Kind::Text(0), Access::Read, "D---"),
     // Written by clients.
-    entry("accountEnabled", Kind::Bool, Access::Required, Filtering::Plain, Prefix::No),
-    word("ageGroup", &["Minor", "NotAdult", "Adult"]),
+    entry("accountEnabled", Kind::Bool, Access::Required, "D---"),
+    word("ageGroup", &["Minor", "NotAdult", "Adult"], "D---"),
     text("city", 128),
     late("companyName", 64),
-    word("consentProvidedForMinor", &["Granted", "Denied", "NotRequired"]),
+    word("consentProvidedForMinor", &["Granted", "Denied", "NotRequired"], "D---"),
     text("country", 128),
     text("department", 64),
-    entry("employeeHireDate", Kind::Date, Access::Write, Filtering::Advanced, Prefix::No),
-    text("employeeId", 16),
-    entry("employeeLeaveDateTime", Kind::Date, Access::Write, Filtering::Advanced, Prefix::No),
-    entry("employeeOrgData", Kind::Object, Access::Write, Filtering::Advanced, Prefix::Yes),
-    late("employeeType", 0),
+    entry("employeeHireDate", Kind::Date, Access::Write, "--A-"),
+    entry("employeeId", Kind::Text(16), Access::Write, "DDAA"),
+    entry("employeeLeaveDateTime", Kind::Date, Access::Write, "A-A-"),
+    entry("employeeOrgData", Kind::Object, Access::Write, "AA--"),
+    entry("employeeType", Kind::Text(0), Access::Write, "AAA-"),
     late("faxNumber", 0),
-    other("identities", Kind::Objects),
+    entry("identities", Kind::Objects, Access::Write, "D---"),
     required("mailNickname", 64),
-    entry("onPremisesExtensionAttributes", Kind::Object, Access::Write, Filtering::Advanced, Prefix::Yes),
-    entry("onPremisesImmutableId", Kind::Text(0), Access::Write, Filtering::Plain, Prefix::No),
-    entry("otherMails", Kind::Texts, Access::Write, Filtering::Plain, Prefix::Yes),
-    other("passwordPolicies", Kind::Text(0)),
-    other("passwordProfile", Kind::Object),
+    entry("onPremisesExtensionAttributes", Kind::Object, Access::Write, "AAAA"),
+    entry("onPremisesImmutableId", Kind::Text(0), Access::Write, "D---"),
+    entry("otherMails", Kind::Texts, Access::Write, "DD--"),
+    entry("passwordPolicies", Kind::Text(0), Access::Write, "---A"),
+    entry("passwordProfile", Kind::Object, Access::Write, "A--A"),
     late("postalCode", 40),
     other("preferredDataLocation", Kind::Text(0)),
-    other("showInAddressList", Kind::Bool),
-    entry("state", Kind::Text(128), Access::Write, Filtering::Plain, Prefix::Yes),
+    entry("showInAddressList", Kind::Bool, Access::Write, "A---"),
+    // Microsoft's texts and tables differ in what else than `eq` there is.
+    entry("state", Kind::Text(128), Access::Write, "DAAA"),
     late("streetAddress", 1024),
-    entry("usageLocation", Kind::Text(2), Access::Required, Filtering::Plain, Prefix::Yes),
-    word("userType", &["Member", "Guest"]),
+    entry("usageLocation", Kind::Text(2), Access::Required, "DDDA"),
+    word("userType", &["Member", "Guest"], "D--A"),
     // Set by the service.
-    entry("assignedLicenses", Kind::Objects, Access::Read, Filtering::Plain, Prefix::No),
-    fixed("assignedPlans", Kind::Objects),
+    entry("assignedLicenses", Kind::Objects, Access::Read, "D---"),
+    entry("assignedPlans", Kind::Objects, Access::Read, "D---"),
     fixed("authorizationInfo", Kind::Object),
-    dated("createdDateTime", Filtering::Plain),
+    dated("createdDateTime", "--DA"),
     fixed("creationType", Kind::Text(0)),
     fixed("customSecurityAttributes", Kind::Object),
     fixed("deletedDateTime", Kind::Date),
@@ -282,14 +318,14 @@ pub(super) static PROPERTIES: &[Property] = &[
     fixed("licenseAssignmentStates", Kind::Objects),
     fixed("onPremisesDistinguishedName", Kind::Text(0)),
     fixed("onPremisesDomainName", Kind::Text(0)),
-    dated("onPremisesLastSyncDateTime", Filtering::Plain),
+    dated("onPremisesLastSyncDateTime", "--D-"),
     fixed("onPremisesProvisioningErrors", Kind::Objects),
-    fixed("onPremisesSamAccountName", Kind::Text(0)),
+    entry("onPremisesSamAccountName", Kind::Text(0), Access::Read, "AA--"),
     fixed("onPremisesSecurityIdentifier", Kind::Text(0)),
-    entry("onPremisesSyncEnabled", Kind::Bool, Access::Read, Filtering::Plain, Prefix::No),
+    entry("onPremisesSyncEnabled", Kind::Bool, Access::Read, "D--A"),
     fixed("onPremisesUserPrincipalName", Kind::Text(0)),
-    fixed("provisionedPlans", Kind::Objects),
-    entry("proxyAddresses", Kind::Texts, Access::Read, Filtering::Plain, Prefix::Yes),
+    entry("provisionedPlans", Kind::Objects, Access::Read, "A---"),
+    entry("proxyAddresses", Kind::Texts, Access::Read, "DD--"),
     fixed("securityIdentifier", Kind::Text(0)),
     fixed("serviceProvisioningErrors", Kind::Objects),
     fixed("signInActivity", Kind::Object),

@@ -2,12 +2,13 @@
 
 use super::answer::Refusal;
 use super::expand::{self, Expand};
+use super::extension::Extensions;
 use super::filter::{Filter, Mode, Terms};
 use super::object::{Context, Object};
 use super::order::Order;
 use super::property::{Access, Class, Prop, property};
 use super::search::Search;
-use super::seed::base64url;
+use super::seed::{base64url, seal};
 
 /// An address taken apart: decoded, so that `%40` and `@` are the same from here on.
 #[derive(Debug)]
@@ -146,13 +147,16 @@ impl Target {
         shape: Shape,
         eventual: Consistency,
         max_values: usize,
+        extensions: &Extensions,
     ) -> Result<Options, Refusal> {
         let mut options = Options::none();
         let (mut filter, mut search, mut order) = (None, None, None);
         for (name, value) in &self.options {
             match (option_name(name).as_str(), shape) {
-                ("select", Shape::Single | Shape::List) => options.select = select(value, class, shape)?,
-                ("expand", Shape::Single | Shape::List) => options.expand = Some(expand::parse(value, class)?),
+                ("select", Shape::Single | Shape::List) => options.select = select(value, class, shape, extensions)?,
+                ("expand", Shape::Single | Shape::List) => {
+                    options.expand = Some(expand::parse(value, class, extensions)?)
+                }
                 ("filter", Shape::List | Shape::Count) => filter = Some(value),
                 ("search", Shape::List | Shape::Count) if class != Class::Assignment => search = Some(value),
                 ("orderby", Shape::List) if class != Class::Assignment => order = Some(value),
@@ -182,7 +186,8 @@ impl Target {
             ));
         }
         options.search = search.map(|text| Search::parse(text, class)).transpose()?;
-        options.filter = filter.map(|text| Filter::parse(text, Terms { class, mode, max_values })).transpose()?;
+        options.filter =
+            filter.map(|text| Filter::parse(text, Terms { class, mode, max_values, extensions })).transpose()?;
         options.order = order.map(|text| Order::parse(text, class, mode)).transpose()?;
         if options.order.is_some() && options.filter.is_some() && mode == Mode::Plain {
             return Err(Refusal::unsupported("Sorting not supported for current query."));
@@ -272,10 +277,15 @@ pub(super) fn option_name(name: &str) -> String {
     name.strip_prefix('$').unwrap_or(name).to_ascii_lowercase()
 }
 
-pub(super) fn select(value: &str, class: Class, shape: Shape) -> Result<Option<Vec<Prop>>, Refusal> {
+pub(super) fn select(
+    value: &str,
+    class: Class,
+    shape: Shape,
+    extensions: &Extensions,
+) -> Result<Option<Vec<Prop>>, Refusal> {
     let mut props = Vec::new();
     for name in value.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-        let found: Vec<_> = class.find(name).collect();
+        let found: Vec<_> = extensions.find(class, name).collect();
         if found.is_empty() {
             return Err(unknown_selected(name, class.name()));
         }
@@ -292,7 +302,7 @@ pub(super) fn select(value: &str, class: Class, shape: Shape) -> Result<Option<V
 }
 
 /// What `delta` is asked to tell: names in Microsoft's spelling, links among them.
-pub(super) fn delta_select(value: &str, class: Class) -> Result<Vec<String>, Refusal> {
+pub(super) fn delta_select(value: &str, class: Class, extensions: &Extensions) -> Result<Vec<String>, Refusal> {
     let links: &[&str] = match class {
         Class::Group => &["members", "owners"],
         _ => &["manager"],
@@ -302,7 +312,7 @@ pub(super) fn delta_select(value: &str, class: Class) -> Result<Vec<String>, Ref
         let known = match links.iter().find(|link| link.eq_ignore_ascii_case(name)) {
             Some(link) => *link,
             None => {
-                let prop = select(name, class, Shape::List)?.and_then(|props| props.first().copied());
+                let prop = select(name, class, Shape::List, extensions)?.and_then(|props| props.first().copied());
                 prop.map(|prop| property(prop).name).ok_or_else(|| unknown_selected(name, class.name()))?
             }
         };
@@ -342,31 +352,45 @@ fn count(value: &str) -> Result<bool, Refusal> {
     }
 }
 
-/// A page token: where to go on, for which query, of which generation.
-pub(super) fn page_token(from: u32, fingerprint: u64, generation: u32) -> String {
-    let mut bytes = Vec::from(*b"DSpt");
-    bytes.extend(generation.to_be_bytes());
-    bytes.extend(from.to_be_bytes());
-    bytes.extend(fingerprint.to_be_bytes());
-    base64url(&bytes)
+/// What a page token belongs to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PageKey {
+    pub(super) fingerprint: u64,
+    pub(super) generation: u32,
+    /// With which the tenant seals its tokens.
+    pub(super) key: u64,
 }
 
-/// Where a page token goes on, if it is one of ours for this query.
-pub(super) fn read_page_token(token: &str, fingerprint: u64, generation: u32, end: u32) -> Result<u32, Refusal> {
-    let expired = || {
-        Refusal::new(
-            400,
-            "Directory_ExpiredPageToken",
-            "The specified page token value has expired and can no longer be included in your request.",
-        )
-    };
-    let from = base64url_decode(token)
-        .filter(|bytes| bytes.len() == 20)
-        .and_then(|bytes| <[u8; 4]>::try_from(&bytes[8..12]).ok())
-        .map(u32::from_be_bytes)
-        .ok_or_else(expired)?;
-    // What is not exactly what we would have issued was not issued by us, or long ago.
-    if token == page_token(from, fingerprint, generation) && from <= end { Ok(from) } else { Err(expired()) }
+impl PageKey {
+    /// A page token: where to go on, for which query, of which generation.
+    pub(super) fn token(self, from: u32) -> String {
+        let mut bytes = Vec::from(*b"DSpt");
+        bytes.extend(self.generation.to_be_bytes());
+        bytes.extend(from.to_be_bytes());
+        bytes.extend(self.fingerprint.to_be_bytes());
+        let sealed = seal(self.key, &bytes);
+        bytes.truncate(12);
+        bytes.extend(sealed.to_be_bytes());
+        base64url(&bytes)
+    }
+
+    /// Where a page token goes on, if it is one of ours for this query.
+    pub(super) fn read(self, token: &str, end: u32) -> Result<u32, Refusal> {
+        let expired = || {
+            Refusal::new(
+                400,
+                "Directory_ExpiredPageToken",
+                "The specified page token value has expired and can no longer be included in your request.",
+            )
+        };
+        let from = base64url_decode(token)
+            .filter(|bytes| bytes.len() == 20)
+            .and_then(|bytes| <[u8; 4]>::try_from(&bytes[8..12]).ok())
+            .map(u32::from_be_bytes)
+            .ok_or_else(expired)?;
+        // What is not exactly what we would have issued was not issued by us, or long ago.
+        if token == self.token(from) && from <= end { Ok(from) } else { Err(expired()) }
+    }
 }
 
 pub(super) fn base64url_decode(text: &str) -> Option<Vec<u8>> {
@@ -425,18 +449,25 @@ mod tests {
 
     #[test]
     fn a_page_token_fits_its_query_only() {
-        let token = page_token(7, 42, 0);
-        assert_eq!(read_page_token(&token, 42, 0, 100).expect("ours"), 7);
-        for (token, fingerprint, generation, end) in [
-            (token.as_str(), 43, 0, 100),
-            (token.as_str(), 42, 1, 100),
-            (token.as_str(), 42, 0, 6),
-            ("", 42, 0, 100),
-            ("RFNwdAIAAQAAABcold", 42, 0, 100),
-            ("é", 42, 0, 100),
+        let key = |fingerprint, generation, key| PageKey { fingerprint, generation, key };
+        let token = key(42, 0, 7).token(7);
+        assert_eq!(key(42, 0, 7).read(&token, 100).expect("ours"), 7);
+        for (token, key, end) in [
+            (token.as_str(), key(43, 0, 7), 100),
+            (token.as_str(), key(42, 1, 7), 100),
+            (token.as_str(), key(42, 0, 8), 100),
+            (token.as_str(), key(42, 0, 7), 6),
+            ("", key(42, 0, 7), 100),
+            ("RFNwdAIAAQAAABcold", key(42, 0, 7), 100),
+            ("é", key(42, 0, 7), 100),
         ] {
-            let refusal = read_page_token(token, fingerprint, generation, end).expect_err(token);
-            assert_eq!(refusal.code, "Directory_ExpiredPageToken");
+            assert_eq!(key.read(token, end).expect_err(token).code, "Directory_ExpiredPageToken");
+        }
+        let bytes = base64url_decode(&token).expect("ours");
+        for at in 0..bytes.len() {
+            let mut bytes = bytes.clone();
+            bytes[at] ^= 1;
+            assert!(key(42, 0, 7).read(&base64url(&bytes), u32::MAX).is_err(), "changed at {at}");
         }
     }
 

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::answer::Refusal;
 use super::list::Source;
 use super::object::Object;
-use super::property::{ASSIGNMENTS, Access, Class, Filtering, Kind, Prefix, Prop, Property, entry, place_in};
+use super::property::{ASSIGNMENTS, Access, Class, Kind, Prop, Property, entry, place_in};
 use super::query::Shape;
 use super::routes::Call;
 use super::seed::base64url;
@@ -24,7 +24,7 @@ pub(super) struct Assignment {
 }
 
 const fn key(name: &'static str) -> Property {
-    entry(name, Kind::Text(0), Access::Read, Filtering::Plain, Prefix::No)
+    entry(name, Kind::Text(0), Access::Read, "D---")
 }
 
 pub(super) static PROPERTIES: &[Property] =

@@ -7,9 +7,9 @@ use time::OffsetDateTime;
 
 use super::answer::{Answer, Body, Refusal, Trace};
 use super::fault::{FaultKind, Place, strike};
+use super::lag::Lag;
 use super::login::Door;
 use super::query::{Consistency, Target};
-use super::shelf::Lag;
 use super::state::State;
 use super::throttle::{Throttled, cost};
 
@@ -146,7 +146,7 @@ impl State {
         }
         let segments = &call.target.segments;
         let answer = match segments.first() {
-            Some(version) if version == "v1.0" => return self.charged(place, call, trace, delay),
+            Some(version) if version.eq_ignore_ascii_case("v1.0") => return self.charged(place, call, trace, delay),
             Some(other) => Refusal::segment(other),
             None => Refusal::segment(""),
         };
@@ -187,7 +187,7 @@ impl State {
             return Ok(());
         }
         self.busy.retain(|_, until| *until > call.now);
-        let until = Lag { now: call.now, by: self.settings.collides_for }.end();
+        let until = Lag::none(call.now).at_least(self.settings.collides_for).end();
         match self.busy.insert(format!("{collection}/{key}"), until) {
             Some(_) if !call.has_waited => Err(failure(409)),
             _ => Ok(()),

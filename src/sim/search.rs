@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::answer::Refusal;
 use super::object::{Context, Object};
-use super::property::{Class, Filtering, Kind, Prop, property};
+use super::property::{Class, Kind, Prop, property};
 use super::stored::{Reading, fold, is_text};
 
 /// Brackets and `NOT` nest this deep at most.
@@ -183,7 +183,7 @@ impl Parser {
             Refusal::protocol(format!("Could not find a property named '{name}' on type 'microsoft.graph.{kind}'."))
         })?;
         let known = property(prop);
-        let is_searchable = known.filtering != Filtering::None && (is_text(known.kind) || known.kind == Kind::Texts);
+        let is_searchable = known.answers.is_any() && (is_text(known.kind) || known.kind == Kind::Texts);
         if !is_searchable || known.name == "id" {
             return Err(Refusal::unsupported(format!("The property '{}' cannot be searched.", known.name)));
         }
@@ -264,7 +264,7 @@ mod tests {
                 search.matches(Object::User(&user), Context { issuer: "", skus: &[], members: None, now: OffsetDateTime::UNIX_EPOCH });
             }
             for class in [Class::User, Class::Group, Class::Any, Class::Assignment] {
-                let _ = super::super::expand::parse(&text, class).map(|expand| expand.shown());
+                let _ = super::super::expand::parse(&text, class, &super::super::extension::Extensions::default()).map(|expand| expand.shown());
                 let _ = super::super::order::Order::parse(&text, class, super::super::filter::Mode::Advanced);
             }
         }

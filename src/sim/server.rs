@@ -32,6 +32,8 @@ const MAX_CONNECTIONS: usize = 1_024;
 const GRACE: Duration = Duration::from_secs(5);
 /// So long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// And so long for its body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A simulated tenant that listens on a socket.
 ///
@@ -213,7 +215,11 @@ async fn respond(door: &Door, request: Request<Incoming>) -> Result<Response<Ful
     let Some(origin) = origin(&parts.headers, door.scheme, door.sim.forwarded()) else {
         return Ok(plain(StatusCode::BAD_REQUEST, "The Host header is missing or malformed."));
     };
-    let body = match Limited::new(body, MAX_BODY_BYTES).collect().await {
+    let body = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY_BYTES).collect());
+    let Ok(body) = body.await else {
+        return Ok(plain(StatusCode::REQUEST_TIMEOUT, "The body of the request did not come in time."));
+    };
+    let body = match body {
         Ok(body) => body.to_bytes(),
         Err(error) if is_too_long(&error) => {
             return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE, "The body of the request is too large."));

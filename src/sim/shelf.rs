@@ -1,11 +1,11 @@
 //! The objects of one class, with what finds them and what lag hides.
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::Duration;
 
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::lag::Lag;
 use super::property::Prop;
 use super::stored::fold;
 
@@ -48,6 +48,11 @@ pub(super) trait Item: Clone {
     /// The properties in which its next state differs.
     fn changes(&self, next: &Self) -> Vec<Prop>;
 
+    /// Whom it reports to.
+    fn manager(&self) -> Option<Uuid> {
+        None
+    }
+
     /// Gives back what building up left over.
     fn compact(&mut self);
 }
@@ -57,6 +62,8 @@ pub(super) trait Item: Clone {
 pub(super) struct Mark {
     pub(super) id: Uuid,
     pub(super) what: What,
+    /// The manager that it had before.
+    pub(super) former: Option<Uuid>,
     /// From when on readers see it.
     at: OffsetDateTime,
 }
@@ -146,33 +153,15 @@ impl<T> Default for Shelf<T> {
     }
 }
 
-/// When a change is seen.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Lag {
-    pub(super) now: OffsetDateTime,
-    pub(super) by: Duration,
-}
-
-impl Lag {
-    /// From when on readers see it.
-    pub(super) fn end(self) -> OffsetDateTime {
-        self.now.saturating_add(self.by.try_into().unwrap_or(time::Duration::MAX))
-    }
-
-    pub(super) fn none(now: OffsetDateTime) -> Self {
-        Self { now, by: Duration::ZERO }
-    }
-}
-
 impl<T: Item> Shelf<T> {
     pub(super) fn insert(&mut self, mut item: T, lag: Lag) -> Slot {
         item.compact();
         let slot = Slot::try_from(self.slots.len()).unwrap_or(Slot::MAX);
         self.by_id.insert(item.id(), slot);
         self.index(slot, &item);
-        self.log.push(Mark { id: item.id(), what: What::Came, at: lag.end() });
+        self.log.push(Mark { id: item.id(), what: What::Came, former: None, at: lag.dated() });
         let mut entry = Entry { item, older: Vec::new() };
-        if !lag.by.is_zero() {
+        if !lag.is_none() {
             entry.older.push((lag.end(), None));
             self.unsettled.insert(slot);
         }
@@ -198,10 +187,10 @@ impl<T: Item> Shelf<T> {
             _ => What::Changed(entry.item.changes(&next).into()),
         };
         if what != What::Changed([].into()) {
-            self.log.push(Mark { id: next.id(), what, at: lag.end() });
+            self.log.push(Mark { id: next.id(), what, former: entry.item.manager(), at: lag.dated() });
         }
         let before = std::mem::replace(&mut entry.item, next);
-        if lag.by.is_zero() {
+        if lag.is_none() {
             entry.older.clear();
             self.unsettled.remove(&slot);
         } else {
@@ -214,7 +203,7 @@ impl<T: Item> Shelf<T> {
     /// Removes for good.
     pub(super) fn remove(&mut self, slot: Slot, now: OffsetDateTime) -> Option<T> {
         let item = self.drop_slot(slot)?;
-        self.log.push(Mark { id: item.id(), what: What::Went, at: now });
+        self.log.push(Mark { id: item.id(), what: What::Went, former: None, at: Lag::none(now).dated() });
         Some(item)
     }
 
@@ -334,13 +323,18 @@ impl<T: Item> Shelf<T> {
         self.deleted.iter().copied()
     }
 
+    /// How many there are, those in the recycle bin included.
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
     /// The place after the last.
     pub(super) fn end(&self) -> Slot {
         Slot::try_from(self.slots.len()).unwrap_or(Slot::MAX)
     }
 
-    /// Forgets what no reader sees any more.
-    pub(super) fn settle(&mut self, now: OffsetDateTime) {
+    /// Forgets what no reader sees any more. `told` is what time it is for `delta`.
+    pub(super) fn settle(&mut self, now: OffsetDateTime, told: OffsetDateTime) {
         let slots = &mut self.slots;
         self.unsettled.retain(|slot| {
             let Some(entry) = slots.get_mut(*slot as usize).and_then(Option::as_mut) else {
@@ -349,7 +343,7 @@ impl<T: Item> Shelf<T> {
             entry.older.retain(|(until, _)| *until > now);
             !entry.older.is_empty()
         });
-        self.log.settle(|mark| mark.at <= now);
+        self.log.settle(|mark| mark.at <= told);
     }
 
     /// What happened here.
@@ -382,8 +376,11 @@ pub(super) fn bare_address(address: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use time::macros::datetime;
 
+    use super::super::lag::Lags;
     use super::super::property;
     use super::super::user::User;
     use super::*;
@@ -399,17 +396,18 @@ mod tests {
     #[test]
     fn lag_hides_a_new_user_and_shows_the_old_value_of_a_changed_one() {
         let lag = Duration::from_secs(10);
+        let written = |now| Lags::all(lag).written(now);
         let mut people = Shelf::default();
-        let slot = people.insert(named(1, "ada@x.example"), Lag { now: NOW, by: lag });
+        let slot = people.insert(named(1, "ada@x.example"), written(NOW));
         assert_eq!(people.find("ada@x.example", NOW), None);
         assert_eq!(people.find_current("ADA@x.example"), Some(slot));
         let seen = NOW + lag;
         assert_eq!(people.find("ada@x.example", seen), Some(slot));
 
-        people.replace(slot, named(1, "eve@x.example"), Lag { now: seen, by: lag });
+        people.replace(slot, named(1, "eve@x.example"), written(seen));
         assert_eq!(people.find("ada@x.example", seen), Some(slot), "still under the old name");
         assert_eq!(people.find("eve@x.example", seen), None);
-        people.settle(seen + lag);
+        people.settle(seen + lag, seen + lag);
         assert_eq!(people.find("ada@x.example", seen + lag), None);
         assert_eq!(people.find("eve@x.example", seen + lag), Some(slot));
         assert_eq!(people.unsettled().count(), 0);

@@ -13,15 +13,17 @@ use super::application::App;
 use super::audit::{AuditEntry, Requests};
 use super::bad_luck::BadLuck;
 use super::delta::DeltaQuirks;
+use super::extension::Extensions;
 use super::fault::Fault;
 use super::group::Group;
 use super::group_property;
+use super::lag::{Lag, Lags};
 use super::link::Links;
 use super::membership::{Place, Relation, Target};
 use super::property::{self, Class};
 use super::role::Assignment;
 use super::seed::{Person, Seeded};
-use super::shelf::{Field, Lag, Shelf, Slot};
+use super::shelf::{Field, Shelf, Slot};
 use super::sku::Sku;
 use super::stored::Stored;
 use super::throttle::Throttle;
@@ -41,11 +43,15 @@ pub(super) struct State {
     pub(super) owners: Links,
     pub(super) applications: Shelf<App>,
     pub(super) principals: Shelf<App>,
+    /// Properties that applications have added.
+    pub(super) extensions: Extensions,
     /// What those were that were deleted for good.
     pub(super) departed: HashMap<Uuid, Class>,
     pub(super) skus: Vec<Sku>,
     pub(super) assignments: Vec<Assignment>,
     pub(super) passwords: HashMap<Uuid, Secret>,
+    /// Client secrets that clients had made up, by the ids of their keys.
+    pub(super) secrets: HashMap<Uuid, Secret>,
     pub(super) tokens: Tokens,
     pub(super) faults: Vec<Fault>,
     /// Faults that nobody scripted.
@@ -77,14 +83,28 @@ pub(super) struct Settings {
     /// What the applications may do.
     pub(super) permissions: Vec<String>,
     pub(super) page_size: usize,
-    pub(super) lag: Duration,
+    pub(super) lags: Lags,
     pub(super) token_lifetime: Duration,
+    /// With which links to further pages and changes are sealed.
+    pub(super) token_key: u64,
     pub(super) max_filter_values: usize,
     pub(super) delta: DeltaQuirks,
+    /// How many objects there may be.
+    pub(super) object_quota: usize,
+    pub(super) security_groups: Bin,
     /// How long a write is under way.
     pub(super) collides_for: Duration,
     /// How long licences of a group take to come to its members.
     pub(super) license_processing: Duration,
+}
+
+/// Where what is deleted goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bin {
+    /// To the recycle bin, for thirty days.
+    Recycled,
+    /// Nowhere.
+    Gone,
 }
 
 #[derive(Debug, Clone)]

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::extension::is_extension;
 use super::property::{Kind, Prop, property};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +59,11 @@ impl Values {
 
     pub(super) fn set_text(&mut self, prop: Prop, text: &str) {
         self.set(prop, Some(Stored::Text(text.into())));
+    }
+
+    /// The directory extensions that have a value.
+    pub(super) fn extensions(&self) -> impl Iterator<Item = Prop> {
+        self.0.iter().map(|(prop, _)| *prop).filter(|prop| is_extension(*prop))
     }
 
     /// What was stored, or what an object without a value shows.
@@ -127,8 +133,15 @@ pub(super) fn security_identifier(id: Uuid) -> String {
 }
 
 /// Text under which two values are the same.
+///
+/// Letter by letter: what a letter becomes must not depend on its neighbours, as a Greek sigma's does, or the beginning of
+/// a text would not be the beginning of its folded form.
 pub(super) fn fold(text: &str) -> Box<str> {
-    text.to_lowercase().into_boxed_str()
+    lower(text).collect::<String>().into_boxed_str()
+}
+
+pub(super) fn lower(text: &str) -> impl Iterator<Item = char> {
+    text.chars().flat_map(char::to_lowercase)
 }
 
 /// Whether a kind holds text.

@@ -18,6 +18,7 @@ use super::audit::{AuditEntry, Requests};
 use super::bad_luck::BadLuck;
 use super::builder::SimBuilder;
 use super::fault::{Fault, Place};
+use super::lag::Reads;
 use super::login::Door;
 use super::object::{Object, whole};
 use super::property;
@@ -337,12 +338,13 @@ impl State {
         request: &Request<Bytes>,
         now: OffsetDateTime,
     ) -> (Option<Answer>, Trace, Duration) {
-        self.people.settle(now);
-        self.groups.settle(now);
-        self.members.settle(now);
-        self.owners.settle(now);
-        self.applications.settle(now);
-        self.principals.settle(now);
+        let (settled, told) = (self.settings.lags.settled(now), self.clock(Reads::Changes, now));
+        self.people.settle(settled, told);
+        self.groups.settle(settled, told);
+        self.members.settle(settled, told);
+        self.owners.settle(settled, told);
+        self.applications.settle(settled, told);
+        self.principals.settle(settled, told);
         let headers = asked(request.headers());
         let request_id = self.chance.uuid();
         let trace = Trace { request_id, client_request_id: client_request_id(&headers, request_id), now };
@@ -430,7 +432,10 @@ pub(super) fn added_user(state: &mut State, user: Value, now: OffsetDateTime) ->
     let user = completed(state, user);
     match state.create_user(&user, By::Administrator, now) {
         Ok(slot) => state.people.current(slot).map(|user| user.id.to_string()).unwrap_or_default(),
-        Err(refusal) => panic!("the user cannot be added: {}", refusal.message),
+        Err(refusal) => {
+            let name = user.get("userPrincipalName").and_then(Value::as_str).unwrap_or("without a name");
+            panic!("the user '{name}' cannot be added: {}", refusal.message)
+        }
     }
 }
 

@@ -68,6 +68,11 @@ impl User {
         list.into_iter().flatten().filter_map(Value::as_str)
     }
 
+    /// The directory extensions that have a value.
+    pub(super) fn extensions(&self) -> Vec<Prop> {
+        self.values.extensions().collect()
+    }
+
     /// What an answer shows.
     pub(super) fn read(&self, prop: Prop, context: Context<'_>) -> Reading<'_> {
         match prop {
@@ -187,6 +192,10 @@ impl Item for User {
             }
         }
         props
+    }
+
+    fn manager(&self) -> Option<Uuid> {
+        self.manager
     }
 
     fn compact(&mut self) {

@@ -1,10 +1,9 @@
 //! The values that a write gives, each checked by itself.
 
 use serde_json::{Map, Value, json};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
-use super::answer::{Refusal, date};
+use super::answer::{Refusal, read_date};
+use super::extension::{self, Extensions};
 use super::property::{self, Access, Class, Kind, Prop, property};
 use super::shelf::bare_address;
 use super::stored::Stored;
@@ -29,11 +28,17 @@ const DERIVED: &[Prop] = &[
     property::PROVISIONED_PLANS,
 ];
 
+/// The members of a password profile that are kept.
+const SWITCHES: [&str; 2] = ["forceChangePasswordNextSignIn", "forceChangePasswordNextSignInWithMfa"];
+
 /// The stored spelling of a member of a property that has members.
 pub(super) fn member_of(prop: Prop, member: &str) -> Option<String> {
     match prop {
         property::ORG_DATA => {
             ["costCenter", "division"].into_iter().find(|known| known.eq_ignore_ascii_case(member)).map(str::to_owned)
+        }
+        property::PASSWORD_PROFILE => {
+            SWITCHES.into_iter().find(|known| known.eq_ignore_ascii_case(member)).map(str::to_owned)
         }
         property::EXTENSION_ATTRIBUTES => (1..=15)
             .map(|number| format!("extensionAttribute{number}"))
@@ -43,23 +48,21 @@ pub(super) fn member_of(prop: Prop, member: &str) -> Option<String> {
 }
 
 /// Finds the properties that a body names.
-pub(super) fn resolve(body: &Value) -> Result<Named<'_>, Refusal> {
+pub(super) fn resolve<'a>(body: &'a Value, extensions: &Extensions) -> Result<Named<'a>, Refusal> {
     let Value::Object(members) = body else {
         return Err(Refusal::protocol("The body of a write is a JSON object."));
     };
     let mut named = Vec::with_capacity(members.len());
-    for (name, value) in members.iter().filter(|(name, _)| !name.starts_with('@')) {
-        match property::find(name) {
-            Some(prop) => named.push((prop, value)),
-            None if name.starts_with("extension_") => {
-                return Err(Refusal::bad(format!("The following extension properties are not available: {name}.")));
-            }
-            None => {
-                return Err(Refusal::unknown_property(Class::User, name));
-            }
-        }
+    for (name, value) in members.iter().filter(|(name, _)| !is_annotation(name)) {
+        let prop = extensions.find(Class::User, name).next();
+        named.push((prop.ok_or_else(|| Refusal::unknown_property(Class::User, name))?, value));
     }
     Ok(named)
+}
+
+/// Whether a member of a body says something about it, such as `@odata.type` or `otherMails@odata.type`.
+pub(super) fn is_annotation(name: &str) -> bool {
+    name.starts_with('@') || name.to_ascii_lowercase().ends_with("@odata.type")
 }
 
 /// Puts the values into the user, each checked by itself; answers the password, if one is set.
@@ -89,6 +92,7 @@ pub(super) fn apply(user: &mut User, named: &Named<'_>, by: By) -> Result<Option
             }
         }
     }
+    extension::check_count(&user.extensions())?;
     Ok(password)
 }
 
@@ -102,6 +106,7 @@ fn checked(prop: Prop, value: &Value) -> Result<Option<Stored>, Refusal> {
         return clears.then_some(None).ok_or_else(invalid);
     }
     let stored = match (known.kind, value) {
+        _ if extension::is_extension(prop) => return extension::checked(prop, value),
         (Kind::Bool, Value::Bool(value)) => Stored::Bool(*value),
         (Kind::Text(max), Value::String(text)) => {
             let is_short = max == 0 || text.chars().count() <= usize::from(max);
@@ -114,10 +119,7 @@ fn checked(prop: Prop, value: &Value) -> Result<Option<Stored>, Refusal> {
             let word = words.iter().find(|word| word.eq_ignore_ascii_case(text)).ok_or_else(invalid)?;
             Stored::Text((*word).into())
         }
-        (Kind::Date, Value::String(text)) => {
-            let at = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| invalid())?;
-            Stored::Text(date(at).into())
-        }
+        (Kind::Date, Value::String(text)) => Stored::Text(read_date(text).ok_or_else(invalid)?.into()),
         (Kind::Texts, Value::Array(items)) => {
             let (count, length) = match prop {
                 property::BUSINESS_PHONES => (1, 64),
@@ -289,9 +291,7 @@ fn apply_profile(user: &mut User, value: &Value) -> Result<Option<Secret>, Refus
     let mut kept = json!({"forceChangePasswordNextSignIn": false, "forceChangePasswordNextSignInWithMfa": false});
     let mut password = None;
     for (name, member) in members.iter().filter(|(name, _)| !name.starts_with('@')) {
-        let switch = ["forceChangePasswordNextSignIn", "forceChangePasswordNextSignInWithMfa"]
-            .into_iter()
-            .find(|known| known.eq_ignore_ascii_case(name));
+        let switch = SWITCHES.into_iter().find(|known| known.eq_ignore_ascii_case(name));
         match (switch, member) {
             (Some(switch), Value::Bool(_)) => kept[switch] = member.clone(),
             (Some(_), Value::Null) => {}

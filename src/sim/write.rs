@@ -5,8 +5,9 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::answer::Refusal;
+use super::lag::{Lag, Reads};
 use super::property::{self, Class, Prop, property};
-use super::shelf::{Field, Item, Lag, Slot, bare_address, parse_id};
+use super::shelf::{Field, Item, Slot, bare_address, parse_id};
 use super::state::State;
 use super::stored::fold;
 use super::user::User;
@@ -31,7 +32,7 @@ const REQUIRED: &[Prop] = &[
 
 impl State {
     pub(super) fn create_user(&mut self, body: &Value, by: By, now: OffsetDateTime) -> Result<Slot, Refusal> {
-        let named = resolve(body)?;
+        let named = resolve(body, &self.extensions)?;
         if by == By::Client {
             let is_given = |prop: &Prop| named.iter().any(|(of, value)| of == prop && !value.is_null());
             if let Some(missing) = REQUIRED.iter().find(|prop| !is_given(prop)) {
@@ -58,6 +59,7 @@ impl State {
             return Err(weak_password());
         }
         self.check_unique(&user, None)?;
+        self.check_quota(by)?;
         if let Some(password) = password {
             self.passwords.insert(user.id, password);
         }
@@ -72,7 +74,7 @@ impl State {
         by: By,
         now: OffsetDateTime,
     ) -> Result<Vec<&'static str>, Refusal> {
-        let named = resolve(body)?;
+        let named = resolve(body, &self.extensions)?;
         let Some(before) = self.people.current(slot) else {
             return Err(Refusal::not_found("user"));
         };
@@ -111,7 +113,7 @@ impl State {
             None | Some(Value::Null) => {}
             Some(name) => {
                 let name = json!({ "userPrincipalName": name });
-                apply(&mut user, &resolve(&name)?, By::Client)?;
+                apply(&mut user, &resolve(&name, &self.extensions)?, By::Client)?;
                 self.check(&user, Some(slot))?;
             }
         }
@@ -148,9 +150,28 @@ impl State {
         }
     }
 
+    /// Refuses one object more than a tenant may have; those in the recycle bin count.
+    pub(super) fn check_quota(&self, by: By) -> Result<(), Refusal> {
+        let objects = self.people.len() + self.groups.len() + self.applications.len() + self.principals.len();
+        match by == By::Client && objects >= self.settings.object_quota {
+            true => Err(Refusal::new(
+                403,
+                "Directory_QuotaExceeded",
+                "The directory object quota limit for the Tenant has been exceeded. Please ask your administrator to \
+                 increase the quota limit or delete objects to reduce the used quota.",
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// What time it is for a reader.
+    pub(super) fn clock(&self, reads: Reads, now: OffsetDateTime) -> OffsetDateTime {
+        self.settings.lags.clock(reads, now)
+    }
+
     pub(super) fn lag(&self, by: By, now: OffsetDateTime) -> Lag {
         match by {
-            By::Client => Lag { now, by: self.settings.lag },
+            By::Client => self.settings.lags.written(now),
             By::Administrator => Lag::none(now),
         }
     }

@@ -141,8 +141,19 @@ say("licence");
 const application = await client.api("/applications").post({ displayName: "Node", keyCredentials: [] });
 const principal = await client.api("/servicePrincipals").post({ appId: application.appId });
 assert.equal((await client.api(`/servicePrincipals(appId='${application.appId}')`).get()).id, principal.id);
+const { secretText } = await client.api(`/applications/${application.id}/addPassword`).post({ passwordCredential: { displayName: "Node" } });
+const own = new ClientSecretCredential(tenant.tenant_id, application.appId, secretText, {
+  authorityHost: tenant.authority_url.replace(/\/$/, ""),
+  disableInstanceDiscovery: true,
+});
+assert.ok((await own.getToken(scopes)).token);
+const extension = await client.api(`/applications/${application.id}/extensionProperties`).post({ name: "badge", dataType: "String", targetObjects: ["User"] });
+assert.equal(extension.name, `extension_${application.appId.replaceAll("-", "")}_badge`);
+await client.api(`/users/${made.id}`).patch({ [extension.name]: "B-7" });
+const badged = await client.api("/users").filter(`${extension.name} eq 'B-7'`).select(`id,${extension.name}`).get();
+assert.deepEqual(badged.value, [{ id: made.id, [extension.name]: "B-7" }]);
 await client.api(`/applications/${application.id}`).delete();
-say("application");
+say("application with a secret and an extension");
 
 await client.api(`/users/${made.id}`).delete();
 const binned = await client.api("/directory/deletedItems/microsoft.graph.user").get();
@@ -152,6 +163,10 @@ assert.deepEqual(items.find((item) => item.id === made.id), { id: made.id, "@rem
 const back = await client.api(`/directory/deletedItems/${made.id}/restore`).post({});
 assert.equal(back["@odata.type"], "#microsoft.graph.user");
 assert.equal((await client.api(`/users/${made.id}`).get()).jobTitle, "Engineer");
+const kept = await client.api(`/users/${made.id}`).select("assignedLicenses").get();
+assert.deepEqual(kept.assignedLicenses, assignedLicenses, "the licence comes back");
+const memberships = await client.api(`/users/${made.id}/memberOf`).get();
+assert.deepEqual(memberships.value.map((one) => one.id), [group.id], "and the membership");
 await client.api(`/users/${made.id}`).delete();
 await client.api(`/directory/deletedItems/${made.id}`).delete();
 say("deleted, restored, deleted for good");

@@ -59,3 +59,53 @@ async fn a_batch_answers_each_item() {
     }
     assert_eq!(client.post("$batch", &json!({"requests": (1..=20).map(item).collect::<Value>()})).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_batch_that_waits_for_itself_does_nothing() {
+    let sim = tenant().build();
+    let client = Client::of(&sim);
+    let json_header = json!({"content-type": "application/json"});
+    let requests = json!({"requests": [
+        {"id": "make", "method": "POST", "url": "/users", "headers": json_header, "body": ada()},
+        {"id": "a", "method": "GET", "url": "/users", "dependsOn": ["make", "b"]},
+        {"id": "b", "method": "GET", "url": "/users", "dependsOn": ["a"]},
+    ]});
+    client.post("$batch", &requests).await.refused(400, "BadRequest", "wait for each other");
+    assert!(sim.users().is_empty() && sim.audit().is_empty());
+    let requests = json!({"requests": [
+        {"id": "read", "method": "GET", "url": "/users/ada.okafor@contoso.com", "dependsOn": ["make"]},
+        {"id": "make", "method": "POST", "url": "/users", "headers": json_header, "body": ada()},
+    ]});
+    let got = client.post("$batch", &requests).await;
+    let responses = got.body["responses"].as_array().expect("answers");
+    assert!(responses.iter().all(|one| one["status"] == 200 || one["status"] == 201), "{got:?}");
+}
+
+#[tokio::test]
+async fn a_filter_of_megabytes_is_refused() {
+    let sim = tenant().users(50).build();
+    let client = Client::of(&sim);
+    let filter = vec!["displayName ne 'x'"; 20_000].join(" and ").replace(' ', "%20");
+    let requests = json!({"requests": [{
+        "id": "1", "method": "GET", "url": format!("/users?$count=true&$filter={filter}"),
+        "headers": {"ConsistencyLevel": "eventual"},
+    }]});
+    let got = client.post("$batch", &requests).await;
+    assert_eq!(got.body["responses"][0]["status"], 400, "{got:?}");
+}
+
+#[tokio::test]
+async fn answers_come_in_any_order() {
+    let orders = async |seed: u64| {
+        let client = Client::of(&tenant().seed(seed).build());
+        let asked: Vec<_> = (0..20).map(|id| json!({"id": id, "method": "GET", "url": "/users"})).collect();
+        let got = client.post("$batch", &json!({ "requests": asked })).await;
+        let answers = got.body["responses"].as_array().expect("answers").clone();
+        answers.iter().map(|one| one["id"].as_str().expect("text").to_owned()).collect::<Vec<_>>()
+    };
+    let (one, again, other) = (orders(7).await, orders(7).await, orders(8).await);
+    let mut sorted = one.clone();
+    sorted.sort_by_key(|id| id.parse::<u8>().expect("a number"));
+    assert_eq!(sorted, (0..20).map(|id| id.to_string()).collect::<Vec<_>>());
+    assert!(one == again && one != other && one != sorted, "{one:?}");
+}

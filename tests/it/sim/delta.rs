@@ -83,9 +83,22 @@ async fn a_selection_says_what_is_tracked() {
     sim.update_user(&id(0), json!({"surname": "New"}));
     assert!(round(&client, &link).await.0.is_empty(), "not selected");
     sim.set_manager(&id(2), Some(&id(1)));
-    let (items, _, _) = round(&client, &link).await;
+    let (items, next, _) = round(&client, &link).await;
     assert_eq!(ids(&items), [&id(2)]);
-    assert_eq!(items[0]["manager@delta"][0]["id"], json!(id(1)));
+    assert_eq!(items[0]["manager@delta"], json!([{"@odata.type": "#microsoft.graph.user", "id": id(1)}]));
+    // Another one, and none at all.
+    let edge = |at: usize| json!({"@odata.type": "#microsoft.graph.user", "id": id(at)});
+    let gone = |at: usize| super::with(edge(at), json!({"@removed": {"reason": "deleted"}}));
+    sim.set_manager(&id(2), Some(&id(2)));
+    sim.set_manager(&id(2), Some(&id(0)));
+    let (items, next, _) = round(&client, &next).await;
+    assert_eq!(items[0]["manager@delta"], json!([gone(1), edge(0)]));
+    sim.set_manager(&id(2), None);
+    let (items, next, _) = round(&client, &next).await;
+    assert_eq!(items[0]["manager@delta"], json!([gone(0)]));
+    sim.set_manager(&id(2), Some(&id(1)));
+    sim.set_manager(&id(2), None);
+    assert_eq!(round(&client, &next).await.0[0].get("manager@delta"), None, "as it was");
     let context = client.get(&link).await.body["@odata.context"].clone();
     assert_eq!(context, "https://sim.invalid/v1.0/$metadata#users(city,manager)");
     assert_eq!(client.get(&format!("{link}&$select=city,manager")).await.status, 200, "the same again");
@@ -323,4 +336,24 @@ async fn change(sim: &Sim, client: &Client, turn: usize) {
             client.post("groups", &new).await;
         }
     }
+}
+
+#[tokio::test]
+async fn forged_links_are_refused() {
+    let sim = tenant().users(9).page_size(2).build();
+    let client = Client::of(&sim);
+    let other = Client::of(&super::tenant().seed(8).users(9).page_size(2).build());
+    let begun = client.get("users/delta").await;
+    let next = begun.body["@odata.nextLink"].as_str().expect("more").replace("https://sim.invalid/v1.0/", "");
+    assert_eq!(client.get(&next).await.status, 200);
+    let (path, token) = next.split_once("$skiptoken=").expect("a token");
+    for at in (0..token.len()).step_by(7) {
+        let mut forged = token.to_owned().into_bytes();
+        forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
+        let forged = String::from_utf8(forged).expect("ASCII");
+        client.get(&format!("{path}$skiptoken={forged}")).await.refused(410, "resyncRequired", "");
+    }
+    other.get(&next).await.refused(410, "resyncRequired", "");
+    client.get(&format!("{path}$deltatoken={token}")).await.refused(410, "resyncRequired", "");
+    client.get(&next.replace("users/", "groups/")).await.refused(410, "resyncRequired", "");
 }

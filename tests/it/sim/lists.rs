@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use entrant::clock::ManualClock;
 use entrant::http::Transport as _;
+use entrant::sim::Reads;
 use http::Request;
 use serde_json::{Value, json};
 use time::macros::datetime;
@@ -106,6 +107,98 @@ async fn lag_hides_what_was_just_written() {
     sim.update_user(path.trim_start_matches("users/"), json!({"accountEnabled": false}));
     assert_eq!(client.get(&format!("{path}?$select=city")).await.body["city"], "Leeds", "an administrator settles it");
     assert!(client.get(filter).await.ids().is_empty());
+}
+
+#[tokio::test]
+async fn addresses_are_read_in_any_case() {
+    let sim = tenant().users(1).build();
+    let token = sim.token();
+    let id = sim.users()[0]["id"].as_str().expect("an id").to_owned();
+    for path in ["V1.0/Users", "v1.0/USERS/$Count", &format!("V1.0/users/{id}/MEMBEROF"), "v1.0/SubscribedSKUs"] {
+        let request = Request::get(format!("{}{path}", sim.origin()))
+            .header("Authorization", format!("bearer {}", token.expose()))
+            .header("CONSISTENCYLEVEL", "Eventual")
+            .body(Bytes::new())
+            .expect("a request");
+        assert_eq!(read(sim.transport().send(request).await.expect("an answer")).status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn each_kind_of_reads_lags_by_itself() {
+    let seconds = Duration::from_secs;
+    for (reads, at) in [
+        (None, [0, 0, 0, 0, 0]),
+        (Some(Reads::Objects), [10, 0, 0, 0, 0]),
+        (Some(Reads::Lists), [0, 10, 0, 0, 0]),
+        (Some(Reads::Index), [0, 0, 10, 0, 0]),
+        (Some(Reads::Changes), [0, 0, 0, 10, 0]),
+        (Some(Reads::References), [0, 0, 0, 0, 10]),
+    ] {
+        let clock = ManualClock::at(datetime!(2026-03-04 10:15:30 UTC));
+        let mut builder = tenant().clock(clock.clone()).lag(seconds(3));
+        if let Some(reads) = reads {
+            builder = builder.lag_of(reads, seconds(13));
+        }
+        let sim = builder.build();
+        let client = Client::of(&sim);
+        let latest = client.get("users/delta?$deltatoken=latest").await;
+        let link = latest.body["@odata.deltaLink"].as_str().expect("a link").replace("https://sim.invalid/v1.0/", "");
+        let group = sim.add_group(json!({"displayName": "Engineers"}));
+        let made = client.post("users", &ada()).await;
+        let id = made.body["id"].as_str().expect("an id").to_owned();
+        let reference = json!({"@odata.id": format!("https://graph.microsoft.com/v1.0/directoryObjects/{id}")});
+        let mut first = [None; 5];
+        for second in 0..=13_u64 {
+            let seen = [
+                client.get(&format!("users/{id}")).await.status == 200,
+                client.get("users?$filter=city eq 'x' or mailNickname eq 'ada.okafor'").await.ids().len() == 1,
+                client.get("users?$count=true&$search=\"displayName:ada\"").await.ids().len() == 1,
+                !client.get(&link).await.ids().is_empty(),
+                client.post(&format!("groups/{group}/members/$ref"), &reference).await.status == 204,
+            ];
+            for (first, seen) in first.iter_mut().zip(seen) {
+                *first = first.or(seen.then_some(second));
+            }
+            clock.advance(seconds(1));
+        }
+        assert_eq!(first, at.map(|more| Some(more + 3)), "{reads:?}");
+        // The same for a change.
+        let mail = json!({"mail": "ada@contoso.com"});
+        assert_eq!(client.patch(&format!("users/{id}"), &mail).await.status, 204);
+        let filter = "users?$filter=mail eq 'ada@contoso.com'";
+        let mut changed = [None; 3];
+        for second in 0..=13_u64 {
+            let seen = [
+                client.get(&format!("users/{id}")).await.body["mail"].is_string(),
+                client.get(filter).await.ids().len() == 1,
+                client.get(&format!("{filter}&$count=true")).await.ids().len() == 1,
+            ];
+            for (first, seen) in changed.iter_mut().zip(seen) {
+                *first = first.or(seen.then_some(second));
+            }
+            clock.advance(seconds(1));
+        }
+        assert_eq!(changed, [at[0], at[1], at[2]].map(|more| Some(more + 3)), "{reads:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_administrator_does_every_kind_of_reads_sees_at_once() {
+    let sim = tenant().lag_of(Reads::Lists, Duration::MAX).lag_of(Reads::Changes, Duration::from_secs(99)).build();
+    let client = Client::of(&sim);
+    let latest = client.get("users/delta?$deltatoken=latest").await;
+    let link = latest.body["@odata.deltaLink"].as_str().expect("a link").replace("https://sim.invalid/v1.0/", "");
+    let id = sim.add_user(json!({"userPrincipalName": "ada@contoso.com"}));
+    assert_eq!(client.get("users").await.ids(), [id.as_str()]);
+    assert_eq!(client.get(&link).await.ids(), [id.as_str()]);
+    let made = client.post("users", &ada()).await;
+    let path = format!("users/{}", made.body["id"].as_str().expect("an id"));
+    assert_eq!(client.get(&path).await.status, 200, "what lags is something else");
+    assert_eq!(client.get("users").await.ids(), [id.as_str()]);
+    assert_eq!(client.get("users?$count=true").await.ids().len(), 2);
+    assert_eq!(client.send("DELETE", &format!("users/{id}"), None).await.status, 204);
+    assert!(client.get("users").await.ids().is_empty(), "deletions are seen at once");
 }
 
 #[tokio::test]

@@ -1,8 +1,11 @@
 //! The simulated tenant, as a client sees it.
 
+mod app_objects;
 mod apps;
+mod attributes;
 mod batch;
 mod delta;
+mod extensions;
 mod faults;
 mod groups;
 mod licenses;
@@ -16,6 +19,7 @@ mod server;
 mod sign_in;
 mod throttle;
 mod users;
+mod whole;
 
 use bytes::Bytes;
 use entrant::Error;
@@ -37,7 +41,9 @@ struct Client {
 struct Got {
     status: u16,
     headers: http::HeaderMap,
+    /// JSON, or null for other texts.
     body: Value,
+    is_empty: bool,
 }
 
 impl Client {
@@ -104,6 +110,7 @@ fn read(answer: Response<Bytes>) -> Got {
         status: parts.status.as_u16(),
         headers: parts.headers,
         body: serde_json::from_slice(&body).unwrap_or(Value::Null),
+        is_empty: body.is_empty(),
     }
 }
 

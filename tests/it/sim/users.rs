@@ -214,6 +214,21 @@ async fn hostile_requests_are_refused() {
 }
 
 #[tokio::test]
+async fn dates_without_a_name_in_utc_are_refused() {
+    let sim = tenant().users(1).build();
+    let client = Client::of(&sim);
+    let user = format!("users/{}", sim.users()[0]["id"].as_str().expect("an id"));
+    for date in ["9999-12-31T23:59:59-23:59", "0000-01-01T00:00:00+23:59"] {
+        let leave = json!({"employeeLeaveDateTime": date});
+        client.patch(&user, &leave).await.refused(400, "Request_BadRequest", "employeeLeaveDateTime");
+        let date = date.replace('+', "%2B");
+        let filter = format!("users?$filter=createdDateTime ge {date}");
+        client.get(&filter).await.refused(400, "BadRequest", "is not a date");
+    }
+    assert_eq!(client.patch(&user, &json!({"employeeLeaveDateTime": "9999-12-31T23:59:59Z"})).await.status, 204);
+}
+
+#[tokio::test]
 async fn restoring_meets_what_came_since() {
     let clock = ManualClock::at(datetime!(2026-03-04 10:15:30 UTC));
     let sim = tenant().clock(clock.clone()).build();
