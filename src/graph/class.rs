@@ -145,6 +145,9 @@ impl GraphClass {
         {
             return Self::ResyncRequired;
         }
+        if error.status == 429 {
+            return Self::Throttled;
+        }
         match code {
             "Directory_ExpiredPageToken" => return Self::ExpiredPageToken,
             "Directory_ConcurrencyViolation" => return Self::Concurrency,
@@ -164,7 +167,6 @@ impl GraphClass {
             404 => Self::NotFound,
             424 => Self::DependencyFailed,
             422 => Self::InvalidValue { property: property_in(error) },
-            429 => Self::Throttled,
             501 => Self::UnsupportedQuery,
             500.. => Self::ServiceFailure,
             _ => Self::Other,

@@ -99,6 +99,8 @@ fn leaves_doubt(method: &Method, status: StatusCode, said_by_graph: bool) -> boo
 
 fn kind_of(status: StatusCode, class: &GraphClass) -> ErrorKind {
     match (status.as_u16(), class) {
+        // Whatever the code says.
+        (429, _) => ErrorKind::Throttled,
         (
             _,
             GraphClass::DuplicateValue { .. }
@@ -107,7 +109,6 @@ fn kind_of(status: StatusCode, class: &GraphClass) -> ErrorKind {
             | GraphClass::NoSeats { .. }
             | GraphClass::PlanConflict { .. },
         ) => ErrorKind::Conflict,
-        (429, _) => ErrorKind::Throttled,
         (
             _,
             GraphClass::NotFound
