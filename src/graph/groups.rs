@@ -47,7 +47,7 @@ pub struct Groups(GraphClient);
 /// A group's object id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct GroupId(Arc<str>);
+pub struct GroupId(#[serde(deserialize_with = "crate::graph::word::shared")] Arc<str>);
 
 text_id!(GroupId);
 

@@ -19,7 +19,7 @@ use crate::odata;
 /// The object id of a user, a group, or whatever else the directory holds: a GUID. No user principal name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct DirectoryObjectId(Arc<str>);
+pub struct DirectoryObjectId(#[serde(deserialize_with = "crate::graph::word::shared")] Arc<str>);
 
 text_id!(DirectoryObjectId, UserId, GroupId);
 

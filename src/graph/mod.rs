@@ -52,5 +52,5 @@ pub use page::{List, Page};
 pub use query::Query;
 pub use request::Call;
 pub use roles::{RoleAssignment, RoleDefinition, RoleId};
-pub use user::{EmployeeOrgData, ExtensionAttributes, ObjectIdentity, PasswordProfile, User};
+pub use user::{EmployeeOrgData, ExtensionAttributes, ObjectIdentity, PasswordProfile, User, UserDetails};
 pub use users::{UserId, Users};
