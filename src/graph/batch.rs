@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use time::OffsetDateTime;
 
+use crate::auth::TokenClaims;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::graph::GraphClient;
 use crate::graph::error::{Refused, is_write, may_repeat};
@@ -446,12 +447,15 @@ pub(super) async fn exchange(client: GraphClient, mut items: Vec<Item>, order: O
         Ok(answers) => answers,
         Err(error) => return lost(items, error),
     };
+    let is_denied = answers.values().any(|answer| answer.status() == Some(StatusCode::FORBIDDEN));
+    let token = if is_denied { client.0.tokens.token().await.ok() } else { None };
+    let claims = token.map(|token| token.claims());
     items
         .into_iter()
         .enumerate()
         .map(|(number, item)| {
             let outcome = match answers.remove(&number) {
-                Some(answer) => answer.outcome(&item, now),
+                Some(answer) => answer.outcome(&item, claims.as_ref(), now),
                 None => Outcome::Failed(missing(&item.method, "the batch's answer has no entry for the request")),
             };
             (item, outcome)
@@ -585,7 +589,7 @@ impl Answer {
         }
     }
 
-    fn outcome(self, item: &Item, now: OffsetDateTime) -> Outcome {
+    fn outcome(self, item: &Item, claims: Option<&TokenClaims>, now: OffsetDateTime) -> Outcome {
         let method = &item.method;
         let Some(status) = self.status() else {
             return Outcome::Failed(missing(method, "the batch's answer has no status for the request"));
@@ -599,6 +603,7 @@ impl Answer {
             method,
             status,
             path: &item.path,
+            claims,
             retry_after,
             request_id: request_id.as_deref(),
             client_request_id: None,

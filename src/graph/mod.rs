@@ -41,7 +41,7 @@ pub use client::{GraphClient, GraphClientBuilder};
 pub use delta::{Delta, DeltaCursor, DeltaQuery, Removal};
 pub use directory::{Domain, Organization, VerifiedDomain};
 pub use extensions::{ApplicationId, ExtensionProperties, ExtensionProperty, ExtensionType, extension_name};
-pub use groups::{Group, GroupId, GroupKind, Groups};
+pub use groups::{Group, GroupId, GroupKind, GroupTarget, Groups};
 pub use invitations::{Guest, Invitation, InvitationSent};
 pub use licenses::{
     AppliesTo, AssignedLicense, CapabilityStatus, LicenseAssignmentState, LicenseChange, LicenseDetails, LicenseError,

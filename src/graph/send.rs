@@ -240,9 +240,11 @@ impl GraphClient {
         }
         let body = serde_json::from_slice(answer.body()).unwrap_or_default();
         let retry_after = retry_after(answer.headers(), inner.clock.now());
+        let claims = (status == StatusCode::FORBIDDEN).then(|| token.claims());
         let refused = Refused {
             method: &outgoing.method,
             status,
+            claims: claims.as_ref(),
             path: path.strip_prefix(inner.root.path()).unwrap_or(path),
             retry_after,
             request_id,
