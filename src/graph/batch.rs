@@ -16,6 +16,7 @@ use time::OffsetDateTime;
 use crate::auth::TokenClaims;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::graph::GraphClient;
+use crate::graph::driven::driven;
 use crate::graph::error::{Refused, is_write, may_repeat};
 use crate::graph::send::{Outgoing, Units, decode, heard, traffic_of, wrong_shape};
 use crate::http::Traffic;
@@ -137,35 +138,6 @@ impl GraphClient {
             let outcome = run.next().await?;
             Some((outcome, run))
         }))
-    }
-}
-
-/// Drives a future on whether or not its outcome is asked for: what it holds of the client's pace must not wait for the
-/// reader of a stream. Dropping it gives it up.
-fn driven<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> impl Future<Output = T> + Send {
-    struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
-    impl<T> Drop for AbortOnDrop<T> {
-        fn drop(&mut self) {
-            self.0.abort();
-        }
-    }
-    let task = match tokio::runtime::Handle::try_current() {
-        Ok(runtime) => Either::Left(AbortOnDrop(runtime.spawn(future))),
-        // Without a runtime there is nobody else to drive it.
-        Err(_) => Either::Right(future),
-    };
-    async move {
-        match task {
-            Either::Right(future) => future.await,
-            Either::Left(mut task) => match (&mut task.0).await {
-                Ok(outcome) => outcome,
-                Err(error) => match error.try_into_panic() {
-                    Ok(panic) => std::panic::resume_unwind(panic),
-                    // The runtime is shutting down.
-                    Err(_) => future::pending().await,
-                },
-            },
-        }
     }
 }
 

@@ -15,6 +15,7 @@ mod class;
 mod client;
 mod delta;
 mod directory;
+mod driven;
 mod error;
 mod extensions;
 mod filterable;
