@@ -117,6 +117,9 @@ pub struct GraphError {
     /// After a refusal for lack of rights: the least permission that the operation needs, where it is known. Not
     /// Graph's word.
     pub permission: Option<String>,
+    /// After a refusal for lack of rights: the token has the permission for the operation, so that what is missing is a
+    /// directory role. Not Graph's word.
+    pub needs_role: bool,
 }
 
 /// One entry of `details` in a [`GraphError`].
@@ -226,7 +229,8 @@ impl fmt::Display for Error {
             let status = (graph.status != 0).then(|| ("status", graph.status.to_string()));
             let code = (!graph.code.is_empty()).then(|| ("code", graph.code.clone()));
             let request = graph.request_id.clone().map(|id| ("request-id", id));
-            let needs = graph.permission.clone().map(|permission| ("needs", permission));
+            let role = graph.needs_role.then(|| "a directory role".to_owned());
+            let needs = graph.permission.clone().or(role).map(|what| ("needs", what));
             status.into_iter().chain(code).chain(needs).chain(request)
         });
         let context = self.0.context.iter().map(|(key, value)| (*key, value.clone()));

@@ -13,8 +13,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use time::OffsetDateTime;
 
+use crate::auth::TokenClaims;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::graph::GraphClient;
+use crate::graph::driven::driven;
 use crate::graph::error::{Refused, is_write, may_repeat};
 use crate::graph::send::{Outgoing, Units, decode, heard, traffic_of, wrong_shape};
 use crate::http::Traffic;
@@ -23,10 +25,10 @@ use crate::http::redact::path_for_people;
 use crate::http::retry::{Attempts, parse_retry_after};
 
 /// The most requests that Graph takes in one batch.
-pub(super) const MAX_REQUESTS: usize = 20;
+const MAX_REQUESTS: usize = 20;
 
 /// The size of a batch after which no further request goes into it; Graph takes about 4 MB.
-pub(super) const MAX_BYTES: usize = 3_000_000;
+const MAX_BYTES: usize = 3_000_000;
 
 /// One request of a batch.
 #[derive(Clone, PartialEq)]
@@ -98,7 +100,8 @@ impl GraphClient {
     /// Sends many requests, up to 20 at once, and gives each one's outcome with its place in `requests`, as they come.
     ///
     /// Every request has exactly one outcome. What Graph asks to repeat is repeated by itself alone, after its own
-    /// `Retry-After`. Nothing is said of the order in which they are carried out: two writes of one object belong in
+    /// `Retry-After`. Reads and writes go in batches of their own, so that none waits for the other's turn; a request
+    /// that waits for its turn does not fail as long as others of the call come back. Nothing is said of the order in which they are carried out: two writes of one object belong in
     /// two calls.
     ///
     /// # Errors
@@ -135,35 +138,6 @@ impl GraphClient {
             let outcome = run.next().await?;
             Some((outcome, run))
         }))
-    }
-}
-
-/// Drives a future on whether or not its outcome is asked for: what it holds of the client's pace must not wait for the
-/// reader of a stream. Dropping it gives it up.
-fn driven<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> impl Future<Output = T> + Send {
-    struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
-    impl<T> Drop for AbortOnDrop<T> {
-        fn drop(&mut self) {
-            self.0.abort();
-        }
-    }
-    let task = match tokio::runtime::Handle::try_current() {
-        Ok(runtime) => Either::Left(AbortOnDrop(runtime.spawn(future))),
-        // Without a runtime there is nobody else to drive it.
-        Err(_) => Either::Right(future),
-    };
-    async move {
-        match task {
-            Either::Right(future) => future.await,
-            Either::Left(mut task) => match (&mut task.0).await {
-                Ok(outcome) => outcome,
-                Err(error) => match error.try_into_panic() {
-                    Ok(panic) => std::panic::resume_unwind(panic),
-                    // The runtime is shutting down.
-                    Err(_) => future::pending().await,
-                },
-            },
-        }
     }
 }
 
@@ -208,27 +182,53 @@ pub(super) enum Outcome {
     Final(Result<BatchResponse>),
     /// Repeated if that is safe and attempts are left.
     Failed(Error),
+    /// Its turn did not come.
+    NotSent(Error),
 }
 
 struct Run {
     client: GraphClient,
-    ready: VecDeque<Item>,
+    /// Reads and writes, since each kind has turns of its own.
+    ready: [VecDeque<Item>; 2],
     delayed: Vec<Delayed>,
-    in_flight: FuturesUnordered<BoxFuture<'static, Vec<(Item, Outcome)>>>,
+    in_flight: FuturesUnordered<BoxFuture<'static, Answered>>,
+    /// How many batches have come back.
+    answered: u64,
     out: VecDeque<(usize, Result<BatchResponse>)>,
+}
+
+/// A batch that came back, and how many had when it was posted.
+struct Answered {
+    before: u64,
+    outcomes: Vec<(Item, Outcome)>,
 }
 
 impl Run {
     fn new(client: GraphClient, requests: Vec<BatchRequest>) -> Self {
-        let mut ready = VecDeque::with_capacity(requests.len());
-        let mut out = VecDeque::new();
+        let in_flight = FuturesUnordered::new();
+        let mut run = Self {
+            client,
+            ready: Default::default(),
+            delayed: Vec::new(),
+            in_flight,
+            answered: 0,
+            out: VecDeque::new(),
+        };
         for (index, request) in requests.into_iter().enumerate() {
-            match Item::new(&client, index, request) {
-                Ok(item) => ready.push_back(item),
-                Err(error) => out.push_back((index, Err(error))),
+            match Item::new(&run.client, index, request) {
+                Ok(item) => run.queue(item.traffic).push_back(item),
+                Err(error) => run.out.push_back((index, Err(error))),
             }
         }
-        Self { client, ready, delayed: Vec::new(), in_flight: FuturesUnordered::new(), out }
+        run
+    }
+
+    fn queue(&mut self, traffic: Traffic) -> &mut VecDeque<Item> {
+        let [reads, writes] = &mut self.ready;
+        match traffic {
+            Traffic::Reads => reads,
+            Traffic::Writes => writes,
+        }
     }
 
     async fn next(&mut self) -> Option<(usize, Result<BatchResponse>)> {
@@ -258,8 +258,16 @@ impl Run {
                 },
             };
             let before = self.delayed.len();
-            for (item, outcome) in answered.into_iter().flatten() {
-                self.settle(item, outcome);
+            if let Some(Answered { before: posted, outcomes }) = answered {
+                let has_gone_on = self.answered > posted;
+                let is_answer = outcomes.iter().any(|(_, outcome)| !matches!(outcome, Outcome::NotSent(_)));
+                self.answered += u64::from(is_answer);
+                for (item, outcome) in outcomes.into_iter().rev() {
+                    match outcome {
+                        Outcome::NotSent(_) if has_gone_on => self.queue(item.traffic).push_front(item),
+                        outcome => self.settle(item, outcome),
+                    }
+                }
             }
             self.gather(before);
         }
@@ -271,7 +279,7 @@ impl Run {
         let due: Vec<Item> =
             self.delayed.extract_if(.., |delayed| delayed.is_due(now)).map(|delayed| delayed.item).collect();
         // Before all that were never sent: their time runs out.
-        due.into_iter().rev().for_each(|item| self.ready.push_front(item));
+        due.into_iter().rev().for_each(|item| self.queue(item.traffic).push_front(item));
     }
 
     /// Lets those that failed together, and were not told when to come back, come back together: in one batch.
@@ -291,25 +299,21 @@ impl Run {
     }
 
     fn post(&mut self) {
-        while !self.ready.is_empty() && self.in_flight.len() < self.client.0.batches_in_flight {
-            let mut items = Vec::with_capacity(MAX_REQUESTS);
-            let mut bytes = 0;
-            while let Some(item) = self.ready.pop_front() {
-                if items.len() == MAX_REQUESTS || (!items.is_empty() && bytes + item.json.len() > MAX_BYTES) {
-                    self.ready.push_front(item);
-                    break;
-                }
-                bytes += item.json.len();
-                items.push(item);
-            }
-            self.in_flight.push(Box::pin(driven(exchange(self.client.clone(), items, Order::Any))));
+        while self.in_flight.len() < self.client.0.batches_in_flight {
+            // Those that were sent before come first, then those that were given first.
+            let first = |queue: &VecDeque<Item>| queue.front().map(|item| (item.attempts.is_none(), item.index));
+            let fronts = self.ready.iter_mut().filter_map(|queue| Some((first(queue)?, queue)));
+            let Some((_, queue)) = fronts.min_by_key(|(first, _)| *first) else { return };
+            let before = self.answered;
+            let outcomes = driven(exchange(self.client.clone(), pack(queue), Order::Any));
+            self.in_flight.push(Box::pin(async move { Answered { before, outcomes: outcomes.await } }));
         }
     }
 
     fn settle(&mut self, mut item: Item, outcome: Outcome) {
         let error = match outcome {
             Outcome::Final(Ok(response)) => return self.out.push_back((item.index, Ok(response))),
-            Outcome::Final(Err(error)) => error,
+            Outcome::Final(Err(error)) | Outcome::NotSent(error) => error,
             Outcome::Failed(error) => {
                 item.in_doubt |= error.is_outcome_in_doubt();
                 let now = self.client.0.clock.now();
@@ -340,6 +344,20 @@ impl Run {
         let error = if item.in_doubt { error.with_outcome_in_doubt() } else { error };
         self.out.push_back((item.index, Err(error)));
     }
+}
+
+/// Takes as many as go into one batch.
+pub(super) fn pack(waiting: &mut VecDeque<Item>) -> Vec<Item> {
+    let (mut items, mut bytes) = (Vec::with_capacity(MAX_REQUESTS.min(waiting.len())), 0);
+    while let Some(item) = waiting.pop_front() {
+        if items.len() == MAX_REQUESTS || (!items.is_empty() && bytes + item.json.len() > MAX_BYTES) {
+            waiting.push_front(item);
+            break;
+        }
+        bytes += item.json.len();
+        items.push(item);
+    }
+    items
 }
 
 impl Item {
@@ -389,7 +407,11 @@ impl Item {
 pub(super) async fn exchange(client: GraphClient, mut items: Vec<Item>, order: Order) -> Vec<(Item, Outcome)> {
     let answers = send(&client, &items, order).await;
     let now = client.0.clock.now();
-    // The wait for a turn is not the request's own, but where it failed for good there is no other moment.
+    let answers = match answers {
+        // The wait for a turn is no attempt.
+        Err(error) if is_unsent(&error) => return lost(items, error),
+        answers => answers,
+    };
     items.iter_mut().for_each(|item| {
         item.attempts.get_or_insert_with(|| Attempts::begin(now));
     });
@@ -397,12 +419,15 @@ pub(super) async fn exchange(client: GraphClient, mut items: Vec<Item>, order: O
         Ok(answers) => answers,
         Err(error) => return lost(items, error),
     };
+    let is_denied = answers.values().any(|answer| answer.status() == Some(StatusCode::FORBIDDEN));
+    let token = if is_denied { client.0.tokens.token().await.ok() } else { None };
+    let claims = token.map(|token| token.claims());
     items
         .into_iter()
         .enumerate()
         .map(|(number, item)| {
             let outcome = match answers.remove(&number) {
-                Some(answer) => answer.outcome(&item, now),
+                Some(answer) => answer.outcome(&item, claims.as_ref(), now),
                 None => Outcome::Failed(missing(&item.method, "the batch's answer has no entry for the request")),
             };
             (item, outcome)
@@ -447,32 +472,42 @@ async fn send(client: &GraphClient, items: &[Item], order: Order) -> Result<Hash
     let load = heard(answer.headers()).load;
     permits.settle(|traffic| {
         let own = items.iter().enumerate().filter(|(_, item)| item.traffic == traffic);
-        weighed(own.filter_map(|(number, _)| by_number.get(&number)), load, now)
+        weighed(own.map(|(number, _)| by_number.get(&number)), load, now)
     });
     Ok(by_number)
 }
 
 /// How much of a batch the service refused.
-fn weighed<'a>(answers: impl Iterator<Item = &'a Answer>, load: Option<f64>, now: OffsetDateTime) -> Feedback {
+fn weighed<'a>(answers: impl Iterator<Item = Option<&'a Answer>>, load: Option<f64>, now: OffsetDateTime) -> Feedback {
     let mut feedback = Feedback { load, ..Feedback::default() };
     for answer in answers {
-        match answer.status() {
+        match answer.and_then(Answer::status) {
             Some(StatusCode::TOO_MANY_REQUESTS) => {
                 feedback.throttled += 1;
                 // Each waits as long as it was told; the others only as long as the first.
-                let wait = answer.retry_after(now);
+                let wait = answer.and_then(|answer| answer.retry_after(now));
                 feedback.retry_after = feedback.retry_after.into_iter().chain(wait).min();
             }
-            Some(StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT) => feedback.overloaded = true,
-            _ => {}
+            Some(status) if status.is_server_error() => {
+                feedback.failed += 1;
+                feedback.overloaded |= matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT);
+            }
+            Some(_) => {}
+            None => feedback.failed += 1,
         }
     }
     feedback
 }
 
+/// Whether the turn of a request did not come: only the pace says so without a word of the service's.
+fn is_unsent(error: &Error) -> bool {
+    error.kind() == ErrorKind::Throttled && error.graph().is_none()
+}
+
 /// The whole batch failed. If it was surely not carried out, it has been repeated enough.
 fn lost(items: Vec<Item>, error: Error) -> Vec<(Item, Outcome)> {
     let in_doubt = error.is_outcome_in_doubt();
+    let is_unsent = is_unsent(&error);
     let error = Arc::new(error);
     let outcome = |method: &Method| {
         let mut own = Error::new(error.kind(), "the batch failed").with_retry(error.retry());
@@ -481,6 +516,7 @@ fn lost(items: Vec<Item>, error: Error) -> Vec<(Item, Outcome)> {
         }
         own = own.with_source(error.clone());
         match (in_doubt, is_write(method)) {
+            (false, _) if is_unsent => Outcome::NotSent(own),
             (false, _) => Outcome::Final(Err(own)),
             (true, true) => Outcome::Failed(own.with_outcome_in_doubt()),
             (true, false) => Outcome::Failed(own),
@@ -525,7 +561,7 @@ impl Answer {
         }
     }
 
-    fn outcome(self, item: &Item, now: OffsetDateTime) -> Outcome {
+    fn outcome(self, item: &Item, claims: Option<&TokenClaims>, now: OffsetDateTime) -> Outcome {
         let method = &item.method;
         let Some(status) = self.status() else {
             return Outcome::Failed(missing(method, "the batch's answer has no status for the request"));
@@ -539,6 +575,7 @@ impl Answer {
             method,
             status,
             path: &item.path,
+            claims,
             retry_after,
             request_id: request_id.as_deref(),
             client_request_id: None,

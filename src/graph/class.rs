@@ -49,8 +49,13 @@ pub enum GraphClass {
     Throttled,
     /// The token is missing, expired or not for Graph.
     Unauthorized,
+    /// The application has the permission, and was refused all the same: as far as can be told, the user holds an
+    /// administrator role, or a password was to be set, and the application has no directory role that allows that.
+    /// Graph itself says the same as for a missing permission; the token tells the two apart, for writes of users.
+    PrivilegedTarget,
     /// A permission is missing, or a directory role: without one, nobody disables, deletes or renames people with
-    /// administrator roles, or sets their passwords. Graph does not say which of the two.
+    /// administrator roles, or sets passwords. Graph does not say which of the two;
+    /// [`PrivilegedTarget`](GraphClass::PrivilegedTarget) where the token does.
     Denied {
         /// The least permission that the operation needs, where it is known.
         permission: Option<String>,
@@ -145,6 +150,9 @@ impl GraphClass {
         {
             return Self::ResyncRequired;
         }
+        if error.status == 429 {
+            return Self::Throttled;
+        }
         match code {
             "Directory_ExpiredPageToken" => return Self::ExpiredPageToken,
             "Directory_ConcurrencyViolation" => return Self::Concurrency,
@@ -159,12 +167,12 @@ impl GraphClass {
             400 => by_message(error),
             401 => Self::Unauthorized,
             403 if is_mail_enabled_group(error) => Self::MailEnabledGroup,
+            403 if error.needs_role => Self::PrivilegedTarget,
             403 => Self::Denied { permission: error.permission.clone() },
             404 if is_not_replicated(error) => Self::ReplicationDelay,
             404 => Self::NotFound,
             424 => Self::DependencyFailed,
             422 => Self::InvalidValue { property: property_in(error) },
-            429 => Self::Throttled,
             501 => Self::UnsupportedQuery,
             500.. => Self::ServiceFailure,
             _ => Self::Other,
@@ -186,6 +194,10 @@ impl GraphClass {
             Self::MailEnabledGroup => "change distribution lists and mail-enabled security groups in Exchange",
             Self::Throttled => "wait as long as the service asks; if it goes on, run fewer things at once",
             Self::Unauthorized => "check the token: it may have expired, or be for another service or cloud",
+            Self::PrivilegedTarget => {
+                "give the application a directory role: User Administrator, or Privileged Authentication Administrator for \
+                 people with the highest roles; or leave the person to an administrator"
+            }
             Self::Denied { .. } => {
                 "give the application the permission for this; people with administrator roles also need a directory \
                  role on the application"

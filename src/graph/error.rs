@@ -6,9 +6,10 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use serde_json::Value as Json;
 
+use crate::auth::TokenClaims;
 use crate::error::{Error, ErrorKind, GraphError, GraphErrorDetail, Retry};
 use crate::graph::GraphClass;
-use crate::graph::permission::permission;
+use crate::graph::permission::{needs_role, permission};
 use crate::http::redact::{MAX_TEXT, one_line};
 
 /// The most finer errors that are kept.
@@ -21,6 +22,8 @@ pub(crate) struct Refused<'a> {
     pub(crate) status: StatusCode,
     /// The path under the version, to know what it needed.
     pub(crate) path: &'a str,
+    /// What the token that it went with allows, if that is known.
+    pub(crate) claims: Option<&'a TokenClaims>,
     pub(crate) retry_after: Option<Duration>,
     pub(crate) request_id: Option<&'a str>,
     pub(crate) client_request_id: Option<&'a str>,
@@ -60,18 +63,24 @@ impl Refused<'_> {
             target: some(&detail["target"]),
         };
         let details = error["details"].as_array().map_or(&[][..], Vec::as_slice);
+        let is_denied = self.status == StatusCode::FORBIDDEN;
+        let code = text(&error["code"]);
+        let needs_role = is_denied
+            && code == "Authorization_RequestDenied"
+            && self.claims.is_some_and(|claims| needs_role(self.method, self.path, claims));
         GraphError {
             status: self.status.as_u16(),
-            code: text(&error["code"]),
+            code,
             message: text(&error["message"]),
             target: some(&error["target"]),
             details: details.iter().take(MAX_DETAILS).map(detail).collect(),
             request_id: id(self.request_id, "request-id"),
             client_request_id: id(self.client_request_id, "client-request-id"),
-            permission: (self.status == StatusCode::FORBIDDEN)
+            permission: (is_denied && !needs_role)
                 .then(|| permission(self.method, self.path))
                 .flatten()
                 .map(str::to_owned),
+            needs_role,
         }
     }
 }
@@ -99,6 +108,8 @@ fn leaves_doubt(method: &Method, status: StatusCode, said_by_graph: bool) -> boo
 
 fn kind_of(status: StatusCode, class: &GraphClass) -> ErrorKind {
     match (status.as_u16(), class) {
+        // Whatever the code says.
+        (429, _) => ErrorKind::Throttled,
         (
             _,
             GraphClass::DuplicateValue { .. }
@@ -107,7 +118,6 @@ fn kind_of(status: StatusCode, class: &GraphClass) -> ErrorKind {
             | GraphClass::NoSeats { .. }
             | GraphClass::PlanConflict { .. },
         ) => ErrorKind::Conflict,
-        (429, _) => ErrorKind::Throttled,
         (
             _,
             GraphClass::NotFound

@@ -47,7 +47,7 @@ pub struct Groups(GraphClient);
 /// A group's object id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct GroupId(Arc<str>);
+pub struct GroupId(#[serde(deserialize_with = "crate::graph::word::shared")] Arc<str>);
 
 text_id!(GroupId);
 
@@ -139,6 +139,43 @@ impl Group {
 
     fn has_type(&self, name: &str) -> Option<bool> {
         Some(self.group_types.as_ref()?.iter().any(|own| own.eq_ignore_ascii_case(name)))
+    }
+}
+
+/// A group to be changed: its id, or the group as it was read.
+///
+/// With the group itself what Graph cannot do to it is refused before it is sent, as far as what was read of it tells:
+/// `groupTypes`, `mailEnabled`, `securityEnabled` and `onPremisesSyncEnabled`. They are among the default properties.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupTarget {
+    pub(super) id: GroupId,
+    /// Why neither its properties nor its lists can be changed.
+    pub(super) fixed: Option<&'static str>,
+    /// Why its members cannot.
+    pub(super) fixed_members: Option<&'static str>,
+}
+
+const MAIL_ENABLED: &str = "distribution lists and mail-enabled security groups are changed in Exchange, not in Graph";
+const SYNCED: &str = "the group is synchronised from another directory: change it there";
+const DYNAMIC: &str = "a rule says who is in the group: change the rule";
+
+impl<T: Into<GroupId>> From<T> for GroupTarget {
+    fn from(id: T) -> Self {
+        Self { id: id.into(), fixed: None, fixed_members: None }
+    }
+}
+
+impl From<&Group> for GroupTarget {
+    fn from(group: &Group) -> Self {
+        let is_fixed = group.kind().is_some_and(|kind| !kind.is_writable());
+        let fixed = match is_fixed {
+            true => Some(MAIL_ENABLED),
+            false => group.is_synced().then_some(SYNCED),
+        };
+        let fixed_members = (group.is_dynamic() == Some(true)).then_some(DYNAMIC);
+        // An empty id is refused like any other that is none.
+        let id = group.id.clone().unwrap_or_else(|| GroupId::new(""));
+        Self { id, fixed, fixed_members: fixed.or(fixed_members) }
     }
 }
 
@@ -240,7 +277,8 @@ impl Groups {
         DeltaQuery::new(self.0.clone(), "groups")
     }
 
-    /// Changes what the body names; a `null` clears.
+    /// Changes what the body names; a `null` clears. Given the group itself, what Graph does not write is
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) without a request: see [`GroupTarget`].
     ///
     /// # Errors
     ///
@@ -253,8 +291,13 @@ impl Groups {
     /// `Group.ReadWrite.All` (application).
     ///
     /// See [update group](https://learn.microsoft.com/graph/api/group-update).
-    pub fn update(&self, id: impl Into<GroupId>, changes: &(impl Serialize + ?Sized)) -> Call<()> {
-        checked(self.call(Method::PATCH, path(&id.into())), changes).decode_with(|_| Ok(()))
+    pub fn update(&self, group: impl Into<GroupTarget>, changes: &(impl Serialize + ?Sized)) -> Call<()> {
+        let group = group.into();
+        let call = checked(self.call(Method::PATCH, path(&group.id)), changes).decode_with(|_| Ok(()));
+        match group.fixed {
+            Some(reason) => call.refused(Error::new(ErrorKind::Invalid, reason).with_context("group", &group.id)),
+            None => call,
+        }
     }
 
     /// Deletes a group: Microsoft 365 groups, with mailbox and site, stay in the recycle bin for 30 days, and security
@@ -274,16 +317,17 @@ impl Groups {
         self.call(Method::DELETE, path(&id.into())).decode_with(|_| Ok(()))
     }
 
-    /// Who is in a group, to list and to change.
+    /// Who is in a group, to list and to change. Given the group itself, members that Graph does not write (of dynamic,
+    /// synchronised and some mail-enabled groups) are refused without a request: see [`GroupTarget`].
     #[must_use]
-    pub fn members(&self, id: impl Into<GroupId>) -> GroupLinks {
-        GroupLinks::members(self.0.clone(), id.into())
+    pub fn members(&self, group: impl Into<GroupTarget>) -> GroupLinks {
+        GroupLinks::members(self.0.clone(), group.into())
     }
 
     /// Who owns a group, to list and to change.
     #[must_use]
-    pub fn owners(&self, id: impl Into<GroupId>) -> GroupLinks {
-        GroupLinks::owners(self.0.clone(), id.into())
+    pub fn owners(&self, group: impl Into<GroupTarget>) -> GroupLinks {
+        GroupLinks::owners(self.0.clone(), group.into())
     }
 
     /// Lists who is in a group, also by way of groups within it, 999 a page.

@@ -12,14 +12,14 @@ use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::graph::word::text_id;
-use crate::graph::{BatchResponse, Call, GraphClass, GraphClient, GroupId, List, UserId, groups};
+use crate::graph::{BatchResponse, Call, GraphClass, GraphClient, GroupId, GroupTarget, List, UserId, groups};
 use crate::http::redact::one_line;
 use crate::odata;
 
 /// The object id of a user, a group, or whatever else the directory holds: a GUID. No user principal name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct DirectoryObjectId(Arc<str>);
+pub struct DirectoryObjectId(#[serde(deserialize_with = "crate::graph::word::shared")] Arc<str>);
 
 text_id!(DirectoryObjectId, UserId, GroupId);
 
@@ -108,6 +108,8 @@ pub struct GroupLinks {
     client: GraphClient,
     group: GroupId,
     side: Side,
+    /// Why it cannot be changed.
+    fixed: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,12 +122,12 @@ impl GroupLinks {
     /// The most members that Graph adds in one [`bind`](GroupLinks::bind).
     pub const MAX_BOUND: usize = 20;
 
-    pub(super) fn members(client: GraphClient, group: GroupId) -> Self {
-        Self { client, group, side: Side::Members }
+    pub(super) fn members(client: GraphClient, group: GroupTarget) -> Self {
+        Self { client, group: group.id, side: Side::Members, fixed: group.fixed_members }
     }
 
-    pub(super) fn owners(client: GraphClient, group: GroupId) -> Self {
-        Self { client, group, side: Side::Owners }
+    pub(super) fn owners(client: GraphClient, group: GroupTarget) -> Self {
+        Self { client, group: group.id, side: Side::Owners, fixed: group.fixed }
     }
 
     /// Lists them, 999 a page; the direct ones only.
@@ -389,6 +391,10 @@ impl GroupLinks {
         let call = Call::new(self.client.clone(), method, path);
         let call = match &body {
             Some(body) => call.body(body),
+            None => call,
+        };
+        let call = match self.fixed {
+            Some(reason) => call.refused(Error::new(ErrorKind::Invalid, reason).with_context("group", &self.group)),
             None => call,
         };
         call.decode_with(|_| Ok(()))

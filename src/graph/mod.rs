@@ -15,6 +15,7 @@ mod class;
 mod client;
 mod delta;
 mod directory;
+mod driven;
 mod error;
 mod extensions;
 mod filterable;
@@ -41,7 +42,7 @@ pub use client::{GraphClient, GraphClientBuilder};
 pub use delta::{Delta, DeltaCursor, DeltaQuery, Removal};
 pub use directory::{Domain, Organization, VerifiedDomain};
 pub use extensions::{ApplicationId, ExtensionProperties, ExtensionProperty, ExtensionType, extension_name};
-pub use groups::{Group, GroupId, GroupKind, Groups};
+pub use groups::{Group, GroupId, GroupKind, GroupTarget, Groups};
 pub use invitations::{Guest, Invitation, InvitationSent};
 pub use licenses::{
     AppliesTo, AssignedLicense, CapabilityStatus, LicenseAssignmentState, LicenseChange, LicenseDetails, LicenseError,
@@ -52,5 +53,5 @@ pub use page::{List, Page};
 pub use query::Query;
 pub use request::Call;
 pub use roles::{RoleAssignment, RoleDefinition, RoleId};
-pub use user::{EmployeeOrgData, ExtensionAttributes, ObjectIdentity, PasswordProfile, User};
+pub use user::{EmployeeOrgData, ExtensionAttributes, ObjectIdentity, PasswordProfile, User, UserDetails};
 pub use users::{UserId, Users};

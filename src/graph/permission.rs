@@ -2,6 +2,8 @@
 
 use http::Method;
 
+use crate::auth::TokenClaims;
+
 /// The least application permission for a request, by its path under the version; `None` where it is not known.
 ///
 /// See [permissions reference](https://learn.microsoft.com/graph/permissions-reference) and the page of each operation.
@@ -53,6 +55,20 @@ pub(super) fn permission(method: &Method, path: &str) -> Option<&'static str> {
         _ => return None,
     };
     Some(permission)
+}
+
+/// Whether a refusal of this request can only mean that a directory role is missing: the application has the permission
+/// for all that such a request may change.
+///
+/// Told only for writes of users, where Graph asks for a role beside the permission: for people who hold roles
+/// themselves, and for passwords. See [update user](https://learn.microsoft.com/graph/api/user-update).
+pub(super) fn needs_role(method: &Method, path: &str, claims: &TokenClaims) -> bool {
+    match permission(method, path) {
+        // The least permission is not enough for every property.
+        Some("User.ReadUpdate.All") => claims.has_permission("User.ReadWrite.All"),
+        Some(least @ "User.DeleteRestore.All") => claims.has_permission(least),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

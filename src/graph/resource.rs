@@ -5,20 +5,60 @@ use time::OffsetDateTime;
 
 /// A struct of optional properties under Graph's names, with every other one kept in `extra`.
 ///
+/// Those that are `rare` are in a struct of their own, which is there only if one of them is: a list of many objects
+/// is not made of what none of them has. They are read and written like the others.
+///
 /// Written out rather than derived: a derived `flatten` holds each object in between, and a list is read at a third of
 /// the speed.
 macro_rules! resource {
     ($(#[$meta:meta])* $name:ident {
         $($(#[$doc:meta])* $field:ident: $type:ty = $property:literal $(as $moment:ident)?,)+
-    }) => {
+    }
+    $($(#[$rare_meta:meta])* rare $rare:ident {
+        $($(#[$rare_doc:meta])* $rare_field:ident: $rare_type:ty = $rare_property:literal $(as $rare_moment:ident)?,)+
+    })?) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, PartialEq, Default)]
+        #[derive(Debug, Clone, Default)]
         #[non_exhaustive]
         #[expect(missing_docs, reason = "the fields are Graph's properties, under Graph's names")]
         pub struct $name {
             $($(#[$doc])* pub $field: Option<$type>,)+
             /// Every other property, under Graph's own name.
             pub extra: serde_json::Map<String, serde_json::Value>,
+            $(rare: Option<Box<$rare>>,)?
+        }
+
+        $(
+            $(#[$rare_meta])*
+            #[derive(Debug, Clone, PartialEq, Default)]
+            #[non_exhaustive]
+            #[expect(missing_docs, reason = "the fields are Graph's properties, under Graph's names")]
+            pub struct $rare {
+                $($(#[$rare_doc])* pub $rare_field: Option<$rare_type>,)+
+            }
+
+            impl std::ops::Deref for $name {
+                type Target = $rare;
+
+                fn deref(&self) -> &$rare {
+                    static NONE: $rare = $rare { $($rare_field: None,)+ };
+                    self.rare.as_deref().unwrap_or(&NONE)
+                }
+            }
+
+            impl std::ops::DerefMut for $name {
+                fn deref_mut(&mut self) -> &mut $rare {
+                    self.rare.get_or_insert_default()
+                }
+            }
+        )?
+
+        impl PartialEq for $name {
+            fn eq(&self, other: &Self) -> bool {
+                $(self.$field == other.$field &&)+
+                    self.extra == other.extra
+                    $(&& <Self as std::ops::Deref>::deref(self) == (other as &$rare))?
+            }
         }
 
         impl serde::Serialize for $name {
@@ -28,6 +68,9 @@ macro_rules! resource {
                 $(if let Some(value) = &self.$field {
                     map.serialize_entry($property, $crate::graph::resource::written!(value $($moment)?))?;
                 })+
+                $($(if let Some(value) = &self.$rare_field {
+                    map.serialize_entry($rare_property, $crate::graph::resource::written!(value $($rare_moment)?))?;
+                })+)?
                 for (name, value) in &self.extra {
                     map.serialize_entry(name, value)?;
                 }
@@ -40,6 +83,7 @@ macro_rules! resource {
                 #[allow(non_camel_case_types, reason = "named like the fields")]
                 enum Key {
                     $($field,)+
+                    $($($rare_field,)+)?
                     Other(String),
                 }
 
@@ -55,6 +99,7 @@ macro_rules! resource {
                     fn visit_str<E>(self, name: &str) -> Result<Key, E> {
                         Ok(match name {
                             $($property => Key::$field,)+
+                            $($($rare_property => Key::$rare_field,)+)?
                             other => Key::Other(other.to_owned()),
                         })
                     }
@@ -85,6 +130,16 @@ macro_rules! resource {
                                     }
                                     object.$field = $crate::graph::resource::read!(map $($moment)?);
                                 })+
+                                $($(Key::$rare_field => {
+                                    if object.$rare_field.is_some() {
+                                        return Err(serde::de::Error::duplicate_field($rare_property));
+                                    }
+                                    let value: Option<$rare_type> =
+                                        $crate::graph::resource::read!(map $($rare_moment)?);
+                                    if value.is_some() {
+                                        object.$rare_field = value;
+                                    }
+                                })+)?
                                 Key::Other(name) => {
                                     let value = map.next_value()?;
                                     object.extra.insert(name, value);

@@ -60,6 +60,14 @@ impl Units {
         Self::default().with(traffic_of(method, path))
     }
 
+    /// How many of a kind.
+    fn of_kind(self, traffic: Traffic) -> u32 {
+        match traffic {
+            Traffic::Reads => self.reads,
+            Traffic::Writes => self.writes,
+        }
+    }
+
     /// One more.
     pub(super) fn with(mut self, traffic: Traffic) -> Self {
         match traffic {
@@ -139,21 +147,21 @@ impl GraphClient {
             let error = error.with_context("request", outgoing.name());
             if in_doubt { error.with_outcome_in_doubt() } else { error }
         };
-        let mut permits = self.admit(outgoing.units).await.map_err(|error| finally(error, in_doubt))?;
-        // The wait for a turn is not the request's own.
         let mut attempts = Attempts::begin(inner.clock.now());
+        let mut permits = self.admit(outgoing, &attempts).await.map_err(|error| finally(error, in_doubt))?;
         loop {
             let token = inner.tokens.token().await.map_err(|error| finally(error, in_doubt))?;
             let Failed { error, feedback } = match self.exchange(outgoing, &token, attempts.number()).await {
                 Ok(answer) => return Ok((answer, permits)),
                 Err(failed) => failed,
             };
-            let Units { reads, writes } = outgoing.units;
-            let is_refused = error.kind() == ErrorKind::Throttled;
-            permits.settle(|traffic| match (is_refused, traffic) {
-                (true, Traffic::Reads) => Feedback { throttled: reads, ..feedback },
-                (true, Traffic::Writes) => Feedback { throttled: writes, ..feedback },
-                (false, _) => feedback,
+            permits.settle(|traffic| {
+                let all = outgoing.units.of_kind(traffic);
+                match error.graph().map(|graph| graph.status) {
+                    Some(429) => Feedback { throttled: all, ..feedback },
+                    Some(..500) => feedback,
+                    Some(_) | None => Feedback { failed: all, ..feedback },
+                }
             });
             in_doubt |= error.is_outcome_in_doubt();
             if error.graph().is_some_and(|graph| graph.status == 401) && !token_was_refused {
@@ -161,7 +169,7 @@ impl GraphClient {
                 inner.tokens.invalidate(&token);
                 let another = inner.tokens.token().await.map_err(|error| finally(error, in_doubt))?;
                 if another.secret != token.secret {
-                    permits = self.admit(outgoing.units).await.map_err(|error| finally(error, in_doubt))?;
+                    permits = self.admit(outgoing, &attempts).await.map_err(|error| finally(error, in_doubt))?;
                     continue;
                 }
             }
@@ -172,21 +180,22 @@ impl GraphClient {
                 Some(delay) => inner.clock.sleep(delay).await,
                 None => return Err(finally(error, in_doubt)),
             }
-            let asked = inner.clock.now();
-            permits = self.admit(outgoing.units).await.map_err(|error| finally(error, in_doubt))?;
-            attempts.waited(inner.clock.now() - asked);
+            permits = self.admit(outgoing, &attempts).await.map_err(|error| finally(error, in_doubt))?;
         }
     }
 
-    /// Waits for the turn of so many units. Reads come after writes for everyone, so that nobody waits in a circle.
-    async fn admit(&self, units: Units) -> Result<Permits> {
+    /// Waits for the request's turn. Reads come after writes for everyone, so that nobody waits in a circle.
+    async fn admit(&self, outgoing: &Outgoing, attempts: &Attempts) -> Result<Permits> {
+        let inner = &*self.0;
         let mut permits = Permits::default();
-        for (traffic, units) in [(Traffic::Writes, units.writes), (Traffic::Reads, units.reads)] {
+        for traffic in [Traffic::Writes, Traffic::Reads] {
+            let units = outgoing.units.of_kind(traffic);
             if units > 0 {
-                let permit = self.0.pacer.admit(traffic, units, self.0.retry.deadline()).await?;
-                permits.0.push((traffic, permit));
+                let patience = attempts.left(&inner.retry, inner.clock.now());
+                permits.0.push((traffic, inner.pacer.admit(traffic, units, patience).await?));
             }
         }
+        permits.0.iter_mut().for_each(|(_, permit)| permit.sent());
         Ok(permits)
     }
 
@@ -231,9 +240,11 @@ impl GraphClient {
         }
         let body = serde_json::from_slice(answer.body()).unwrap_or_default();
         let retry_after = retry_after(answer.headers(), inner.clock.now());
+        let claims = (status == StatusCode::FORBIDDEN).then(|| token.claims());
         let refused = Refused {
             method: &outgoing.method,
             status,
+            claims: claims.as_ref(),
             path: path.strip_prefix(inner.root.path()).unwrap_or(path),
             retry_after,
             request_id,

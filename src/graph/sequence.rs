@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use futures::future::BoxFuture;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::batch::{Item, MAX_BYTES, MAX_REQUESTS, Order, Outcome, exchange};
+use crate::graph::batch::{Item, Order, Outcome, exchange, pack};
 use crate::graph::error::may_repeat;
 use crate::graph::{BatchRequest, BatchResponse, GraphClass, GraphClient};
 
@@ -68,15 +68,7 @@ type Outcomes = Vec<Option<Result<BatchResponse>>>;
 /// Sends them until all are done or one has failed.
 async fn walk(client: &GraphClient, mut waiting: VecDeque<Item>, outcomes: &mut Outcomes) {
     while !waiting.is_empty() {
-        let (mut items, mut bytes) = (Vec::new(), 0);
-        while let Some(item) = waiting.pop_front() {
-            if items.len() == MAX_REQUESTS || (!items.is_empty() && bytes + item.json.len() > MAX_BYTES) {
-                waiting.push_front(item);
-                break;
-            }
-            bytes += item.json.len();
-            items.push(item);
-        }
+        let items = pack(&mut waiting);
         let answers = exchange(client.clone(), items, Order::AsGiven).await;
         let is_done = |(_, outcome): &(Item, Outcome)| matches!(outcome, Outcome::Final(Ok(_)));
         let last_done = answers.iter().rposition(is_done);
@@ -89,7 +81,7 @@ async fn walk(client: &GraphClient, mut waiting: VecDeque<Item>, outcomes: &mut 
                     outcomes[item.index] = Some(Ok(response));
                     continue;
                 }
-                Outcome::Final(Err(error)) => (error, true),
+                Outcome::Final(Err(error)) | Outcome::NotSent(error) => (error, true),
                 Outcome::Failed(error) => (error, false),
             };
             item.in_doubt |= error.is_outcome_in_doubt();

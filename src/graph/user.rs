@@ -16,8 +16,8 @@ resource! {
     /// Properties without a field of their own, among them those of directory extensions, are in
     /// [`extra`](User::extra). When sent, `None` is left out; a `null` in `extra` clears a property.
     ///
-    /// `aboutMe`, `birthday`, `interests`, `mySite`, `pastProjects`, `responsibilities`, `schools` and `skills` are kept
-    /// in another service: a list has them not, and an application cannot write them.
+    /// What is seldom asked for is in [`UserDetails`], and is read and written as if it were here: `user.skills`. To
+    /// move such a property out, [`take`](Option::take) it.
     ///
     /// See [user](https://learn.microsoft.com/graph/api/resources/user).
     User {
@@ -32,12 +32,8 @@ resource! {
         user_type: String = "userType",
         usage_location: String = "usageLocation",
         preferred_language: String = "preferredLanguage",
-        preferred_data_location: String = "preferredDataLocation",
         employee_id: String = "employeeId",
         employee_type: String = "employeeType",
-        employee_hire_date: OffsetDateTime = "employeeHireDate" as moment,
-        employee_leave_date_time: OffsetDateTime = "employeeLeaveDateTime" as moment,
-        employee_org_data: EmployeeOrgData = "employeeOrgData",
         job_title: String = "jobTitle",
         department: String = "department",
         company_name: String = "companyName",
@@ -49,6 +45,20 @@ resource! {
         country: String = "country",
         mobile_phone: String = "mobilePhone",
         business_phones: Vec<String> = "businessPhones",
+        on_premises_sync_enabled: bool = "onPremisesSyncEnabled",
+        assigned_licenses: Vec<AssignedLicense> = "assignedLicenses",
+    }
+
+    /// The properties of a [`User`] that are seldom asked for. They are read and written as if they were the user's
+    /// own: `user.skills`.
+    ///
+    /// `aboutMe`, `birthday`, `interests`, `mySite`, `pastProjects`, `responsibilities`, `schools` and `skills` are kept
+    /// in another service: a list has them not, and an application cannot write them.
+    rare UserDetails {
+        preferred_data_location: String = "preferredDataLocation",
+        employee_hire_date: OffsetDateTime = "employeeHireDate" as moment,
+        employee_leave_date_time: OffsetDateTime = "employeeLeaveDateTime" as moment,
+        employee_org_data: EmployeeOrgData = "employeeOrgData",
         fax_number: String = "faxNumber",
         other_mails: Vec<String> = "otherMails",
         proxy_addresses: Vec<String> = "proxyAddresses",
@@ -60,9 +70,7 @@ resource! {
         password_profile: PasswordProfile = "passwordProfile",
         on_premises_extension_attributes: ExtensionAttributes = "onPremisesExtensionAttributes",
         on_premises_immutable_id: String = "onPremisesImmutableId",
-        on_premises_sync_enabled: bool = "onPremisesSyncEnabled",
         custom_security_attributes: Map<String, Json> = "customSecurityAttributes",
-        assigned_licenses: Vec<AssignedLicense> = "assignedLicenses",
         license_assignment_states: Vec<LicenseAssignmentState> = "licenseAssignmentStates",
         manager: DirectoryObject = "manager",
         external_user_state: String = "externalUserState",

@@ -31,7 +31,7 @@ pub struct Users(GraphClient);
 /// A user's object id, or the user principal name, by which Graph finds a user too.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct UserId(Arc<str>);
+pub struct UserId(#[serde(deserialize_with = "crate::graph::word::shared")] Arc<str>);
 
 text_id!(UserId);
 

@@ -1,5 +1,8 @@
 //! Words of Graph that may get company.
 
+use std::fmt;
+use std::sync::Arc;
+
 /// An enum of the words that are known of a property, and the text of any other, since Graph adds words.
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)+ }) => {
@@ -113,3 +116,22 @@ macro_rules! text_id {
 }
 
 pub(super) use {text_id, words};
+
+/// Reads text that is shared, without a copy of its own in between.
+pub(super) fn shared<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Arc<str>, D::Error> {
+    struct Shared;
+
+    impl serde::de::Visitor<'_> for Shared {
+        type Value = Arc<str>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Arc<str>, E> {
+            Ok(text.into())
+        }
+    }
+
+    deserializer.deserialize_str(Shared)
+}

@@ -25,6 +25,12 @@ const SURER: f64 = 1.0 / 8.0;
 /// How slowly it grows at least, once it is sure: as far as it was after some 40 s.
 const LEAST_GROWTH: f64 = 1e-6;
 
+/// How fast it grows at the most, in shares of itself a second: what is too fast is known only when it comes back.
+const FASTEST_GROWTH: f64 = 0.15;
+
+/// For how many seconds what is accepted is counted together; a rate is measured over the last one or two such stretches.
+const STRETCH: f64 = 3.0;
+
 /// What "about the same rate" is.
 const SAME: f64 = 0.15;
 
@@ -80,6 +86,8 @@ pub(super) struct Lane {
     accepted: f64,
     refused: f64,
     since: f64,
+    /// Where the stretch of measuring before `since` began, and what was accepted in it.
+    before: Option<(f64, f64)>,
     last_traffic: f64,
     latency: f64,
 }
@@ -130,6 +138,7 @@ impl Lane {
             accepted: 0.0,
             refused: 0.0,
             since: 0.0,
+            before: None,
             last_traffic: 0.0,
             latency: 0.0,
         }
@@ -153,7 +162,7 @@ impl Lane {
             self.tokens -= units;
         }
         if self.in_flight <= 0.0 && now - self.last_traffic > IDLE {
-            (self.since, self.accepted, self.refused) = (now, 0.0, 0.0);
+            self.measure_from(now);
         }
         self.in_flight += units;
         self.last_traffic = now;
@@ -165,6 +174,10 @@ impl Lane {
         self.fill(now);
         let was_full = self.in_flight + BATCH > self.window;
         self.give_back(now, units);
+        if now - self.since >= STRETCH {
+            self.before = Some((self.since, self.accepted));
+            (self.since, self.accepted) = (now, 0.0);
+        }
         self.accepted += outcome.accepted;
         let latency = (now - outcome.sent_at).max(0.0);
         self.latency = if self.latency == 0.0 { latency } else { 0.8 * self.latency + 0.2 * latency };
@@ -201,7 +214,7 @@ impl Lane {
         }
         self.refused += outcome.throttled;
         // Where it takes the greater part, a slower pace is all that it asks for.
-        let is_content = self.rate.is_some() && asked <= SHORT && self.refused < self.accepted;
+        let is_content = self.rate.is_some() && asked <= SHORT && self.refused < self.recent().1;
         let hold = if is_part || is_content { 0.0 } else { asked };
         self.hold(now + hold);
         self.cut(now, hold, if hold > 0.0 { FAR_DOWN } else { DOWN });
@@ -273,19 +286,20 @@ impl Lane {
         if let Some(rate) = &mut self.rate {
             self.age += passed;
             let grown = self.peak * (1.0 + self.growth * (self.age - self.back).powi(3));
-            *rate = rate.max(grown);
+            *rate = rate.max(grown.min(*rate * (1.0 + FASTEST_GROWTH * passed)));
         }
     }
 
     /// Goes slower: at most at the rate that was got through, and at a share of the rate until now.
     fn cut(&mut self, now: f64, hold: f64, share: f64) {
-        let during = now - self.since;
-        let measured = (self.accepted / (during + hold).max(0.1)).max(MIN_RATE);
+        let (since, accepted) = self.recent();
+        let during = now - since;
+        let measured = (accepted / (during + hold).max(0.1)).max(MIN_RATE);
         let start = match self.rate() {
             // What was taken at first may be what had been saved up; it may also have been too little.
             None => {
                 let start = measured.max(FIRST_RATE);
-                self.peak = start / 0.9;
+                self.peak = (accepted / during.max(0.1)).clamp(start / 0.9, start * 2.0);
                 start
             }
             Some(rate) if during < 1.0 => {
@@ -294,9 +308,10 @@ impl Lane {
                 (rate * share).max(MIN_RATE)
             }
             Some(rate) => {
-                let is_same = (rate - self.peak).abs() <= SAME * self.peak;
+                let peak = rate.min(measured.max(rate / 2.0));
+                let is_same = (peak - self.peak).abs() <= SAME * self.peak;
                 self.growth = if is_same { (self.growth * SURER).max(LEAST_GROWTH) } else { FIRST_GROWTH };
-                self.peak = rate.min((measured / share).max(rate / 2.0));
+                self.peak = peak;
                 (self.peak * share).max(MIN_RATE)
             }
         };
@@ -308,7 +323,19 @@ impl Lane {
         self.filled_at = now;
         let on_the_way = self.peak * self.latency * 2.0;
         self.window = (self.window * 0.7).max(on_the_way).clamp(BATCH, MAX_WINDOW);
-        (self.cut_at, self.since, self.accepted, self.refused) = (now, now + hold, 0.0, 0.0);
+        self.cut_at = now;
+        self.measure_from(now + hold);
+    }
+
+    /// Since when, and how much was accepted since.
+    fn recent(&self) -> (f64, f64) {
+        let (since, earlier) = self.before.unwrap_or((self.since, 0.0));
+        (since, earlier + self.accepted)
+    }
+
+    /// Forgets what was accepted before.
+    fn measure_from(&mut self, since: f64) {
+        (self.since, self.before, self.accepted, self.refused) = (since, None, 0.0, 0.0);
     }
 }
 

@@ -153,6 +153,8 @@ pub(crate) struct Permit {
 pub(crate) struct Feedback {
     /// Units that the service refused since they were too many.
     pub(crate) throttled: u32,
+    /// Units that nobody knows to have been taken: the service failed, or did not answer.
+    pub(crate) failed: u32,
     pub(crate) retry_after: Option<Duration>,
     /// The limit that was hit is one for all traffic.
     pub(crate) is_for_all: bool,
@@ -200,39 +202,38 @@ impl Pacer {
         Self(Arc::new(Inner { clock, observer, state: Mutex::new(state), gates: Default::default() }))
     }
 
-    /// Waits until so many units may be sent.
+    /// Waits until so many units may be sent, for `patience` at most, the wait for others before included.
     ///
-    /// Fails with [`ErrorKind::Throttled`] if the service asked for a wait longer than `patience`.
+    /// Fails with [`ErrorKind::Throttled`] as soon as it is clear that it takes longer.
     pub(crate) async fn admit(&self, traffic: Traffic, units: u32, patience: Duration) -> Result<Permit> {
         let inner = &*self.0;
         let gate = &inner.gates[index(traffic)];
+        let until = self.with(|_, now| now) + patience.as_secs_f64();
+        // Those before give up in time, too.
         let _turn = gate.turn.lock().await;
         let mut is_told = false;
         loop {
-            let (outcome, now) = self.with(|state, now| (state.lane(traffic).take(now, f64::from(units)), now));
-            let wait = match outcome {
+            let (outcome, now) = self.with(|state, now| match now > until {
+                true => (Err(Wait::For(TICK)), now),
+                false => (state.lane(traffic).take(now, f64::from(units)), now),
+            });
+            let (seconds, is_asked) = match outcome {
                 Ok(()) => return Ok(Permit { pacer: self.clone(), traffic, units, sent_at: now, settled: false }),
                 Err(Wait::ForRoom) => {
                     gate.freed.notified().await;
                     continue;
                 }
-                Err(Wait::For(seconds)) => duration(seconds.max(TICK)),
-                Err(Wait::Held(seconds)) => {
-                    let wait = duration(seconds.max(TICK));
-                    if wait > patience {
-                        return Err(Error::new(
-                            ErrorKind::Throttled,
-                            "the service asked for a longer wait than allowed",
-                        )
-                        .with_retry(Retry::After(wait)));
-                    }
-                    if !is_told {
-                        is_told = true;
-                        self.tell(PaceEvent::Waiting { traffic, wait });
-                    }
-                    wait
-                }
+                Err(Wait::For(seconds)) => (seconds.max(TICK), false),
+                Err(Wait::Held(seconds)) => (seconds.max(TICK), true),
             };
+            let wait = duration(seconds);
+            if now + seconds > until {
+                return Err(no_turn(is_asked.then_some(wait)));
+            }
+            if is_asked && !is_told {
+                is_told = true;
+                self.tell(PaceEvent::Waiting { traffic, wait });
+            }
             inner.clock.sleep(wait).await;
         }
     }
@@ -256,15 +257,21 @@ impl Pacer {
 }
 
 impl Permit {
+    /// It is sent only now.
+    pub(crate) fn sent(&mut self) {
+        self.sent_at = self.pacer.with(|_, now| now);
+    }
+
     /// Says what came back.
     pub(crate) fn settle(mut self, feedback: &Feedback) {
         self.settled = true;
         let (traffic, units) = (self.traffic, f64::from(self.units));
         let throttled = f64::from(feedback.throttled.min(self.units));
+        let failed = f64::from(feedback.failed.min(self.units));
         let retry_after = feedback.retry_after.map(|wait| wait.as_secs_f64());
         let outcome = Outcome {
             sent_at: self.sent_at,
-            accepted: units - throttled,
+            accepted: (units - throttled - failed).max(0.0),
             throttled,
             retry_after,
             load: feedback.load,
@@ -297,6 +304,16 @@ impl Drop for Permit {
             self.pacer.with(|state, now| state.lane(self.traffic).give_back(now, units));
             self.pacer.0.gates[index(self.traffic)].freed.notify_one();
         }
+    }
+}
+
+/// The turn does not come in time, since the service asked to be left alone for so long, or since others go before.
+fn no_turn(asked: Option<Duration>) -> Error {
+    match asked {
+        Some(wait) => Error::new(ErrorKind::Throttled, "the service asked for a longer wait than allowed")
+            .with_retry(Retry::After(wait)),
+        None => Error::new(ErrorKind::Throttled, "the request's turn did not come before its deadline")
+            .with_retry(Retry::Later),
     }
 }
 
@@ -377,6 +394,30 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Throttled);
             assert!(matches!(error.retry(), Retry::After(wait) if wait > PATIENCE));
         }
+    }
+
+    #[tokio::test]
+    async fn waits_in_a_row_are_bounded_together() {
+        let (pacer, clock) = setup(PacePolicy::default());
+        let start = clock.now();
+        pacer.admit(Traffic::Writes, 1, PATIENCE).await.expect("room").settle(&refused(1, 200));
+        let first = async {
+            let permit = pacer.admit(Traffic::Writes, 1, PATIENCE).await.expect("after 200 s");
+            permit.settle(&refused(1, 200));
+        };
+        let ((), second) = join(first, pacer.admit(Traffic::Writes, 1, PATIENCE)).await;
+        assert_eq!(second.expect_err("after 400 s it would be").kind(), ErrorKind::Throttled);
+        assert!(clock.now() - start <= PATIENCE);
+        let slow = PacePolicy::default().with_max_writes_per_second(1.0);
+        let (pacer, clock) = setup(slow);
+        let start = clock.now();
+        let one = async || {
+            let permit = pacer.admit(Traffic::Writes, 1, PATIENCE).await;
+            permit.map(|permit| permit.settle(&Feedback::default())).is_ok()
+        };
+        let admitted = join_all((0..400).map(|_| one())).await.into_iter().filter(|admitted| *admitted).count();
+        assert!((318..=322).contains(&admitted), "20 at once, and one a second: {admitted}");
+        assert!(clock.now() - start <= PATIENCE);
     }
 
     #[tokio::test]

@@ -80,18 +80,13 @@ impl RetryPolicy {
         self
     }
 
-    /// How long attempts and waits may take in all: an attempt that would begin later is not made. An attempt under
-    /// way is not cut off; the transport's own time limit ends it.
+    /// How long a request may take in all, with its attempts, the waits between them and the waits for its turn: an
+    /// attempt that would begin later is not made. An attempt under way is not cut off; the transport's own time limit
+    /// ends it.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
-    }
-}
-
-impl RetryPolicy {
-    pub(crate) fn deadline(&self) -> Duration {
-        self.deadline
     }
 }
 
@@ -108,9 +103,13 @@ impl Attempts {
         Self { started: now, made: 1 }
     }
 
-    /// Leaves a wait for a turn out of the time that is spent.
-    pub(crate) fn waited(&mut self, time: time::Duration) {
-        self.started += time.max(time::Duration::ZERO);
+    /// How much of the time for all of it is left.
+    pub(crate) fn left(&self, policy: &RetryPolicy, now: OffsetDateTime) -> Duration {
+        policy.deadline.saturating_sub(self.spent(now))
+    }
+
+    fn spent(&self, now: OffsetDateTime) -> Duration {
+        Duration::try_from(now - self.started).unwrap_or_default()
     }
 
     /// Which attempt is under way, from 1.
@@ -125,8 +124,7 @@ impl Attempts {
             Retry::Later => self.back_off(policy),
             Retry::After(delay) => delay.min(MAX_WAIT),
         };
-        let spent = Duration::try_from(now - self.started).unwrap_or_default();
-        if self.made >= policy.max_attempts || spent.saturating_add(delay) > policy.deadline {
+        if self.made >= policy.max_attempts || self.spent(now).saturating_add(delay) > policy.deadline {
             return None;
         }
         self.made += 1;

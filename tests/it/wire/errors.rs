@@ -1,6 +1,6 @@
 //! What failures are made of.
 
-use entrant::auth::{ClientId, ClientSecret, TenantId};
+use entrant::auth::{ClientId, ClientSecret, StaticToken, TenantId};
 use entrant::error::{GraphError, Retry};
 use entrant::graph::{GraphClass, GraphClient, ServicePlanId, SkuId};
 use entrant::http::RetryPolicy;
@@ -9,6 +9,7 @@ use futures::StreamExt;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use super::batch::each;
 use super::script::{Reply, Script, builder, client, clock, cloud};
 
 #[derive(Deserialize)]
@@ -326,4 +327,37 @@ async fn a_missing_permission_is_named() {
     let (_, outcome) = graph.batch(requests).next().await.expect("an outcome");
     let error = outcome.expect_err("denied");
     assert_eq!(error.graph().expect("Graph said so").class(), denied("Group.ReadWrite.All"));
+}
+
+#[tokio::test]
+async fn a_missing_role_is_told_from_a_missing_permission() {
+    let script = Script::new(|_, request| match request.uri().path().ends_with("$batch") {
+        false => Reply::json(403, json!({"error": {"code": "Authorization_RequestDenied", "message": "No."}})),
+        true => each(request, |_| json!({"status": 403, "body": {"error": {"code": "Authorization_RequestDenied"}}})),
+    });
+    // The claims of each token, such as {"roles":["User.ReadWrite.All"]}.
+    let least = || GraphClass::Denied { permission: Some("User.ReadUpdate.All".into()) };
+    #[rustfmt::skip]
+    let table = [
+        ("eyJyb2xlcyI6WyJVc2VyLlJlYWRXcml0ZS5BbGwiXX0", GraphClass::PrivilegedTarget, "it may change all of a user, but for some users"),
+        ("eyJyb2xlcyI6WyJVc2VyLlJlYWRVcGRhdGUuQWxsIl19", least(), "which is not enough for some properties"),
+        ("eyJyb2xlcyI6WyJHcm91cC5SZWFkV3JpdGUuQWxsIl19", least(), "another one"),
+        ("eyJyb2xlcyI6W119", least(), "none"),
+    ];
+    for (claims, expected, why) in table {
+        let graph = GraphClient::builder(StaticToken::new(format!("e30.{claims}.sig")))
+            .cloud(cloud())
+            .transport(script.clone())
+            .clock(clock())
+            .build()
+            .expect("a client");
+        let alone = graph.users().update("1", &json!({})).await.expect_err(why);
+        let request = graph.users().update("1", &json!({})).into_batch().expect("valid");
+        let (_, outcome) = graph.batch(vec![request]).next().await.expect("an outcome");
+        for error in [alone, outcome.expect_err(why)] {
+            assert_eq!(error.graph().expect("Graph said so").class(), expected, "{why}");
+            assert_eq!(error.kind(), ErrorKind::Forbidden);
+            assert_eq!(error.to_string().contains("needs=a directory role"), expected == GraphClass::PrivilegedTarget);
+        }
+    }
 }

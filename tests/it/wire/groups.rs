@@ -226,3 +226,49 @@ async fn what_graph_cannot_write_is_refused_before_it_is_sent() {
     graph.groups().update(GROUP, &m365).await.expect("sent");
     assert_eq!(script.count(), 1);
 }
+
+#[tokio::test]
+async fn a_group_that_was_read_is_not_asked_for_what_graph_does_not_do() {
+    let read = |types: &[&str], mail: bool, security: bool, synced: Json| {
+        let group = json!({
+            "id": GROUP, "groupTypes": types, "mailEnabled": mail, "securityEnabled": security,
+            "onPremisesSyncEnabled": synced,
+        });
+        serde_json::from_value::<Group>(group).expect("a group")
+    };
+    #[rustfmt::skip]
+    let table = [
+        (read(&[], false, true, Json::Null), [true, true, true], "security"),
+        (read(&["Unified"], true, false, Json::Null), [true, true, true], "Microsoft 365"),
+        (read(&["Unified", "DynamicMembership"], true, false, Json::Null), [true, false, true], "a rule says who is in"),
+        (read(&[], true, true, Json::Null), [false, false, false], "mail-enabled security"),
+        (read(&[], true, false, Json::Null), [false, false, false], "distribution"),
+        (read(&[], false, true, json!(true)), [false, false, false], "synchronised"),
+        (read(&[], false, true, json!(false)), [true, true, true], "once synchronised"),
+        (serde_json::from_value(json!({"id": GROUP})).expect("a group"), [true, true, true], "not known"),
+    ];
+    let member = entrant::graph::DirectoryObjectId::new("a82905a2-4ba2-5e93-bd12-3200cfe70a56");
+    for (group, expected, why) in table {
+        let script = Script::new(|_, _| Reply::Answer(204, Vec::new(), String::new()));
+        let groups = client(&script).groups();
+        let outcomes = [
+            groups.update(&group, &json!({"description": "x"})).await,
+            groups.members(&group).add_one(&member).await,
+            groups.owners(&group).remove_one(&member).await,
+        ];
+        assert_eq!(outcomes.each_ref().map(Result::is_ok), expected, "{why}");
+        assert_eq!(script.count(), expected.iter().filter(|sent| **sent).count(), "{why}");
+        for error in outcomes.into_iter().filter_map(Result::err) {
+            assert_eq!(error.kind(), ErrorKind::Invalid, "{why}");
+            assert!(error.to_string().contains(GROUP), "{error}");
+        }
+        if !expected[1] {
+            assert_eq!(groups.members(&group).add([&member]).await.len(), 1, "{why}: refused, and said so");
+            assert_eq!(groups.members(&group).bind([&member]).await.expect_err(why).kind(), ErrorKind::Invalid);
+        }
+    }
+    let script = Script::new(|_, _| Reply::Answer(204, Vec::new(), String::new()));
+    let nameless = Group::default();
+    client(&script).groups().update(&nameless, &json!({"description": "x"})).await.expect_err("which?");
+    assert_eq!(script.count(), 0);
+}

@@ -151,7 +151,7 @@ fn direct_and_inherited_licences_are_told_apart() {
     }))
     .expect("a user");
     assert_eq!(user.assigned_licenses.as_deref(), Some(&[AssignedLicense::new(sku(E5)).without([plan(PLAN)])][..]));
-    let states = user.license_assignment_states.expect("states");
+    let states = user.license_assignment_states.as_ref().expect("states");
     assert_eq!(states[0].origin(), LicenseOrigin::Direct);
     assert_eq!((&states[0].state, &states[0].error), (&Some(LicenseState::Active), &None));
     let group = "93b15b8f-474e-5b49-b513-7f3c48f8eb6a".into();
@@ -242,5 +242,5 @@ async fn no_manager_is_told_from_other_failures() {
         assert_eq!(error.is_not_there(), expected, "{status} {code}");
     }
     let user: User = serde_json::from_value(json!({"id": ADA, "manager": {"id": "m"}})).expect("a user");
-    assert_eq!(user.manager.expect("a manager").id.as_str(), "m");
+    assert_eq!(user.manager.as_ref().expect("a manager").id.as_str(), "m");
 }

@@ -10,13 +10,14 @@ use bytes::Bytes;
 use entrant::auth::StaticToken;
 use entrant::clock::{Clock, ManualClock};
 use entrant::graph::{BatchRequest, GraphClient};
-use entrant::http::{PaceEvent, PaceObserver, PacePolicy, Traffic, Transport};
+use entrant::http::{PaceEvent, PaceObserver, PacePolicy, RetryPolicy, Traffic, Transport};
 use entrant::{ErrorKind, Result};
 use futures::{StreamExt, stream};
 use http::{Method, Request, Response};
 use serde_json::{Value as Json, json};
 use time::OffsetDateTime;
 
+use super::batch::each;
 use super::script::{Reply, Script, body_of, builder, clock, cloud};
 
 /// How the service counts.
@@ -31,7 +32,8 @@ enum Limit {
 /// Units a second.
 const RATE: f64 = 100.0;
 
-const LATENCY: Duration = Duration::from_millis(50);
+/// How long an answer takes, in milliseconds.
+const LATENCIES: [u64; 3] = [50, 200, 500];
 
 /// A service that takes 100 writes a second and refuses the rest.
 #[derive(Debug, Clone)]
@@ -40,6 +42,7 @@ struct Throttling(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     limit: Limit,
+    latency: Duration,
     clock: Arc<dyn Clock>,
     start: OffsetDateTime,
     counts: Mutex<Counts>,
@@ -56,9 +59,10 @@ struct Counts {
 }
 
 impl Throttling {
-    fn new(limit: Limit, clock: impl Clock) -> Self {
+    fn new(limit: Limit, latency: u64, clock: impl Clock) -> Self {
         let counts = Mutex::new(Counts { tokens: RATE, ..Counts::default() });
-        Self(Arc::new(Inner { limit, start: clock.now(), clock: Arc::new(clock), counts }))
+        let latency = Duration::from_millis(latency);
+        Self(Arc::new(Inner { limit, latency, start: clock.now(), clock: Arc::new(clock), counts }))
     }
 
     fn now(&self) -> f64 {
@@ -90,7 +94,7 @@ impl Throttling {
 #[async_trait]
 impl Transport for Throttling {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
-        self.0.clock.sleep(LATENCY / 2).await;
+        self.0.clock.sleep(self.0.latency / 2).await;
         let body: Json = serde_json::from_slice(request.body()).expect("a body");
         let (status, answer) = match body["requests"].as_array() {
             Some(items) => {
@@ -103,7 +107,7 @@ impl Transport for Throttling {
             None if self.take(&body["mailNickname"]) => (201, json!({"id": "x"})),
             None => (429, Json::Null),
         };
-        self.0.clock.sleep(LATENCY / 2).await;
+        self.0.clock.sleep(self.0.latency / 2).await;
         let answer = Response::builder().status(status).header("Retry-After", "1").body(answer.to_string().into());
         Ok(answer.expect("a valid answer"))
     }
@@ -129,8 +133,9 @@ fn create(graph: &GraphClient, number: usize) -> entrant::graph::Call<entrant::g
 }
 
 /// Creates users in batches, or one by one, and holds the figures to what is promised.
-async fn creates(limit: Limit, clock: impl Clock + Clone, in_flight: usize, in_batches: bool, users: usize) {
-    let service = Throttling::new(limit, clock.clone());
+async fn creates(limit: Limit, latency: u64, clock: impl Clock + Clone, in_flight: usize, in_batches: bool) {
+    let users = 10_000;
+    let service = Throttling::new(limit, latency, clock.clone());
     let graph = GraphClient::builder(StaticToken::new("t0ken"))
         .cloud(cloud())
         .transport(service.clone())
@@ -145,7 +150,7 @@ async fn creates(limit: Limit, clock: impl Clock + Clone, in_flight: usize, in_b
         let calls = stream::iter(0..users).map(|number| create(&graph, number).into_future());
         calls.buffer_unordered(in_flight).filter(|outcome| std::future::ready(outcome.is_err())).count().await
     };
-    let case = format!("{limit:?}, {in_flight} in flight, batches: {in_batches}");
+    let case = format!("{limit:?}, {latency} ms, {in_flight} in flight, batches: {in_batches}");
     let counts = service.0.counts.lock().expect("no test panics with it");
     let share = users as f64 / RATE / counts.last;
     let met = counts.refused.len() as f64 / users as f64;
@@ -159,18 +164,21 @@ async fn creates(limit: Limit, clock: impl Clock + Clone, in_flight: usize, in_b
 
 #[tokio::test(start_paused = true)]
 async fn a_limit_is_used_up_and_seldom_hit_by_batches() {
-    for limit in [Limit::Bucket, Limit::Window] {
+    for (limit, latency) in cases([Limit::Bucket, Limit::Window], LATENCIES) {
         for in_flight in [4, 16, 64] {
-            creates(limit, Virtual(tokio::time::Instant::now()), in_flight, true, 10_000).await;
+            creates(limit, latency, Virtual(tokio::time::Instant::now()), in_flight, true).await;
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_limit_is_used_up_and_seldom_hit_by_single_requests() {
-    for limit in [Limit::Bucket, Limit::Window] {
-        for in_flight in [16, 64] {
-            creates(limit, Virtual(tokio::time::Instant::now()), in_flight, false, 10_000).await;
+    for (limit, latency) in cases([Limit::Bucket, Limit::Window], LATENCIES) {
+        // Fewer would not reach the limit, whoever paces them.
+        let enough = |in_flight: &u64| in_flight * 1_000 / latency > 110;
+        for in_flight in [16, 64].into_iter().filter(enough) {
+            let in_flight = usize::try_from(in_flight).expect("few");
+            creates(limit, latency, Virtual(tokio::time::Instant::now()), in_flight, false).await;
         }
     }
 }
@@ -178,8 +186,12 @@ async fn a_limit_is_used_up_and_seldom_hit_by_single_requests() {
 #[tokio::test]
 async fn the_same_by_a_clock_that_is_moved_by_who_waits() {
     for in_flight in [16, 64] {
-        creates(Limit::Bucket, clock(), in_flight, true, 10_000).await;
+        creates(Limit::Bucket, 50, clock(), in_flight, true).await;
     }
+}
+
+fn cases(limits: [Limit; 2], latencies: [u64; 3]) -> impl Iterator<Item = (Limit, u64)> {
+    limits.into_iter().flat_map(move |limit| latencies.map(|latency| (limit, latency)))
 }
 
 #[derive(Debug, Clone, Default)]
@@ -334,4 +346,94 @@ async fn an_answer_that_says_it_cost_everything_stops_nobody_for_long() {
     }
     let took = clock.now() - began;
     assert!(took < time::Duration::hours(1), "{took}");
+}
+
+#[tokio::test]
+async fn failures_widen_nothing() {
+    for reply in [|| Reply::json(500, "{}"), || Reply::json(502, "{}"), || Reply::NotSent, || Reply::Lost] {
+        let script = Script::new(move |_, _| reply());
+        let graph = builder(&script, &clock()).retry(RetryPolicy::never()).build().expect("a client");
+        let before = graph.budget(Traffic::Reads).max_in_flight;
+        let calls = stream::iter(0..400).map(|number| graph.users().get(number.to_string()).into_future());
+        let failed = calls.buffer_unordered(200).filter(|outcome| std::future::ready(outcome.is_err())).count().await;
+        assert_eq!(failed, 400);
+        assert!(graph.budget(Traffic::Reads).max_in_flight <= before);
+    }
+    // Those of a batch, and what has no answer in it.
+    let answers = [json!({"status": 500}), json!({"status": "?"})];
+    for answer in answers {
+        let script = Script::new(move |_, request| each(request, |_| answer.clone()));
+        let graph =
+            builder(&script, &clock()).retry(RetryPolicy::never()).max_batches_in_flight(20).build().expect("a client");
+        let before = graph.budget(Traffic::Reads).max_in_flight;
+        let gets = (0..800).map(|number| BatchRequest::new(Method::GET, format!("/users/{number}"))).collect();
+        assert_eq!(graph.batch(gets).filter(|(_, outcome)| std::future::ready(outcome.is_err())).count().await, 800);
+        assert!(graph.budget(Traffic::Reads).max_in_flight <= before);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_one_whatever_its_code() {
+    let body = json!({"error": {"code": "Directory_ConcurrencyViolation", "message": "Please wait briefly."}});
+    let script = Script::new(move |number, _| match number {
+        0 => Reply::Answer(429, vec![("retry-after", "3".to_owned())], body.to_string()),
+        _ => Reply::json(204, ""),
+    });
+    let (clock, notes) = (clock(), Notes::default());
+    let graph = builder(&script, &clock).pace_observer(notes.clone()).build().expect("a client");
+    graph.users().delete("1").await.expect("after a while");
+    assert!(graph.budget(Traffic::Writes).units_per_second.is_some());
+    let notes = notes.0.lock().expect("no test panics with it").clone();
+    assert!(matches!(notes[0], PaceEvent::Refused { units: 1.0, .. }), "{notes:?}");
+}
+
+#[tokio::test]
+async fn writes_do_not_wait_for_the_turn_of_reads() {
+    let clock = clock();
+    let (start, watch) = (clock.now(), clock.clone());
+    let times: Arc<Mutex<Vec<(Json, f64)>>> = Arc::default();
+    let seen = times.clone();
+    let script = Script::new(move |number, request| {
+        if number == 0 {
+            return Reply::after(429, "100");
+        }
+        each(request, |item| {
+            let time = (watch.now() - start).as_seconds_f64();
+            seen.lock().expect("no test panics with it").push((item["method"].clone(), time));
+            json!({"status": 200})
+        })
+    });
+    let graph = builder(&script, &clock).retry(RetryPolicy::never()).build().expect("a client");
+    graph.users().get("1").await.expect_err("refused, and reads are held");
+    let requests = [Method::GET, Method::DELETE, Method::GET, Method::PATCH]
+        .map(|method| BatchRequest::new(method, "/users/1").with_body(json!({})));
+    let outcomes: Vec<_> = graph.batch(requests.to_vec()).collect().await;
+    assert!(outcomes.iter().all(|(_, outcome)| outcome.is_ok()), "{outcomes:?}");
+    for (method, time) in times.lock().expect("no test panics with it").iter() {
+        assert_eq!(*time >= 100.0, method == "GET", "{method} at {time} s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_pace_fails_nothing_that_is_its_own() {
+    let script = taking_all();
+    let clock = Virtual(tokio::time::Instant::now());
+    let start = clock.now();
+    let graph = GraphClient::builder(StaticToken::new("t0ken"))
+        .cloud(cloud())
+        .transport(script)
+        .clock(clock.clone())
+        .pace(PacePolicy::default().with_max_writes_per_second(1.0))
+        .max_batches_in_flight(64)
+        .build()
+        .expect("a client");
+    let requests = (0..1_000).map(|_| BatchRequest::new(Method::POST, "/users").with_body(json!({}))).collect();
+    let done = graph.batch(requests).filter(|(_, outcome)| std::future::ready(outcome.is_ok())).count().await;
+    assert_eq!(done, 1_000, "all queue for longer than the deadline, and go on");
+    assert!(clock.now() - start >= time::Duration::seconds(900));
+    // One by one, each has its deadline.
+    let calls = futures::future::join_all((0..400).map(|number| create(&graph, number).into_future())).await;
+    let failed: Vec<_> = calls.into_iter().filter_map(Result::err).collect();
+    assert!(failed.len() >= 90, "{}", failed.len());
+    assert!(failed.iter().all(|error| error.kind() == ErrorKind::Throttled && !error.is_outcome_in_doubt()));
 }

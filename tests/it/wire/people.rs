@@ -67,6 +67,23 @@ fn typed_parts_are_written_as_graph_wants_them() {
     );
 }
 
+#[test]
+fn what_is_seldom_asked_for_takes_no_room() {
+    let read = |json: Json| serde_json::from_value::<User>(json).expect("a user");
+    let plain = read(json!({"id": "1", "skills": null, "faxNumber": null}));
+    assert_eq!(plain.skills, None);
+    let mut touched = plain.clone();
+    touched.skills = Some(vec!["Rust".into()]);
+    assert_ne!(touched, plain);
+    assert_eq!(touched.skills.take(), Some(vec!["Rust".into()]));
+    assert_eq!(touched, plain, "nothing is the same as no details");
+    assert_eq!(read(json!({"id": "1", "faxNumber": "7"})).fax_number.as_deref(), Some("7"));
+    let twice = serde_json::from_str::<User>("{\"skills\": [\"a\"], \"skills\": [\"b\"]}");
+    assert!(twice.is_err(), "which of them?");
+    // A listing is a vector of these.
+    assert!(size_of::<User>() <= 640, "{}", size_of::<User>());
+}
+
 #[tokio::test]
 async fn what_cannot_share_a_request_does_not() {
     let script = Script::new(|_, _| Reply::json(204, ""));

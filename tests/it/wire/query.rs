@@ -125,6 +125,16 @@ fn condition() -> impl Strategy<Value = Condition> {
         name().prop_map(|name| property(name).is_null()),
         any::<bool>().prop_map(|value| property("accountEnabled").eq(value)),
         text().prop_map(|text| property("otherMails").has(format!("{}@x.example", text.len()))),
+        (1usize..12).prop_map(|start| property("otherMails").has_start(start.to_string())),
+        (1usize..12).prop_map(|start| property("otherMails").has_end(format!("{start}@x.EXAMPLE"))),
+        Just(property("otherMails").is_empty()),
+        ("[ -~]{1,8}", any::<bool>()).prop_map(|(text, is_start)| match is_start {
+            true => property("surname").starts_with(text),
+            false => property("surname").eq(text),
+        }),
+        (prop::sample::select(vec!["city", "department"]), text(), any::<bool>()).prop_map(|(name, text, least)| {
+            if least { property(name).at_least(text) } else { property(name).at_most(text) }
+        }),
     ];
     leaf.prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
