@@ -134,7 +134,9 @@ impl Progress<'_> {
                 }
                 continue;
             } else if let Some(rule) = rule.filter(|rule| rule.is_chosen()) {
-                rule.candidates(record, context).contains(&Ok(change.new.clone()))
+                let candidates = rule.candidates(record, context);
+                let default = || candidates.is_empty() && now(name).as_ref() == Some(&change.new);
+                candidates.contains(&Ok(change.new.clone())) || default()
             } else {
                 // What is written to an object that is there was seen, and needs no second look.
                 !creates || now(name).as_ref() == Some(&change.new)
