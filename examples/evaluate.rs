@@ -2,8 +2,10 @@
 //!
 //! ```sh
 //! echo '{"id": 1, "expression": "ToLower([mail])", "attributes": {"mail": "Ada@example.com"}}' |
-//!     cargo run --example evaluate
+//!     cargo run --example evaluate -- --explain
 //! ```
+//!
+//! With `--explain` each answer has the parts of the expression too, each with what it gives.
 
 use std::io::{self, BufRead, BufWriter, Write};
 use std::process::ExitCode;

@@ -57,7 +57,8 @@ impl Run {
 
     /// Only source objects for which this holds; all others are left untouched, also those that are gone.
     ///
-    /// This narrows one run. Who belongs at all is the mapping's scope.
+    /// This narrows one run. Who belongs at all is the mapping's scope. The source is handed the condition and may apply
+    /// it, as Entra does where Graph answers exactly alike; what it yields is looked at again.
     #[must_use]
     pub fn filter(mut self, filter: Filter) -> Self {
         self.filter = Some(filter);

@@ -14,6 +14,12 @@ use crate::reconcile::{Answer, Hidden};
 use crate::secret::Secret;
 use crate::store::InitialPassword;
 
+/// What is put into an operation last: redacted values and secrets.
+struct Filling {
+    values: Vec<(Name, Value)>,
+    secrets: BTreeMap<Name, Secret>,
+}
+
 impl Progress<'_> {
     /// Puts in what no plan holds: redacted values and mapped secrets from the source record, passwords that are made by
     /// way of the sink.
@@ -81,7 +87,7 @@ impl Progress<'_> {
             }
             let answer = work.intent.source.as_ref().and_then(|id| records.get(id));
             match self.mapped_again(&work, answer, &context) {
-                Ok((values, found)) => {
+                Ok(Filling { values, secrets: found }) => {
                     if let Some(
                         Operation::Create { attributes, secrets, .. } | Operation::Update { attributes, secrets, .. },
                     ) = &mut work.operation
@@ -99,12 +105,7 @@ impl Progress<'_> {
     }
 
     /// The redacted values and the secrets of an entry as the source gives them now.
-    fn mapped_again(
-        &self,
-        work: &Work,
-        answer: Option<&Answer>,
-        context: &Context,
-    ) -> Result<(Vec<(Name, Value)>, BTreeMap<Name, Secret>), String> {
+    fn mapped_again(&self, work: &Work, answer: Option<&Answer>, context: &Context) -> Result<Filling, String> {
         let answer = answer.ok_or("the source could not be read again")?;
         let [record] = answer.as_ref().map_err(Clone::clone)?.as_slice() else {
             return Err("the source record is gone or no longer the only one of its id".to_owned());
@@ -133,7 +134,9 @@ impl Progress<'_> {
                 }
                 continue;
             } else if let Some(rule) = rule.filter(|rule| rule.is_chosen()) {
-                rule.candidates(record, context).contains(&Ok(change.new.clone()))
+                let candidates = rule.candidates(record, context);
+                let default = || candidates.is_empty() && now(name).as_ref() == Some(&change.new);
+                candidates.contains(&Ok(change.new.clone())) || default()
             } else {
                 // What is written to an object that is there was seen, and needs no second look.
                 !creates || now(name).as_ref() == Some(&change.new)
@@ -146,7 +149,7 @@ impl Progress<'_> {
             true => mapping.evaluate_secrets(record, context).map_err(|error| error.to_chain())?,
             false => BTreeMap::new(),
         };
-        Ok((values, secrets))
+        Ok(Filling { values, secrets })
     }
 
     /// An error as it may be told: without what must not be shown.

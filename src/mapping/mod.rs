@@ -16,6 +16,28 @@
 //! | `IgnoreAttributeFlow` | `Ignored` | nothing | untouched |
 //! | a value that does not fit | `Failed` | a problem | a problem, untouched |
 //!
+//! # Who belongs
+//!
+//! [`Mapping::scope`] takes a condition, [`Mapping::scoping`] a filter of Entra's; [`CompiledMapping::belonging`] asks
+//! both. Who fails the `groups` of such a filter is a leaver; who fails its other sets, or of whom it cannot be said, is
+//! left as he is.
+//!
+//! # Values that are unique, random or redacted
+//!
+//! - `SelectUniqueValue` is for create-only attributes that are not matched on and can be read from the target. A plan
+//!   takes the first value that can be written and that nobody holds, without regard to case: nobody in the target, and
+//!   nobody in the plan, whose entries choose in the order of their keys. What an entry that is deleted or renamed gives
+//!   up is free, and the newcomer waits for it. If all are taken, the problem lists who has which.
+//! - `RandomString` and `Guid` are for create-only attributes too, so that no second run writes again. The values are in
+//!   the plan, drawn from the [seed of the run](crate::job::Run::seed), for each object and attribute its own. A random
+//!   password is drawn when the plan is applied, from what the operating system gives, and goes by the password sink.
+//! - `Redact` anywhere in an expression hides all that the attribute gets, its constants and its errors: no plan, report,
+//!   state or message has them. Applying reads the source again and evaluates; what became null since, or is no longer,
+//!   makes the entry stale. The status, references, licences, what is matched on and what is made unique cannot be
+//!   redacted.
+//!
+//! [`CompiledMapping::explain`] tells of one record how each value comes about.
+//!
 //! # Examples
 //!
 //! ```

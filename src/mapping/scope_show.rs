@@ -29,7 +29,7 @@ fn write_group(f: &mut fmt::Formatter<'_>, group: &Group) -> fmt::Result {
     if group.clauses.is_empty() {
         return f.write_str("everything");
     }
-    join(f, &group.clauses, " and ", |f, clause| write_clause(f, clause))
+    join(f, &group.clauses, " and ", write_clause)
 }
 
 fn write_clause(f: &mut fmt::Formatter<'_>, Clause { attribute, test }: &Clause) -> fmt::Result {

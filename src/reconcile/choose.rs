@@ -138,7 +138,12 @@ fn choose(
         let mut tried: Vec<String> = Vec::new();
         let mut seen: HashSet<String> = HashSet::new();
         let mut found = None;
-        for candidate in choice.rule.candidates(&choice.sourced.record, choice.inputs.context) {
+        let candidates = choice.rule.candidates(&choice.sourced.record, choice.inputs.context);
+        if candidates.is_empty() {
+            // What is written is the default value.
+            continue;
+        }
+        for candidate in candidates {
             let value = match candidate {
                 Ok(value) => value,
                 Err(message) => {

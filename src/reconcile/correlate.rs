@@ -3,10 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::choose::{own_key, own_space};
+use super::choose::own_space;
 use super::inputs::{Answers, Inputs, Side};
 use super::unique::Key;
-use crate::model::{Filter, Name, ObjectId, Record, comparison_key};
+use crate::model::{AttributeSchema, Filter, Name, ObjectId, Record, Value, comparison_key};
 
 /// The target objects that are known, found by id and by value. Positions are places in the arena of records.
 pub(super) struct TargetIndex<'a> {
@@ -17,6 +17,8 @@ pub(super) struct TargetIndex<'a> {
     /// By name space and key; every object, in scope or not.
     unique: HashMap<Key, Vec<usize>>,
     scope: Option<&'a Filter>,
+    /// The attributes that are made unique, each with its own name space and as it is compared there.
+    chosen: Vec<(&'a Name, Name, AttributeSchema)>,
 }
 
 /// What matching yields for one source object.
@@ -35,12 +37,17 @@ pub(super) enum Match {
 impl<'a> TargetIndex<'a> {
     pub(super) fn new(inputs: &Inputs<'a>, side: &'a Side, answers: &'a Answers) -> Self {
         let scope = inputs.mapping.target_scope().or(inputs.schema.default_scope.as_ref());
+        let chosen = inputs.mapping.rules().iter().filter(|rule| rule.is_chosen()).filter_map(|rule| {
+            let schema = inputs.schema.get(rule.target())?.clone().ignore_case();
+            Some((rule.target(), own_space(inputs.mapping.target_class(), rule.target()), schema))
+        });
         let mut index = Self {
             records: Vec::with_capacity(side.records.len()),
             by_id: HashMap::with_capacity(side.records.len()),
             matching: vec![HashMap::new(); inputs.mapping.matching().len()],
             unique: HashMap::new(),
             scope,
+            chosen: chosen.collect(),
         };
         // What was asked for is fresher than what was listed.
         let answered = answers.targets.values().chain(answers.find.values()).flatten().flatten();
@@ -67,13 +74,11 @@ impl<'a> TargetIndex<'a> {
                 }
             }
         }
-        for rule in inputs.mapping.rules().iter().filter(|rule| rule.is_chosen()) {
-            let (Some(schema), Some(value)) = (inputs.schema.get(rule.target()), record.get(rule.target())) else {
-                continue;
-            };
-            for key in value.as_slice().iter().filter_map(|value| own_key(schema, value)) {
-                let space = own_space(inputs.mapping.target_class(), rule.target());
-                self.unique.entry((space, key)).or_default().push(position);
+        for (attribute, space, schema) in &self.chosen {
+            for value in record.get(attribute).into_iter().flat_map(Value::as_slice) {
+                if let Some(key) = comparison_key(schema, value) {
+                    self.unique.entry((space.clone(), key)).or_default().push(position);
+                }
             }
         }
         for (attribute, schema) in &inputs.schema.attributes {

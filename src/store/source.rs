@@ -39,7 +39,9 @@ pub trait Source: fmt::Debug + Send + Sync + 'static {
     /// Reads a class: records, then one [`Read::End`] that says whether that was all.
     ///
     /// A stream that ends without [`Read::End`], or with an error, counts as partial: what was not in it is not taken
-    /// for gone. A store may apply `query.filter` and `query.select` or yield more; the caller checks again.
+    /// for gone. A store may apply `query.filter` and `query.select` or yield more; the caller checks again. It must not
+    /// yield less: of an id that it yields it yields all records, and what it cannot test as
+    /// [`Filter::matches`] does it leaves to the caller.
     fn read(&self, query: &Query) -> BoxStream<'_, Result<Read>>;
 }
 

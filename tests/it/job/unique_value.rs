@@ -7,6 +7,7 @@ use entrant::mapping::Mapping;
 use entrant::model::{ObjectId, eq};
 use entrant::reconcile::{Action, EdgeKind, Entry, Leaver, Plan, Policy, Preferences};
 use entrant::{Job, Record, Value};
+use proptest::prelude::*;
 
 use super::world::{World, account, entry, has_problem, mapping as plain, person};
 
@@ -268,4 +269,68 @@ async fn filters_narrow_who_chooses_and_not_what_is_taken() {
     assert_eq!(named(&plan, "1"), "ann2@c.com", "{plan}");
     let report = job.apply(&plan, Apply::new()).await.expect("a report");
     assert!(report.outcome(OutcomeKind::Applied) == 1, "{report:?}");
+}
+
+#[tokio::test]
+async fn where_there_is_nothing_to_choose_from_the_attribute_is_left_out() {
+    let mapping = || {
+        Mapping::users()
+            .attribute("userPrincipalName", "login")
+            .attribute("employeeId", "id")
+            .attribute("displayName", "name")
+            .expression("jobTitle", r#"SelectUniqueValue([nick], Append([nick], "2"))"#)
+            .expect("an expression")
+            .create_only("jobTitle")
+            .expression("password", "[login]")
+            .expect("an expression")
+            .match_on("employeeId")
+    };
+    let world = World::new([nick("1", "a"), person("2").with("nick", Value::Null), nick("3", "A")]);
+    let report = world.scoped_job(mapping()).run(Run::full(), Apply::new()).await.expect("a run");
+    assert_eq!(report.count(Action::Create, OutcomeKind::Applied), 3, "{report:?}");
+    let titles =
+        ["1", "2", "3"].map(|id| world.account_of(id).get("jobTitle").cloned().unwrap_or_default().to_string());
+    assert_eq!(titles, ["a", "null", "A2"]);
+    assert_eq!(report.warnings, 1, "{report:?}");
+}
+
+proptest! {
+    /// However many want the same names, and whatever is there: each who is made has a name of his own, and then there is
+    /// nothing to do.
+    #[test]
+    fn nobody_ever_shares_a_name(
+        nicks in prop::collection::vec("[abAB]{1,2}", 1..9),
+        taken in prop::collection::btree_set("[ab]{1,2}2?@c.com", 0..5),
+        order in any::<u64>(),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let mut people: Vec<Record> = (1..).zip(&nicks).map(|(id, own)| nick(&id.to_string(), own)).collect();
+            let count = people.len();
+            people.rotate_left(usize::try_from(order % 7).unwrap_or(0) % count);
+            let world = World::new(people);
+            for (number, name) in taken.iter().enumerate() {
+                world.directory.push(Record::new(ObjectId::user(format!("x{number}"))).with("userPrincipalName", name.as_str()));
+            }
+            let job = world.scoped_job(mapping());
+            let plan = plan(&job).await;
+            let report = job.apply(&plan, Apply::new()).await.expect("a report");
+            prop_assert_eq!(report.outcome(OutcomeKind::Failed) + report.outcome(OutcomeKind::Stale), 0, "{}", plan);
+            let names: Vec<String> = world.directory.records().iter()
+                .filter_map(|record| record.get("userPrincipalName")).map(|name| name.to_string().to_lowercase()).collect();
+            let different: std::collections::BTreeSet<&String> = names.iter().collect();
+            prop_assert_eq!(different.len(), names.len(), "{:?}", names);
+            // Whoever has none could have had none: all three of his are taken.
+            for entry in plan.entries().iter().filter(|entry| entry.is_blocked()) {
+                let own = nicks[entry.key.id.parse::<usize>().expect("a number") - 1].to_lowercase();
+                for name in [format!("{own}@c.com"), format!("{own}2@c.com"), format!("{own}3@c.com")] {
+                    prop_assert!(names.contains(&name), "{} is free: {}", name, plan);
+                }
+            }
+            world.clock.advance(Duration::from_secs(3600));
+            let second = job.plan(Run::full()).await.expect("a plan");
+            prop_assert!(second.is_converged(), "{}", second);
+            Ok(())
+        })?;
+    }
 }
