@@ -208,6 +208,9 @@ fn describe(change: &AttributeChange) -> String {
     if let Some(through) = &change.through {
         _ = write!(text, " (by way of {})", quote(through));
     }
+    if change.repeated {
+        text.push_str(" (again, as in each run)");
+    }
     _ = write!(text, "   ← {}", plain(&change.rule));
     text
 }
