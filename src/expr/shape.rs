@@ -92,6 +92,9 @@ fn places(function: &str, arguments: &[(Option<&str>, String)]) -> Option<Vec<us
 mod tests {
     use super::*;
 
+    /// A function, its arguments under their names, and the call.
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
+
     #[test]
     fn arguments_stand_where_their_parameters_do() {
         let text = |function: &str, arguments: &[(&str, &str)]| {
@@ -99,7 +102,7 @@ mod tests {
             call_text(function, &arguments)
         };
         #[rustfmt::skip]
-        let table: &[(&str, &[(&str, &str)], &str)] = &[
+        let table: &[Case<'_>] = &[
             ("Replace", &[("source", "[a]"), ("oldValue", "\"-\""), ("replacementValue", "\"_\"")], "Replace([a], \"-\", , , \"_\")"),
             ("Mid", &[("source", "[a]"), ("start", "1")], "Mid([a], 1, )"),
             ("Join", &[("separator", "\".\""), ("source", "[a]"), ("source", "[b]")], "Join(\".\", [a], [b])"),

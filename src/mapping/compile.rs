@@ -262,7 +262,7 @@ impl Check<'_> {
             };
             self.flow(target, flow_type, &schema, &source);
             self.once(target, &source, flow_type == FlowType::ObjectAddOnly);
-            self.hidden(target, &source, flow_type == FlowType::ObjectAddOnly, &schema);
+            self.hidden(target, &source, flow_type, &schema);
             rules.push(Rule {
                 target: target.clone(),
                 reads: sorted(reads),
@@ -321,7 +321,7 @@ impl Check<'_> {
     }
 
     /// What must not be shown can be no part of what plans and the state have to hold.
-    fn hidden(&mut self, target: &Name, source: &RuleSource, create_only: bool, schema: &AttributeSchema) {
+    fn hidden(&mut self, target: &Name, source: &RuleSource, flow_type: FlowType, schema: &AttributeSchema) {
         let RuleSource::Expression(expression) = source else {
             return;
         };
@@ -339,12 +339,14 @@ impl Check<'_> {
         if !expression.redacts() || schema.secret {
             return;
         }
-        let write_only = schema.mutability == Mutability::WriteOnly && !create_only;
+        let write_only = schema.mutability == Mutability::WriteOnly && flow_type != FlowType::ObjectAddOnly;
+        let adds = matches!(flow_type, FlowType::MultiValueAddOnly | FlowType::ValueAddOnly);
         let what = [
             (self.schema.is_status(target), "says who is switched off, which plans must show"),
             (self.schema.is_elements(target), "holds references or licences, which plans must show"),
             (self.mapping.matching.contains(target), "is matched on, and so is kept where accounts are looked for"),
             (expression.asks_what_is_taken(), "is made unique, and plans must show which value was free"),
+            (adds, "is added to what is there, which nobody may keep until it is written"),
             (
                 write_only,
                 "cannot be read back, and nothing may be kept to tell whether it changed; make it create-only",

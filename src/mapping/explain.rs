@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::belonging::Belonging;
 use super::compile::AbsentMeans;
 use super::engine::{CompiledMapping, FlowOutcome};
+use super::flow::FlowType;
 use super::rule::{OnNull, Rule, RuleSource};
 use crate::expr::{Context, EvaluationError, Expression, Found, Outcome, quote};
 use crate::model::{AttributeSchema, Cardinality, CaseRule, Kind, Mutability, Name, ObjectId, Record, Value};
@@ -229,14 +230,15 @@ impl Rule {
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.steps.condition.is_some() {
-            notes.push("only where its condition holds".to_owned());
+            notes.push("only under its condition".to_owned());
         }
-        if let Some(transform) = &self.steps.transform {
-            notes.push(format!("then transformed by {} v{}", transform.name, transform.version));
-        }
+        notes.extend(self.steps.transform.iter().map(|transform| format!("transform {transform:?}")));
         if let Some(default) = &self.default {
             let default = if self.is_redacted() { "(redacted)".to_owned() } else { show(default) };
             notes.push(format!("default value {default} on create"));
+        }
+        if !matches!(self.flow_type, FlowType::Always | FlowType::ObjectAddOnly) {
+            notes.push(format!("flow type {:?}", self.flow_type));
         }
         if self.is_create_only() {
             notes.push("written on create only".to_owned());

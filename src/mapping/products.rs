@@ -26,10 +26,7 @@ impl Mapping {
     /// # Examples
     ///
     /// ```
-    /// use entrant::expr::Context;
-    /// use entrant::mapping::{AbsentMeans, Mapping};
-    /// use entrant::model::{AttributeSchema, Class, ObjectId, Schema};
-    /// use entrant::Record;
+    /// use entrant::mapping::Mapping;
     ///
     /// let mapping = Mapping::pingone().attribute("skuId", "licenses").constant("country", "Germany");
     /// assert!(mapping.to_string().contains("usageLocation          ← [address.countryCode]"));

@@ -143,7 +143,13 @@ impl Rule {
         let context = self.own_context(record, context);
         for candidate in expression.candidates(&record.attributes, &context) {
             match candidate {
-                Ok(Outcome::Value(value) | Outcome::Redacted(value)) => candidates.push(fit(&self.schema, value)),
+                Ok(Outcome::Value(value) | Outcome::Redacted(value)) => {
+                    match self.steps.around(record, self.is_redacted(), || Raw::Value(value)) {
+                        Raw::Value(value) => candidates.push(fit(&self.schema, value)),
+                        Raw::Closure(message) => candidates.push(Err(message)),
+                        _ => break,
+                    }
+                }
                 Ok(Outcome::IgnoreAttribute | Outcome::IgnoreObject) => break,
                 Err(error) => {
                     candidates.push(Err(error.to_string()));

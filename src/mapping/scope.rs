@@ -35,6 +35,13 @@ pub struct ScopingFilter {
     pub(super) category: Vec<Group>,
 }
 
+impl ScopingFilter {
+    /// Its three sets: `groups`, those of the input, those of the category.
+    pub(super) fn sets(&self) -> [&[Group]; 3] {
+        [&self.groups, &self.input, &self.category]
+    }
+}
+
 /// What a [`ScopingFilter`] says of an object. Complete by definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a filter has these three sets")]

@@ -39,32 +39,52 @@ fn write_clause(f: &mut fmt::Formatter<'_>, Clause { attribute, test }: &Clause)
         true => write!(f, "{name} ")?,
         false => write!(f, "{name:?} ")?,
     }
-    let texts = |f: &mut fmt::Formatter<'_>, operator: &str, operands: &[String]| {
-        write!(f, "{operator} ")?;
-        join(f, operands, " | ", |f, operand| write!(f, "{operand:?}"))
-    };
-    let numbers = |f: &mut fmt::Formatter<'_>, operator: &str, operands: &[i64]| {
-        write!(f, "{operator} ")?;
-        join(f, operands, " | ", |f, operand| write!(f, "{operand}"))
-    };
-    match test {
-        Test::Equals(operands) => texts(f, "EQUALS", operands),
-        Test::NotEquals(operands) => texts(f, "NOT EQUALS", operands),
-        Test::Is(true) => f.write_str("IS TRUE"),
-        Test::Is(false) => f.write_str("IS FALSE"),
-        Test::Null => f.write_str("IS NULL"),
-        Test::NotNull => f.write_str("IS NOT NULL"),
-        Test::Matches(patterns) | Test::NotMatches(patterns) => {
-            let operator = if matches!(test, Test::Matches(_)) { "REGEX MATCH" } else { "NOT REGEX MATCH" };
-            let patterns: Vec<String> = patterns.iter().map(|pattern| pattern.source().to_owned()).collect();
-            texts(f, operator, &patterns)
+    f.write_str(test.operator())?;
+    let operands = test.operands();
+    if operands.is_empty() {
+        return Ok(());
+    }
+    f.write_str(" ")?;
+    let is_number = matches!(test, Test::Greater(_) | Test::GreaterOrEqual(_));
+    join(f, &operands, " | ", |f, operand| if is_number { f.write_str(operand) } else { write!(f, "{operand:?}") })
+}
+
+impl Test {
+    /// The operator as Microsoft writes it.
+    pub(super) fn operator(&self) -> &'static str {
+        match self {
+            Self::Equals(_) => "EQUALS",
+            Self::NotEquals(_) => "NOT EQUALS",
+            Self::Is(true) => "IS TRUE",
+            Self::Is(false) => "IS FALSE",
+            Self::Null => "IS NULL",
+            Self::NotNull => "IS NOT NULL",
+            Self::Matches(_) => "REGEX MATCH",
+            Self::NotMatches(_) => "NOT REGEX MATCH",
+            Self::Greater(_) => "Greater_Than",
+            Self::GreaterOrEqual(_) => "Greater_Than_OR_EQUALS",
+            Self::Includes(_) => "Includes",
+            Self::EndsWith(_) => "ENDS_WITH",
+            Self::Within(_) => "&",
+            Self::NotWithin(_) => "!&",
         }
-        Test::Greater(operands) => numbers(f, "Greater_Than", operands),
-        Test::GreaterOrEqual(operands) => numbers(f, "Greater_Than_OR_EQUALS", operands),
-        Test::Includes(operands) => texts(f, "Includes", operands),
-        Test::EndsWith(operands) => texts(f, "ENDS_WITH", operands),
-        Test::Within(operands) => texts(f, "&", operands),
-        Test::NotWithin(operands) => texts(f, "!&", operands),
+    }
+
+    /// What it compares with, as text; nothing where it compares with nothing.
+    pub(super) fn operands(&self) -> Vec<String> {
+        match self {
+            Self::Equals(texts)
+            | Self::NotEquals(texts)
+            | Self::Includes(texts)
+            | Self::EndsWith(texts)
+            | Self::Within(texts)
+            | Self::NotWithin(texts) => texts.clone(),
+            Self::Greater(numbers) | Self::GreaterOrEqual(numbers) => numbers.iter().map(i64::to_string).collect(),
+            Self::Matches(patterns) | Self::NotMatches(patterns) => {
+                patterns.iter().map(|pattern| pattern.source().to_owned()).collect()
+            }
+            Self::Is(_) | Self::Null | Self::NotNull => Vec::new(),
+        }
     }
 }
 

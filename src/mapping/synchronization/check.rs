@@ -4,16 +4,17 @@ use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 
+use super::classes::{Attributes, Classes};
 use super::document::{
-    AttributeDefinition, AttributeMapping, DirectoryDefinition, FilterClause, MappingSource, ObjectDefinition,
-    ObjectMapping, ScopeFilter, SynchronizationRule, SynchronizationSchema,
+    AttributeDefinition, AttributeMapping, FilterClause, MappingSource, ObjectMapping, ScopeFilter,
+    SynchronizationRule, SynchronizationSchema,
 };
 use super::error::SchemaRemark;
 use super::words::{AttributeType, SourceType};
 use crate::expr::{AttributePath, Expression, ShapeKind, closest, quote};
 use crate::mapping::fit::fit;
 use crate::mapping::{FlowBehavior, FlowType};
-use crate::model::{Mutability, Value};
+use crate::model::{AttributeSchema, Mutability, Value};
 
 /// How many names are guessed at; more than these nobody reads.
 const MOST_GUESSES: usize = 200;
@@ -30,32 +31,11 @@ pub(super) struct Findings {
 pub(super) fn check(schema: &SynchronizationSchema) -> Findings {
     let mut check = Check { found: Findings::default(), guesses: Cell::new(MOST_GUESSES) };
     check.directories(schema);
+    let classes = Classes::of(schema);
     for (index, rule) in schema.synchronization_rules.iter().enumerate() {
-        check.rule(schema, rule, &format!("synchronizationRules[{index}]"));
+        check.rule(&classes, rule, &format!("synchronizationRules[{index}]"));
     }
     check.found
-}
-
-/// The attributes of a class by name.
-struct Attributes<'a> {
-    class: &'a str,
-    by_name: HashMap<&'a str, &'a AttributeDefinition>,
-}
-
-impl<'a> Attributes<'a> {
-    fn of(object: &'a ObjectDefinition) -> Self {
-        let by_name = object.attributes.iter().map(|attribute| (attribute.name.as_str(), attribute)).collect();
-        Self { class: &object.name, by_name }
-    }
-
-    fn get(&self, name: &str) -> Option<&'a AttributeDefinition> {
-        self.by_name.get(name).copied()
-    }
-
-    /// The attribute that a path leads to, or starts at.
-    fn reached(&self, path: &AttributePath) -> Option<&'a AttributeDefinition> {
-        path.names().find_map(|name| self.get(name))
-    }
 }
 
 struct Check {
@@ -112,23 +92,21 @@ impl Check {
         }
     }
 
-    fn rule(&mut self, schema: &SynchronizationSchema, rule: &SynchronizationRule, place: &str) {
-        let mut directory = |member: &str, name: &str| {
-            let found = schema.directories.iter().find(|directory| directory.name == name);
-            if found.is_none() {
-                let hint = self.guess(name, schema.directories.iter().map(|directory| directory.name.as_str()));
+    fn rule(&mut self, classes: &Classes<'_>, rule: &SynchronizationRule, place: &str) {
+        for (member, name) in
+            [("sourceDirectoryName", &rule.source_directory_name), ("targetDirectoryName", &rule.target_directory_name)]
+        {
+            if classes.directory(name).is_none() {
+                let hint = self.guess(name, classes.names());
                 self.fault(format!("{place}.{member}"), format!("there is no directory {}{hint}", quote(name)));
             }
-            found
-        };
-        let source = directory("sourceDirectoryName", &rule.source_directory_name);
-        let target = directory("targetDirectoryName", &rule.target_directory_name);
-        // Classes are looked up once, however many mappings there are of them.
-        let (sources, targets) = (classes(source), classes(target));
+        }
         for (index, mapping) in rule.object_mappings.iter().enumerate() {
             let place = format!("{place}.objectMappings[{index}]");
-            let from = self.class(&sources, &format!("{place}.sourceObjectName"), &mapping.source_object_name);
-            let to = self.class(&targets, &format!("{place}.targetObjectName"), &mapping.target_object_name);
+            let source = (rule.source_directory_name.as_str(), mapping.source_object_name.as_str());
+            let target = (rule.target_directory_name.as_str(), mapping.target_object_name.as_str());
+            let from = self.class(classes, &format!("{place}.sourceObjectName"), source);
+            let to = self.class(classes, &format!("{place}.targetObjectName"), target);
             self.object_mapping(mapping, from, to, &place);
         }
     }
@@ -136,11 +114,11 @@ impl Check {
     /// A class of a directory; nothing is said of it where the directory is not known either.
     fn class<'k, 'a>(
         &mut self,
-        known: &'k Option<HashMap<&'a str, Attributes<'a>>>,
+        classes: &'k Classes<'a>,
         place: &str,
-        name: &str,
+        (directory, name): (&str, &str),
     ) -> Option<&'k Attributes<'a>> {
-        let known = known.as_ref()?;
+        let known = classes.directory(directory)?;
         let found = known.get(name);
         if found.is_none() {
             let hint = self.guess(name, known.keys().copied());
@@ -172,7 +150,7 @@ impl Check {
             let own = target.and_then(|target| target.get(name));
             if let (Some(target), None, false) = (target, own, name.is_empty()) {
                 let hint = self.guess(name, target.by_name.keys().copied());
-                let message = format!("{} has no attribute {}{hint}", quote(target.class), quote(name));
+                let message = format!("{} has no attribute {}{hint}", quote(&target.object.name), quote(name));
                 self.fault(at.member("targetAttributeName"), message);
             }
             if own.is_some_and(|own| own.mutability == Mutability::ReadOnly) {
@@ -181,7 +159,8 @@ impl Check {
                     format!("{} is set by the target and cannot be written", quote(name)),
                 );
             }
-            self.attribute_mapping(attribute, source, own, at);
+            let model = target.and_then(|target| target.schema.get(name));
+            self.attribute_mapping(attribute, source, own.zip(model), at);
             if attribute.matching_priority > 0
                 && let Some(first) = priorities.insert(attribute.matching_priority, index)
             {
@@ -203,7 +182,7 @@ impl Check {
         &mut self,
         mapping: &AttributeMapping,
         source: Option<&Attributes<'_>>,
-        target: Option<&AttributeDefinition>,
+        target: Option<(&AttributeDefinition, &AttributeSchema)>,
         at: Lazy<'_>,
     ) {
         match &mapping.source {
@@ -213,9 +192,9 @@ impl Check {
             }
             None => {}
         }
-        let Some(target) = target else { return };
+        let Some((target, model)) = target else { return };
         if let Some(default) = &mapping.default_value
-            && let Err(message) = fit(&target.to_model(), Value::text(default.as_str()))
+            && let Err(message) = fit(model, Value::text(default.as_str()))
         {
             self.fault(at.member("defaultValue"), message);
         }
@@ -338,11 +317,6 @@ impl Check {
             self.warn(place, message);
         }
     }
-}
-
-fn classes(directory: Option<&DirectoryDefinition>) -> Option<HashMap<&str, Attributes<'_>>> {
-    let objects = &directory?.objects;
-    Some(objects.iter().map(|object| (object.name.as_str(), Attributes::of(object))).collect())
 }
 
 /// The place of an attribute mapping, written when it is wanted.

@@ -1,19 +1,25 @@
 //! Definitions, filters and mappings of a document as the rest of the crate has them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::check::{self, Findings};
+use super::classes::{Attributes, Classes};
 use super::document::{
-    AttributeDefinition, AttributeMapping, FilterClause, FilterGroup, MetadataEntry, ObjectDefinition, ObjectMapping,
-    ScopeFilter, SynchronizationRule, SynchronizationSchema,
+    AttributeDefinition, AttributeMapping, FilterClause, FilterGroup, FilterOperand, MetadataEntry, ObjectDefinition,
+    ObjectMapping, ScopeFilter, SynchronizationRule, SynchronizationSchema,
 };
 use super::error::{SchemaError, SchemaRemark};
 use super::json::{self, Place};
 use super::members::{read, write};
 use super::words::{AttributeType, FlowTypes};
 use crate::expr::ShapeKind;
+use crate::mapping::scope::{Clause, Group};
 use crate::mapping::{FlowType, Mapping, OnNull, ScopeError, ScopingFilter};
 use crate::model::{AttributeSchema, CaseRule, Class, Kind, Mutability, Schema};
+
+/// How many required attributes get the defaults of their definitions, in all mappings of a document.
+const MOST_ADDED: usize = 100_000;
 
 /// An object mapping of a document, ready to be compiled.
 #[derive(Debug, Clone)]
@@ -27,12 +33,10 @@ pub struct ImportedMapping {
     pub enabled: bool,
     /// What may be done to objects of the target: for the caller to turn into preferences.
     pub flow_types: FlowTypes,
-    /// The rules for the attributes, named like the object mapping.
+    /// The rules for the attributes and who belongs, named like the object mapping.
     pub mapping: Mapping,
-    /// Who belongs.
-    pub scope: ScopingFilter,
     /// What the document says of the target's objects, for a target that does not say so itself.
-    pub target: Schema,
+    pub target: Arc<Schema>,
 }
 
 impl SynchronizationSchema {
@@ -138,6 +142,8 @@ impl SynchronizationSchema {
     /// ```
     pub fn mappings(&self) -> Result<Vec<ImportedMapping>, SchemaError> {
         self.check()?;
+        let classes = Classes::of(self);
+        let mut added = 0;
         let mut rules: Vec<(usize, &SynchronizationRule)> = self.synchronization_rules.iter().enumerate().collect();
         rules.sort_by_key(|(_, rule)| rule.priority);
         let mut mappings = Vec::new();
@@ -145,7 +151,7 @@ impl SynchronizationSchema {
         for (rule_index, rule) in rules {
             for (index, mapping) in rule.object_mappings.iter().enumerate() {
                 let place = format!("synchronizationRules[{rule_index}].objectMappings[{index}]");
-                match self.import(rule, mapping, place) {
+                match import(&classes, rule, mapping, place, &mut added) {
                     Ok(mapping) => mappings.push(mapping),
                     Err(fault) => faults.push(fault),
                 }
@@ -153,63 +159,56 @@ impl SynchronizationSchema {
         }
         if faults.is_empty() { Ok(mappings) } else { Err(SchemaError::new(faults)) }
     }
+}
 
-    fn object(&self, directory: &str, object: &str) -> Option<&ObjectDefinition> {
-        let directory = self.directories.iter().find(|own| own.name == directory)?;
-        directory.objects.iter().find(|own| own.name == object)
+/// `added` counts the constants that no mapping of the document has.
+fn import(
+    classes: &Classes<'_>,
+    rule: &SynchronizationRule,
+    own: &ObjectMapping,
+    place: String,
+    added: &mut usize,
+) -> Result<ImportedMapping, SchemaRemark> {
+    let missing = || SchemaRemark::new(&place, "the objects that it maps are not defined");
+    let source = classes.class(&rule.source_directory_name, &own.source_object_name).ok_or_else(missing)?;
+    let target = classes.class(&rule.target_directory_name, &own.target_object_name).ok_or_else(missing)?;
+    let mut mapping = Mapping::new(class_of(&source.object.name), target.schema.class.clone());
+    if !own.name.is_empty() {
+        mapping = mapping.named(own.name.as_str());
     }
-
-    fn import(
-        &self,
-        rule: &SynchronizationRule,
-        own: &ObjectMapping,
-        place: String,
-    ) -> Result<ImportedMapping, SchemaRemark> {
-        let missing = || SchemaRemark::new(&place, "the objects that it maps are not defined");
-        let source = self.object(&rule.source_directory_name, &own.source_object_name).ok_or_else(missing)?;
-        let target = self.object(&rule.target_directory_name, &own.target_object_name).ok_or_else(missing)?;
-        let mut mapping = Mapping::new(class_of(&source.name), class_of(&target.name));
-        if !own.name.is_empty() {
-            mapping = mapping.named(own.name.as_str());
-        }
-        let clearing = source.attributes.iter().filter(|own| own.flow_null_values).map(|own| own.name.as_str());
-        let clearing: HashSet<&str> = clearing.collect();
-        let targets: HashMap<&str, &AttributeDefinition> =
-            target.attributes.iter().map(|own| (own.name.as_str(), own)).collect();
-        for (index, attribute) in own.attribute_mappings.iter().enumerate() {
-            let at = format!("{place}.attributeMappings[{index}].source.expression");
-            let definition = targets.get(attribute.target_attribute_name.as_str()).copied();
-            mapping = attribute.import(mapping, definition, &clearing, &at)?;
-        }
-        let mapped: HashSet<&str> =
-            own.attribute_mappings.iter().map(|own| own.target_attribute_name.as_str()).collect();
-        for attribute in target.attributes.iter().filter(|own| own.required && own.is_writable()) {
-            if let Some(default) = &attribute.default_value
-                && !mapped.contains(attribute.name.as_str())
-            {
-                let name = attribute.name.as_str();
-                mapping = mapping.constant(name, default.as_str()).create_only(name);
-            }
-        }
-        let mut matching: Vec<&AttributeMapping> =
-            own.attribute_mappings.iter().filter(|own| own.matching_priority > 0).collect();
-        matching.sort_by_key(|own| own.matching_priority);
-        for attribute in matching {
-            mapping = mapping.match_on(attribute.target_attribute_name.as_str());
-        }
-        let scope = own.scope.as_ref().map_or_else(|| Ok(ScopingFilter::default()), ScopeFilter::to_filter);
-        let scope =
-            scope.map_err(|error| SchemaRemark::new(format!("{place}.scope.{}", error.place()), error.message()))?;
-        Ok(ImportedMapping {
-            rule: rule.name.clone(),
-            place,
-            enabled: own.enabled,
-            flow_types: own.flow_types,
-            mapping,
-            scope,
-            target: target.to_schema(),
-        })
+    for (index, attribute) in own.attribute_mappings.iter().enumerate() {
+        let at = format!("{place}.attributeMappings[{index}].source.expression");
+        mapping = attribute.import(mapping, target.get(&attribute.target_attribute_name), source, &at)?;
     }
+    let mapped: HashSet<&str> = own.attribute_mappings.iter().map(|own| own.target_attribute_name.as_str()).collect();
+    for (name, default) in target.required.iter().filter(|(name, _)| !mapped.contains(name)) {
+        *added += 1;
+        if *added > MOST_ADDED {
+            let message = format!("more than {MOST_ADDED} required attributes get the defaults of their definitions");
+            return Err(SchemaRemark::new(&place, message));
+        }
+        mapping = mapping.constant(*name, *default).create_only(*name);
+    }
+    let mut matching: Vec<&AttributeMapping> =
+        own.attribute_mappings.iter().filter(|own| own.matching_priority > 0).collect();
+    matching.sort_by_key(|own| own.matching_priority);
+    for attribute in matching {
+        mapping = mapping.match_on(attribute.target_attribute_name.as_str());
+    }
+    if let Some(scope) = &own.scope {
+        let scoping = scope
+            .to_filter()
+            .map_err(|error| SchemaRemark::new(format!("{place}.scope.{}", error.place()), error.message()))?;
+        mapping = mapping.scoping(scoping);
+    }
+    Ok(ImportedMapping {
+        rule: rule.name.clone(),
+        place,
+        enabled: own.enabled,
+        flow_types: own.flow_types,
+        mapping,
+        target: Arc::clone(&target.schema),
+    })
 }
 
 impl AttributeMapping {
@@ -217,7 +216,7 @@ impl AttributeMapping {
         &self,
         mapping: Mapping,
         own: Option<&AttributeDefinition>,
-        clearing: &HashSet<&str>,
+        from: &Attributes<'_>,
         place: &str,
     ) -> Result<Mapping, SchemaRemark> {
         let name = self.target_attribute_name.as_str();
@@ -233,7 +232,7 @@ impl AttributeMapping {
         let clears = self.flow_null_values
             && own.is_some_and(|own| !own.multivalued && !own.required)
             && !expression.references().is_empty()
-            && expression.references().iter().all(|path| path.names().any(|name| clearing.contains(name.as_str())));
+            && expression.references().iter().all(|path| from.reached(path).is_some_and(|own| own.flow_null_values));
         let shape = expression.shape();
         let mut mapping = match shape.kind {
             ShapeKind::Attribute(attribute) => mapping.attribute(name, attribute),
@@ -275,7 +274,7 @@ impl ObjectDefinition {
 }
 
 impl AttributeDefinition {
-    fn is_writable(&self) -> bool {
+    pub(super) fn is_writable(&self) -> bool {
         self.mutability != Mutability::ReadOnly
     }
 
@@ -313,6 +312,27 @@ impl ScopeFilter {
     /// The first thing that is wrong, with its place.
     pub fn to_filter(&self) -> Result<ScopingFilter, ScopeError> {
         ScopingFilter::from_json(&write(&mut self.clone()).to_string())
+    }
+
+    /// The filter as a document says it; the groups have no names.
+    #[must_use]
+    pub fn of(filter: &ScopingFilter) -> Self {
+        let [groups, input_filter_groups, category_filter_groups] = filter.sets().map(|groups| {
+            let clause = |own: &Clause| FilterClause {
+                operator_name: own.test.operator().to_owned(),
+                source_operand_name: own.attribute.text().to_string(),
+                target_operand: Some(own.test.operands())
+                    .filter(|operands| !operands.is_empty())
+                    .map(|values| FilterOperand { values, ..FilterOperand::default() }),
+                ..FilterClause::default()
+            };
+            let group = |own: &Group| FilterGroup {
+                clauses: own.clauses.iter().map(clause).collect(),
+                ..FilterGroup::default()
+            };
+            groups.iter().map(group).collect()
+        });
+        Self { groups, input_filter_groups, category_filter_groups, ..Self::default() }
     }
 
     pub(super) fn sets(&self) -> [(&'static str, &[FilterGroup]); 3] {

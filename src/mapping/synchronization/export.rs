@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::document::{
     AttributeDefinition, AttributeMapping, DirectoryDefinition, MappingSource, MetadataEntry, ObjectDefinition,
-    ObjectMapping, ReferencedObject, SynchronizationRule, SynchronizationSchema,
+    ObjectMapping, ReferencedObject, ScopeFilter, SynchronizationRule, SynchronizationSchema,
 };
 use super::error::{SchemaError, SchemaRemark};
 use super::words::AttributeType;
@@ -83,6 +83,7 @@ impl SynchronizationSchema {
             source_object_name: source.name.clone(),
             target_object_name: object_name(&mapping.target),
             attribute_mappings,
+            scope: mapping.scoping.as_ref().map(ScopeFilter::of),
             ..ObjectMapping::default()
         };
         let schema = Self {
@@ -120,7 +121,10 @@ impl Export<'_> {
     fn whole(&mut self) {
         let mapping = self.mapping;
         for (is_said, what) in [
-            (mapping.scope.is_some(), "its scope is a filter, whose operators are others than those of a document"),
+            (
+                mapping.scope.is_some(),
+                "its scope is a filter, whose operators are others than those of a document; use a ScopingFilter",
+            ),
             (mapping.target_scope.is_some(), "a document has no target scope"),
             (!mapping.claims.is_empty(), "a document has no claims"),
         ] {

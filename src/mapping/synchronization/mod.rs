@@ -28,6 +28,7 @@
 //! [how its mappings work](https://learn.microsoft.com/entra/identity/app-provisioning/customize-application-attributes).
 
 mod check;
+mod classes;
 mod convert;
 mod document;
 mod error;

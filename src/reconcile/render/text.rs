@@ -172,6 +172,9 @@ fn describe(change: &AttributeChange) -> String {
     if let Some(through) = through {
         _ = write!(text, " (by way of {through})");
     }
+    if change.repeated {
+        text.push_str(" (again, as in each run)");
+    }
     _ = write!(text, "   ← {}", plain(&change.rule));
     text
 }

@@ -3,7 +3,7 @@
 use entrant::expr::Context;
 use entrant::mapping::synchronization::{FlowTypes, ImportedMapping, MappingSource, SynchronizationSchema};
 use entrant::mapping::{
-    AbsentMeans, CompiledMapping, FlowBehavior, FlowOutcome, FlowType, Mapped, Mapping, OnNull, ScopeVerdict,
+    AbsentMeans, Belonging, CompiledMapping, FlowBehavior, FlowOutcome, FlowType, Mapped, Mapping, OnNull,
 };
 use entrant::model::{Class, ObjectId};
 use entrant::{Record, Value};
@@ -135,10 +135,10 @@ fn an_outbound_sample_maps_people_and_groups() {
             "urn:ietf:params:scim:schemas:extension:woodgrove:2.0:User:costCenter": "4100"
         })
     );
-    let verdict = |record: &Record| people.scope.evaluate(&record.attributes).expect("a verdict");
-    assert_eq!(verdict(&record), ScopeVerdict::LeftScope);
+    let verdict = |record: &Record| mapping.belonging(&record.attributes);
+    assert_eq!(verdict(&record), Belonging::LeftScope);
     let record = record.with("mail", "ann@contoso.com").with("accountEnabled", true);
-    assert_eq!(verdict(&record), ScopeVerdict::InScope);
+    assert_eq!(verdict(&record), Belonging::InScope);
     let department = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department";
     assert_eq!(mapping.rule(department).expect("it is mapped").flow_behavior(), FlowBehavior::FlowAlways);
 }

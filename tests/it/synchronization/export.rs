@@ -1,7 +1,9 @@
 //! Mappings that were built in Rust, as documents.
 
 use entrant::mapping::synchronization::{SchemaError, SynchronizationSchema};
-use entrant::mapping::{AbsentMeans, CompiledMapping, FlowBehavior, FlowOutcome, FlowType, Mapped, Mapping, OnNull};
+use entrant::mapping::{
+    AbsentMeans, CompiledMapping, FlowBehavior, FlowOutcome, FlowType, Mapped, Mapping, OnNull, ScopingFilter,
+};
 use entrant::model::{AttributeSchema, Class, Kind, Mutability, Schema, eq, values_equal};
 use entrant::{Record, Value};
 use serde_json::json;
@@ -126,7 +128,7 @@ fn what_a_document_cannot_say_is_said_all_at_once() {
         .match_on("employeeId")
         .scope(eq("a", "b"));
     insta::assert_snapshot!(faults(mapping).join("\n"), @r#"
-    the mapping: its scope is a filter, whose operators are others than those of a document
+    the mapping: its scope is a filter, whose operators are others than those of a document; use a ScopingFilter
     the mapping: a document has no claims
     members: is to be exact; a document cannot say it
     invited: has a condition; a document cannot say it
@@ -158,4 +160,26 @@ fn deep_expressions_can_be_read_again() {
     let text = document.to_json().to_string();
     let own = SynchronizationSchema::from_json(&text).expect("it can be read").mappings().expect("mappings").remove(0);
     assert_eq!(own.mapping.to_string(), mapping.to_string());
+}
+
+#[test]
+fn a_scoping_filter_is_saved_and_loaded_again() {
+    let filter = ScopingFilter::from_json(
+        r#"{"groups": [
+            {"clauses": [
+                {"sourceOperandName": "country", "operatorName": "equals", "targetOperand": {"values": ["DE", "FR"]}},
+                {"sourceOperandName": "login", "operatorName": "NOT REGEX MATCH", "targetOperand": {"values": ["^x(?=\\d)"]}}
+            ]},
+            {"clauses": [{"sourceOperandName": "grade", "operatorName": "Greater_Than", "targetOperand": {"values": ["-7"]}}]}
+        ], "inputFilterGroups": [{"clauses": [{"sourceOperandName": "test", "operatorName": "IS FALSE", "targetOperand": null}]}],
+        "categoryFilterGroups": [{"clauses": []}]}"#,
+    )
+    .expect("a filter");
+    let mapping = Mapping::users().attribute("employeeId", "id").match_on("employeeId").scoping(filter.clone());
+    let document = SynchronizationSchema::from_mapping(&mapping, &schema()).expect("a document");
+    let text = document.to_json().to_string();
+    let again = SynchronizationSchema::from_json(&text).expect("it can be read");
+    let own = again.mappings().expect("it can be mapped").remove(0);
+    let compiled = own.mapping.compile(&own.target, AbsentMeans::Unknown).expect("it fits");
+    assert_eq!(compiled.scoping(), Some(&filter), "{text}");
 }

@@ -82,6 +82,30 @@ fn many_mappings_are_used_in_time() {
 }
 
 #[test]
+fn many_rules_over_many_classes_are_read_in_time() {
+    let mut json = many(2_000, "a", "id");
+    let mut rule = json["synchronizationRules"][0].clone();
+    let mappings = rule["objectMappings"][0]["attributeMappings"].as_array_mut().expect("a list");
+    mappings.truncate(1);
+    rule["objectMappings"] = json!(vec![rule["objectMappings"][0].clone(); 10]);
+    json["synchronizationRules"] = json!(vec![rule; 500]);
+    let names = (0..3_000).map(|index| json!({"name": format!("d{index}")}));
+    json["directories"].as_array_mut().expect("a list").extend(names);
+    let start = Instant::now();
+    let document = load(&json).expect("a document that can be used");
+    assert_eq!(document.mappings().expect("mappings").len(), 5_000);
+    assert!(start.elapsed() < LIMIT, "{:?}", start.elapsed());
+    // What is added for want of a mapping is bounded.
+    for attribute in json["directories"][1]["objects"][0]["attributes"].as_array_mut().expect("a list") {
+        attribute["required"] = json!(true);
+        attribute["defaultValue"] = json!("x");
+    }
+    let error = load(&json).expect("a document that can be used").mappings().expect_err("far too many");
+    assert!(error.faults()[0].message().starts_with("more than 100000 required attributes"), "{error}");
+    assert!(start.elapsed() < 2 * LIMIT, "{:?}", start.elapsed());
+}
+
+#[test]
 fn long_expressions_and_names_are_bounded() {
     let long = format!("Append([title], \"{}\")", "x".repeat(9_970));
     load(&with_second(json!({"source": expression(&long)}))).expect("10,000 characters are right");
@@ -118,7 +142,7 @@ fn use_up(text: &str) {
         Ok(document) => {
             assert_eq!(document.to_json(), serde_json::from_str::<Json>(text).expect("it is JSON"));
             document.warnings().iter().for_each(|warning| _ = warning.render());
-            let _ = document.unused();
+            _ = document.unused();
             for own in document.mappings().expect("what is checked can be mapped") {
                 _ = own.mapping.compile(&own.target, AbsentMeans::Unknown);
             }
