@@ -376,6 +376,7 @@ mod tests {
             (Situation::Pending, Box::new(report)),
             (Situation::Unqualified, Box::new(report)),
             (Situation::SourceMissing, Box::new(does(Action::Exception))),
+            (Situation::Retired, Box::new(|decision| *decision == Decision::Leave(Leaver::keep()))),
             (Situation::Unassigned, Box::new(report)),
             (Situation::LinkOnly, Box::new(does(Action::Unlink))),
             (Situation::SourceIgnored, Box::new(does(Action::Ignore))),

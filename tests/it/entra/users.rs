@@ -421,7 +421,7 @@ async fn sign_ins_are_ended_once_the_account_is_off_and_not_where_it_is_not() {
     let done: Vec<_> = sim.audit().into_iter().map(|entry| entry.activity).collect();
     assert!(done.ends_with(&[Activity::UpdateUser, Activity::RevokeSessions]), "{done:?}");
 
-    sim.fail(Fault::on("PATCH", &format!("/v1.0/users/{}", ids[1])).status(403).always());
+    sim.fail(Fault::on("PATCH", format!("/v1.0/users/{}", ids[1])).status(403).always());
     let error = write_one(&entra, off(&ids[1])).await.expect_err("refused");
     assert!(error.to_string().contains("part=accountEnabled"), "{error}");
     let revoked = sim.audit().into_iter().filter(|entry| entry.activity == Activity::RevokeSessions);
