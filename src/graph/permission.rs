@@ -50,6 +50,10 @@ pub(super) fn permission(method: &Method, path: &str) -> Option<&'static str> {
         ("rolemanagement", ..) if reads => "RoleManagement.Read.Directory",
         ("applications", [_, "extensionproperties", ..]) if reads => "Application.Read.All",
         ("applications", [_, "extensionproperties", ..]) => "Application.ReadWrite.All",
+        ("rolemanagement", ..) => "RoleManagement.ReadWrite.Directory",
+        ("applications" | "serviceprincipals", ..) if reads => "Application.Read.All",
+        ("serviceprincipals", [_, "approleassignedto" | "approleassignments", ..]) => "AppRoleAssignment.ReadWrite.All",
+        ("applications" | "serviceprincipals", ..) => "Application.ReadWrite.OwnedBy",
         _ => return None,
     };
     Some(permission)
