@@ -97,6 +97,18 @@ pub enum Activity {
     RestoreServicePrincipal,
     /// A service principal was deleted for good.
     PurgeServicePrincipal,
+    /// A client secret of an application was made up: the target is the id of its key.
+    AddPassword,
+    /// A client secret was taken away.
+    RemovePassword,
+    /// An application was granted a permission: the target is the permission's id.
+    GrantPermission,
+    /// A permission was withdrawn.
+    WithdrawPermission,
+    /// A directory role was given to somebody: the target is the role.
+    AssignRole,
+    /// A directory role was taken.
+    RemoveRole,
 }
 
 /// How many requests arrived, by kind; those that a fault answered or dropped count too.

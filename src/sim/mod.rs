@@ -66,7 +66,8 @@
 //! | faults by script, at random | [`Sim::fail`] with a [`Fault`], [`random_faults`](SimBuilder::random_faults) |
 //! | pages, `delta` | [`page_size`](SimBuilder::page_size), [`delta`](SimBuilder::delta) |
 //! | what expires | [`Sim::expire_tokens`], [`Sim::expire_page_tokens`], [`Sim::expire_delta_links`] |
-//! | rights | [`permission`](SimBuilder::permission), [`application_role`](SimBuilder::application_role) |
+//! | rights | [`permission`](SimBuilder::permission), [`application_role`](SimBuilder::application_role), [`without_consent`](SimBuilder::without_consent), [`Sim::consent`] |
+//! | what is wrong before anything is written | [`clock_ahead`](SimBuilder::clock_ahead), [`secrets_expire`](SimBuilder::secrets_expire), [`lives_in`](SimBuilder::lives_in) |
 //!
 //! # What it imitates
 //!
@@ -79,7 +80,9 @@
 //!   upsert by `uniqueName`; `memberOf`, `getMemberGroups` and their kin; `getByIds`.
 //! - Licences: SKUs with seats, plans that need or exclude others ([`Sku`]), assigned to users and inherited from groups.
 //!   What is inherited is worked out at once, or after a time in the queue; seats that become free later are not given to those who wait.
-//! - Applications and service principals, found by id or `appId`; those that may sign in, and Microsoft Graph, are there.
+//! - Applications and service principals, found by id, `appId` or `uniqueName`, created by key too; those that may sign
+//!   in, and Microsoft Graph with the permissions that it offers, are there. Secrets are made and removed, permissions
+//!   granted and withdrawn: a new application can do what it was granted, and nothing else.
 //! - Lists: pages with `@odata.nextLink`, `$select`, `$top`, `$count`, `$search`, `$orderby`, `$expand` of links and
 //!   managers, casts, and `$filter` with `eq`, `ne`, `in`, `ge`, `le`, `startswith`, `endswith`, `any(…)`, `and`, `or`,
 //!   `not`, brackets. What needs an advanced query is refused without one, and what else is asked for is refused, never
@@ -87,7 +90,7 @@
 //! - `delta` of users and groups with `$select`, a filter on ids, `latest`, members in slices, and `Prefer:
 //!   return=minimal`. Links are good for seven days, then 410 says where to begin anew. Rounds can be made harder to
 //!   follow ([`DeltaQuirks`]).
-//! - `organization`, `domains`, `subscribedSkus`, role assignments (to read), and `$batch` with `dependsOn`, whose answers
+//! - `organization`, `domains`, `subscribedSkus`, role assignments, and `$batch` with `dependsOn`, whose answers
 //!   come in any order.
 //! - Permissions and directory roles of the application: what it lacks answers 403.
 //! - Directory lag: a new object is not found, a changed one shows its old values, links to it are refused, for as long as
@@ -109,6 +112,8 @@
 
 mod admin;
 mod answer;
+mod app_credential;
+mod app_upsert;
 mod application;
 mod apps;
 mod audit;
@@ -125,6 +130,7 @@ mod fault;
 mod filter;
 mod filter_any;
 mod filter_parse;
+mod grant;
 mod group;
 mod group_property;
 mod group_write;
@@ -141,9 +147,12 @@ mod membership;
 mod object;
 mod order;
 mod organization;
+mod permission;
 mod property;
 mod query;
+mod region;
 mod role;
+mod role_write;
 mod routes;
 mod search;
 mod seed;

@@ -14,6 +14,7 @@ use super::audit::{AuditEntry, Requests};
 use super::bad_luck::BadLuck;
 use super::delta::DeltaQuirks;
 use super::fault::Fault;
+use super::grant::Grant;
 use super::group::Group;
 use super::group_property;
 use super::link::Links;
@@ -26,6 +27,7 @@ use super::sku::Sku;
 use super::stored::Stored;
 use super::throttle::Throttle;
 use super::user::User;
+use crate::cloud::Cloud;
 use crate::secret::Secret;
 
 /// Everything behind the lock.
@@ -45,7 +47,13 @@ pub(super) struct State {
     pub(super) departed: HashMap<Uuid, Class>,
     pub(super) skus: Vec<Sku>,
     pub(super) assignments: Vec<Assignment>,
+    /// Permissions that were granted since the tenant was set up.
+    pub(super) grants: Vec<Grant>,
     pub(super) passwords: HashMap<Uuid, Secret>,
+    /// Client secrets that clients had made up, by the ids of their keys.
+    pub(super) secrets: HashMap<Uuid, Secret>,
+    /// The application whose request is under way.
+    pub(super) caller: String,
     pub(super) tokens: Tokens,
     pub(super) faults: Vec<Fault>,
     /// Faults that nobody scripted.
@@ -74,8 +82,14 @@ pub(super) struct Settings {
     pub(super) created: OffsetDateTime,
     pub(super) domains: Vec<Domain>,
     pub(super) clients: Vec<Client>,
-    /// What the applications may do.
+    /// The applications that the tenant was set up with.
+    pub(super) given: Vec<String>,
+    /// What those may do.
     pub(super) permissions: Vec<String>,
+    /// When their secrets expire.
+    pub(super) secrets_expire: Option<OffsetDateTime>,
+    /// Where the tenant lives, if not where it is asked.
+    pub(super) lives_in: Option<Cloud>,
     pub(super) page_size: usize,
     pub(super) lag: Duration,
     pub(super) token_lifetime: Duration,

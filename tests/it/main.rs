@@ -1,5 +1,6 @@
 //! Whole flows, against the simulated tenant.
 
+mod connection;
 mod entra;
 mod expr;
 mod flow;

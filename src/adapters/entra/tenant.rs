@@ -264,7 +264,8 @@ impl Target for Entra {
     }
 
     async fn constraints(&self) -> Result<Arc<dyn Constraints>> {
-        Ok(Arc::new(EntraConstraints::read(self.graph(), &self.0.relations).await?))
+        let domain = self.connection().domain();
+        Ok(Arc::new(EntraConstraints::read(self.graph(), &self.0.relations, domain).await?))
     }
 
     fn clock_ahead(&self) -> time::Duration {
