@@ -248,8 +248,15 @@ fn write_private(file: &Path, text: &[u8]) -> Result<()> {
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let opened = options.open(file).and_then(|mut opened| opened.write_all(text));
-    opened.map_err(|error| failed("cannot write the file", file, error))
+    let opened = options.open(file);
+    // Also if it was there before.
+    #[cfg(unix)]
+    let opened = opened.and_then(|out| {
+        out.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        Ok(out)
+    });
+    let written = opened.and_then(|mut out| out.write_all(text));
+    written.map_err(|error| failed("cannot write the file", file, error))
 }
 
 fn say(flags: &Flags, text: &str) {

@@ -382,6 +382,7 @@ impl SimBuilder {
             skus: self.skus,
             assignments: Vec::new(),
             grants: Vec::new(),
+            scope_grants: Vec::new(),
             passwords: HashMap::new(),
             secrets: HashMap::new(),
             caller: String::new(),

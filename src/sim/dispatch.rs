@@ -64,6 +64,8 @@ const ADDRESSES: &[&str] = &[
     "serviceprincipals/*/approleassignments/*",
     "serviceprincipals/*/approleassignedto",
     "serviceprincipals/*/approleassignedto/*",
+    "oauth2permissiongrants",
+    "oauth2permissiongrants/*",
     "invitations",
     "directory/deleteditems/*/$count",
     "directory/deleteditems/*",
@@ -200,6 +202,11 @@ impl State {
                 }
             }
             (["invitations"], "POST") => self.invite(call, client),
+            (["oauth2permissiongrants"], "GET") => self.list_scope_grants(call),
+            (["oauth2permissiongrants"], "POST") => self.post_scope_grant(call, client),
+            (["oauth2permissiongrants", _], "GET") => self.read_scope_grant(call, key),
+            (["oauth2permissiongrants", _], "PATCH") => self.patch_scope_grant(call, client, key),
+            (["oauth2permissiongrants", _], "DELETE") => self.drop_scope_grant(call, client, key),
             (["directory", "deleteditems", _], "GET") => self.read_deleted(call, call.name(2)),
             (["directory", "deleteditems", _], "DELETE") => self.purge(call, client, call.name(2)),
             (["directory", "deleteditems", _, "restore"], "POST") => self.restore(call, client, call.name(2)),
@@ -327,6 +334,13 @@ fn needed(path: &[&str], method: &str) -> Option<&'static [&'static str]> {
             &["User.RevokeSessions.All", "User.ReadWrite.All", "Directory.ReadWrite.All"]
         }
         ["users", ..] => &["User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"],
+        ["oauth2permissiongrants", ..] if reads => &[
+            "DelegatedPermissionGrant.Read.All",
+            "DelegatedPermissionGrant.ReadWrite.All",
+            "Directory.Read.All",
+            "Directory.ReadWrite.All",
+        ],
+        ["oauth2permissiongrants", ..] => &["DelegatedPermissionGrant.ReadWrite.All", "Directory.ReadWrite.All"],
         ["invitations"] => &["User.Invite.All", "User.ReadWrite.All", "Directory.ReadWrite.All"],
         ["serviceprincipals", _, "approleassignments" | "approleassignedto", ..] if !reads => {
             &["AppRoleAssignment.ReadWrite.All"]

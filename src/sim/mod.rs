@@ -154,6 +154,7 @@ mod region;
 mod role;
 mod role_write;
 mod routes;
+mod scope_grant;
 mod search;
 mod seed;
 #[cfg(feature = "sim-server")]

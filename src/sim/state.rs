@@ -21,6 +21,7 @@ use super::link::Links;
 use super::membership::{Place, Relation, Target};
 use super::property::{self, Class};
 use super::role::Assignment;
+use super::scope_grant::ScopeGrant;
 use super::seed::{Person, Seeded};
 use super::shelf::{Field, Lag, Shelf, Slot};
 use super::sku::Sku;
@@ -49,6 +50,8 @@ pub(super) struct State {
     pub(super) assignments: Vec<Assignment>,
     /// Permissions that were granted since the tenant was set up.
     pub(super) grants: Vec<Grant>,
+    /// Those that act for people.
+    pub(super) scope_grants: Vec<ScopeGrant>,
     pub(super) passwords: HashMap<Uuid, Secret>,
     /// Client secrets that clients had made up, by the ids of their keys.
     pub(super) secrets: HashMap<Uuid, Secret>,

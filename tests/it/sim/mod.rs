@@ -4,6 +4,7 @@ mod apps;
 mod batch;
 mod delta;
 mod faults;
+mod grants;
 mod groups;
 mod licenses;
 mod lists;
