@@ -13,7 +13,7 @@ use crate::auth::{TenantId, aadsts_advice};
 use crate::clock::Clock;
 use crate::cloud::Cloud;
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::{Domain, GraphClient, Organization, SubscribedSku};
+use crate::graph::{Domain, GraphClient, Organization, SubscribedSku, VerifiedDomain};
 
 /// From here on before its end a certificate is warned about.
 const SOON: Duration = Duration::days(30);
@@ -171,7 +171,7 @@ impl Run<'_> {
                 if let Some(other) = other {
                     return Err(self.other_cloud(&other));
                 }
-                let advice = code.and_then(aadsts_advice).unwrap_or("check the tenant and the cloud");
+                let advice = code.and_then(remedy).unwrap_or("check the tenant and the cloud");
                 let advice = format!("{advice}; the tenant's id is on its overview page in the portal");
                 return Err(self.fail(
                     StageName::Tenant,
@@ -320,6 +320,14 @@ impl Run<'_> {
             let advice = "check the tenant and where the token comes from";
             return Err(self.fail(StageName::Organization, cause, advice));
         }
+        // With a ready token nobody has said yet which tenant a domain stands for.
+        let is_named = |domain: &VerifiedDomain| domain.name.eq_ignore_ascii_case(tenant.as_str());
+        let verified = &organization.verified_domains;
+        if !is_id(tenant) && !verified.is_empty() && !verified.iter().any(is_named) {
+            let cause = format!("the token is for the tenant {}, which {tenant} is no domain of", organization.id);
+            let advice = "check the tenant and where the token comes from";
+            return Err(self.fail(StageName::Organization, cause, advice));
+        }
         self.note(StageName::Organization, StageOutcome::Passed);
         Ok(organization)
     }
@@ -429,15 +437,20 @@ async fn domains(client: &GraphClient, organization: &Organization) -> Result<Ve
 }
 
 /// The number behind `AADSTS` in an error or one of its causes.
-pub(super) fn aadsts_code(error: &Error) -> Option<u64> {
+fn aadsts_code(error: &Error) -> Option<u64> {
     let text = error.to_chain();
     let digits = &text[text.find("AADSTS")? + "AADSTS".len()..];
     let end = digits.find(|character: char| !character.is_ascii_digit()).unwrap_or(digits.len());
     digits[..end].parse().ok()
 }
 
+/// What to do about a refusal of the token endpoint, by its number.
+fn remedy(code: u64) -> Option<&'static str> {
+    aadsts_advice(code)
+}
+
 fn token_advice(error: &Error) -> String {
-    if let Some(advice) = aadsts_code(error).and_then(aadsts_advice) {
+    if let Some(advice) = aadsts_code(error).and_then(remedy) {
         return advice.to_owned();
     }
     match error.kind() {

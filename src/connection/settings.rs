@@ -329,7 +329,8 @@ impl Connection {
     }
 
     /// Signs in with a credential of this kind; as [`with_client_secret`](Self::with_client_secret). Another
-    /// certificate than the one that the connection had asks for a new check.
+    /// certificate than the one that the connection had asks for a new check; one that does not say its thumbprint
+    /// ([`TokenCredential::certificate`]) is a credential of the host's own.
     #[must_use]
     pub fn with_credential_of(self, kind: CredentialKind, credential: Arc<dyn TokenCredential>) -> Self {
         self.sign_in(kind, credential)
@@ -418,6 +419,10 @@ impl Connection {
 
     fn sign_in(mut self, kind: CredentialKind, credential: Arc<dyn TokenCredential>) -> Self {
         let thumbprint = credential.certificate().and_then(|certificate| certificate.thumbprint);
+        // Without a thumbprint nobody knows, once it is loaded, which certificate to give back.
+        let is_nameless =
+            kind == CredentialKind::Certificate && thumbprint.is_none() && self.stored.thumbprint.is_none();
+        let kind = if is_nameless { CredentialKind::Custom } else { kind };
         let is_another = self.credential.is_some()
             || self.stored.credential != kind
             || (thumbprint.is_some() && self.stored.thumbprint != thumbprint);

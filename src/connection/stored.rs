@@ -91,7 +91,7 @@ impl Stored {
 #[non_exhaustive]
 pub enum StoredConnection {
     /// It is whole. Its credential is to be given back.
-    Current(Connection),
+    Current(Box<Connection>),
     /// Something is missing, and nothing can be done through it before somebody said what.
     NeedsUpdate(OutdatedConnection),
 }
@@ -113,7 +113,7 @@ impl StoredConnection {
     /// [`ErrorKind::NotReady`](crate::ErrorKind::NotReady), naming what is missing.
     pub fn current(self) -> crate::error::Result<Connection> {
         match self {
-            Self::Current(connection) => Ok(connection),
+            Self::Current(connection) => Ok(*connection),
             Self::NeedsUpdate(outdated) => {
                 Err(crate::error::Error::new(crate::error::ErrorKind::NotReady, outdated.to_string()))
             }
@@ -137,7 +137,7 @@ impl StoredConnection {
         let read: Result<Stored, _> = serde_json::from_value(Json::Object(stored));
         let mut stored = read.map_err(|_| "the stored connection has a field that cannot be read".to_owned())?;
         stored.format = FORMAT;
-        Ok(Self::Current(Connection::loaded(stored)))
+        Ok(Self::Current(Box::new(Connection::loaded(stored))))
     }
 }
 

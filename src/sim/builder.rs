@@ -381,7 +381,7 @@ impl SimBuilder {
             departed: HashMap::new(),
             skus: self.skus,
             assignments: Vec::new(),
-            grants: Vec::new(),
+            app_grants: Vec::new(),
             scope_grants: Vec::new(),
             passwords: HashMap::new(),
             secrets: HashMap::new(),

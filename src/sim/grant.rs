@@ -87,7 +87,7 @@ impl State {
         let principal = self.principals.candidates(Field::AppId, &client.to_lowercase()).next();
         let principal = principal.and_then(|slot| self.principals.live(slot));
         if let (Some(principal), Some(graph)) = (principal, self.graph_principal()) {
-            let own = self.grants.iter().filter(|grant| grant.principal == principal.id && grant.resource == graph);
+            let own = self.app_grants.iter().filter(|grant| grant.principal == principal.id && grant.resource == graph);
             for name in own.filter_map(|grant| permission::name_of(grant.app_role)) {
                 if !all.iter().any(|known| known == name) {
                     all.push(name.to_owned());
@@ -103,7 +103,7 @@ impl State {
         if self.settings.permissions.iter().any(|granted| granted == permission) && is_given() {
             return true;
         }
-        !self.grants.is_empty() && self.permissions_of(client).iter().any(|granted| granted == permission)
+        !self.app_grants.is_empty() && self.permissions_of(client).iter().any(|granted| granted == permission)
     }
 
     fn graph_principal(&self) -> Option<Uuid> {
@@ -124,7 +124,7 @@ impl State {
                 |app_role: &Uuid| Grant { principal: *principal, resource: graph, app_role: *app_role, created };
             roles.iter().map(grant)
         });
-        from_start.chain(self.grants.iter().cloned()).collect()
+        from_start.chain(self.app_grants.iter().cloned()).collect()
     }
 
     fn show_grant(&self, grant: &Grant) -> Value {
@@ -194,7 +194,7 @@ impl State {
         let mut shown = self.show_grant(&grant);
         let kind = format!("servicePrincipals('{of}')/{}", side.name());
         shown["@odata.context"] = json!(format!("{}/v1.0/$metadata#{kind}/$entity", call.origin));
-        self.grants.push(grant);
+        self.app_grants.push(grant);
         self.note(call, client, (Activity::GrantPermission, 201), (principal, Some(app_role)), vec!["appRoleId"]);
         Ok(Answer::value(201, &shown))
     }
@@ -210,9 +210,9 @@ impl State {
         let all = self.all_grants();
         let found = all.into_iter().find(|grant| side.of(grant) == of && grant.id() == id);
         let found = found.ok_or_else(|| Refusal::not_found(id))?;
-        let before = self.grants.len();
-        self.grants.retain(|grant| (grant.principal, grant.app_role) != (found.principal, found.app_role));
-        if self.grants.len() == before {
+        let before = self.app_grants.len();
+        self.app_grants.retain(|grant| (grant.principal, grant.app_role) != (found.principal, found.app_role));
+        if self.app_grants.len() == before {
             // The tenant was set up with it, and all its applications have the same.
             let name = permission::name_of(found.app_role);
             self.settings.permissions.retain(|granted| Some(granted.as_str()) != name);
@@ -236,7 +236,7 @@ impl State {
         for app_role in asked_for(&app) {
             let is_new = permission::name_of(app_role).is_some_and(|name| !granted.iter().any(|known| known == name));
             if is_new {
-                self.grants.push(Grant { principal, resource, app_role, created: now.unix_timestamp() });
+                self.app_grants.push(Grant { principal, resource, app_role, created: now.unix_timestamp() });
             }
         }
     }

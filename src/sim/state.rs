@@ -49,7 +49,7 @@ pub(super) struct State {
     pub(super) skus: Vec<Sku>,
     pub(super) assignments: Vec<Assignment>,
     /// Permissions that were granted since the tenant was set up.
-    pub(super) grants: Vec<Grant>,
+    pub(super) app_grants: Vec<Grant>,
     /// Those that act for people.
     pub(super) scope_grants: Vec<ScopeGrant>,
     pub(super) passwords: HashMap<Uuid, Secret>,

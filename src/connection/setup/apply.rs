@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{
     Application, GraphClient, KeyCredential, MICROSOFT_GRAPH, RequiredResourceAccess, ServicePrincipalId,
 };
+use crate::secret::Secret;
 
 /// How long what was just made may take to be found everywhere.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -44,7 +45,7 @@ impl Setup {
             return Err(Error::new(ErrorKind::Stale, message));
         }
         let made = Made::nothing(found.tenant.clone());
-        let mut run = Run { setup: self, client, found, made, secret: None };
+        let mut run = Run { setup: self, client, found, made, secret: None, is_new: false };
         let (mut steps, mut failure) = (Vec::new(), None);
         for planned in now_planned.steps {
             match run.take(planned.step, planned.kind).await {
@@ -86,7 +87,9 @@ struct Run<'a> {
     client: &'a GraphClient,
     found: Found,
     made: Made,
-    secret: Option<crate::secret::Secret>,
+    secret: Option<Secret>,
+    /// Whether what is asked for may not be found, since it was made a moment ago.
+    is_new: bool,
 }
 
 impl Run<'_> {
@@ -125,6 +128,7 @@ impl Run<'_> {
                 let answer = applications.upsert_by_unique_name(&key, &body).await?;
                 // Anything else: somebody made it a moment ago, and it is not ours to delete.
                 self.made.created_application = answer.status() == StatusCode::CREATED;
+                self.is_new = true;
                 self.made.declared = self.found.undeclared.drain(..).map(|(_, id)| id).collect();
                 self.eventually(
                     |error| error.kind() == ErrorKind::NotFound,
@@ -176,6 +180,7 @@ impl Run<'_> {
                 let principal = match created {
                     Ok(principal) => {
                         self.made.created_service_principal = true;
+                        self.is_new = true;
                         principal
                     }
                     // Somebody made it a moment ago, or an answer of ours was lost.
@@ -199,7 +204,7 @@ impl Run<'_> {
         for (_, role) in std::mem::take(&mut self.found.ungranted) {
             let principals = self.client.service_principals();
             let lags =
-                |error: &Error| self.is_new() && (is_unknown(error) || says(error, "not a valid reference update"));
+                |error: &Error| self.is_new && (is_unknown(error) || says(error, "not a valid reference update"));
             match self.eventually(lags, async || principals.grant(&graph, role, &principal).await).await {
                 Ok(grant) => self.made.grants.push(grant.id),
                 Err(error) if says(&error, "already exists") => {}
@@ -219,7 +224,7 @@ impl Run<'_> {
         let principal = self.own()?;
         for role in std::mem::take(&mut self.found.unassigned) {
             let assign = async || self.client.assign_role(role.template_id(), principal.as_str()).await;
-            match self.eventually(|error| self.is_new() && is_unknown(error), assign).await {
+            match self.eventually(|error| self.is_new && is_unknown(error), assign).await {
                 Ok(assignment) => self.made.roles.extend(assignment.id),
                 Err(error) if says(&error, "conflicting object") || error.kind() == ErrorKind::Conflict => {}
                 Err(error) if error.kind() == ErrorKind::Forbidden => return Ok(StepKind::ByHand),
@@ -233,7 +238,7 @@ impl Run<'_> {
         let Some(credential) = &self.setup.credential else { return Ok(()) };
         let id = self.known()?.id.clone().ok_or_else(without_id)?;
         let applications = self.client.applications();
-        let lags = |error: &Error| self.made.created_application && is_unknown(error);
+        let lags = |error: &Error| self.is_new && is_unknown(error);
         match credential {
             NewCredential::Secret { name, good_for, .. } => {
                 let end = later(self.client.clock().now(), *good_for);
@@ -257,11 +262,6 @@ impl Run<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Whether what is asked for may not be found, since it was made a moment ago.
-    fn is_new(&self) -> bool {
-        self.made.created_application || self.made.created_service_principal
     }
 
     fn known(&self) -> Result<&Application> {

@@ -184,7 +184,7 @@ impl PublicCertificate {
         let inner = pem.split_once(BEGIN).and_then(|(_, rest)| rest.split_once(END)).map(|(inner, _)| inner);
         let inner: String = inner.unwrap_or_default().split_whitespace().collect();
         let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
-        if inner.is_empty() || inner.len() % 4 != 0 || !inner.bytes().all(is_base64) {
+        if inner.is_empty() || !inner.len().is_multiple_of(4) || !inner.bytes().all(is_base64) {
             return Err(Error::new(ErrorKind::Invalid, "there is no certificate in the PEM text"));
         }
         Ok(Self { der_base64: inner, validity })

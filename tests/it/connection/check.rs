@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use entrant::auth::StaticToken;
 use entrant::clock::{Clock, ManualClock};
 use entrant::connection::{
     Connection, ConnectionStatus, CredentialKind, Operation, OperationGroup, Operations, Permissions, StageName,
@@ -169,6 +170,21 @@ async fn a_hostile_discovery_document_is_an_error_and_no_panic() {
     }
 }
 
+#[tokio::test]
+async fn a_token_of_another_tenant_is_refused() {
+    let clock = ManualClock::at(NOW);
+    let (sim, other) =
+        (tenant(&clock).build(), Sim::builder().domain("adatum.com").seed(8).clock(clock.clone()).build());
+    for tenant in [other.tenant_id(), "adatum.com".to_owned()] {
+        let builder = Connection::builder(tenant, sim.client_id()).token(sim.token()).cloud(sim.cloud());
+        let check = checked(&mut builder.build().expect("complete"), &sim, &clock).await;
+        let (stage, cause, _) = check.failure().expect("it fails");
+        assert!(stage == StageName::Organization && cause.contains(&sim.tenant_id()), "{check}");
+    }
+    let builder = Connection::builder("CONTOSO.com", sim.client_id()).token(sim.token()).cloud(sim.cloud());
+    assert!(checked(&mut builder.build().expect("complete"), &sim, &clock).await.passed());
+}
+
 /// R38: the status, and a look at the accounts.
 #[tokio::test]
 async fn accounts_can_be_looked_at_before_anything_is_written() {
@@ -210,5 +226,8 @@ async fn another_certificate_asks_for_a_new_check() {
     let mut other = Certificate::until(&sim, NOW + Duration::days(900));
     let others = Arc::get_mut(&mut other).expect("nobody else has it");
     others.validity = others.validity.clone().with_thumbprint("0000000000000000000000000000000000000000");
-    assert!(loaded.with_credential_of(kind, other).refusal().is_some());
+    assert!(loaded.clone().with_credential_of(kind, other).refusal().is_some());
+    // One that does not say which it is could not be asked for again.
+    let nameless = super::connection(&sim).credential_of(kind, Arc::new(StaticToken::new(sim.token()))).build();
+    assert_eq!(nameless.expect("complete").credential_kind(), CredentialKind::Custom);
 }
