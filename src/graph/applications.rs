@@ -250,6 +250,11 @@ impl Applications {
         Call::new(self.0.clone(), Method::GET, Ok("/applications".to_owned())).list()
     }
 
+    /// Lists those of this display name; several may have the same.
+    pub fn list_named(&self, name: &str) -> List<Application> {
+        self.list().filter(format!("displayName eq {}", odata::literal(name)))
+    }
+
     /// Reads one, with its credentials' public parts.
     ///
     /// See [get application](https://learn.microsoft.com/graph/api/application-get).

@@ -74,6 +74,12 @@ pub(super) fn role_assignments(client: &GraphClient) -> List<RoleAssignment> {
 }
 
 impl GraphClient {
+    /// The directory roles that one user, group or service principal holds itself; as
+    /// [`role_assignments`](GraphClient::role_assignments).
+    pub fn role_assignments_of(&self, principal: &str) -> List<RoleAssignment> {
+        self.role_assignments().filter(format!("principalId eq {}", odata::literal(principal)))
+    }
+
     /// Gives a directory role, over the whole tenant, to a user, a group that roles can be given to, or a service
     /// principal.
     ///

@@ -12,7 +12,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{
     AppRoleAssignment, Application, GraphClient, MICROSOFT_GRAPH, ServicePrincipal, ServicePrincipalId,
 };
-use crate::odata;
 
 /// What is there of what there should be, and what is not.
 #[derive(Debug)]
@@ -148,9 +147,8 @@ async fn application(setup: &Setup, client: &GraphClient) -> Result<Option<Appli
         }
         return Ok(Some(known));
     }
-    let filter = format!("displayName eq {}", odata::literal(&setup.name));
-    let named: Vec<Application> =
-        applications.list().filter(filter).select(["id", "appId", "displayName"]).items().try_collect().await?;
+    let named = applications.list_named(&setup.name).select(["id", "appId", "displayName"]);
+    let named: Vec<Application> = named.items().try_collect().await?;
     let mut named = named.into_iter().filter(|known| known.display_name.as_deref() == Some(&setup.name));
     match (named.next(), named.next()) {
         (None, _) => Ok(None),
@@ -186,8 +184,7 @@ pub(super) async fn granted(
 
 /// The template ids of the roles that a service principal holds over the whole tenant.
 async fn held(client: &GraphClient, principal: &ServicePrincipalId) -> Result<BTreeSet<String>> {
-    let filter = format!("principalId eq {}", odata::literal(principal.as_str()));
-    let all: Vec<_> = client.role_assignments().filter(filter).items().try_collect().await?;
+    let all: Vec<_> = client.role_assignments_of(principal.as_str()).items().try_collect().await?;
     let whole = all.into_iter().filter(|one| one.directory_scope_id.as_deref().is_none_or(|scope| scope == "/"));
     Ok(whole.map(|one| one.role_definition_id.as_str().to_ascii_lowercase()).collect())
 }
