@@ -26,6 +26,9 @@ use crate::graph::SkuId;
 /// | `subscription` | the tenant has an active subscription; a warning if not | `Organization.Read.All` |
 /// | `licenses` | the products with their seats; a warning if they cannot be read | `LicenseAssignment.Read.All` |
 ///
+/// A tenant that the cloud does not know is asked for at the hosts of the other known clouds, so that the right one can be
+/// named; nothing but the tenant's id or domain is sent there.
+///
 /// The check passes if no stage failed. What rests on a stage that failed is skipped; with a ready token nobody signs in,
 /// and the host that issues tokens is not asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -37,7 +37,7 @@ impl Setup {
     ///
     /// What was made stays, and a secret that nobody took is lost. Run it again.
     pub async fn apply(&self, client: &GraphClient, plan: &SetupPlan) -> Result<SetupReport> {
-        self.check()?;
+        self.check_at(client)?;
         let found = Found::look(self, client).await?;
         let now_planned = self.planned(&found, client);
         if !now_planned.is_within(plan) {

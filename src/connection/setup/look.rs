@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{
     AppRoleAssignment, Application, GraphClient, MICROSOFT_GRAPH, ServicePrincipal, ServicePrincipalId,
 };
+use crate::http::redact::one_line;
 
 /// What is there of what there should be, and what is not.
 #[derive(Debug)]
@@ -143,7 +144,7 @@ async fn application(setup: &Setup, client: &GraphClient) -> Result<Option<Appli
             let message = "another application has the key that the name makes; give its client id, or a unique name";
             return Err(Error::new(ErrorKind::Conflict, message)
                 .with_context("key", setup.key())
-                .with_context("application", known.display_name.unwrap_or_default()));
+                .with_context("application", one_line(&known.display_name.unwrap_or_default(), 256)));
         }
         return Ok(Some(known));
     }

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::look::Found;
 use super::want::{FRESH, NewCredential, Setup};
 use crate::auth::{ClientId, TenantId};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Application, GraphClient};
+use crate::http::redact::one_line;
 
 /// The steps of a set-up, in the order in which they are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -122,8 +123,21 @@ impl Setup {
     /// this cloud; [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if several applications have the name, or another
     /// one has the key; those of reading.
     pub async fn plan(&self, client: &GraphClient) -> Result<SetupPlan> {
-        self.check()?;
+        self.check_at(client)?;
         Ok(self.planned(&Found::look(self, client).await?, client))
+    }
+
+    /// Whether it is right in itself, at this time.
+    pub(super) fn check_at(&self, client: &GraphClient) -> Result<()> {
+        self.check()?;
+        let now = client.clock().now();
+        match &self.credential {
+            Some(NewCredential::Certificate(certificate)) if certificate.validity.not_after <= now => {
+                Err(Error::new(ErrorKind::Invalid, "the certificate has expired; make a new one")
+                    .with_context("end", certificate.validity.not_after))
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn planned(&self, found: &Found, client: &GraphClient) -> SetupPlan {
@@ -142,7 +156,7 @@ impl Setup {
                 note(SetupStep::Application, StepKind::Unchanged, format!("the application '{name}' is there"));
             }
             Some(known) => {
-                let old = known.display_name.as_deref().unwrap_or_default();
+                let old = one_line(known.display_name.as_deref().unwrap_or_default(), 256);
                 note(SetupStep::Application, StepKind::Change, format!("rename the application '{old}' to '{name}'"));
             }
         }

@@ -319,6 +319,11 @@ async fn names_and_permissions_that_fit_nothing_or_much_are_named() {
     }
     let error = Setup::new("O'Brien connector").plan(&graph).await.expect_err("two have it");
     assert!(error.kind() == ErrorKind::Conflict && error.to_string().contains("client id"), "{error}");
+    let validity = CertificateValidity::new(NOW - time::Duration::days(365), NOW);
+    let pem = "-----BEGIN CERTIFICATE-----\nBBBB\n-----END CERTIFICATE-----";
+    let expired = setup().certificate(PublicCertificate::from_pem(pem, validity).expect("it is one"));
+    let error = expired.plan(&graph).await.expect_err("nobody could sign in with it");
+    assert!(error.kind() == ErrorKind::Invalid && error.to_string().contains("expired"), "{error}");
     // Another name, the same key.
     let plan = setup().plan(&graph).await.expect("a plan");
     setup().apply(&graph, &plan).await.expect("a report");
