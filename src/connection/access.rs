@@ -55,10 +55,20 @@ pub(super) fn permissions(facts: &ApplicationFacts, access: &[GroupAccess], conn
         connection.consent_url()
     );
     if facts.permissions.is_empty() {
-        let operations = connection.operations().cloned().unwrap_or_else(Operations::outbound);
+        let mut wanted = connection.permissions().clone();
+        if wanted.is_empty() {
+            wanted = Permissions::least(&connection.operations().cloned().unwrap_or_else(Operations::outbound));
+        }
         return StageOutcome::Failed {
             cause: "the application has no permission at all: nobody has consented to any".into(),
-            advice: format!("add {} {consent}", Permissions::least(&operations)),
+            advice: format!("add {wanted} {consent}"),
+        };
+    }
+    let lacking = connection.permissions().missing_from(&facts.permissions);
+    if !lacking.is_empty() {
+        return StageOutcome::Failed {
+            cause: format!("permissions are not granted: {lacking}"),
+            advice: format!("add {lacking} {consent}"),
         };
     }
     let denied: Vec<&GroupAccess> = access.iter().filter(|access| !access.denied.is_empty()).collect();

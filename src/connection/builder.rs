@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::operation::Operations;
-use super::permissions::Roles;
+use super::permissions::{Permissions, Roles};
 use super::settings::{Connection, CredentialKind};
 use super::stored::Stored;
 use crate::auth::{ClientId, TenantId, TokenCredential};
@@ -24,6 +24,7 @@ pub struct ConnectionBuilder {
     owners: Vec<String>,
     domain: Option<String>,
     operations: Option<Operations>,
+    permissions: Permissions,
     roles: Roles,
     enabled: bool,
     credential: Option<Given>,
@@ -48,6 +49,7 @@ impl ConnectionBuilder {
             owners: Vec::new(),
             domain: None,
             operations: None,
+            permissions: Permissions::none(),
             roles: Roles::none(),
             enabled: true,
             credential: None,
@@ -115,6 +117,13 @@ impl ConnectionBuilder {
         self
     }
 
+    /// Permissions that are to be granted one by one, whatever the connection is for, such as
+    /// [`Permissions::aic_inbound`]; a check fails if one is missing. The default is none.
+    pub fn permissions(mut self, permissions: Permissions) -> Self {
+        self.permissions = permissions;
+        self
+    }
+
     /// Directory roles that the application is to hold; a check fails if one is missing. The default is none.
     pub fn roles(mut self, roles: Roles) -> Self {
         self.roles = roles;
@@ -163,6 +172,7 @@ impl ConnectionBuilder {
         stored.owners = self.owners;
         stored.domain = domain;
         stored.operations = self.operations;
+        stored.permissions = self.permissions;
         stored.roles = self.roles;
         stored.enabled = self.enabled;
         let connection = Connection::loaded(stored);

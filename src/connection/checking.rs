@@ -267,7 +267,8 @@ impl Run<'_> {
         self.note(StageName::Token, outcome);
         let found = access::look(&claims, self.connection.operations());
         let is_told = found.is_some();
-        if let Some((facts, access)) = found {
+        if let Some((mut facts, access)) = found {
+            facts.unneeded = facts.unneeded.missing_from(self.connection.permissions());
             let permissions = access::permissions(&facts, &access, self.connection);
             let roles = access::roles(&facts, self.connection);
             (self.check.application, self.check.access) = (Some(facts), access);

@@ -10,7 +10,7 @@ use url::Url;
 use super::builder::{ConnectionBuilder, checked_domain};
 use super::check::{Check, StageName};
 use super::operation::Operations;
-use super::permissions::Roles;
+use super::permissions::{Permissions, Roles};
 use super::stored::Stored;
 use super::{checking, patience};
 use crate::auth::{CertificateValidity, ClientId, ClientSecret, StaticToken, TenantId, TokenCredential};
@@ -151,6 +151,12 @@ impl Connection {
         self.stored.operations.as_ref()
     }
 
+    /// The permissions that are to be granted whatever it is for.
+    #[must_use]
+    pub fn permissions(&self) -> &Permissions {
+        &self.stored.permissions
+    }
+
     /// The directory roles that the application is to hold.
     #[must_use]
     pub fn roles(&self) -> &Roles {
@@ -258,6 +264,14 @@ impl Connection {
     #[must_use]
     pub fn with_operations(mut self, operations: Operations) -> Self {
         self.stored.operations = Some(operations);
+        self.stored.last_check = None;
+        self
+    }
+
+    /// Says which permissions are to be granted whatever it is for; it needs a new check.
+    #[must_use]
+    pub fn with_permissions(mut self, permissions: Permissions) -> Self {
+        self.stored.permissions = permissions;
         self.stored.last_check = None;
         self
     }
@@ -557,6 +571,7 @@ mod tests {
         assert!(!stays(checked.clone().with_domain(None).expect("none")));
         assert!(checked.clone().with_domain(Some("no domain")).is_err());
         assert!(!stays(checked.clone().with_operations(Operations::inbound())));
+        assert!(!stays(checked.clone().with_permissions(Permissions::aic_inbound())));
         assert!(!stays(checked.clone().with_roles(Roles::one_identity())));
         assert!(!stays(checked.clone().with_client_secret("new")));
         assert!(!stays(checked.clone().with_token("new")));

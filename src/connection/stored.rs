@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use super::check::Check;
 use super::operation::Operations;
-use super::permissions::Roles;
+use super::permissions::{Permissions, Roles};
 use super::settings::{Connection, CredentialKind};
 use crate::auth::{ClientId, TenantId};
 use crate::cloud::Cloud;
@@ -36,6 +36,8 @@ pub(super) struct Stored {
     pub(super) thumbprint: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) operations: Option<Operations>,
+    #[serde(default, skip_serializing_if = "Permissions::is_empty")]
+    pub(super) permissions: Permissions,
     #[serde(default, skip_serializing_if = "Roles::is_empty")]
     pub(super) roles: Roles,
     pub(super) enabled: bool,
@@ -63,6 +65,7 @@ impl Stored {
             credential,
             thumbprint: None,
             operations: None,
+            permissions: Permissions::none(),
             roles: Roles::none(),
             enabled: true,
             last_check: None,

@@ -132,11 +132,4 @@ impl State {
         }
         Ok(ids)
     }
-
-    /// Those who sign in as an application do so as this service principal from now on.
-    pub(super) fn let_in_as(&mut self, app_id: Uuid, principal: Uuid) {
-        let own = app_id.to_string();
-        let signs_in = self.settings.clients.iter_mut().filter(|known| known.id.eq_ignore_ascii_case(&own));
-        signs_in.for_each(|known| known.principal = principal);
-    }
 }

@@ -8,7 +8,7 @@ use entrant::connection::{
     Connection, ConnectionStatus, CredentialKind, Operation, OperationGroup, Operations, Permissions, StageName,
     StageOutcome,
 };
-use entrant::sim::{Fault, Sim, Sku};
+use entrant::sim::{Fault, Sim, SimBuilder, Sku};
 use serde_json::json;
 use time::Duration;
 
@@ -79,6 +79,37 @@ async fn the_least_that_is_missing_is_named_for_each_group() {
     assert_eq!(stage, StageName::Permissions);
     let all = "GroupMember.ReadWrite.All, LicenseAssignment.ReadWrite.All, User.EnableDisableAccount.All";
     assert!(advice.contains(all), "{advice}");
+}
+
+/// R36: each of the permissions, whatever else would do.
+#[tokio::test]
+async fn permissions_can_be_asked_for_one_by_one() {
+    let clock = ManualClock::at(NOW);
+    let all = Permissions::aic_inbound();
+    for missing in [None, Some("User.Export.All"), Some("Directory.Read.All")] {
+        let granted = all.iter().filter(|name| Some(*name) != missing);
+        let builder = tenant(&clock).without_consent();
+        let sim = granted.map(str::to_owned).fold(builder, SimBuilder::permission).build();
+        let builder = connection(&sim).operations(Operations::inbound()).permissions(all.clone());
+        let mut connection = builder.build().expect("complete");
+        let check = checked(&mut connection, &sim, &clock).await;
+        match missing {
+            None => {
+                assert!(check.passed(), "{check}");
+                assert!(check.application.expect("the token tells").unneeded.is_empty(), "all were asked for");
+            }
+            Some(missing) => {
+                let (stage, cause, advice) = check.failure().expect("it fails");
+                assert_eq!(
+                    (stage, cause),
+                    (StageName::Permissions, &*format!("permissions are not granted: {missing}"))
+                );
+                assert!(advice.starts_with(&format!("add {missing} (API permissions")), "{advice}");
+            }
+        }
+        let stored = serde_json::to_string(&connection).expect("stored");
+        assert_eq!(serde_json::from_str::<Connection>(&stored).expect("loaded").permissions(), &all);
+    }
 }
 
 #[tokio::test]
