@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, ValueEnum};
-use entrant::auth::{ClientId, ClientSecret, StaticToken, TenantId, TokenCredential};
-use entrant::connection::Connection;
+use entrant::auth::{AccessToken, ClientId, ClientSecret, StaticToken, TenantId, TokenCredential};
+use entrant::connection::{Connection, Operations};
 use entrant::graph::GraphClient;
 use entrant::http::ReqwestTransport;
 use entrant::{Cloud, Error, ErrorKind, Result};
@@ -46,7 +46,36 @@ pub(crate) enum CloudName {
     China,
 }
 
+/// What a connection is for.
+#[allow(dead_code, reason = "not every example asks what a connection is for")]
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Purpose {
+    /// Users, groups and licences into Entra
+    Outbound,
+    /// Users and licences into Entra
+    OutboundUsers,
+    /// Users and groups out of Entra
+    Inbound,
+}
+
+impl Purpose {
+    #[allow(dead_code, reason = "not every example asks what a connection is for")]
+    pub(crate) fn operations(self) -> Operations {
+        match self {
+            Self::Outbound => Operations::outbound(),
+            Self::OutboundUsers => Operations::outbound_users(),
+            Self::Inbound => Operations::inbound(),
+        }
+    }
+}
+
 impl ConnectionFlags {
+    /// Whether a tenant is named at all; without one, some examples make a simulated one.
+    #[allow(dead_code, reason = "not every example runs on a simulated tenant too")]
+    pub(crate) fn is_given(&self) -> bool {
+        self.tenant.is_some() || self.client_id.is_some() || self.graph_url.is_some() || self.authority_url.is_some()
+    }
+
     /// Who signs in.
     pub(crate) fn credential(&self) -> Result<Box<dyn TokenCredential>> {
         let missing = |what| Error::new(ErrorKind::Invalid, what);
@@ -68,9 +97,12 @@ impl ConnectionFlags {
             self.tenant.as_deref().ok_or_else(|| missing("no tenant: give --tenant, its id or one of its domains"))?;
         let token = variable("GRAPH_TOKEN");
         let client = match (&self.client_id, &token) {
-            (Some(client), _) => client.as_str(),
-            // A ready token says by itself which application it is of.
-            (None, Some(_)) => "ready-token",
+            (Some(client), _) => client.clone(),
+            // A ready token says by itself which application it is of, if it can be read.
+            (None, Some(token)) => {
+                let application = AccessToken::new(token.as_str()).claims().application;
+                application.unwrap_or_else(|| "00000000-0000-0000-0000-000000000000".to_owned())
+            }
             (None, None) => return Err(missing("no application: give --client-id")),
         };
         let builder = Connection::builder(tenant, client).cloud(self.cloud());

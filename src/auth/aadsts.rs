@@ -57,7 +57,8 @@ fn code_in(description: &str) -> Option<u64> {
     digits[..end].parse().ok()
 }
 
-fn advice(code: u64) -> Option<&'static str> {
+/// What to do about a refusal, by its number.
+pub(crate) fn advice(code: u64) -> Option<&'static str> {
     Some(match code {
         7_000_215 => "use the secret's value (not its id) of this application, or create a new one",
         7_000_222 => "the secret has expired: create a new one",

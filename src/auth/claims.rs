@@ -30,6 +30,16 @@ pub struct TokenClaims {
     pub roles: Vec<String>,
     /// The template ids of the directory roles, and one that is none.
     pub wids: Vec<String>,
+    /// The permissions that act for the person who signed in, such as `User.Read`; none where an application signed in.
+    pub scopes: Vec<String>,
+    /// What the token is for: the root of Graph, or Graph's own application id.
+    pub audience: Option<String>,
+    /// The tenant's id.
+    pub tenant: Option<String>,
+    /// The application's client id.
+    pub application: Option<String>,
+    /// The id of the application's service principal, or of the person who signed in.
+    pub object: Option<String>,
 }
 
 impl TokenClaims {
@@ -71,6 +81,16 @@ fn read(token: &str) -> Option<TokenClaims> {
         roles: Json,
         #[serde(default)]
         wids: Json,
+        #[serde(default)]
+        scp: Json,
+        #[serde(default)]
+        aud: Json,
+        #[serde(default)]
+        tid: Json,
+        #[serde(default)]
+        appid: Json,
+        #[serde(default)]
+        oid: Json,
     }
     if token.len() > MAX_TOKEN {
         return None;
@@ -81,13 +101,28 @@ fn read(token: &str) -> Option<TokenClaims> {
         return None;
     }
     let payload: Payload = serde_json::from_slice(&decoded(payload)?).ok()?;
-    Some(TokenClaims { roles: texts(&payload.roles), wids: texts(&payload.wids) })
+    let scopes = payload.scp.as_str().unwrap_or_default().split(' ').filter(is_plain);
+    Some(TokenClaims {
+        roles: texts(&payload.roles),
+        wids: texts(&payload.wids),
+        scopes: scopes.take(MAX_ENTRIES).map(str::to_owned).collect(),
+        audience: text(&payload.aud),
+        tenant: text(&payload.tid),
+        application: text(&payload.appid),
+        object: text(&payload.oid),
+    })
+}
+
+fn text(claim: &Json) -> Option<String> {
+    claim.as_str().filter(is_plain).map(str::to_owned)
+}
+
+fn is_plain(text: &&str) -> bool {
+    !text.is_empty() && text.len() <= MAX_ENTRY && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// The entries that are names or ids: no text that would tell people something else.
 fn texts(claim: &Json) -> Vec<String> {
-    let is_plain =
-        |text: &&str| !text.is_empty() && text.len() <= MAX_ENTRY && text.bytes().all(|byte| byte.is_ascii_graphic());
     let entries = claim.as_array().map_or(&[][..], Vec::as_slice);
     entries.iter().filter_map(Json::as_str).filter(is_plain).take(MAX_ENTRIES).map(str::to_owned).collect()
 }
@@ -145,12 +180,19 @@ mod tests {
         let claims = claims_of(&json!({
             "aud": "https://graph.microsoft.com",
             "app_displayname": "Sync \u{1f680} für Ö",
+            "tid": "a\nb",
+            "appid": "11111111-2222-3333-4444-555555555555",
+            "scp": "User.Read  openid",
             "roles": ["User.ReadWrite.All", "Group.ReadWrite.All"],
             "wids": ["fe930be7-5e62-47db-91af-98c3a49a38b1", "0997A1D0-0d1d-4acb-b408-d5ca73121e90"],
         }));
         assert!(claims.has_permission("User.ReadWrite.All") && !claims.has_permission("User.Read"));
         assert_eq!(claims.wids.len(), 2);
         assert_eq!(claims.directory_roles().collect::<Vec<_>>(), ["fe930be7-5e62-47db-91af-98c3a49a38b1"]);
+        assert_eq!(claims.audience.as_deref(), Some("https://graph.microsoft.com"));
+        assert_eq!(claims.application.as_deref(), Some("11111111-2222-3333-4444-555555555555"));
+        assert_eq!((claims.tenant, claims.object), (None, None), "what is no plain text is left out");
+        assert_eq!(claims.scopes, ["User.Read", "openid"]);
     }
 
     #[test]
@@ -159,7 +201,7 @@ mod tests {
         for payload in [
             json!({}),
             json!({"roles": null, "wids": "fe930be7-5e62-47db-91af-98c3a49a38b1"}),
-            json!({"roles": {"0": "x"}, "wids": 7}),
+            json!({"roles": {"0": "x"}, "wids": 7, "aud": ["x"], "tid": 1, "appid": {}, "oid": "", "scp": ["User.Read"]}),
             json!({"roles": [1, null, [], {}, "", "two words", "line\nbreak", "ünïcode", "x".repeat(201)]}),
             json!([]),
             json!("roles"),

@@ -27,6 +27,38 @@ pub trait TokenCredential: fmt::Debug + Send + Sync + 'static {
     /// [`ErrorKind::Unauthenticated`](crate::ErrorKind::Unauthenticated) if the identity is refused; the message says
     /// why, and never holds the secret.
     async fn token(&self, context: &TokenContext) -> Result<AccessToken>;
+
+    /// The certificate that it signs in with, if it does. Nothing is asked of anyone for this.
+    fn certificate(&self) -> Option<CertificateValidity> {
+        None
+    }
+}
+
+/// From when until when a certificate is good, and which it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CertificateValidity {
+    /// It is good from here on.
+    pub not_before: OffsetDateTime,
+    /// It is good until here.
+    pub not_after: OffsetDateTime,
+    /// The SHA-1 of the certificate as the portal shows it, 40 hexadecimal digits, if it is known.
+    pub thumbprint: Option<String>,
+}
+
+impl CertificateValidity {
+    /// A certificate that is good between these moments.
+    #[must_use]
+    pub fn new(not_before: OffsetDateTime, not_after: OffsetDateTime) -> Self {
+        Self { not_before, not_after, thumbprint: None }
+    }
+
+    /// Says which certificate it is.
+    #[must_use]
+    pub fn with_thumbprint(mut self, thumbprint: impl Into<String>) -> Self {
+        self.thumbprint = Some(thumbprint.into());
+        self
+    }
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -35,6 +67,10 @@ impl<T: TokenCredential + ?Sized> TokenCredential for Arc<T> {
     async fn token(&self, context: &TokenContext) -> Result<AccessToken> {
         (**self).token(context).await
     }
+
+    fn certificate(&self) -> Option<CertificateValidity> {
+        (**self).certificate()
+    }
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -42,6 +78,10 @@ impl<T: TokenCredential + ?Sized> TokenCredential for Arc<T> {
 impl<T: TokenCredential + ?Sized> TokenCredential for Box<T> {
     async fn token(&self, context: &TokenContext) -> Result<AccessToken> {
         (**self).token(context).await
+    }
+
+    fn certificate(&self) -> Option<CertificateValidity> {
+        (**self).certificate()
     }
 }
 

@@ -12,9 +12,10 @@ mod endpoint;
 mod ids;
 mod static_token;
 
+pub(crate) use aadsts::advice as aadsts_advice;
 pub use cache::TokenCache;
 pub use claims::TokenClaims;
 pub use client_secret::ClientSecret;
-pub use credential::{AccessToken, TokenContext, TokenCredential};
+pub use credential::{AccessToken, CertificateValidity, TokenContext, TokenCredential};
 pub use ids::{ClientId, TenantId};
 pub use static_token::StaticToken;

@@ -1,12 +1,19 @@
-//! The settings of a connection, and how they are stored.
+//! The settings of a connection.
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
+use url::Url;
 
-use super::check::{self, Check};
-use crate::auth::{ClientId, ClientSecret, StaticToken, TenantId, TokenCredential};
+use super::builder::{ConnectionBuilder, checked_domain};
+use super::check::{Check, StageName};
+use super::operation::Operations;
+use super::permissions::{Permissions, Roles};
+use super::stored::Stored;
+use super::{checking, patience};
+use crate::auth::{CertificateValidity, ClientId, ClientSecret, StaticToken, TenantId, TokenCredential};
 use crate::clock::{Clock, SystemClock};
 use crate::cloud::Cloud;
 use crate::error::{Error, ErrorKind, Result};
@@ -14,9 +21,6 @@ use crate::graph::{GraphClient, GraphClientBuilder};
 use crate::http::Transport;
 use crate::http::address::checked_root;
 use crate::secret::Secret;
-
-/// The version of the stored form.
-const FORMAT: u32 = 1;
 
 /// A tenant, an application in it, and how that signs in.
 ///
@@ -49,24 +53,6 @@ pub struct Connection {
     credential: Option<Arc<dyn TokenCredential>>,
 }
 
-/// What is stored, with the names of its stored form.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Stored {
-    format: u32,
-    name: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    description: String,
-    #[serde(default)]
-    cloud: Cloud,
-    tenant: TenantId,
-    client_id: ClientId,
-    credential: CredentialKind,
-    enabled: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    last_check: Option<Check>,
-}
-
 /// How a connection signs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -74,31 +60,35 @@ struct Stored {
 pub enum CredentialKind {
     /// With a secret of the application.
     ClientSecret,
+    /// With a certificate of the application.
+    Certificate,
+    /// With a token of another issuer that the application trusts: a workload's identity.
+    FederatedToken,
+    /// As the machine or service that it runs on.
+    ManagedIdentity,
+    /// As a person who signed in.
+    Person,
+    /// As who is signed in to the Azure CLI.
+    AzureCli,
     /// With a token that someone else got.
     Token,
     /// With a credential of the host's own.
     Custom,
 }
 
-/// Sets up a [`Connection`].
-#[derive(Debug)]
-#[must_use]
-pub struct ConnectionBuilder {
-    tenant: String,
-    client_id: String,
-    cloud: Cloud,
-    name: Option<String>,
-    description: String,
-    enabled: bool,
-    credential: Option<Given>,
-}
-
-/// A credential before the ids that it needs are known to be good.
-#[derive(Debug)]
-enum Given {
-    ClientSecret(Secret),
-    Token(Secret),
-    Custom(Arc<dyn TokenCredential>),
+/// How a connection stands, for a list of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ConnectionStatus {
+    /// It is on, and its check passed.
+    Connected,
+    /// It is switched off.
+    Disabled,
+    /// It was not checked since it was made or edited.
+    Unchecked,
+    /// Its last check failed.
+    Failed,
 }
 
 impl Connection {
@@ -106,15 +96,11 @@ impl Connection {
     ///
     /// It needs a credential too.
     pub fn builder(tenant: impl Into<String>, client_id: impl Into<String>) -> ConnectionBuilder {
-        ConnectionBuilder {
-            tenant: tenant.into(),
-            client_id: client_id.into(),
-            cloud: Cloud::Global,
-            name: None,
-            description: String::new(),
-            enabled: true,
-            credential: None,
-        }
+        ConnectionBuilder::new(tenant.into(), client_id.into())
+    }
+
+    pub(super) fn loaded(stored: Stored) -> Self {
+        Self { stored, credential: None }
     }
 
     /// The name in lists.
@@ -127,6 +113,12 @@ impl Connection {
     #[must_use]
     pub fn description(&self) -> &str {
         &self.stored.description
+    }
+
+    /// Who answers for it, under the names by which the host knows people.
+    #[must_use]
+    pub fn owners(&self) -> &[String] {
+        &self.stored.owners
     }
 
     /// Where the tenant is.
@@ -145,6 +137,56 @@ impl Connection {
     #[must_use]
     pub fn client_id(&self) -> &ClientId {
         &self.stored.client_id
+    }
+
+    /// The domain that new users get, if it names one of its own.
+    #[must_use]
+    pub fn domain(&self) -> Option<&str> {
+        self.stored.domain.as_deref()
+    }
+
+    /// What it is for, if it says so.
+    #[must_use]
+    pub fn operations(&self) -> Option<&Operations> {
+        self.stored.operations.as_ref()
+    }
+
+    /// The permissions that are to be granted whatever it is for.
+    #[must_use]
+    pub fn permissions(&self) -> &Permissions {
+        &self.stored.permissions
+    }
+
+    /// The directory roles that the application is to hold.
+    #[must_use]
+    pub fn roles(&self) -> &Roles {
+        &self.stored.roles
+    }
+
+    /// The thumbprint of the certificate that it signs in with, if it is known.
+    #[must_use]
+    pub fn thumbprint(&self) -> Option<&str> {
+        self.stored.thumbprint.as_deref()
+    }
+
+    /// Where an administrator of the tenant consents to what the application's registration asks for. Whether somebody
+    /// did shows in the next [`check`](Self::check).
+    ///
+    /// See [the admin consent endpoint](https://learn.microsoft.com/entra/identity-platform/v2-admin-consent).
+    #[must_use]
+    pub fn consent_url(&self) -> Url {
+        consent_url(self.cloud(), self.tenant(), self.client_id())
+    }
+
+    /// How it stands.
+    #[must_use]
+    pub fn status(&self) -> ConnectionStatus {
+        match self.last_check() {
+            _ if !self.is_enabled() => ConnectionStatus::Disabled,
+            None => ConnectionStatus::Unchecked,
+            Some(check) if check.passed() => ConnectionStatus::Connected,
+            Some(_) => ConnectionStatus::Failed,
+        }
     }
 
     /// How it signs in.
@@ -174,13 +216,15 @@ impl Connection {
     /// Why nothing may be written through it, and what to do; `None` if it may.
     #[must_use]
     pub fn refusal(&self) -> Option<&'static str> {
-        match self.last_check() {
-            _ if !self.is_enabled() => Some("the connection is switched off; switch it on with Connection::enabled"),
-            None => Some("the connection has not passed its check; run Connection::check, or use Entra::connect"),
-            Some(check) if !check.passed() => {
+        match self.status() {
+            ConnectionStatus::Connected => None,
+            ConnectionStatus::Disabled => Some("the connection is switched off; switch it on with Connection::enabled"),
+            ConnectionStatus::Unchecked => {
+                Some("the connection has not passed its check; run Connection::check, or use Entra::connect")
+            }
+            ConnectionStatus::Failed => {
                 Some("the connection failed its last check; mend what it found and run Connection::check again")
             }
-            Some(_) => None,
         }
     }
 
@@ -198,6 +242,48 @@ impl Connection {
         self
     }
 
+    /// Changes who answers for it.
+    #[must_use]
+    pub fn with_owners<O: Into<String>>(mut self, owners: impl IntoIterator<Item = O>) -> Self {
+        self.stored.owners = owners.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Gives new users another domain, or with `None` the tenant's own default; it needs a new check.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`] if it is no domain name.
+    pub fn with_domain(mut self, domain: Option<&str>) -> Result<Self> {
+        self.stored.domain = domain.map(checked_domain).transpose()?;
+        self.stored.last_check = None;
+        Ok(self)
+    }
+
+    /// Says what it is for; it needs a new check.
+    #[must_use]
+    pub fn with_operations(mut self, operations: Operations) -> Self {
+        self.stored.operations = Some(operations);
+        self.stored.last_check = None;
+        self
+    }
+
+    /// Says which permissions are to be granted whatever it is for; it needs a new check.
+    #[must_use]
+    pub fn with_permissions(mut self, permissions: Permissions) -> Self {
+        self.stored.permissions = permissions;
+        self.stored.last_check = None;
+        self
+    }
+
+    /// Says which directory roles the application is to hold; it needs a new check.
+    #[must_use]
+    pub fn with_roles(mut self, roles: Roles) -> Self {
+        self.stored.roles = roles;
+        self.stored.last_check = None;
+        self
+    }
+
     /// Switches it on.
     #[must_use]
     pub fn enabled(mut self) -> Self {
@@ -212,12 +298,12 @@ impl Connection {
         self
     }
 
-    /// Moves it to another cloud; it needs a new check.
+    /// Moves it to another cloud; it needs a new check, and a secret again: applications are registered in each cloud
+    /// by themselves, and what one host is told another need not know.
     #[must_use]
     pub fn with_cloud(mut self, cloud: Cloud) -> Self {
         self.stored.cloud = cloud;
-        self.stored.last_check = None;
-        self
+        self.forget()
     }
 
     /// Moves it to another tenant; it needs a new check, and a secret again.
@@ -253,7 +339,15 @@ impl Connection {
     /// Signs in with a credential of one's own; as [`with_client_secret`](Self::with_client_secret).
     #[must_use]
     pub fn with_credential(self, credential: Arc<dyn TokenCredential>) -> Self {
-        self.sign_in(CredentialKind::Custom, credential)
+        self.with_credential_of(CredentialKind::Custom, credential)
+    }
+
+    /// Signs in with a credential of this kind; as [`with_client_secret`](Self::with_client_secret). Another
+    /// certificate than the one that the connection had asks for a new check; one that does not say its thumbprint
+    /// ([`TokenCredential::certificate`]) is a credential of the host's own.
+    #[must_use]
+    pub fn with_credential_of(self, kind: CredentialKind, credential: Arc<dyn TokenCredential>) -> Self {
+        self.sign_in(kind, credential)
     }
 
     /// Starts a client for the tenant.
@@ -280,7 +374,7 @@ impl Connection {
     ///
     /// # Permissions
     ///
-    /// `Organization.Read.All`, and `Domain.Read.All` or no more (application).
+    /// `Organization.Read.All`, and `Domain.Read.All` and `LicenseAssignment.Read.All` or no more (application).
     pub async fn check(&mut self) -> Result<&Check> {
         let client = self.client()?.build()?;
         self.run_check(&client, &SystemClock::new()).await
@@ -297,13 +391,61 @@ impl Connection {
     }
 
     pub(crate) async fn run_check(&mut self, client: &GraphClient, clock: &dyn Clock) -> Result<&Check> {
-        let check = check::run(client, self.tenant(), clock).await;
+        let check = checking::run(client, self, clock).await;
         Ok(self.stored.last_check.insert(check))
     }
 
+    /// As [`check_over`](Self::check_over), again and again as long as what was just set up may not have reached all of
+    /// the service: a secret that is not known yet, a consent or a role that does not show in tokens yet. Gives up at the
+    /// first failure of another kind, or after this long; five minutes are usual.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check).
+    pub async fn check_until_passed(
+        &mut self,
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+        patience: Duration,
+    ) -> Result<&Check> {
+        let mut waits = patience::Waits::new(clock.now(), patience);
+        loop {
+            let check = self.check_over(Arc::clone(&transport), Arc::clone(&clock)).await?;
+            let may_pass = check.failure().is_some_and(|(stage, cause, _)| match stage {
+                StageName::Token => ["AADSTS7000215", "AADSTS700016", "AADSTS7000229", "AADSTS700027"]
+                    .iter()
+                    .any(|code| cause.contains(code)),
+                StageName::Permissions | StageName::Roles => true,
+                _ => false,
+            });
+            match waits.next(clock.now()).filter(|_| may_pass) {
+                Some(wait) => clock.sleep(wait).await,
+                None => break,
+            }
+        }
+        self.last_check().ok_or_else(|| Error::new(ErrorKind::NotReady, "the connection was not checked"))
+    }
+
+    /// The certificate that it signs in with, if it does.
+    pub(super) fn certificate(&self) -> Option<CertificateValidity> {
+        self.credential.as_ref()?.certificate()
+    }
+
     fn sign_in(mut self, kind: CredentialKind, credential: Arc<dyn TokenCredential>) -> Self {
-        if self.credential.is_some() || self.stored.credential != kind {
+        let thumbprint = credential.certificate().and_then(|certificate| certificate.thumbprint);
+        // Without a thumbprint nobody knows, once it is loaded, which certificate to give back.
+        let is_nameless =
+            kind == CredentialKind::Certificate && thumbprint.is_none() && self.stored.thumbprint.is_none();
+        let kind = if is_nameless { CredentialKind::Custom } else { kind };
+        let is_another = self.credential.is_some()
+            || self.stored.credential != kind
+            || (thumbprint.is_some() && self.stored.thumbprint != thumbprint);
+        if is_another {
             self.stored.last_check = None;
+        }
+        // One that does not say which certificate it has leaves what is known.
+        if thumbprint.is_some() || kind != CredentialKind::Certificate {
+            self.stored.thumbprint = thumbprint;
         }
         self.stored.credential = kind;
         self.credential = Some(credential);
@@ -313,8 +455,9 @@ impl Connection {
     /// Forgets what was known of another tenant or application.
     fn forget(mut self) -> Self {
         self.stored.last_check = None;
-        // A secret belongs to its application in its tenant; a token or a host's credential knows by itself.
-        if self.stored.credential == CredentialKind::ClientSecret {
+        // A secret belongs to its application in its tenant, and so does a certificate; a token or a host's credential
+        // knows by itself.
+        if matches!(self.stored.credential, CredentialKind::ClientSecret | CredentialKind::Certificate) {
             self.credential = None;
         }
         self
@@ -327,109 +470,22 @@ impl Serialize for Connection {
     }
 }
 
-impl<'de> Deserialize<'de> for Connection {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        let stored = Stored::deserialize(deserializer)?;
-        if stored.format != FORMAT {
-            let message =
-                format_args!("the connection was stored in format {}; this version knows {FORMAT}", stored.format);
-            return Err(serde::de::Error::custom(message));
-        }
-        Ok(Self { stored, credential: None })
+/// The page where an administrator consents.
+pub(super) fn consent_url(cloud: &Cloud, tenant: &TenantId, client_id: &ClientId) -> Url {
+    let authority = cloud.authority();
+    // The root of an authority is checked when a connection is built; what cannot carry a path has no page.
+    let mut url = checked_root(authority.clone()).unwrap_or(authority);
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().push(tenant.as_str()).push("adminconsent");
     }
+    url.query_pairs_mut().append_pair("client_id", client_id.as_str());
+    url
 }
 
-impl ConnectionBuilder {
-    /// Signs in with a secret of the application: its value, not its id.
-    pub fn client_secret(mut self, secret: impl Into<Secret>) -> Self {
-        self.credential = Some(Given::ClientSecret(secret.into()));
-        self
-    }
-
-    /// Signs in with a token that someone else got.
-    pub fn token(mut self, token: impl Into<Secret>) -> Self {
-        self.credential = Some(Given::Token(token.into()));
-        self
-    }
-
-    /// Signs in with a credential of one's own.
-    pub fn credential(mut self, credential: Arc<dyn TokenCredential>) -> Self {
-        self.credential = Some(Given::Custom(credential));
-        self
-    }
-
-    /// Where the tenant is; the default is the worldwide cloud.
-    pub fn cloud(mut self, cloud: Cloud) -> Self {
-        self.cloud = cloud;
-        self
-    }
-
-    /// The name in lists; the default is the tenant.
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-
-    /// What people should know about it.
-    pub fn description(mut self, description: impl Into<String>) -> Self {
-        self.description = description.into();
-        self
-    }
-
-    /// Leaves it switched off for now.
-    pub fn disabled(mut self) -> Self {
-        self.enabled = false;
-        self
-    }
-
-    /// The connection; nothing is sent.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Invalid`], naming everything that is wrong: the tenant, the client id, a cloud whose hosts are
-    /// neither `https` nor this machine, a credential that is missing or blank.
-    pub fn build(self) -> Result<Connection> {
-        let mut faults = Vec::new();
-        let mut note = |error: Error| faults.push(error.to_string());
-        let tenant = TenantId::new(&self.tenant).map_err(&mut note).ok();
-        let client_id = ClientId::new(&self.client_id).map_err(&mut note).ok();
-        for host in [self.cloud.authority(), self.cloud.graph()] {
-            if let Err(error) = checked_root(host) {
-                note(error);
-            }
-        }
-        let blank = |secret: &Secret| secret.expose().trim().is_empty();
-        match &self.credential {
-            None => faults.push("no credential is given: a client secret, a token, or one of your own".into()),
-            Some(Given::ClientSecret(secret)) if blank(secret) => faults.push("the client secret is blank".into()),
-            Some(Given::Token(token)) if blank(token) => faults.push("the token is blank".into()),
-            Some(_) => {}
-        }
-        let (Some(tenant), Some(client_id), Some(given), true) =
-            (tenant, client_id, self.credential, faults.is_empty())
-        else {
-            let message = format!("the connection cannot be made: {}", faults.join("; "));
-            return Err(Error::new(ErrorKind::Invalid, message));
-        };
-        let connection = Connection {
-            stored: Stored {
-                format: FORMAT,
-                name: self.name.unwrap_or_else(|| tenant.to_string()),
-                description: self.description,
-                cloud: self.cloud,
-                tenant,
-                client_id,
-                credential: CredentialKind::Custom,
-                enabled: self.enabled,
-                last_check: None,
-            },
-            credential: None,
-        };
-        Ok(match given {
-            Given::ClientSecret(secret) => connection.with_client_secret(secret),
-            Given::Token(token) => connection.with_token(token),
-            Given::Custom(credential) => connection.with_credential(credential),
-        })
+impl CredentialKind {
+    /// Whether signing in this way asks the authority that the connection names.
+    pub(super) fn signs_in_at_authority(self) -> bool {
+        matches!(self, Self::ClientSecret | Self::Certificate | Self::FederatedToken | Self::Person)
     }
 }
 
@@ -437,8 +493,24 @@ impl fmt::Display for CredentialKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ClientSecret => "client secret",
+            Self::Certificate => "certificate",
+            Self::FederatedToken => "federated token",
+            Self::ManagedIdentity => "managed identity",
+            Self::Person => "person",
+            Self::AzureCli => "Azure CLI",
             Self::Token => "token",
             Self::Custom => "credential of the host",
+        })
+    }
+}
+
+impl fmt::Display for ConnectionStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connected => "connected",
+            Self::Disabled => "disabled",
+            Self::Unchecked => "not checked",
+            Self::Failed => "failed",
         })
     }
 }
@@ -482,8 +554,8 @@ mod tests {
         assert_eq!(loaded.credential_kind(), CredentialKind::ClientSecret);
         assert!(!loaded.is_enabled() && !loaded.has_credential());
         assert_eq!(loaded.client().expect_err("no secret").kind(), ErrorKind::NotReady);
-        let error = serde_json::from_str::<Connection>(&stored.replace("\"format\":1", "\"format\":2"));
-        assert!(error.expect_err("another format").to_string().contains("format 2"));
+        let error = serde_json::from_str::<Connection>(&stored.replace("\"format\":2", "\"format\":3"));
+        assert!(error.expect_err("another format").to_string().contains("format 3"));
     }
 
     #[test]
@@ -491,8 +563,16 @@ mod tests {
         let mut checked = connection();
         checked.stored.last_check = Some(Check::default());
         let stays = |connection: Connection| connection.last_check().is_some();
-        assert!(stays(checked.clone().with_name("x").with_description("y").disabled().enabled()));
-        assert!(!stays(checked.clone().with_cloud(Cloud::China)));
+        let named = checked.clone().with_name("x").with_description("y").with_owners(["ada"]).disabled().enabled();
+        assert!(stays(named));
+        let elsewhere = checked.clone().with_cloud(Cloud::China);
+        assert!(!elsewhere.has_credential() && !stays(elsewhere), "the secret is not sent to another cloud");
+        assert!(!stays(checked.clone().with_domain(Some("Contoso.com")).expect("a domain")));
+        assert!(!stays(checked.clone().with_domain(None).expect("none")));
+        assert!(checked.clone().with_domain(Some("no domain")).is_err());
+        assert!(!stays(checked.clone().with_operations(Operations::inbound())));
+        assert!(!stays(checked.clone().with_permissions(Permissions::aic_inbound())));
+        assert!(!stays(checked.clone().with_roles(Roles::one_identity())));
         assert!(!stays(checked.clone().with_client_secret("new")));
         assert!(!stays(checked.clone().with_token("new")));
         let moved = checked.clone().with_tenant(TenantId::new("fabrikam.com").expect("a domain"));

@@ -9,6 +9,7 @@
 //! in few, and [`request`](GraphClient::request) reaches the rest of Graph. Failures keep what Graph said; [`GraphClass`] says what
 //! it means.
 
+mod applications;
 mod batch;
 mod bin;
 mod class;
@@ -35,6 +36,11 @@ mod user;
 mod users;
 mod word;
 
+pub use applications::{
+    AppRole, AppRoleAssignment, Application, Applications, KeyCredential, MICROSOFT_GRAPH, NewPassword,
+    PasswordCredential, RequiredResourceAccess, ResourceAccess, ServicePrincipal, ServicePrincipalId,
+    ServicePrincipals,
+};
 pub use batch::{BatchRequest, BatchResponse};
 pub use bin::{DeletedItems, Restore};
 pub use class::GraphClass;

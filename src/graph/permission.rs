@@ -52,6 +52,10 @@ pub(super) fn permission(method: &Method, path: &str) -> Option<&'static str> {
         ("rolemanagement", ..) if reads => "RoleManagement.Read.Directory",
         ("applications", [_, "extensionproperties", ..]) if reads => "Application.Read.All",
         ("applications", [_, "extensionproperties", ..]) => "Application.ReadWrite.All",
+        ("rolemanagement", ..) => "RoleManagement.ReadWrite.Directory",
+        ("applications" | "serviceprincipals", ..) if reads => "Application.Read.All",
+        ("serviceprincipals", [_, "approleassignedto" | "approleassignments", ..]) => "AppRoleAssignment.ReadWrite.All",
+        ("applications" | "serviceprincipals", ..) => "Application.ReadWrite.OwnedBy",
         _ => return None,
     };
     Some(permission)
@@ -89,6 +93,12 @@ mod tests {
             (Method::PATCH, "/groups(uniqueName='x')", Some("Group.ReadWrite.All")),
             (Method::POST, "/groups/1/members/$ref", Some("GroupMember.ReadWrite.All")),
             (Method::GET, "/groups/1/transitiveMembers", Some("GroupMember.Read.All")),
+            (Method::GET, "/applications(uniqueName='x')", Some("Application.Read.All")),
+            (Method::POST, "/applications/1/addPassword", Some("Application.ReadWrite.OwnedBy")),
+            (Method::POST, "/applications/1/extensionProperties", Some("Application.ReadWrite.All")),
+            (Method::GET, "/servicePrincipals/1/appRoleAssignments", Some("Application.Read.All")),
+            (Method::POST, "/servicePrincipals/1/appRoleAssignedTo", Some("AppRoleAssignment.ReadWrite.All")),
+            (Method::POST, "/roleManagement/directory/roleAssignments", Some("RoleManagement.ReadWrite.Directory")),
             (Method::POST, "/directory/deletedItems/1/restore", None),
             (Method::POST, "/users/1/sendMail", None),
             (Method::DELETE, "/users", None),

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use http::Method;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use crate::graph::word::text_id;
 use crate::graph::{Call, DirectoryObjectId, GraphClient, List};
+use crate::odata;
 
 /// The id of a directory role. That of a built-in role is the same in every tenant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -25,6 +26,9 @@ text_id!(RoleId);
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct RoleAssignment {
+    /// Its own id.
+    #[serde(default)]
+    pub id: Option<String>,
     /// Who holds it.
     pub principal_id: DirectoryObjectId,
     /// Which role.
@@ -62,8 +66,50 @@ impl RoleAssignment {
     }
 }
 
+const ASSIGNMENTS: &str = "/roleManagement/directory/roleAssignments";
+
 pub(super) fn role_assignments(client: &GraphClient) -> List<RoleAssignment> {
     // The page on the call names $filter, $expand and $select, and no $top.
-    let path = "/roleManagement/directory/roleAssignments".to_owned();
-    Call::new(client.clone(), Method::GET, Ok(path)).list().expand("roleDefinition")
+    Call::new(client.clone(), Method::GET, Ok(ASSIGNMENTS.to_owned())).list().expand("roleDefinition")
+}
+
+impl GraphClient {
+    /// The directory roles that one user, group or service principal holds itself; as
+    /// [`role_assignments`](GraphClient::role_assignments).
+    pub fn role_assignments_of(&self, principal: &str) -> List<RoleAssignment> {
+        self.role_assignments().filter(format!("principalId eq {}", odata::literal(principal)))
+    }
+
+    /// Gives a directory role, over the whole tenant, to a user, a group that roles can be given to, or a service
+    /// principal.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if it holds it already.
+    ///
+    /// # Permissions
+    ///
+    /// `RoleManagement.ReadWrite.Directory` (application or delegated).
+    ///
+    /// See [create unifiedRoleAssignment](https://learn.microsoft.com/graph/api/rbacapplication-post-roleassignments).
+    pub fn assign_role(&self, role: impl Into<RoleId>, principal: &str) -> Call<RoleAssignment> {
+        let body = json!({
+            "@odata.type": "#microsoft.graph.unifiedRoleAssignment",
+            "roleDefinitionId": role.into(),
+            "principalId": principal,
+            "directoryScopeId": "/",
+        });
+        Call::new(self.clone(), Method::POST, Ok(ASSIGNMENTS.to_owned())).body(&body).decode()
+    }
+
+    /// Takes a directory role again, by the id of its assignment.
+    ///
+    /// # Permissions
+    ///
+    /// `RoleManagement.ReadWrite.Directory` (application or delegated).
+    ///
+    /// See [delete unifiedRoleAssignment](https://learn.microsoft.com/graph/api/unifiedroleassignment-delete).
+    pub fn unassign_role(&self, assignment: &str) -> Call<()> {
+        Call::new(self.clone(), Method::DELETE, odata::key_segment(ASSIGNMENTS, assignment)).decode_with(|_| Ok(()))
+    }
 }

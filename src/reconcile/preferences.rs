@@ -231,10 +231,35 @@ impl Preferences {
         self.leavers().filter(|(_, leaver)| leaver.has(LeaverStepKind::Disable)).map(|(field, _)| field)
     }
 
+    /// What may come to be done, for whoever works out which permissions that takes.
+    pub(crate) fn deeds(&self) -> Deeds {
+        let leavers = [&self.left_scope, &self.source_deleted].into_iter().flatten();
+        let steps: Vec<LeaverStepKind> = leavers.flat_map(|leaver| &leaver.steps).map(|step| step.kind).collect();
+        Deeds {
+            creates: self.create,
+            updates: self.update,
+            switches: self.disable || self.enable != Enable::Never,
+            deletes: steps.contains(&LeaverStepKind::Delete),
+            restores: self.restore,
+            takes_licenses: self.looks_at_licenses(),
+        }
+    }
+
     /// Whether a counterpart that is found is worth linking: something could be written to it.
     pub(super) fn writes_anything(&self) -> bool {
         self.create || self.update || self.disable || self.enable != Enable::Never
     }
+}
+
+/// What preferences let a job do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Deeds {
+    pub(crate) creates: bool,
+    pub(crate) updates: bool,
+    pub(crate) switches: bool,
+    pub(crate) deletes: bool,
+    pub(crate) restores: bool,
+    pub(crate) takes_licenses: bool,
 }
 
 /// When an account that is switched off is switched on for someone who is active.

@@ -324,7 +324,7 @@ impl Sim {
     /// Gives the applications a permission.
     pub fn grant_permission(&self, permission: &str) {
         let mut state = self.state();
-        if !state.is_granted(permission) {
+        if !state.settings.permissions.iter().any(|granted| granted == permission) {
             state.settings.permissions.push(permission.to_owned());
         }
     }

@@ -139,6 +139,9 @@ pub(super) const PRINCIPAL_APP_ID: Prop = place_in(PRINCIPAL, PRINCIPALS, "appId
 pub(super) const PRINCIPAL_NAME: Prop = place_in(PRINCIPAL, PRINCIPALS, "displayName");
 pub(super) const PASSWORDS: Prop = place_in(APPLICATION, APPLICATIONS, "passwordCredentials");
 pub(super) const PRINCIPAL_PASSWORDS: Prop = place_in(PRINCIPAL, PRINCIPALS, "passwordCredentials");
+pub(super) const REQUIRED_ACCESS: Prop = place_in(APPLICATION, APPLICATIONS, "requiredResourceAccess");
+pub(super) const APP_ROLES: Prop = place_in(PRINCIPAL, PRINCIPALS, "appRoles");
+pub(super) const SCOPES: Prop = place_in(PRINCIPAL, PRINCIPALS, "oauth2PermissionScopes");
 const ENABLED: Prop = place_in(PRINCIPAL, PRINCIPALS, "accountEnabled");
 pub(super) const SERVICE_NAMES: Prop = place_in(PRINCIPAL, PRINCIPALS, "servicePrincipalNames");
 

@@ -11,6 +11,7 @@ use super::directory::take_member;
 use super::lag::Lag;
 use super::list::{Slots, Source};
 use super::object::Object;
+use super::permission;
 use super::property::{Access, Class, Kind, Prop, property};
 use super::query::{Options, Shape, named_key};
 use super::routes::Call;
@@ -21,7 +22,7 @@ use super::values::is_annotation;
 use super::write::By;
 
 /// Microsoft Graph itself, which is in every tenant.
-const GRAPH_APP_ID: &str = "00000003-0000-0000-c000-000000000000";
+pub(super) const GRAPH_APP_ID: &str = "00000003-0000-0000-c000-000000000000";
 
 /// How the audit calls what happens to one class.
 pub(super) struct Activities {
@@ -82,6 +83,8 @@ impl State {
         }
         let mut app = App::new(Class::ServicePrincipal, derived(graph), graph, graph, created);
         app.set(application::PRINCIPAL_NAME, Some(Stored::Text("Microsoft Graph".into())));
+        app.set(application::APP_ROLES, Some(Stored::Json(Box::new(permission::app_roles()))));
+        app.set(application::SCOPES, Some(Stored::Json(Box::new(permission::scopes()))));
         self.principals.insert(app, Lag::none(now));
     }
 
@@ -113,7 +116,16 @@ impl State {
     }
 
     pub(super) fn post_app(&mut self, call: &Call<'_>, client: &str, class: Class) -> Result<Answer, Refusal> {
-        let mut body = call.json()?;
+        self.create_app(call, client, class, call.json()?)
+    }
+
+    pub(super) fn create_app(
+        &mut self,
+        call: &Call<'_>,
+        client: &str,
+        class: Class,
+        mut body: Value,
+    ) -> Result<Answer, Refusal> {
         let given = (class == Class::ServicePrincipal).then(|| take_member(&mut body, "appId")).flatten();
         let named = resolve(class, &body)?;
         let (tenant, created) = (self.settings.tenant_id, call.now.unix_timestamp());
@@ -126,7 +138,7 @@ impl State {
                 let app_id = given.ok_or_else(|| Refusal::missing_value_of(class, "appId"))?;
                 let app_id = app_id.as_str().and_then(parse_id);
                 let app_id = app_id.ok_or_else(|| Refusal::invalid_value_of(class, "appId"))?;
-                self.principal_for(app_id, created)?
+                self.principal_for(app_id, call.now)?
             }
         };
         apply(&mut app, &named)?;
@@ -139,9 +151,7 @@ impl State {
         let answer = self.answer_whole(call, 201, Object::App(&app), class.collection());
         let location = self.location(call, Object::App(&app));
         if class == Class::ServicePrincipal {
-            let own = app.app_id.to_string();
-            let signs_in = self.settings.clients.iter_mut().filter(|known| known.id.eq_ignore_ascii_case(&own));
-            signs_in.for_each(|known| known.principal = id);
+            self.let_in_as(app.app_id, id);
         }
         self.apps_mut(class).insert(app, lag);
         self.note(call, client, (activities(class).created, 201), (id, None), names);
@@ -149,7 +159,7 @@ impl State {
     }
 
     /// A new service principal of an application of this tenant, of which there is none yet.
-    fn principal_for(&mut self, app_id: Uuid, created: i64) -> Result<App, Refusal> {
+    fn principal_for(&mut self, app_id: Uuid, now: OffsetDateTime) -> Result<App, Refusal> {
         let key = app_id.to_string();
         let named = |shelf: &Shelf<App>| shelf.candidates(Field::AppId, &key).next();
         if named(&self.principals).is_some() {
@@ -159,14 +169,15 @@ impl State {
             );
             return Err(Refusal::new(409, "Request_MultipleObjectsWithSameKeyValue", message));
         }
-        let of =
-            named(&self.applications).and_then(|slot| self.applications.current(slot)).map(|app| app.name().to_owned());
+        let of = named(&self.applications).and_then(|slot| self.applications.visible(slot, now));
+        let of = of.map(|app| app.name().to_owned());
         let name = of.ok_or_else(|| {
             Refusal::bad(format!(
                 "The appId '{key}' of the service principal does not reference a valid application object."
             ))
         })?;
-        let mut app = App::new(Class::ServicePrincipal, self.ids.uuid(), app_id, self.settings.tenant_id, created);
+        let mut app =
+            App::new(Class::ServicePrincipal, self.ids.uuid(), app_id, self.settings.tenant_id, now.unix_timestamp());
         app.set(application::PRINCIPAL_NAME, Some(Stored::Text(name.into())));
         Ok(app)
     }

@@ -105,6 +105,14 @@ pub enum Activity {
     DefineExtension,
     /// A definition of a directory extension was taken away.
     RemoveExtension,
+    /// An application was granted a permission: the target is the permission's id.
+    GrantPermission,
+    /// A permission was withdrawn.
+    WithdrawPermission,
+    /// A directory role was given to somebody: the target is the role.
+    AssignRole,
+    /// A directory role was taken.
+    RemoveRole,
 }
 
 /// How many requests arrived, by kind; those that a fault answered or dropped count too.

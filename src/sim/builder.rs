@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use time::OffsetDateTime;
 
 use super::admin::{group_of, role_named};
 use super::audit::Requests;
@@ -15,6 +16,7 @@ use super::delta::DeltaQuirks;
 use super::extension::{ExtensionType, Extensions};
 use super::lag::{Lags, Reads};
 use super::link::Links;
+use super::region::Skewed;
 use super::seed::Seeded;
 use super::shelf::Shelf;
 use super::sku::Sku;
@@ -22,6 +24,7 @@ use super::state::{Bin, Client, Domain, DomainRole, Settings, State, Tokens};
 use super::tenant::{Forwarded, Sim, added_user};
 use super::throttle::{GraphLimits, Throttle};
 use crate::clock::{Clock, SystemClock};
+use crate::cloud::Cloud;
 use crate::secret::Secret;
 
 /// Builds a [`Sim`].
@@ -40,7 +43,10 @@ pub struct SimBuilder {
     extensions: Vec<(String, ExtensionType)>,
     roles: Vec<(String, String)>,
     application_roles: Vec<String>,
-    permissions: Vec<String>,
+    pub(super) permissions: Vec<String>,
+    pub(super) secrets_expire: Option<OffsetDateTime>,
+    pub(super) lives_in: Option<Cloud>,
+    pub(super) clock_ahead: time::Duration,
     page_size: usize,
     latency: Duration,
     lags: Lags,
@@ -101,6 +107,9 @@ impl SimBuilder {
             roles: Vec::new(),
             application_roles: Vec::new(),
             permissions: PERMISSIONS.iter().map(|permission| (*permission).to_owned()).collect(),
+            secrets_expire: None,
+            lives_in: None,
+            clock_ahead: time::Duration::ZERO,
             page_size: 100,
             latency: Duration::ZERO,
             lags: Lags::default(),
@@ -380,8 +389,12 @@ impl SimBuilder {
             let id = setup.uuid().to_string();
             self.clients.push((id, Secret::new(format!("sim~{}", setup.uuid().simple()))));
         }
+        let given = self.clients.iter().map(|(id, _)| id.clone()).collect();
         let clients = self.clients.into_iter();
         let clients = clients.map(|(id, secret)| Client { id, secret, principal: setup.uuid() }).collect();
+        if !self.clock_ahead.is_zero() {
+            self.clock = Arc::new(Skewed { clock: self.clock, ahead: self.clock_ahead });
+        }
         let now = self.clock.now();
         let mut state = State {
             now,
@@ -391,7 +404,10 @@ impl SimBuilder {
                 created: now,
                 domains: self.domains,
                 clients,
+                given,
                 permissions: self.permissions,
+                secrets_expire: self.secrets_expire,
+                lives_in: self.lives_in,
                 page_size: self.page_size,
                 lags: self.lags,
                 token_lifetime: self.token_lifetime,
@@ -413,8 +429,11 @@ impl SimBuilder {
             departed: HashMap::new(),
             skus: self.skus,
             assignments: Vec::new(),
+            app_grants: Vec::new(),
+            scope_grants: Vec::new(),
             passwords: HashMap::new(),
             secrets: HashMap::new(),
+            caller: String::new(),
             tokens: Tokens::default(),
             faults: Vec::new(),
             bad_luck: self.bad_luck,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::answer::{Answer, Refusal, Trace};
 use super::fault::Place;
+use super::grant::Side;
 use super::member_of::Reach;
 use super::membership::Relation;
 use super::property::Class;
@@ -70,6 +71,12 @@ const ADDRESSES: &[&str] = &[
     "serviceprincipals/*/owners/$ref",
     "serviceprincipals/*/owners/$count",
     "serviceprincipals/*/owners/*/$ref",
+    "serviceprincipals/*/approleassignments",
+    "serviceprincipals/*/approleassignments/*",
+    "serviceprincipals/*/approleassignedto",
+    "serviceprincipals/*/approleassignedto/*",
+    "oauth2permissiongrants",
+    "oauth2permissiongrants/*",
     "invitations",
     "directory/deleteditems/*/$count",
     "directory/deleteditems/*",
@@ -111,6 +118,7 @@ impl State {
             }
             _ => {}
         }
+        client.clone_into(&mut self.caller);
         if let Some(needed) = needed(path, call.method)
             && !needed.iter().any(|permission| self.is_granted(permission))
         {
@@ -206,11 +214,20 @@ impl State {
                 }
             }
             (["invitations"], "POST") => self.invite(call, client),
+            (["oauth2permissiongrants"], "GET") => self.list_scope_grants(call),
+            (["oauth2permissiongrants"], "POST") => self.post_scope_grant(call, client),
+            (["oauth2permissiongrants", _], "GET") => self.read_scope_grant(call, key),
+            (["oauth2permissiongrants", _], "PATCH") => self.patch_scope_grant(call, client, key),
+            (["oauth2permissiongrants", _], "DELETE") => self.drop_scope_grant(call, client, key),
             (["directory", "deleteditems", _], "GET") => self.read_deleted(call, call.name(2)),
             (["directory", "deleteditems", _], "DELETE") => self.purge(call, client, call.name(2)),
             (["directory", "deleteditems", _, "restore"], "POST") => self.restore(call, client, call.name(2)),
             (["rolemanagement", "directory", "roleassignments"], "GET") => self.list_assignments(call),
+            (["rolemanagement", "directory", "roleassignments"], "POST") => self.post_assignment(call, client),
             (["rolemanagement", "directory", "roleassignments", _], "GET") => self.read_assignment(call, call.name(3)),
+            (["rolemanagement", "directory", "roleassignments", _], "DELETE") => {
+                self.drop_assignment(call, client, call.name(3))
+            }
             _ => return None,
         })
     }
@@ -226,7 +243,7 @@ impl State {
             ([_], "POST") => self.post_app(call, client, class),
             ([_, "$count"], "GET") => self.count_apps(call, class),
             ([_, _], "GET") => self.read_app(call, class, key),
-            ([_, _], "PATCH") => self.patch_app(call, client, class, key),
+            ([_, _], "PATCH") => self.upsert_app(call, client, class, key),
             ([_, _], "DELETE") => self.drop_app(call, client, class, key),
             ([_, _, "addpassword"], "POST") => self.add_password(call, client, class, key),
             ([_, _, "removepassword"], "POST") => self.remove_password(call, client, class, key),
@@ -239,6 +256,16 @@ impl State {
             (["applications", _, "extensionproperties"], "POST") => self.post_extension(call, client, key),
             (["applications", _, "extensionproperties", id], "GET") => self.read_extension(call, key, id),
             (["applications", _, "extensionproperties", id], "DELETE") => self.drop_extension(call, client, key, id),
+            (["serviceprincipals", _, side @ ("approleassignments" | "approleassignedto"), rest @ ..], method) => {
+                let side = if *side == "approleassignments" { Side::Granted } else { Side::Given };
+                match (rest, method) {
+                    ([], "GET") => self.list_grants(call, key, side),
+                    ([], "POST") => self.post_grant(call, client, key, side),
+                    ([_], "GET") => self.read_grant(call, key, call.name(3), side),
+                    ([_], "DELETE") => self.drop_grant(call, client, (key, call.name(3)), side),
+                    _ => return None,
+                }
+            }
             _ => return None,
         })
     }
@@ -265,9 +292,9 @@ impl State {
         })
     }
 
-    /// Whether the application was given a permission.
+    /// Whether the application whose request is under way was given a permission.
     pub(super) fn is_granted(&self, permission: &str) -> bool {
-        self.settings.permissions.iter().any(|granted| granted == permission)
+        self.may(&self.caller, permission)
     }
 }
 
@@ -328,7 +355,17 @@ fn needed(path: &[&str], method: &str) -> Option<&'static [&'static str]> {
             &["User.RevokeSessions.All", "User.ReadWrite.All", "Directory.ReadWrite.All"]
         }
         ["users", ..] => &["User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"],
+        ["oauth2permissiongrants", ..] if reads => &[
+            "DelegatedPermissionGrant.Read.All",
+            "DelegatedPermissionGrant.ReadWrite.All",
+            "Directory.Read.All",
+            "Directory.ReadWrite.All",
+        ],
+        ["oauth2permissiongrants", ..] => &["DelegatedPermissionGrant.ReadWrite.All", "Directory.ReadWrite.All"],
         ["invitations"] => &["User.Invite.All", "User.ReadWrite.All", "Directory.ReadWrite.All"],
+        ["serviceprincipals", _, "approleassignments" | "approleassignedto", ..] if !reads => {
+            &["AppRoleAssignment.ReadWrite.All"]
+        }
         ["applications" | "serviceprincipals", ..] if !reads => {
             &["Application.ReadWrite.All", "Application.ReadWrite.OwnedBy", "Directory.ReadWrite.All"]
         }
@@ -362,6 +399,7 @@ fn needed(path: &[&str], method: &str) -> Option<&'static [&'static str]> {
             "Directory.Read.All",
             "Directory.ReadWrite.All",
         ],
+        ["rolemanagement", ..] if matches!(method, "POST" | "DELETE") => &["RoleManagement.ReadWrite.Directory"],
         ["rolemanagement", ..] => &["RoleManagement.Read.Directory", "RoleManagement.ReadWrite.Directory"],
         _ => return None,
     })

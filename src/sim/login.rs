@@ -22,7 +22,7 @@ pub(super) enum Door {
 }
 
 /// Why nobody signs in: AADSTS number, OAuth error, status, text.
-struct Denial {
+pub(super) struct Denial {
     number: u32,
     error: &'static str,
     status: u16,
@@ -129,8 +129,10 @@ impl State {
         let id = field("client_id").or(basic.map(|(id, _)| id.as_str()));
         let id = id.ok_or_else(|| missing("client_id"))?;
         let audience = audience(field("scope").ok_or_else(|| missing("scope"))?, call.origin)?;
-        let known = self.settings.clients.iter().find(|client| client.id.eq_ignore_ascii_case(id));
-        let Some(client) = known.filter(|client| self.is_there(client)).cloned() else {
+        // An application is there once for each of its secrets.
+        let known: Vec<Client> =
+            self.settings.clients.iter().filter(|client| client.id.eq_ignore_ascii_case(id)).cloned().collect();
+        let Some(client) = known.iter().find(|client| self.is_there(client)).cloned() else {
             let text = format!(
                 "Application with identifier '{id}' was not found in the directory '{}'. This can happen if the \
                  application has not been installed by the administrator of the tenant or consented to by any user in \
@@ -152,7 +154,11 @@ impl State {
             let text = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
             return Err(deny(7_000_218, "invalid_client", 401, text.into()));
         };
-        if secret != client.secret.expose() {
+        let is_given = self.settings.given.iter().any(|given| given.eq_ignore_ascii_case(id));
+        if let Some(denial) = self.denied_by_region(&client.id, is_given, trace.now) {
+            return Err(denial);
+        }
+        if !known.iter().any(|known| secret == known.secret.expose()) {
             let text = format!(
                 "Invalid client secret provided. Ensure the secret being sent in the request is the client secret \
                  value, not the client secret ID, for a secret added to app '{}'.",
@@ -180,7 +186,7 @@ impl State {
             "appidacr": "1",
             "idtyp": "app",
             "oid": client.principal,
-            "roles": self.settings.permissions,
+            "roles": self.permissions_of(&client.id),
             "sub": client.principal,
             "tid": tenant,
             "uti": base64url(&self.chance.bytes::<16>()),
@@ -219,7 +225,7 @@ impl State {
         let tenant = self.find_tenant(call).map_err(|denial| Denial { error: "invalid_tenant", ..denial })?;
         let origin = call.origin;
         let host = origin.split_once("://").map_or(origin, |(_, host)| host);
-        Ok(json!({
+        let mut document = json!({
             "token_endpoint": format!("{origin}/{tenant}/oauth2/v2.0/token"),
             "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
             "jwks_uri": format!("{origin}/{tenant}/discovery/v2.0/keys"),
@@ -238,7 +244,9 @@ impl State {
             "cloud_instance_name": host,
             "cloud_graph_host_name": host,
             "msgraph_host": host,
-        }))
+        });
+        self.tell_region(&mut document);
+        Ok(document)
     }
 
     /// The tenant that the address names by id or by one of its domains.
@@ -286,7 +294,7 @@ fn instances(call: &Call<'_>) -> Value {
     })
 }
 
-fn deny(number: u32, error: &'static str, status: u16, text: String) -> Denial {
+pub(super) fn deny(number: u32, error: &'static str, status: u16, text: String) -> Denial {
     Denial { number, error, status, text }
 }
 

@@ -87,7 +87,8 @@
 //! | pages, `delta` | [`page_size`](SimBuilder::page_size), [`delta`](SimBuilder::delta) |
 //! | what expires | [`Sim::expire_tokens`], [`Sim::expire_page_tokens`], [`Sim::expire_delta_links`] |
 //! | properties of your own | [`extension`](SimBuilder::extension), [`Sim::define_extension`] |
-//! | rights | [`permission`](SimBuilder::permission), [`application_role`](SimBuilder::application_role) |
+//! | rights | [`permission`](SimBuilder::permission), [`application_role`](SimBuilder::application_role), [`without_consent`](SimBuilder::without_consent), [`Sim::consent`] |
+//! | what is wrong before anything is written | [`clock_ahead`](SimBuilder::clock_ahead), [`secrets_expire`](SimBuilder::secrets_expire), [`lives_in`](SimBuilder::lives_in) |
 //!
 //! # What it imitates
 //!
@@ -100,9 +101,10 @@
 //!   upsert by `uniqueName`; `memberOf`, `getMemberGroups` and their kin; `getByIds`.
 //! - Licences: SKUs with seats, plans that need or exclude others ([`Sku`]), assigned to users and inherited from groups.
 //!   What is inherited is worked out at once, or after a time in the queue; seats that become free later are not given to those who wait.
-//! - Applications and service principals, found by id or `appId`, with owners; those that may sign in, and Microsoft Graph,
-//!   are there. `addPassword` makes up a client secret, and an application that had none signs in with it;
-//!   `removePassword` takes it away.
+//! - Applications and service principals, found by id, `appId` or `uniqueName`, created by key too, with owners; those
+//!   that may sign in, and Microsoft Graph with the permissions that it offers, are there. `addPassword` makes up a client
+//!   secret, and an application that had none signs in with it; `removePassword` takes it away. Permissions are granted
+//!   and withdrawn: a new application can do what it was granted, and nothing else.
 //! - Directory extensions of users and groups: defined by an application, then written, selected, filtered and told by
 //!   `delta` like any other property, with the type and the limits that they were given.
 //! - Lists: pages with `@odata.nextLink`, `$select`, `$top`, `$count`, `$search`, `$orderby`, `$expand` of links and
@@ -112,7 +114,7 @@
 //! - `delta` of users and groups with `$select`, a filter on ids, `latest`, members in slices, and `Prefer:
 //!   return=minimal`. Links are good for seven days, then 410 says where to begin anew. Rounds can be made harder to
 //!   follow ([`DeltaQuirks`]).
-//! - `organization`, `domains`, `subscribedSkus`, role assignments (to read), and `$batch` with `dependsOn`, whose answers
+//! - `organization`, `domains`, `subscribedSkus`, role assignments, and `$batch` with `dependsOn`, whose answers
 //!   come in any order.
 //! - Permissions and directory roles of the application: what it lacks answers 403.
 //! - Directory lag: a new object is not found, a changed one shows its old values, links to it are refused, for as long as
@@ -141,6 +143,7 @@ mod answer;
 mod app_credential;
 mod app_extension;
 mod app_owner;
+mod app_upsert;
 mod application;
 mod apps;
 mod audit;
@@ -159,6 +162,7 @@ mod filter;
 mod filter_any;
 mod filter_lex;
 mod filter_parse;
+mod grant;
 mod group;
 mod group_property;
 mod group_write;
@@ -176,10 +180,14 @@ mod membership;
 mod object;
 mod order;
 mod organization;
+mod permission;
 mod property;
 mod query;
+mod region;
 mod role;
+mod role_write;
 mod routes;
+mod scope_grant;
 mod search;
 mod seed;
 #[cfg(feature = "sim-server")]

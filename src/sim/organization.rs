@@ -46,7 +46,7 @@ impl State {
             .collect();
         json!({
             "id": self.settings.tenant_id,
-            "assignedPlans": [],
+            "assignedPlans": self.assigned_plans(),
             "businessPhones": [],
             "city": null,
             "country": null,
@@ -71,6 +71,21 @@ impl State {
             "tenantType": "AAD",
             "verifiedDomains": domains,
         })
+    }
+
+    /// The services of what the tenant has bought.
+    fn assigned_plans(&self) -> Vec<Value> {
+        let plans = self.skus.iter().flat_map(|sku| sku.plans.iter().map(move |plan| (sku, plan)));
+        plans
+            .map(|(sku, plan)| {
+                json!({
+                    "assignedDateTime": date(self.settings.created),
+                    "capabilityStatus": if sku.enabled > 0 { "Enabled" } else { "Suspended" },
+                    "service": plan.name,
+                    "servicePlanId": plan.id,
+                })
+            })
+            .collect()
     }
 
     fn domain(&self, domain: &Domain) -> Value {

@@ -54,6 +54,8 @@ const ROLES: &[(&str, &str)] = &[
     ("95e79109-95c0-4d8e-aee3-d01accf2d47b", "Guest Inviter"),
     ("f2ef992c-3afb-46b9-b7cf-a126ee74c451", "Global Reader"),
     ("4a5d8f65-41da-4de4-8968-e035b65339cf", "Reports Reader"),
+    ("9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3", "Application Administrator"),
+    ("158c047a-c907-4556-b7ef-446551a6b5f7", "Cloud Application Administrator"),
 ];
 /// Who holds one of these may touch everybody.
 const OVER_ALL: &[&str] = &["Global Administrator", "Privileged Authentication Administrator"];
@@ -73,6 +75,11 @@ const LIMITED: &[&str] = &[
 pub(super) fn template(role: &str) -> Option<Uuid> {
     let named = ROLES.iter().find(|(_, name)| name.eq_ignore_ascii_case(role)).map(|(id, _)| *id);
     Uuid::try_parse(named.unwrap_or(role)).ok()
+}
+
+/// Whether there is such a role.
+pub(super) fn is_known(role: Uuid) -> bool {
+    name_of(role).is_some()
 }
 
 fn name_of(role: Uuid) -> Option<&'static str> {

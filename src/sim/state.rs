@@ -15,6 +15,7 @@ use super::bad_luck::BadLuck;
 use super::delta::DeltaQuirks;
 use super::extension::Extensions;
 use super::fault::Fault;
+use super::grant::Grant;
 use super::group::Group;
 use super::group_property;
 use super::lag::{Lag, Lags};
@@ -22,12 +23,14 @@ use super::link::Links;
 use super::membership::{Place, Relation, Target};
 use super::property::{self, Class};
 use super::role::Assignment;
+use super::scope_grant::ScopeGrant;
 use super::seed::{Person, Seeded};
 use super::shelf::{Field, Shelf, Slot};
 use super::sku::Sku;
 use super::stored::Stored;
 use super::throttle::Throttle;
 use super::user::User;
+use crate::cloud::Cloud;
 use crate::secret::Secret;
 
 /// Everything behind the lock.
@@ -49,9 +52,15 @@ pub(super) struct State {
     pub(super) departed: HashMap<Uuid, Class>,
     pub(super) skus: Vec<Sku>,
     pub(super) assignments: Vec<Assignment>,
+    /// Permissions that were granted since the tenant was set up.
+    pub(super) app_grants: Vec<Grant>,
+    /// Those that act for people.
+    pub(super) scope_grants: Vec<ScopeGrant>,
     pub(super) passwords: HashMap<Uuid, Secret>,
     /// Client secrets that clients had made up, by the ids of their keys.
     pub(super) secrets: HashMap<Uuid, Secret>,
+    /// The application whose request is under way.
+    pub(super) caller: String,
     pub(super) tokens: Tokens,
     pub(super) faults: Vec<Fault>,
     /// Faults that nobody scripted.
@@ -80,8 +89,14 @@ pub(super) struct Settings {
     pub(super) created: OffsetDateTime,
     pub(super) domains: Vec<Domain>,
     pub(super) clients: Vec<Client>,
-    /// What the applications may do.
+    /// The applications that the tenant was set up with.
+    pub(super) given: Vec<String>,
+    /// What those may do.
     pub(super) permissions: Vec<String>,
+    /// When their secrets expire.
+    pub(super) secrets_expire: Option<OffsetDateTime>,
+    /// Where the tenant lives, if not where it is asked.
+    pub(super) lives_in: Option<Cloud>,
     pub(super) page_size: usize,
     pub(super) lags: Lags,
     pub(super) token_lifetime: Duration,

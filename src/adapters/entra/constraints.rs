@@ -20,6 +20,8 @@ pub(super) struct EntraConstraints {
     domains: Domains,
     products: Products,
     roles: Roles,
+    /// The domain that the connection gives new users, in place of the tenant's default.
+    own_domain: Option<String>,
 }
 
 #[derive(Debug)]
@@ -39,10 +41,14 @@ struct VerifiedDomain {
 impl EntraConstraints {
     /// Reads the tenant's domains, its products, and who holds its roles, each with one list; where that is forbidden,
     /// what depends on it is unknown and not an error.
-    pub(super) async fn read(client: &GraphClient, relations: &[PlanRelation]) -> Result<Self> {
+    pub(super) async fn read(
+        client: &GraphClient,
+        relations: &[PlanRelation],
+        own_domain: Option<&str>,
+    ) -> Result<Self> {
         let (domains, products, roles) =
             future::try_join3(Domains::read(client), products::read(client, relations), Roles::read(client)).await?;
-        Ok(Self { domains, products, roles })
+        Ok(Self { domains, products, roles, own_domain: own_domain.map(str::to_owned) })
     }
 
     fn check_values(&self, draft: &Draft<'_>, findings: &mut Vec<Finding>) {
@@ -127,12 +133,12 @@ impl Constraints for EntraConstraints {
     }
 
     fn parameters(&self) -> Vec<(Name, Value)> {
-        let Domains::Known(domains) = &self.domains else {
-            return Vec::new();
+        let of_tenant = match &self.domains {
+            Domains::Known(domains) => domains.iter().find(|domain| domain.is_default),
+            Domains::Unknown(_) => None,
         };
-        let default = domains.iter().find(|domain| domain.is_default);
-        let parameter = default.map(|domain| (Name::from_static("Domain"), Value::text(domain.name.as_str())));
-        parameter.into_iter().collect()
+        let domain = self.own_domain.as_deref().or(of_tenant.map(|domain| domain.name.as_str()));
+        domain.into_iter().map(|domain| (Name::from_static("Domain"), Value::text(domain))).collect()
     }
 }
 
@@ -271,7 +277,12 @@ mod tests {
         let domain =
             |name: &str, is_default, is_federated| VerifiedDomain { name: name.into(), is_default, is_federated };
         let domains = vec![domain("contoso.com", true, false), domain("fed.contoso.com", false, true)];
-        EntraConstraints { domains: Domains::Known(domains), products: Products::default(), roles: Roles::default() }
+        EntraConstraints {
+            domains: Domains::Known(domains),
+            products: Products::default(),
+            roles: Roles::default(),
+            own_domain: None,
+        }
     }
 
     fn check(step: DraftStep, current: Option<&Record>, pairs: &[(&str, Value)]) -> Vec<String> {
@@ -347,6 +358,8 @@ mod tests {
     #[test]
     fn the_default_domain_is_a_parameter_and_unknown_domains_are_a_warning() {
         assert_eq!(constraints().parameters(), [("Domain".into(), "contoso.com".into())]);
+        let own = EntraConstraints { own_domain: Some("fed.contoso.com".into()), ..constraints() };
+        assert_eq!(own.parameters(), [("Domain".into(), "fed.contoso.com".into())], "the connection's own (R55)");
         let unknown = EntraConstraints { domains: Domains::Unknown("forbidden".into()), ..constraints() };
         assert_eq!(unknown.parameters(), []);
         let attributes = [(USER_PRINCIPAL_NAME.into(), "ada@x.org".into())].into_iter().collect();

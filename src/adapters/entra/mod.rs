@@ -6,6 +6,7 @@ mod elements;
 mod group_rules;
 mod groups;
 mod links;
+mod operations;
 mod products;
 mod read;
 mod record;

@@ -152,7 +152,11 @@ mod tests {
     #[test]
     fn a_token_that_cannot_be_read_may_be_an_administrators() {
         let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-        let claims = |roles: &[&str], wids: &[&str]| TokenClaims { roles: texts(roles), wids: texts(wids) };
+        let claims = |roles: &[&str], wids: &[&str]| TokenClaims {
+            roles: texts(roles),
+            wids: texts(wids),
+            ..TokenClaims::default()
+        };
         let (none, one) = ("0997a1d0-0d1d-4acb-b408-d5ca73121e90", "fe930be7-5e62-47db-91af-98c3a49a38b1");
         for (claims, expected) in [
             (claims(&["User.Read.All"], &[none]), false),

@@ -42,7 +42,8 @@ const NAME: &str = "entra";
 /// `User.DeleteRestore.All`, or `User.ReadWrite.All`, to write users, and for their licences
 /// `LicenseAssignment.ReadWrite.All`; `Group.ReadWrite.All` to write groups; `Domain.Read.All` or
 /// `Organization.Read.All` to plan, and `LicenseAssignment.Read.All` and `RoleManagement.Read.Directory` to plan with
-/// seats and administrators known. Accounts with administrator roles ask for a directory role of the application too,
+/// seats and administrators known: [`Operations::outbound`](crate::connection::Operations::outbound) is all of it but
+/// deleting, and [`Setup`](crate::connection::Setup) asks for the least. Accounts with administrator roles ask for a directory role of the application too,
 /// groups that can hold roles for `RoleManagement.ReadWrite.Directory`.
 ///
 /// # Examples
@@ -264,7 +265,8 @@ impl Target for Entra {
     }
 
     async fn constraints(&self) -> Result<Arc<dyn Constraints>> {
-        Ok(Arc::new(EntraConstraints::read(self.graph(), &self.0.relations).await?))
+        let domain = self.connection().domain();
+        Ok(Arc::new(EntraConstraints::read(self.graph(), &self.0.relations, domain).await?))
     }
 
     fn clock_ahead(&self) -> time::Duration {

@@ -71,11 +71,11 @@ async fn the_check_goes_stage_by_stage() {
     let json = serde_json::to_string(&stored).expect("a failed check can be stored");
     let loaded: Connection = serde_json::from_str(&json).expect("and loaded");
     assert_eq!(outcomes(&loaded), outcomes(&stored));
-    assert!(matches!(outcomes(&loaded)[0].1, StageOutcome::Failed { .. }));
-    assert_eq!(
-        outcomes(&loaded)[1..],
-        [(StageName::Organization, StageOutcome::Skipped), (StageName::Domains, StageOutcome::Skipped),]
-    );
+    let all = outcomes(&loaded);
+    let at = all.iter().position(|(stage, _)| *stage == StageName::Token).expect("there is one for the token");
+    assert!(matches!(all[at].1, StageOutcome::Failed { .. }));
+    assert!(all[..at].iter().all(|(_, outcome)| *outcome == StageOutcome::Passed), "{all:?}");
+    assert!(all[at + 1..].iter().all(|(_, outcome)| *outcome == StageOutcome::Skipped), "{all:?}");
     assert!(!json.contains("hunter2"));
     assert!(loaded.refusal().is_some_and(|reason| reason.contains("failed its last check")));
 

@@ -7,6 +7,7 @@ mod batch;
 mod delta;
 mod extensions;
 mod faults;
+mod grants;
 mod groups;
 mod licenses;
 mod lists;

@@ -90,7 +90,7 @@ async fn role_assignments_are_read() {
         client.get(&format!("{path}?{query}")).await.refused(400, code, "");
     }
     client.get(&format!("{path}/x")).await.refused(404, "Request_ResourceNotFound", "x");
-    client.post(path, &json!({})).await.refused(405, "Request_BadRequest", "method");
+    client.send("PUT", path, Some(&json!({}))).await.refused(405, "Request_BadRequest", "method");
     assert_eq!(sim.role_holders("Global Administrator"), [ada.as_str().expect("text")]);
     assert_eq!(claims(&sim).await["wids"], json!([USER_ADMIN, "0997a1d0-0d1d-4acb-b408-d5ca73121e90"]));
 
