@@ -86,7 +86,11 @@ impl SignInFailure {
         Some(match self.error.as_str() {
             "invalid_client" => SignInClass::Credential,
             "unauthorized_client" | "invalid_scope" | "invalid_resource" | "invalid_tenant" => SignInClass::Config,
-            "invalid_grant" | "interaction_required" | "login_required" | "authorization_pending" | "expired_token"
+            "invalid_grant"
+            | "interaction_required"
+            | "login_required"
+            | "authorization_pending"
+            | "expired_token"
             | "authorization_declined" => SignInClass::Interaction,
             "consent_required" | "access_denied" => SignInClass::Permission,
             "invalid_request" | "unsupported_grant_type" | "bad_verification_code" => SignInClass::Defect,

@@ -152,9 +152,10 @@ impl TokenCache {
 impl Kept {
     fn refuse(&mut self, refused: &AccessToken, now: OffsetDateTime) {
         let is_kept = self.token.as_ref().is_some_and(|good| good.token.secret == refused.secret);
-        let is_same_again = self.refused.as_ref().is_some_and(|last| {
-            last.secret == refused.secret && last.same_until.is_some_and(|until| now < until)
-        });
+        let is_same_again = self
+            .refused
+            .as_ref()
+            .is_some_and(|last| last.secret == refused.secret && last.same_until.is_some_and(|until| now < until));
         if is_kept && !is_same_again {
             self.token = None;
             self.refused = Some(Refused { secret: refused.secret.clone(), same_until: None });

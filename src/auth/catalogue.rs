@@ -135,7 +135,9 @@ impl fmt::Display for SignInClass {
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::ApplicationAdministrator => "an Application Administrator of the tenant or an owner of the application",
+            Self::ApplicationAdministrator => {
+                "an Application Administrator of the tenant or an owner of the application"
+            }
             Self::PrivilegedRoleAdministrator => "a Privileged Role Administrator of the tenant",
             Self::ConditionalAccessAdministrator => "a Conditional Access Administrator of the tenant",
             Self::UserAdministrator => "a User Administrator of the tenant",
@@ -274,8 +276,7 @@ mod tests {
 
     #[test]
     fn every_number_of_the_samples_is_known_with_its_class() {
-        let known: Vec<Json> =
-            serde_json::from_str(include_str!("../../tests/data/auth/aadsts.json")).expect("JSON");
+        let known: Vec<Json> = serde_json::from_str(include_str!("../../tests/data/auth/aadsts.json")).expect("JSON");
         assert_eq!(known.len(), 50);
         for sample in known {
             let code = sample["code"].as_u64().expect("a number");

@@ -164,7 +164,8 @@ impl Certificate {
     ///
     /// [`ErrorKind::Invalid`] if it is another, with both thumbprints, or if that is no thumbprint.
     pub fn check_thumbprint(&self, shown: &str) -> Result<()> {
-        let ignored = |c: &char| !(c.is_whitespace() || matches!(c, ':' | '\u{200e}' | '\u{200f}' | '\u{feff}' | '\u{a0}'));
+        let ignored =
+            |c: &char| !(c.is_whitespace() || matches!(c, ':' | '\u{200e}' | '\u{200f}' | '\u{feff}' | '\u{a0}'));
         let digits: String = shown.chars().filter(ignored).map(|c| c.to_ascii_uppercase()).collect();
         let own = match digits.len() {
             _ if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => None,

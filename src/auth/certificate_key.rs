@@ -80,9 +80,9 @@ impl CertificateKey {
         })?;
         let encrypted = pkcs8::EncryptedPrivateKeyInfoRef::try_from(der.as_slice())
             .map_err(|_| wrong("the encrypted private key cannot be read"))?;
-        let key = encrypted
-            .decrypt(password.expose())
-            .map_err(|_| wrong("the private key cannot be decrypted: the password is wrong, or its cipher is unknown"))?;
+        let key = encrypted.decrypt(password.expose()).map_err(|_| {
+            wrong("the private key cannot be decrypted: the password is wrong, or its cipher is unknown")
+        })?;
         Self::matched(KeyPair::from_pkcs8(key.as_bytes()).map_err(|_| unusable())?, certificates(pem)?)
     }
 
@@ -115,9 +115,8 @@ impl CertificateKey {
                 _ => {}
             }
         }
-        let key = key.ok_or_else(|| {
-            wrong("the PFX file holds no private key: export it again, with its private key")
-        })?;
+        let key =
+            key.ok_or_else(|| wrong("the PFX file holds no private key: export it again, with its private key"))?;
         let certificates: Result<Vec<_>> = certificates.into_iter().map(Certificate::from_der).collect();
         Self::matched(key, certificates?)
     }

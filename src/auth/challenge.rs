@@ -197,7 +197,7 @@ mod tests {
             ("Bearer a=\"open", &[("Bearer", &[])]),
             ("Bearer a=\"open\\", &[("Bearer", &[])]),
             ("a=b", &[("a", &[])]),
-            ("Bearer a=b; c=d", &[("Bearer", &[("a", "b;")]), ]),
+            ("Bearer a=b; c=d", &[("Bearer", &[("a", "b;")])]),
         ];
         for (header, expected) in table {
             let expected: Vec<Challenge> = expected

@@ -110,6 +110,10 @@ impl ClientCertificate {
         self.signer.certificate()
     }
 
+    pub(super) fn ids(&self) -> (TenantId, ClientId) {
+        (self.tenant.clone(), self.client.clone())
+    }
+
     /// An assertion for a token request, good for five minutes.
     pub(super) async fn assertion(&self, context: &TokenContext, algorithm: SigningAlgorithm) -> Result<Secret> {
         let now = context.clock().now();

@@ -94,6 +94,11 @@ impl TokenContext {
         Self { claims, ..self.clone() }
     }
 
+    /// The same, for a token for something else.
+    pub(super) fn with_scope(&self, scope: &str) -> Self {
+        Self { scope: scope.to_owned(), claims: None, continuous_access: false, ..self.clone() }
+    }
+
     /// What a token request carries as its field `claims`: what the token must fulfil, and that this client answers
     /// challenges. Credentials that talk to Entra send it; those that cannot leave it out.
     #[must_use]

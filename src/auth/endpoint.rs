@@ -191,10 +191,10 @@ fn parse_token(body: &[u8], sent_at: OffsetDateTime) -> Result<Granted> {
     if !is_bearer {
         return Err(wrong("the token endpoint's answer is no bearer token"));
     }
-    let token = usable(&json["access_token"])
-        .ok_or_else(|| wrong("the token endpoint's answer holds no usable token"))?;
-    let life = life(&json, sent_at)
-        .ok_or_else(|| wrong("the token endpoint does not say how long the token is good"))?;
+    let token =
+        usable(&json["access_token"]).ok_or_else(|| wrong("the token endpoint's answer holds no usable token"))?;
+    let life =
+        life(&json, sent_at).ok_or_else(|| wrong("the token endpoint does not say how long the token is good"))?;
     let mut token = AccessToken::new(token).with_expiry(sent_at + life);
     token.refresh_at = seconds(&json["refresh_in"]).map(|after| sent_at + after.min(life));
     Ok(Granted { token, refresh_token: usable(&json["refresh_token"]).map(Secret::new) })

@@ -206,7 +206,8 @@ impl GraphClient {
         span.record("attempt", attempt);
         let id = Uuid::new_v4().to_string();
         let nothing = Feedback::default();
-        let request = prepare(outgoing, token, &id).map_err(|error| Failed { error, feedback: nothing, challenge: None })?;
+        let request =
+            prepare(outgoing, token, &id).map_err(|error| Failed { error, feedback: nothing, challenge: None })?;
         let path = path_for_people(outgoing.url.path());
         let method = outgoing.method.as_str();
         let answer = match inner.transport.send(request).await {

@@ -11,12 +11,13 @@ use serde_json::Value;
 use super::admin::{group_of, role_named};
 use super::audit::Requests;
 use super::bad_luck::BadLuck;
+use super::consent::Grants;
 use super::delta::DeltaQuirks;
 use super::link::Links;
 use super::seed::Seeded;
 use super::shelf::Shelf;
 use super::sku::Sku;
-use super::state::{Client, Domain, DomainRole, Settings, State, Tokens};
+use super::state::{Client, ClientSecret, Domain, DomainRole, Settings, State, Tokens};
 use super::tenant::{Forwarded, Sim, added_user};
 use super::throttle::{GraphLimits, Throttle};
 use crate::clock::{Clock, SystemClock};
@@ -337,7 +338,9 @@ impl SimBuilder {
             self.clients.push((id, Secret::new(format!("sim~{}", setup.uuid().simple()))));
         }
         let clients = self.clients.into_iter();
-        let clients = clients.map(|(id, secret)| Client { id, secret, principal: setup.uuid() }).collect();
+        let clients = clients
+            .map(|(id, value)| Client::new(id, vec![ClientSecret { value, ends: None }], setup.uuid()))
+            .collect();
         let now = self.clock.now();
         let mut state = State {
             now,
@@ -348,6 +351,7 @@ impl SimBuilder {
                 domains: self.domains,
                 clients,
                 permissions: self.permissions,
+                withheld: Vec::new(),
                 page_size: self.page_size,
                 lag: self.lag,
                 token_lifetime: self.token_lifetime,
@@ -367,6 +371,10 @@ impl SimBuilder {
             assignments: Vec::new(),
             passwords: HashMap::new(),
             tokens: Tokens::default(),
+            grants: Grants::default(),
+            later_secrets: HashMap::new(),
+            challenged: None,
+            refuses: None,
             faults: Vec::new(),
             bad_luck: self.bad_luck,
             throttle: self.throttle,

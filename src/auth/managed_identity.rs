@@ -1,0 +1,302 @@
+//! The identity that Azure gives to a machine or a service.
+
+use std::fmt;
+use std::path::Path;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{Method, Request, StatusCode};
+use url::{Url, form_urlencoded};
+
+use super::endpoint::{self, Answer, Patience};
+use super::{AccessToken, Environment, TokenContext, TokenCredential};
+use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::http::address::check_local;
+use crate::secret::Secret;
+
+/// The metadata service of a virtual machine.
+const IMDS: &str = "http://169.254.169.254";
+
+/// The agent of Azure Arc.
+const ARC: &str = "http://localhost:40342/metadata/identity/oauth2/token";
+
+/// Where the agent of Azure Arc keeps the keys that it asks for.
+const ARC_KEYS: &str = "/var/opt/azcmagent/tokens";
+
+/// The largest of those keys, in bytes.
+const MAX_KEY: u64 = 4_096;
+
+/// How often the local service is asked: it may just have started.
+const ATTEMPTS: u32 = 5;
+
+/// The managed identity of the machine or service that this program runs on: nothing to configure and nothing to keep.
+///
+/// Which local service to ask is found by the environment: Service Fabric, App Service and Functions, Azure Machine
+/// Learning, Azure Arc, Cloud Shell, and else the metadata service of a virtual machine or scale set. The identity gets
+/// its Graph permissions as app role assignments; there is no registration to edit. Service Fabric's service has a
+/// certificate that nobody has signed: give the client a transport that trusts it.
+///
+/// # Examples
+///
+/// ```
+/// use entrant::auth::ManagedIdentity;
+///
+/// let system_assigned = ManagedIdentity::new();
+/// let user_assigned = ManagedIdentity::new().client_id("11111111-2222-3333-4444-555555555555");
+/// ```
+///
+/// See [managed identities](https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/overview).
+#[derive(Clone)]
+pub struct ManagedIdentity {
+    host: Host,
+    which: Which,
+}
+
+/// Whom to ask.
+#[derive(Clone, PartialEq, Eq)]
+enum Host {
+    ServiceFabric { endpoint: String, header: Secret },
+    AppService { endpoint: String, header: Secret },
+    MachineLearning { endpoint: String, secret: Secret },
+    CloudShell { endpoint: String },
+    Arc { endpoint: String, keys: String },
+    Imds { root: String },
+}
+
+/// Which of a machine's identities.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Which {
+    SystemAssigned,
+    Client(String),
+    Object(String),
+    Resource(String),
+}
+
+impl Default for ManagedIdentity {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ManagedIdentity {
+    /// The system-assigned identity, by the environment of this process.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::from_environment(&Environment::of_process())
+    }
+
+    /// The system-assigned identity, by another environment.
+    #[must_use]
+    pub fn from_environment(environment: &Environment) -> Self {
+        let text = |name: &str| environment.get(name).map(str::to_owned);
+        let secret = |name: &str| environment.get(name).map(Secret::new);
+        let identity = (text("IDENTITY_ENDPOINT"), secret("IDENTITY_HEADER"));
+        let host = match (identity, text("MSI_ENDPOINT"), secret("MSI_SECRET")) {
+            ((Some(endpoint), Some(header)), _, _) if text("IDENTITY_SERVER_THUMBPRINT").is_some() => {
+                Host::ServiceFabric { endpoint, header }
+            }
+            ((Some(endpoint), Some(header)), _, _) => Host::AppService { endpoint, header },
+            ((Some(endpoint), None), _, _) if text("IMDS_ENDPOINT").is_some() => {
+                Host::Arc { endpoint, keys: arc_keys(environment) }
+            }
+            (_, Some(endpoint), Some(secret)) => Host::MachineLearning { endpoint, secret },
+            (_, Some(endpoint), None) => Host::CloudShell { endpoint },
+            _ if Path::new("/opt/azcmagent/bin/himds").exists() => {
+                Host::Arc { endpoint: ARC.to_owned(), keys: arc_keys(environment) }
+            }
+            _ => Host::Imds { root: text("AZURE_POD_IDENTITY_AUTHORITY_HOST").unwrap_or_else(|| IMDS.to_owned()) },
+        };
+        Self { host, which: Which::SystemAssigned }
+    }
+
+    /// The user-assigned identity with this client id.
+    #[must_use]
+    pub fn client_id(mut self, id: impl Into<String>) -> Self {
+        self.which = Which::Client(id.into());
+        self
+    }
+
+    /// The user-assigned identity with this object id.
+    #[must_use]
+    pub fn object_id(mut self, id: impl Into<String>) -> Self {
+        self.which = Which::Object(id.into());
+        self
+    }
+
+    /// The user-assigned identity with this resource id, such as `/subscriptions/…/userAssignedIdentities/sync`.
+    #[must_use]
+    pub fn resource_id(mut self, id: impl Into<String>) -> Self {
+        self.which = Which::Resource(id.into());
+        self
+    }
+
+    /// The request, by what its host is used to.
+    fn request(&self, resource: &str) -> Result<Request<Bytes>> {
+        let (endpoint, version, header): (&str, &str, (&str, &str)) = match &self.host {
+            Host::ServiceFabric { endpoint, header } => (endpoint, "2019-07-01-preview", ("Secret", header.expose())),
+            Host::AppService { endpoint, header } => (endpoint, "2019-08-01", ("X-IDENTITY-HEADER", header.expose())),
+            Host::MachineLearning { endpoint, secret } => (endpoint, "2017-09-01", ("secret", secret.expose())),
+            Host::CloudShell { endpoint } => (endpoint, "", ("Metadata", "true")),
+            Host::Arc { endpoint, .. } => (endpoint, "2020-06-01", ("Metadata", "true")),
+            Host::Imds { root } => (root, "2018-02-01", ("Metadata", "true")),
+        };
+        let wrong = || Error::new(ErrorKind::Invalid, "the address of the identity service is not valid");
+        let mut url = Url::parse(endpoint).map_err(|_| wrong())?;
+        if matches!(self.host, Host::Imds { .. }) {
+            url.set_path("/metadata/identity/oauth2/token");
+        }
+        check_local(&url)?;
+        let which = self.which_field();
+        let mut request = Request::builder().header(header.0, header.1);
+        let body = if matches!(self.host, Host::CloudShell { .. }) {
+            let mut form = form_urlencoded::Serializer::new(String::new());
+            form.append_pair("resource", resource).extend_pairs(which);
+            request = request.method(Method::POST).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+            Bytes::from(form.finish())
+        } else {
+            url.query_pairs_mut()
+                .append_pair("api-version", version)
+                .append_pair("resource", resource)
+                .extend_pairs(which);
+            Bytes::new()
+        };
+        request.uri(url.as_str()).body(body).map_err(|_| wrong())
+    }
+
+    fn which_field(&self) -> Option<(&'static str, &str)> {
+        let is_imds = matches!(self.host, Host::Imds { .. });
+        match (&self.which, &self.host) {
+            (Which::SystemAssigned, _) => None,
+            (Which::Client(id), Host::MachineLearning { .. }) => Some(("clientid", id)),
+            (Which::Client(id), _) => Some(("client_id", id)),
+            (Which::Object(id), _) => Some(("object_id", id)),
+            (Which::Resource(id), _) => Some((if is_imds { "msi_res_id" } else { "mi_res_id" }, id)),
+        }
+    }
+
+    async fn ask(&self, context: &TokenContext) -> Result<AccessToken> {
+        let resource = context.scope().strip_suffix("/.default").unwrap_or(context.scope());
+        let request = self.request(resource)?;
+        let mut answer = endpoint::send(context, Ok(request.clone())).await.map_err(|error| self.absent(error))?;
+        if let (Host::Arc { keys, .. }, StatusCode::UNAUTHORIZED) = (&self.host, answer.status) {
+            let key = arc_key(&answer, keys)?;
+            let mut request = request;
+            let header = http::HeaderValue::try_from(format!("Basic {}", key.expose()))
+                .map_err(|_| Error::new(ErrorKind::Protocol, "the key of Azure Arc's agent is malformed"))?;
+            request.headers_mut().insert(AUTHORIZATION, header);
+            answer = endpoint::send(context, Ok(request)).await?;
+        }
+        if answer.status == StatusCode::OK {
+            return endpoint::parse_foreign_token(&answer.body, answer.sent_at);
+        }
+        Err(self.refused(&answer))
+    }
+
+    /// No answer at all: where there is no identity service, nothing answers at its address.
+    fn absent(&self, error: Error) -> Error {
+        let is_there = !matches!(self.host, Host::Imds { .. }) || error.is_outcome_in_doubt();
+        match error.kind() {
+            ErrorKind::Transport | ErrorKind::TimedOut if !is_there => {
+                Error::new(ErrorKind::NotReady, "there is no managed identity here: no identity service answers")
+                    .with_source(error)
+            }
+            _ => error,
+        }
+    }
+
+    fn refused(&self, answer: &Answer) -> Error {
+        let none = Secret::new("");
+        let header = match &self.host {
+            Host::ServiceFabric { header, .. } | Host::AppService { header, .. } => header,
+            Host::MachineLearning { secret, .. } => secret,
+            _ => &none,
+        };
+        let error = endpoint::refusal(answer, &[header]).with_context("host", self.host.name());
+        let says_none = answer.status == StatusCode::BAD_REQUEST
+            && String::from_utf8_lossy(&answer.body).to_lowercase().contains("identity not found");
+        match answer.status {
+            _ if says_none => {
+                Error::new(ErrorKind::NotReady, "this machine has no such managed identity: assign one to it")
+                    .with_source(error)
+            }
+            // The service is starting, or is being updated.
+            StatusCode::NOT_FOUND | StatusCode::GONE => error.with_retry(Retry::Later),
+            _ => error,
+        }
+    }
+}
+
+#[async_trait]
+impl TokenCredential for ManagedIdentity {
+    async fn token(&self, context: &TokenContext) -> Result<AccessToken> {
+        let mut patience = Patience::with(context, ATTEMPTS);
+        loop {
+            match self.ask(context).await {
+                Ok(mut token) => {
+                    // The service keeps tokens of a day; those are renewed at half their life.
+                    let now = context.clock().now();
+                    token.refresh_at = token
+                        .expires_at
+                        .filter(|ends| *ends - now >= time::Duration::hours(2))
+                        .map(|ends| now + (ends - now) / 2);
+                    return Ok(token);
+                }
+                Err(error) => patience.wait(context, error).await?,
+            }
+        }
+    }
+}
+
+impl Host {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::ServiceFabric { .. } => "Service Fabric",
+            Self::AppService { .. } => "App Service",
+            Self::MachineLearning { .. } => "Azure Machine Learning",
+            Self::CloudShell { .. } => "Cloud Shell",
+            Self::Arc { .. } => "Azure Arc",
+            Self::Imds { .. } => "virtual machine",
+        }
+    }
+}
+
+impl fmt::Debug for ManagedIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ManagedIdentity").field("host", &self.host.name()).field("which", &self.which).finish()
+    }
+}
+
+fn arc_keys(environment: &Environment) -> String {
+    match environment.get("ProgramData") {
+        Some(folder) if cfg!(windows) => format!("{folder}\\AzureConnectedMachineAgent\\Tokens"),
+        _ => ARC_KEYS.to_owned(),
+    }
+}
+
+/// Reads the key that the agent names: only who may read its folder is given a token.
+fn arc_key(answer: &Answer, folder: &str) -> Result<Secret> {
+    use std::io::Read as _;
+
+    let wrong = |message: &'static str| Error::new(ErrorKind::Protocol, message);
+    let header = answer.headers.get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let path = header.trim().strip_prefix("Basic realm=").map(|path| path.trim().trim_matches('"'));
+    let path = Path::new(path.ok_or_else(|| wrong("Azure Arc's agent does not name its key"))?);
+    let is_its_own = path.parent() == Some(Path::new(folder))
+        && path.extension().is_some_and(|extension| extension == "key")
+        && path.file_stem().is_some_and(|stem| stem != "..");
+    if !is_its_own {
+        return Err(wrong("Azure Arc's agent names a file that is none of its keys"));
+    }
+    let cannot = |source: std::io::Error| {
+        Error::new(ErrorKind::NotReady, "cannot read the key of Azure Arc's agent: join the group `himds`")
+            .with_source(source)
+    };
+    let mut key = zeroize::Zeroizing::new(String::new());
+    let file = std::fs::File::open(path).map_err(cannot)?;
+    file.take(MAX_KEY + 1).read_to_string(&mut key).map_err(cannot)?;
+    if key.len() as u64 > MAX_KEY || key.trim().is_empty() {
+        return Err(wrong("the key of Azure Arc's agent is too long or empty"));
+    }
+    Ok(Secret::new(key.trim()))
+}
