@@ -184,7 +184,8 @@ mod tests {
 
     #[test]
     fn challenges_are_read_by_the_grammar() {
-        let table: &[(&str, &[(&str, &[(&str, &str)])])] = &[
+        type Read<'a> = (&'a str, &'a [(&'a str, &'a str)]);
+        let table: &[(&str, &[Read<'_>])] = &[
             ("", &[]),
             (",, ,", &[]),
             ("Bearer", &[("Bearer", &[])]),
@@ -197,7 +198,7 @@ mod tests {
             ("Bearer a=\"open", &[("Bearer", &[])]),
             ("Bearer a=\"open\\", &[("Bearer", &[])]),
             ("a=b", &[("a", &[])]),
-            ("Bearer a=b; c=d", &[("Bearer", &[("a", "b;")])]),
+            ("Bearer a=b; c=d", &[("Bearer", &[("a", "b;"), ("c", "d")])]),
         ];
         for (header, expected) in table {
             let expected: Vec<Challenge> = expected
@@ -207,13 +208,7 @@ mod tests {
                     parameters: parameters.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
                 })
                 .collect();
-            let found = challenges(header);
-            let found: Vec<_> = found.into_iter().take(expected.len().max(1)).collect();
-            if *header == "Bearer a=b; c=d" {
-                assert_eq!(found[0].parameter("a"), Some("b;"));
-            } else {
-                assert_eq!(found, expected, "{header}");
-            }
+            assert_eq!(challenges(header), expected, "{header}");
         }
     }
 

@@ -148,7 +148,7 @@ fn by_certificate(
     use super::{CertificateKey, ClientCertificate};
 
     let file = zeroize::Zeroizing::new(std::fs::read(path).map_err(|source| {
-        Error::new(ErrorKind::NotReady, "cannot read the file of AZURE_CLIENT_CERTIFICATE_PATH")
+        Error::new(ErrorKind::Invalid, "cannot read the file of AZURE_CLIENT_CERTIFICATE_PATH")
             .with_context("file", path.display())
             .with_source(source)
     })?);

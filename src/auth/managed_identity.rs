@@ -300,3 +300,112 @@ fn arc_key(answer: &Answer, folder: &str) -> Result<Secret> {
     }
     Ok(Secret::new(key.trim()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::cloud::Cloud;
+    use crate::http::Transport;
+    use http::Response;
+    use std::sync::{Arc, Mutex};
+    use time::macros::datetime;
+
+    /// Answers as Azure Arc's agent: names a key, and wants to see what is in it.
+    #[derive(Debug)]
+    struct Agent {
+        key: String,
+        wants: &'static str,
+        seen: Arc<Mutex<Vec<String>>>,
+    }
+
+    #[async_trait]
+    impl Transport for Agent {
+        async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
+            self.seen.lock().expect("no panic").push(request.uri().to_string());
+            let shown = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+            let body = br#"{"access_token":"t","expires_in":"3600","token_type":"Bearer"}"#;
+            let answer = match shown == Some(self.wants) {
+                true => Response::builder().body(Bytes::from_static(body)),
+                false => Response::builder()
+                    .status(401)
+                    .header(WWW_AUTHENTICATE, format!("Basic realm={}", self.key))
+                    .body(Bytes::new()),
+            };
+            Ok(answer.expect("an answer"))
+        }
+    }
+
+    #[tokio::test]
+    async fn azure_arc_shows_the_key_that_the_agent_names() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let keys = folder.path().to_str().expect("text").to_owned();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("a file");
+        write("good.key", "s3cret\n");
+        write("long.key", &"x".repeat(5_000));
+        write("other.txt", "s3cret");
+        std::fs::create_dir(folder.path().join("inner")).expect("a folder");
+        write("inner/deep.key", "s3cret");
+        let asked = async |key: &str| {
+            let seen = Arc::default();
+            let agent = Agent { key: key.replace("KEYS", &keys), wants: "Basic s3cret", seen: Arc::clone(&seen) };
+            let clock = ManualClock::at(datetime!(2026-01-15 09:30:00 UTC));
+            let context = TokenContext::new(&Cloud::Global, Arc::new(agent), Arc::new(clock)).expect("a context");
+            let host = Host::Arc { endpoint: ARC.to_owned(), keys: keys.clone() };
+            let outcome = ManagedIdentity { host, which: Which::SystemAssigned }.token(&context).await;
+            let seen = seen.lock().expect("no panic").clone();
+            (outcome, seen)
+        };
+        let (token, seen) = asked("KEYS/good.key").await;
+        assert_eq!(token.expect("a token").secret.expose(), "t");
+        let address = format!("{ARC}?api-version=2020-06-01&resource=https%3A%2F%2Fgraph.microsoft.com");
+        assert_eq!(seen, [address.clone(), address]);
+        for (key, kind) in [
+            ("KEYS/long.key", ErrorKind::Protocol),
+            ("KEYS/other.txt", ErrorKind::Protocol),
+            ("KEYS/inner/deep.key", ErrorKind::Protocol),
+            ("KEYS/../good.key", ErrorKind::Protocol),
+            ("KEYS/missing.key", ErrorKind::NotReady),
+            ("/etc/shadow", ErrorKind::Protocol),
+            ("", ErrorKind::Protocol),
+        ] {
+            let (outcome, seen) = asked(key).await;
+            let error = outcome.expect_err(key);
+            assert_eq!((error.kind(), seen.len()), (kind, 1), "{key}: {error}");
+            assert!(!format!("{error:?}").contains("s3cret"));
+        }
+    }
+
+    #[test]
+    fn each_host_is_asked_in_its_way() {
+        let of = |variables: &[(&str, &str)]| {
+            ManagedIdentity::from_environment(&Environment::new(variables.iter().copied()))
+        };
+        let request = |identity: &ManagedIdentity| identity.request("https://graph.microsoft.com").expect("a request");
+        let imds = of(&[("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://169.254.169.254/")]);
+        assert_eq!(
+            request(&imds.clone().resource_id("/subscriptions/x")).uri().to_string(),
+            "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01\
+             &resource=https%3A%2F%2Fgraph.microsoft.com&msi_res_id=%2Fsubscriptions%2Fx"
+        );
+        assert_eq!(request(&imds).headers()["metadata"], "true");
+        let fabric = of(&[
+            ("IDENTITY_ENDPOINT", "https://localhost:2377/x"),
+            ("IDENTITY_HEADER", "h"),
+            ("IDENTITY_SERVER_THUMBPRINT", "00"),
+        ]);
+        assert_eq!(request(&fabric).headers()["secret"], "h");
+        let learning = of(&[("MSI_ENDPOINT", "http://127.0.0.1/m"), ("MSI_SECRET", "s")]).client_id("c");
+        assert!(request(&learning).uri().to_string().contains("api-version=2017-09-01"));
+        assert!(request(&learning).uri().to_string().ends_with("&clientid=c"));
+        let shell = of(&[("MSI_ENDPOINT", "http://localhost:50342/oauth2/token")]);
+        assert_eq!(
+            (request(&shell).method(), request(&shell).body().as_ref()),
+            (&Method::POST, &b"resource=https%3A%2F%2Fgraph.microsoft.com"[..])
+        );
+        let arc = of(&[("IDENTITY_ENDPOINT", "http://localhost:40342/x"), ("IMDS_ENDPOINT", "http://localhost:40342")]);
+        assert!(format!("{arc:?}").contains("Azure Arc"));
+        let far = of(&[("IDENTITY_ENDPOINT", "http://evil.example/"), ("IDENTITY_HEADER", "h")]);
+        assert!(far.request("x").is_err(), "the header does not leave the machine unprotected");
+    }
+}

@@ -178,3 +178,77 @@ impl Registered {
         now.unix_timestamp() >= self.ends
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    /// What a vector of another hand says: the certificate, two assertions, and the time in which they are good.
+    fn vector() -> Value {
+        serde_json::from_str(include_str!("../../tests/data/auth/jwt/client-assertion-vector.json")).expect("JSON")
+    }
+
+    fn registered(vector: &Value) -> Registered {
+        let der = vector["certificate"]["der_base64"].as_str().expect("text");
+        let der = base64url_decode(&der.trim_end_matches('=').replace('+', "-").replace('/', "_")).expect("base64");
+        Registered::from_der(&der).expect("a certificate")
+    }
+
+    fn number(assertion: &str, client: &str, audience: &str, seconds: i64, certificates: &[Registered]) -> Option<u32> {
+        let client = Client::new(client.to_owned(), Vec::new(), Uuid::nil());
+        let now = OffsetDateTime::from_unix_timestamp(seconds).expect("a time");
+        check(assertion, &client, certificates, &[audience.to_owned()], now).err().map(|denial| denial.number())
+    }
+
+    #[test]
+    fn the_vectors_are_accepted_and_what_is_altered_is_not() {
+        let vector = vector();
+        let claims = &vector["claims"];
+        let (client, audience) = (claims["iss"].as_str().expect("text"), claims["aud"].as_str().expect("text"));
+        let (from, to) = (claims["nbf"].as_i64().expect("a time"), claims["exp"].as_i64().expect("a time"));
+        let own = [registered(&vector)];
+        for name in ["rs256_x5t", "ps256_x5tS256"] {
+            let assertion = vector[name].as_str().expect("text");
+            assert_eq!(number(assertion, client, audience, from, &own), None, "{name}");
+            assert_eq!(number(assertion, client, audience, to + SKEW - 1, &own), None, "{name}");
+            assert_eq!(number(assertion, client, audience, to + SKEW, &own), Some(700_024), "{name}");
+            assert_eq!(number(assertion, client, audience, from - SKEW - 1, &own), Some(700_024), "{name}");
+            assert_eq!(number(assertion, client, audience, from, &[]), Some(700_027), "{name}");
+            assert_eq!(number(assertion, client, "https://login.example/token", from, &own), Some(700_023), "{name}");
+            // Another application's: nobody federates with its issuer.
+            let stranger = "11111111-aaaa-2222-bbbb-3333cccc4444";
+            assert_eq!(number(assertion, stranger, audience, from, &own), Some(70_021), "{name}");
+            // One letter of the claims, and one of the signature.
+            let parts: Vec<&str> = assertion.split('.').collect();
+            let altered = base64url(claims.to_string().replace("1768470000", "1768470001").as_bytes());
+            let altered = format!("{}.{altered}.{}", parts[0], parts[2]);
+            assert_eq!(number(&altered, client, audience, from, &own), Some(700_027), "{name}");
+            let swapped = if parts[2].starts_with('A') { "B" } else { "A" };
+            let altered = format!("{}.{}.{swapped}{}", parts[0], parts[1], &parts[2][1..]);
+            assert_eq!(number(&altered, client, audience, from, &own), Some(700_027), "{name}");
+        }
+    }
+
+    #[test]
+    fn families_are_not_mixed_and_nonsense_is_refused() {
+        let vector = vector();
+        let own = [registered(&vector)];
+        let certificate = &vector["certificate"];
+        let claims = vector["claims"].to_string();
+        for (header, expected) in [
+            (serde_json::json!({"alg": "RS256", "x5t#S256": certificate["x5t#S256"]}), 700_027),
+            (serde_json::json!({"alg": "PS256", "x5t": certificate["x5t"]}), 700_027),
+            (serde_json::json!({"alg": "none", "x5t": certificate["x5t"]}), 5_002_727),
+            (serde_json::json!({"alg": "HS256"}), 5_002_727),
+            (serde_json::json!({}), 5_002_727),
+        ] {
+            let assertion = format!("{}.{}.", base64url(header.to_string().as_bytes()), base64url(claims.as_bytes()));
+            let client = vector["claims"]["iss"].as_str().expect("text");
+            assert_eq!(number(&assertion, client, "x", 0, &own), Some(expected), "{header}");
+        }
+        for nonsense in ["", ".", "..", "a.b.c", "e30.e30", "W10.W10.x", "e30.e30.!"] {
+            assert_eq!(number(nonsense, "x", "x", 0, &own), Some(50_027), "{nonsense}");
+        }
+    }
+}

@@ -38,6 +38,13 @@ pub(super) struct Denial {
     suberror: Option<&'static str>,
 }
 
+#[cfg(test)]
+impl Denial {
+    pub(super) fn number(&self) -> u32 {
+        self.number
+    }
+}
+
 /// The fields of a posted form.
 pub(super) struct Form(Vec<(String, String)>);
 

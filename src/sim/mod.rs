@@ -66,12 +66,19 @@
 //! | faults by script, at random | [`Sim::fail`] with a [`Fault`], [`random_faults`](SimBuilder::random_faults) |
 //! | pages, `delta` | [`page_size`](SimBuilder::page_size), [`delta`](SimBuilder::delta) |
 //! | what expires | [`Sim::expire_tokens`], [`Sim::expire_page_tokens`], [`Sim::expire_delta_links`] |
+//! | sign-in | [`Sim::refuse_sign_in`], [`Sim::expire_secret`], [`Sim::withdraw_consent`], [`Sim::challenge_tokens`] |
 //! | rights | [`permission`](SimBuilder::permission), [`application_role`](SimBuilder::application_role) |
 //!
 //! # What it imitates
 //!
-//! - Sign-in: the token endpoint for `client_credentials` with a client secret, the discovery documents, and their
-//!   refusals with AADSTS numbers. Tokens have the form of a JWT and are not signed.
+//! - Sign-in: the token endpoint for applications with a secret, a certificate (assertions are verified by signature and
+//!   registration, [`Sim::add_certificate`] or the application's `keyCredentials`) or a token of another issuer
+//!   ([`Sim::add_federated_credential`], whose signature is not looked at); for people with the page where they sign in
+//!   without a password, authorization codes and PKCE, device codes ([`Sim::approve_device`]) and refresh tokens;
+//!   administrators' consent ([`Sim::withdraw_consent`]); managed identities at `/metadata/identity/oauth2/token` and
+//!   `/msi/token`; claims challenges ([`Sim::challenge_tokens`]); the discovery documents, and refusals with AADSTS
+//!   numbers, of which 50 can be scripted ([`Sim::refuse_sign_in`]). Tokens are signed by the key at `jwks_uri`, which
+//!   is a new one in every process.
 //! - Users: create, read by id or user principal name, list, change, delete; the recycle bin with restore and final
 //!   deletion; what is required, read-only, too long, taken, or of an unverified domain is refused with Graph's words.
 //!   Managers and direct reports; guests by invitation, who never accept it; revoked sign-in sessions.
@@ -98,7 +105,7 @@
 //!
 //! # What it does not imitate
 //!
-//! Certificates and users who sign in, consent, directory extensions, rules of dynamic groups, custom roles, change
+//! Passwords of people and their second factors, directory extensions, rules of dynamic groups, custom roles, change
 //! notifications, and services beside the directory. Addresses of those are answered as unknown ones. A list that is
 //! sorted goes on by position: what is written between two pages can shift it.
 //!

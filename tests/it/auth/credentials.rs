@@ -100,39 +100,64 @@ async fn a_certificate_of_every_form() {
 }
 
 #[tokio::test]
-async fn files_as_openssl_writes_them() {
-    // Made with OpenSSL 3: `openssl pkcs12 -export`, with its defaults and with `-legacy`; `openssl pkcs8 -topk8`.
+async fn files_of_every_kind() {
+    use p12_keystore::{EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, PrivateKey, PrivateKeyChain};
+
+    let pair = Pair::new();
     let password = Secret::new("s3cret pässword");
-    let certificate = CertificateKey::from_pem(include_bytes!("../../data/auth/keys/plain.pem")).expect("a key");
-    let certificate = certificate.certificate();
+    let der = pair.key.serialize_der();
+    let pem = |label: &str, der: &[u8]| {
+        use base64::Engine as _;
+        let text = base64::engine::general_purpose::STANDARD.encode(der);
+        let lines: Vec<&str> = (0..text.len()).step_by(64).map(|at| &text[at..text.len().min(at + 64)]).collect();
+        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n{}", lines.join("\n"), pair.certificate.pem())
+    };
+    let pfx = |password: &Secret, cipher, mac| {
+        let certificate = p12_keystore::Certificate::from_der(pair.der()).expect("a certificate");
+        let chain = PrivateKeyChain::new("1", PrivateKey::from_der(&der).expect("a key"), [certificate]);
+        let mut store = KeyStore::new();
+        store.add_entry("key", KeyStoreEntry::PrivateKeyChain(chain));
+        let writer = store.writer(password.expose()).encryption_algorithm(cipher).mac_algorithm(mac);
+        writer.encryption_iterations(1_000).mac_iterations(1_000).write().expect("a file")
+    };
+    let info = pkcs8::PrivateKeyInfoRef::try_from(der.as_slice()).expect("a key");
+    let cipher = pkcs8::pkcs5::pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(1_000, b"a grain of salt", [7; 16]);
+    let encrypted = info.encrypt_with_params(cipher.expect("a cipher"), password.expose()).expect("encrypted");
+    let encrypted = pem("ENCRYPTED PRIVATE KEY", encrypted.as_bytes());
+    let modern = pfx(&password, EncryptionAlgorithm::PbeWithHmacSha256AndAes256, MacAlgorithm::HmacSha256);
+    let old = pfx(&password, EncryptionAlgorithm::PbeWithShaAnd3KeyTripleDesCbc, MacAlgorithm::HmacSha1);
+    let none = Secret::new("");
+    let open = pfx(&none, EncryptionAlgorithm::PbeWithHmacSha256AndAes256, MacAlgorithm::HmacSha256);
     for (name, key) in [
-        ("defaults", CertificateKey::from_pfx(include_bytes!("../../data/auth/keys/defaults.pfx"), &password)),
-        ("legacy", CertificateKey::from_pfx(include_bytes!("../../data/auth/keys/legacy.pfx"), &password)),
-        ("empty", CertificateKey::from_pfx(include_bytes!("../../data/auth/keys/empty.pfx"), &Secret::new(""))),
-        ("pkcs8", CertificateKey::from_encrypted_pem(include_bytes!("../../data/auth/keys/encrypted.pem"), &password)),
-        ("pkcs1", CertificateKey::from_pem(include_bytes!("../../data/auth/keys/traditional.pem"))),
+        ("modern PFX", CertificateKey::from_pfx(&modern, &password)),
+        ("old PFX", CertificateKey::from_pfx(&old, &password)),
+        ("PFX without a password", CertificateKey::from_pfx(&open, &none)),
+        ("encrypted PEM", CertificateKey::from_encrypted_pem(&encrypted, &password)),
+        ("PKCS#1", CertificateKey::from_pem(pem("RSA PRIVATE KEY", info.private_key.as_bytes()))),
+        ("PKCS#8", CertificateKey::from_pem(pair.pem())),
     ] {
         let key = key.unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!(key.certificate().thumbprint(), certificate.thumbprint(), "{name}");
+        assert_eq!(key.certificate().der(), pair.der(), "{name}");
         key.sign(SigningAlgorithm::Ps256, b"message").await.expect(name);
     }
-    let wrong = Secret::new("wrong");
+    let (wrong, other) = (Secret::new("wrong"), Pair::new());
+    let curve = rcgen::KeyPair::generate().expect("a key").serialize_pem();
     for (error, says) in [
-        (CertificateKey::from_pfx(include_bytes!("../../data/auth/keys/defaults.pfx"), &wrong), "password is wrong"),
+        (CertificateKey::from_pfx(&modern, &wrong), "password is wrong"),
+        (CertificateKey::from_pfx(&modern[..modern.len() / 2], &password), "cannot be read"),
         (CertificateKey::from_pfx(b"no file", &wrong), "cannot be read"),
-        (CertificateKey::from_encrypted_pem(include_bytes!("../../data/auth/keys/encrypted.pem"), &wrong), "password"),
-        (CertificateKey::from_pem(include_bytes!("../../data/auth/keys/encrypted.pem")), "is encrypted"),
+        (CertificateKey::from_encrypted_pem(&encrypted, &wrong), "the password is wrong"),
+        (CertificateKey::from_encrypted_pem(pair.pem(), &wrong), "no encrypted private key"),
+        (CertificateKey::from_pem(&encrypted), "is encrypted"),
         (CertificateKey::from_pem(""), "no private key"),
-        (CertificateKey::from_pem(Pair::new().key.serialize_pem()), "no certificate"),
-        (
-            CertificateKey::from_pem(format!("{}{}", Pair::new().key.serialize_pem(), Pair::new().certificate.pem())),
-            "not that of",
-        ),
-        (CertificateKey::from_pem(rcgen::KeyPair::generate().expect("a key").serialize_pem()), "cannot be used"),
+        (CertificateKey::from_pem(other.key.serialize_pem()), "no certificate"),
+        (CertificateKey::from_pem(format!("{}{}", other.key.serialize_pem(), pair.certificate.pem())), "not that of"),
+        (CertificateKey::from_pem(curve), "cannot be used"),
     ] {
         let error = error.expect_err(says);
         assert!(error.to_string().contains(says), "{error}");
         assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(!format!("{error:?}").contains("pässword"));
     }
 }
 
