@@ -44,7 +44,6 @@ struct Inner {
     not_after: OffsetDateTime,
     subject: String,
     /// The public key, as the key's algorithm writes it.
-    #[cfg_attr(not(feature = "aws-lc"), expect(dead_code, reason = "who brings a signer knows the key"))]
     public_key: Vec<u8>,
 }
 

@@ -18,7 +18,9 @@ const SECRET: &str = "s3cret-of-the-application";
 
 /// Answers by host; counts nothing and follows nothing.
 #[derive(Debug, Clone)]
-struct Scripted(Vec<(&'static str, u16, Vec<(&'static str, &'static str)>, Bytes)>);
+struct Scripted(Vec<(&'static str, u16, Headers, Bytes)>);
+
+type Headers = Vec<(&'static str, &'static str)>;
 
 #[async_trait]
 impl Transport for Scripted {
@@ -39,7 +41,7 @@ fn context(transport: Scripted, cloud: &Cloud) -> TokenContext {
     TokenContext::new(cloud, Arc::new(transport), Arc::new(clock())).expect("a context")
 }
 
-async fn token(status: u16, headers: Vec<(&'static str, &'static str)>, body: impl Into<Bytes>) -> Result<AccessToken> {
+async fn token(status: u16, headers: Headers, body: impl Into<Bytes>) -> Result<AccessToken> {
     let transport = Scripted(vec![("login.microsoftonline.com", status, headers, body.into())]);
     let credential = ClientSecret::new(
         TenantId::new("contoso.com").expect("a tenant"),
@@ -61,7 +63,7 @@ async fn the_token_endpoint() {
     let broken = format!("{{\"token_type\":\"Bearer\",\"access_token\":\"{SECRET}");
     let page = format!("<html>{SECRET}</html>");
     let deep = "[".repeat(500_000);
-    let table: Vec<(u16, Vec<(&str, &str)>, Bytes, ErrorKind, &str)> = vec![
+    let table: [(u16, Headers, Bytes, ErrorKind, &str); 14] = [
         (302, vec![("location", "https://evil.example/")], Bytes::new(), ErrorKind::Protocol, "not followed"),
         (307, vec![("location", "https://evil.example/")], Bytes::new(), ErrorKind::Protocol, "not followed"),
         (200, vec![], Bytes::new(), ErrorKind::Protocol, "not JSON"),
