@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde_json::Value as Json;
+use url::form_urlencoded;
 
 use super::catalogue::{SignInAdvice, SignInClass};
 use crate::error::Error;
@@ -126,7 +127,11 @@ impl SignInFailure {
         let text = |name: &str| json[name].as_str().unwrap_or_default();
         // Before it is cut, so that no part of a secret stays.
         let clean = |text: &str, max| {
-            let text = secrets.iter().fold(text.to_owned(), |text, secret| without_secret(&text, secret.expose()));
+            let text = secrets.iter().fold(text.to_owned(), |text, secret| {
+                // As it is, and as it was sent in the form.
+                let sent: String = form_urlencoded::byte_serialize(secret.expose().as_bytes()).collect();
+                without_secret(&without_secret(&text, secret.expose()), &sent)
+            });
             one_line(&text, max)
         };
         let kept = |name: &str, max| Some(clean(text(name), max)).filter(|text| !text.is_empty());
@@ -217,6 +222,8 @@ mod tests {
             assert!(!format!("{refusal:?} {refusal} {}", refusal.message()).contains("s3cret"), "{body}");
             assert!(!refusal.message().contains('\n'), "{body}");
         }
+        let echoed = parse(br#"{"error":"x","error_description":"client_secret=s3%7Ecret%2B is wrong"}"#, "s3~cret+");
+        assert_eq!(echoed.description, "client_secret=… is wrong");
         let old = parse(b"{\"error_description\":\"AADSTS90002: No tenant.\\r\\nTrace ID: x\"}", "s3cret");
         assert_eq!(old.code, Some(90_002));
         assert!(parse(br#"{"error":"x","error_codes":[90033]}"#, "s3cret").passes());

@@ -36,7 +36,7 @@ use crate::secret::Secret;
 /// println!("open {}", sign_in.page());
 /// // … the browser comes back to the redirect URI …
 /// let kept = MemoryRefreshTokens::new();
-/// let token = sign_in.finish(&context, redirected.query().unwrap_or_default(), &kept).await?;
+/// let token = sign_in.finish(&context, redirected.query().unwrap_or_default(), kept.clone()).await?;
 /// # Ok(())
 /// # }
 /// ```

@@ -2,9 +2,15 @@
 
 use std::fmt;
 use std::path::Path;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::channel::oneshot;
+use futures::future::{Either, select};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{Method, Request, StatusCode};
 use url::{Url, form_urlencoded};
@@ -26,6 +32,9 @@ const ARC_KEYS: &str = "/var/opt/azcmagent/tokens";
 
 /// The largest of those keys, in bytes.
 const MAX_KEY: u64 = 4_096;
+
+/// So long the metadata service has for its first answer: where there is none, its address often leads nowhere.
+const PROBE: Duration = Duration::from_secs(3);
 
 /// How often the local service is asked: it may just have started.
 const ATTEMPTS: u32 = 5;
@@ -51,6 +60,7 @@ const ATTEMPTS: u32 = 5;
 pub struct ManagedIdentity {
     host: Host,
     which: Which,
+    has_answered: Arc<AtomicBool>,
 }
 
 /// Whom to ask.
@@ -107,7 +117,7 @@ impl ManagedIdentity {
             }
             _ => Host::Imds { root: text("AZURE_POD_IDENTITY_AUTHORITY_HOST").unwrap_or_else(|| IMDS.to_owned()) },
         };
-        Self { host, which: Which::SystemAssigned }
+        Self { host, which: Which::SystemAssigned, has_answered: Arc::default() }
     }
 
     /// The user-assigned identity with this client id.
@@ -178,7 +188,11 @@ impl ManagedIdentity {
     async fn ask(&self, context: &TokenContext) -> Result<AccessToken> {
         let resource = context.scope().strip_suffix("/.default").unwrap_or(context.scope());
         let request = self.request(resource)?;
-        let mut answer = endpoint::send(context, Ok(request.clone())).await.map_err(|error| self.absent(error))?;
+        let sent = endpoint::send(context, Ok(request.clone()));
+        let is_unknown = matches!(self.host, Host::Imds { .. }) && !self.has_answered.load(Ordering::Relaxed);
+        let answer = if is_unknown { within(PROBE, sent).await.unwrap_or_else(|| Err(too_slow())) } else { sent.await };
+        let mut answer = answer.map_err(|error| self.absent(error))?;
+        self.has_answered.store(true, Ordering::Relaxed);
         if let (Host::Arc { keys, .. }, StatusCode::UNAUTHORIZED) = (&self.host, answer.status) {
             let key = arc_key(&answer, keys)?;
             let mut request = request;
@@ -267,6 +281,28 @@ impl fmt::Debug for ManagedIdentity {
     }
 }
 
+/// What comes of a future in this time, by the machine's own clock: a virtual one would not wait for the network.
+async fn within<T>(time: Duration, future: impl Future<Output = T>) -> Option<T> {
+    let (ring, rung) = oneshot::channel::<()>();
+    let timer = std::thread::Builder::new().name("identity-probe".to_owned()).spawn(move || {
+        std::thread::sleep(time);
+        // Nobody waits any more if the answer came.
+        let _ = ring.send(());
+    });
+    if timer.is_err() {
+        return Some(future.await);
+    }
+    match select(pin!(future), rung).await {
+        Either::Left((done, _)) => Some(done),
+        Either::Right(_) => None,
+    }
+}
+
+fn too_slow() -> Error {
+    Error::new(ErrorKind::TimedOut, "nothing answers at the address of the metadata service")
+        .with_context("limit", format_args!("{} s", PROBE.as_secs()))
+}
+
 fn arc_keys(environment: &Environment) -> String {
     match environment.get("ProgramData") {
         Some(folder) if cfg!(windows) => format!("{folder}\\AzureConnectedMachineAgent\\Tokens"),
@@ -308,7 +344,7 @@ mod tests {
     use crate::cloud::Cloud;
     use crate::http::Transport;
     use http::Response;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
     use time::macros::datetime;
 
     /// Answers as Azure Arc's agent: names a key, and wants to see what is in it.
@@ -352,7 +388,9 @@ mod tests {
             let clock = ManualClock::at(datetime!(2026-01-15 09:30:00 UTC));
             let context = TokenContext::new(&Cloud::Global, Arc::new(agent), Arc::new(clock)).expect("a context");
             let host = Host::Arc { endpoint: ARC.to_owned(), keys: keys.clone() };
-            let outcome = ManagedIdentity { host, which: Which::SystemAssigned }.token(&context).await;
+            let outcome = ManagedIdentity { host, which: Which::SystemAssigned, has_answered: Arc::default() }
+                .token(&context)
+                .await;
             let seen = seen.lock().expect("no panic").clone();
             (outcome, seen)
         };
@@ -374,6 +412,18 @@ mod tests {
             assert_eq!((error.kind(), seen.len()), (kind, 1), "{key}: {error}");
             assert!(!format!("{error:?}").contains("s3cret"));
         }
+    }
+
+    #[tokio::test]
+    async fn a_probe_ends() {
+        let short = Duration::from_millis(10);
+        assert_eq!(within(short, std::future::pending::<()>()).await, None);
+        assert_eq!(within(Duration::from_secs(60), async { 7 }).await, Some(7));
+        let imds = ManagedIdentity::from_environment(&Environment::new([(
+            "AZURE_POD_IDENTITY_AUTHORITY_HOST",
+            "http://169.254.169.254",
+        )]));
+        assert_eq!(imds.absent(too_slow()).kind(), ErrorKind::NotReady, "a chain goes on to the next");
     }
 
     #[test]
