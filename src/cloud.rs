@@ -56,6 +56,52 @@ impl Cloud {
     }
 }
 
+impl Cloud {
+    /// The clouds that have a name.
+    pub const KNOWN: &[Self] = &[Self::Global, Self::Gcc, Self::GccHigh, Self::Dod, Self::China];
+
+    /// The portal, where its administrators work.
+    #[must_use]
+    pub fn portal(&self) -> Option<Url> {
+        match self {
+            Self::Global | Self::Gcc => Some(fixed("https://portal.azure.com/")),
+            Self::GccHigh | Self::Dod => Some(fixed("https://portal.azure.us/")),
+            Self::China => Some(fixed("https://portal.azure.cn/")),
+            Self::Custom { .. } => None,
+        }
+    }
+
+    /// The cloud whose sign-in host an address has, by any of the host's names. GCC is told as the worldwide cloud and DoD
+    /// as GCC High: their hosts are the same.
+    #[must_use]
+    pub fn of_authority(address: &Url) -> Option<Self> {
+        if address.scheme() != "https" || address.port().is_some() {
+            return None;
+        }
+        match address.host_str()? {
+            "login.microsoftonline.com" | "login.microsoft.com" | "login.windows.net" | "sts.windows.net" => {
+                Some(Self::Global)
+            }
+            "login.microsoftonline.us" | "login-us.microsoftonline.com" => Some(Self::GccHigh),
+            "login.partner.microsoftonline.cn" | "login.chinacloudapi.cn" => Some(Self::China),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Cloud {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Global => "the worldwide cloud",
+            Self::Gcc => "GCC",
+            Self::GccHigh => "GCC High",
+            Self::Dod => "DoD",
+            Self::China => "China (21Vianet)",
+            Self::Custom { authority, .. } => return f.write_str(authority.host_str().unwrap_or("a cloud of its own")),
+        })
+    }
+}
+
 fn fixed(url: &'static str) -> Url {
     Url::parse(url).expect("the hosts of the known clouds are valid addresses")
 }

@@ -123,6 +123,8 @@
 //! | `rustls` | yes | the bundled transport, TLS by rustls and aws-lc-rs |
 //! | `native-tls` | | the bundled transport, TLS by the operating system |
 //! | `reqwest` | by the two above | the bundled transport; without it bring your own [`http::Transport`] |
+//! | `aws-lc` | by `rustls` | `auth::CertificateKey`, which signs with keys in PEM; without it bring your own [`auth::AssertionSigner`] |
+//! | `pfx` | | keys in PFX files and encrypted ones in PEM |
 //! | `csv` | | `adapters::CsvSource`, `adapters::CsvMemberships`, `adapters::CsvTarget` |
 //! | `redb` | | `adapters::RedbState` |
 //! | `schedule` | | `job::Schedule`, `job::Scheduler`: runs by a cron expression |

@@ -1,55 +1,174 @@
 //! What the token endpoint's refusals mean.
 
-use serde_json::Value as Json;
+use std::fmt;
 
+use serde_json::Value as Json;
+use url::form_urlencoded;
+
+use super::catalogue::{SignInAdvice, SignInClass};
+use crate::error::Error;
 use crate::http::redact::{one_line, without_secret};
 use crate::secret::Secret;
 
-/// A refusal, fit to be shown.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
+/// A refusal of Entra's token endpoint, fit to be shown and kept.
+///
+/// It is the cause of the [`Error`]s of credentials: find it with [`of`](Self::of). Shown with `{}`, it says who must
+/// act and where.
+///
+/// # Examples
+///
+/// ```
+/// # use entrant::sim::Sim;
+/// # futures::executor::block_on(async {
+/// use entrant::auth::{Actor, ClientId, ClientSecret, SignInFailure, TenantId, TokenCache, TokenContext};
+/// use entrant::clock::SystemClock;
+/// use std::sync::Arc;
+///
+/// let sim = Sim::new();
+/// let context = TokenContext::new(&sim.cloud(), sim.transport(), Arc::new(SystemClock::new()))?;
+/// let (tenant, client) = (TenantId::new(sim.tenant_id())?, ClientId::new(sim.client_id())?);
+/// let tokens = TokenCache::new(ClientSecret::new(tenant, client, "wrong"), context);
+///
+/// let error = tokens.token().await.expect_err("the secret is wrong");
+/// let failure = SignInFailure::of(&error).expect("Entra refused");
+/// assert_eq!(failure.code, Some(7000215));
+/// let advice = failure.advice().expect("a known number");
+/// assert_eq!(advice.actor, Actor::ApplicationAdministrator);
+/// # Ok::<_, entrant::Error>(())
+/// # }).unwrap();
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SignInFailure {
     /// The number after `AADSTS`.
-    pub(super) code: Option<u64>,
-    /// What Entra says, its first sentences without the trace, and what to do.
-    pub(super) message: String,
+    pub code: Option<u64>,
+    /// OAuth's word for it, such as `invalid_client`; empty if there is none.
+    pub error: String,
+    /// OAuth's finer word, such as `basic_action`.
+    pub suberror: Option<String>,
+    /// What Entra says, in one line, without what only its support needs.
+    pub description: String,
+    /// What the next attempt must fulfil, as JSON, where a policy says so.
+    pub claims: Option<String>,
     /// For Microsoft's support.
-    pub(super) correlation_id: Option<String>,
-    /// Whether it passes by itself.
-    pub(super) passes: bool,
+    pub correlation_id: Option<String>,
+    /// Likewise.
+    pub trace_id: Option<String>,
+    /// Likewise: when it was, by Entra's clock.
+    pub timestamp: Option<String>,
 }
 
-/// Reads a refusal of any shape; a proxy may have answered with a page.
-pub(super) fn parse(body: &[u8], secret: &Secret) -> Refusal {
-    let json: Json = serde_json::from_slice(body).unwrap_or_default();
-    let description = json["error_description"].as_str().unwrap_or_default();
-    let code = json["error_codes"][0].as_u64().or_else(|| code_in(description));
-    let error = json["error"].as_str().unwrap_or_default();
-    // Before it is cut, so that no part of the secret stays.
-    let clean = |text: &str, max| one_line(&without_secret(text, secret.expose()), max);
-    let said = if json.is_object() && !(description.is_empty() && error.is_empty()) {
-        let text = if description.is_empty() { error } else { description };
-        let end = text.find("Trace ID:").unwrap_or(text.len());
-        clean(text[..end].lines().next().unwrap_or_default(), 500)
-    } else {
-        clean(&String::from_utf8_lossy(&body[..body.len().min(4_096)]), 200)
-    };
-    let said = said.trim_end_matches('.');
-    let mut message = match said {
-        "" => "the token endpoint refused the request".to_owned(),
-        said => format!("the token endpoint refused the request: {said}"),
-    };
-    if let Some(advice) = code.and_then(advice) {
-        message.push_str("; ");
-        message.push_str(advice);
+impl SignInFailure {
+    /// The refusal that caused an error, if one did.
+    #[must_use]
+    pub fn of(error: &Error) -> Option<&Self> {
+        let mut cause = std::error::Error::source(error);
+        while let Some(error) = cause {
+            if let Some(failure) = error.downcast_ref::<Self>() {
+                return Some(failure);
+            }
+            cause = error.source();
+        }
+        None
     }
-    Refusal {
-        code,
-        message,
-        correlation_id: json["correlation_id"].as_str().map(|id| clean(id, 64)),
-        passes: error == "temporarily_unavailable"
-            || matches!(code, Some(90006 | 90012 | 90024 | 90033 | 90090 | 50033 | 50087)),
+
+    /// What the number means, who must act and where.
+    #[must_use]
+    pub fn advice(&self) -> Option<&'static SignInAdvice> {
+        SignInAdvice::of(self.code?)
+    }
+
+    /// What kind of thing is wrong: by the number, or else by OAuth's word.
+    #[must_use]
+    pub fn class(&self) -> Option<SignInClass> {
+        if let Some(advice) = self.advice() {
+            return Some(advice.class);
+        }
+        Some(match self.error.as_str() {
+            "invalid_client" => SignInClass::Credential,
+            "unauthorized_client" | "invalid_scope" | "invalid_resource" | "invalid_tenant" => SignInClass::Config,
+            "invalid_grant"
+            | "interaction_required"
+            | "login_required"
+            | "authorization_pending"
+            | "expired_token"
+            | "authorization_declined" => SignInClass::Interaction,
+            "consent_required" | "access_denied" => SignInClass::Permission,
+            "invalid_request" | "unsupported_grant_type" | "bad_verification_code" => SignInClass::Defect,
+            "slow_down" => SignInClass::Throttle,
+            "temporarily_unavailable" | "server_error" => SignInClass::Transient,
+            _ => return None,
+        })
+    }
+
+    /// Whether it passes by itself.
+    pub(super) fn passes(&self) -> bool {
+        self.error == "temporarily_unavailable"
+            || matches!(self.class(), Some(SignInClass::Transient))
+            || self.code == Some(90_055)
+    }
+
+    /// What went wrong and what to do, in one line.
+    pub(super) fn message(&self) -> String {
+        let mut message = match self.description.as_str() {
+            "" => "the token endpoint refused the request".to_owned(),
+            said => format!("the token endpoint refused the request: {said}"),
+        };
+        if let Some(advice) = self.advice() {
+            message.push_str("; ");
+            message.push_str(advice.remedy);
+        }
+        message
+    }
+
+    /// Reads a refusal of any shape; a proxy may have answered with a page.
+    pub(super) fn parse(body: &[u8], secrets: &[&Secret]) -> Self {
+        let json: Json = serde_json::from_slice(body).unwrap_or_default();
+        let text = |name: &str| json[name].as_str().unwrap_or_default();
+        // Before it is cut, so that no part of a secret stays.
+        let clean = |text: &str, max| {
+            let text = secrets.iter().fold(text.to_owned(), |text, secret| {
+                // As it is, and as it was sent in the form.
+                let sent: String = form_urlencoded::byte_serialize(secret.expose().as_bytes()).collect();
+                without_secret(&without_secret(&text, secret.expose()), &sent)
+            });
+            one_line(&text, max)
+        };
+        let kept = |name: &str, max| Some(clean(text(name), max)).filter(|text| !text.is_empty());
+        let (error, description) = (text("error"), text("error_description"));
+        let said = if json.is_object() && !(description.is_empty() && error.is_empty()) {
+            let text = if description.is_empty() { error } else { description };
+            let end = text.find("Trace ID:").unwrap_or(text.len());
+            clean(text[..end].lines().next().unwrap_or_default(), 500)
+        } else {
+            clean(&String::from_utf8_lossy(&body[..body.len().min(4_096)]), 200)
+        };
+        Self {
+            code: json["error_codes"][0].as_u64().or_else(|| code_in(description)),
+            error: clean(error, 64),
+            suberror: kept("suberror", 64),
+            description: said.trim_end_matches('.').to_owned(),
+            claims: kept("claims", 4_096),
+            correlation_id: kept("correlation_id", 64),
+            trace_id: kept("trace_id", 64),
+            timestamp: kept("timestamp", 64),
+        }
     }
 }
+
+/// Who must act and where: the rest is in the error that this is the cause of.
+impl fmt::Display for SignInFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.advice() {
+            Some(advice) if advice.actor == super::Actor::Nobody => write!(f, "{}", advice.cause),
+            Some(advice) => write!(f, "{}; {} can mend it, in: {}", advice.cause, advice.actor, advice.place),
+            None if self.error.is_empty() => f.write_str("the answer is not one of Entra's"),
+            None => write!(f, "Entra answered {}", self.error),
+        }
+    }
+}
+
+impl std::error::Error for SignInFailure {}
 
 fn code_in(description: &str) -> Option<u64> {
     let digits = description.strip_prefix("AADSTS")?;
@@ -57,48 +176,36 @@ fn code_in(description: &str) -> Option<u64> {
     digits[..end].parse().ok()
 }
 
-/// What to do about a refusal, by its number.
-pub(crate) fn advice(code: u64) -> Option<&'static str> {
-    Some(match code {
-        7_000_215 => "use the secret's value (not its id) of this application, or create a new one",
-        7_000_222 => "the secret has expired: create a new one",
-        7_000_218 => "no credential was sent: configure one",
-        700_016 => "check the client id, the tenant and the cloud",
-        7_000_112 => "enable the enterprise application",
-        7_000_229 => "create the application's service principal in the tenant, by consenting to it",
-        90_002 => "check the tenant and the cloud",
-        900_023 => "give the tenant's id (a GUID) or one of its domains",
-        50_059 | 90_019 => "name the tenant",
-        90_038 | 900_382 | 900_432 => "choose the cloud that the tenant lives in",
-        70_011 | 1_002_012 => "the scope must end in `/.default`",
-        500_011 => "the Graph host does not belong to the tenant's cloud",
-        53_003 => "Conditional Access blocks the application: exclude it, or allow its address",
-        1_002_016 => "the connection uses an old TLS version, perhaps through a proxy: use TLS 1.2 or later",
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn parse(body: &[u8], secret: &str) -> SignInFailure {
+        SignInFailure::parse(body, &[&Secret::new(secret)])
+    }
+
     #[test]
     fn a_refusal_says_what_and_what_to_do() {
         let body = br#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided. Ensure the secret is the value. Trace ID: 0000aaaa Correlation ID: bbbb Timestamp: 2026-01-15 09:30:00Z","error_codes":[7000215],"correlation_id":"bbbb"}"#;
-        let refusal = parse(body, &Secret::new("x"));
+        let refusal = parse(body, "x");
         assert_eq!(refusal.code, Some(7_000_215));
         assert_eq!(
-            refusal.message,
+            refusal.message(),
             "the token endpoint refused the request: AADSTS7000215: Invalid client secret provided. Ensure the secret \
              is the value; use the secret's value (not its id) of this application, or create a new one"
         );
         assert_eq!(refusal.correlation_id.as_deref(), Some("bbbb"));
-        assert!(!refusal.passes);
+        assert!(!refusal.passes());
+        assert_eq!(
+            refusal.to_string(),
+            "the client secret is wrong: often its id was given, or the secret is of another application; an \
+             Application Administrator of the tenant or an owner of the application can mend it, in: App \
+             registrations > the application > Certificates & secrets"
+        );
     }
 
     #[test]
     fn a_refusal_of_any_shape_is_read() {
-        let secret = Secret::new("s3cret");
         for body in [
             "",
             "null",
@@ -109,13 +216,16 @@ mod tests {
             r#"{"error_description":"AADSTS: s3cret"}"#,
             r#"{"error_description":"AADSTS99999999999999999999999: x"}"#,
             "{\"error\":\"s3cret\\r\\nforged line\"}",
+            "{\"error\":\"x\",\"claims\":\"s3cret\",\"suberror\":\"s3cret\",\"timestamp\":\"s3cret\"}",
         ] {
-            let refusal = parse(body.as_bytes(), &secret);
-            assert!(!refusal.message.contains("s3cret"), "{body}");
-            assert!(!refusal.message.contains('\n'), "{body}");
+            let refusal = parse(body.as_bytes(), "s3cret");
+            assert!(!format!("{refusal:?} {refusal} {}", refusal.message()).contains("s3cret"), "{body}");
+            assert!(!refusal.message().contains('\n'), "{body}");
         }
-        let old = parse(b"{\"error_description\":\"AADSTS90002: No tenant.\\r\\nTrace ID: x\"}", &secret);
+        let echoed = parse(br#"{"error":"x","error_description":"client_secret=s3%7Ecret%2B is wrong"}"#, "s3~cret+");
+        assert_eq!(echoed.description, "client_secret=… is wrong");
+        let old = parse(b"{\"error_description\":\"AADSTS90002: No tenant.\\r\\nTrace ID: x\"}", "s3cret");
         assert_eq!(old.code, Some(90_002));
-        assert!(parse(br#"{"error":"x","error_codes":[90033]}"#, &secret).passes);
+        assert!(parse(br#"{"error":"x","error_codes":[90033]}"#, "s3cret").passes());
     }
 }

@@ -48,6 +48,6 @@ impl TokenCredential for ClientSecret {
             ("client_secret", self.secret.expose()),
             ("grant_type", "client_credentials"),
         ];
-        endpoint::token(context, &self.tenant, &fields, &self.secret).await
+        Ok(endpoint::token(context, &self.tenant, &fields, &[&self.secret]).await?.token)
     }
 }

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use time::OffsetDateTime;
 use url::Url;
 
+use super::challenge::claims_field;
 use crate::clock::Clock;
 use crate::cloud::Cloud;
 use crate::error::Result;
@@ -91,7 +92,10 @@ pub struct TokenContext {
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
     authority: Url,
+    graph: Url,
     scope: String,
+    claims: Option<Arc<str>>,
+    continuous_access: bool,
 }
 
 impl TokenContext {
@@ -107,7 +111,39 @@ impl TokenContext {
             clock,
             authority: checked_root(cloud.authority())?,
             scope: format!("{}/.default", graph.as_str().trim_end_matches('/')),
+            graph,
+            claims: None,
+            continuous_access: false,
         })
+    }
+
+    /// Tells Entra that this client answers claims challenges ([`ClaimsChallenge`](super::ClaimsChallenge)).
+    ///
+    /// Entra then gives tokens that live longer, up to 28 hours, and Graph refuses them within minutes once the
+    /// application is disabled or a policy changes. The default is not to.
+    ///
+    /// See [continuous access evaluation](https://learn.microsoft.com/entra/identity/conditional-access/concept-continuous-access-evaluation-workload).
+    #[must_use]
+    pub fn with_continuous_access(mut self) -> Self {
+        self.continuous_access = true;
+        self
+    }
+
+    /// The same, for a token that must fulfil these claims (JSON).
+    pub(super) fn with_claims(&self, claims: Option<Arc<str>>) -> Self {
+        Self { claims, ..self.clone() }
+    }
+
+    /// The same, for a token for something else.
+    pub(super) fn with_scope(&self, scope: &str) -> Self {
+        Self { scope: scope.to_owned(), claims: None, continuous_access: false, ..self.clone() }
+    }
+
+    /// What a token request carries as its field `claims`: what the token must fulfil, and that this client answers
+    /// challenges. Credentials that talk to Entra send it; those that cannot leave it out.
+    #[must_use]
+    pub fn claims(&self) -> Option<String> {
+        claims_field(self.claims.as_deref(), self.continuous_access)
     }
 
     /// The way to the network.
@@ -126,6 +162,12 @@ impl TokenContext {
     #[must_use]
     pub fn authority(&self) -> &Url {
         &self.authority
+    }
+
+    /// The root of Graph, with a slash at its end.
+    #[must_use]
+    pub fn graph(&self) -> &Url {
+        &self.graph
     }
 
     /// What the token is for, such as `https://graph.microsoft.com/.default`.

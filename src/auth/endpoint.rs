@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use time::OffsetDateTime;
 use url::form_urlencoded;
 use uuid::Uuid;
 
-use super::{AccessToken, TenantId, TokenContext, aadsts};
+use super::{AccessToken, SignInFailure, TenantId, TokenContext};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::http::retry::{Attempts, retry_after};
 use crate::http::{RetryPolicy, redact};
@@ -21,67 +21,140 @@ const MAX_LIFE: Duration = Duration::from_secs(48 * 60 * 60);
 /// The longest token that is taken. Tokens with many roles reach some kilobytes.
 const MAX_TOKEN_BYTES: usize = 64 * 1024;
 
+/// The largest answer that is read.
+const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+
+/// What the token endpoint gave.
+#[derive(Debug)]
+pub(super) struct Granted {
+    pub(super) token: AccessToken,
+    /// Where a person signed in and it was asked for.
+    pub(super) refresh_token: Option<Secret>,
+}
+
+/// An answer of Entra or of a host's identity service.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    pub(super) sent_at: OffsetDateTime,
+}
+
+/// The address of one of a tenant's endpoints, such as `oauth2/v2.0/token`.
+pub(super) fn address(context: &TokenContext, tenant: &TenantId, path: &str) -> String {
+    format!("{}{tenant}/{path}", context.authority())
+}
+
 /// Asks for a token. Repeating does no harm here, so a lost answer is asked for again.
 pub(super) async fn token(
     context: &TokenContext,
     tenant: &TenantId,
     fields: &[(&str, &str)],
-    secret: &Secret,
-) -> Result<AccessToken> {
-    let policy = RetryPolicy::default().with_max_attempts(3).with_deadline(Duration::from_secs(120));
-    let clock = context.clock();
-    let mut attempts = Attempts::begin(clock.now());
+    secrets: &[&Secret],
+) -> Result<Granted> {
+    let mut patience = Patience::begin(context);
     loop {
-        let error = match ask(context, tenant, fields, secret).await {
-            Ok(token) => return Ok(token),
-            Err(error) => error,
-        };
-        match attempts.next(&policy, clock.now(), &error) {
-            Some(delay) => clock.sleep(delay).await,
-            None => return Err(error),
+        match ask(context, tenant, fields, secrets).await {
+            Ok(granted) => return Ok(granted),
+            Err(error) => patience.wait(context, error).await?,
         }
     }
 }
 
-async fn ask(
+/// How often and how long something is tried: three times in two minutes, as long as its error says that this helps.
+pub(super) struct Patience {
+    policy: RetryPolicy,
+    attempts: Attempts,
+}
+
+impl Patience {
+    pub(super) fn begin(context: &TokenContext) -> Self {
+        Self::with(context, 3)
+    }
+
+    pub(super) fn with(context: &TokenContext, attempts: u32) -> Self {
+        let policy = RetryPolicy::default().with_max_attempts(attempts).with_deadline(Duration::from_secs(120));
+        Self { policy, attempts: Attempts::begin(context.clock().now()) }
+    }
+
+    /// Waits for the next try, or gives the error back if there is none.
+    pub(super) async fn wait(&mut self, context: &TokenContext, error: Error) -> Result<()> {
+        let clock = context.clock();
+        match self.attempts.next(&self.policy, clock.now(), &error) {
+            Some(delay) => clock.sleep(delay).await,
+            None => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+/// Asks for a token, once.
+pub(super) async fn ask(
     context: &TokenContext,
     tenant: &TenantId,
     fields: &[(&str, &str)],
-    secret: &Secret,
-) -> Result<AccessToken> {
-    let address = format!("{}{tenant}/oauth2/v2.0/token", context.authority());
-    let id = Uuid::new_v4().to_string();
+    secrets: &[&Secret],
+) -> Result<Granted> {
+    let claims = context.claims();
+    let claims = claims.iter().map(|claims| ("claims", claims.as_str()));
+    let fields: Vec<_> = fields.iter().copied().chain(claims).collect();
+    let answer = send_form(context, &address(context, tenant, "oauth2/v2.0/token"), &fields).await?;
+    if answer.status == StatusCode::OK {
+        return parse_token(&answer.body, answer.sent_at).map_err(|error| at_authority(context, error));
+    }
+    Err(at_authority(context, refusal(&answer, secrets)))
+}
+
+/// Posts a form to one of Entra's endpoints.
+pub(super) async fn send_form(context: &TokenContext, address: &str, fields: &[(&str, &str)]) -> Result<Answer> {
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     let request = Request::builder()
         .method(Method::POST)
-        .uri(&address)
+        .uri(address)
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .header(ACCEPT, "application/json")
-        .header("client-request-id", &id)
-        .body(Bytes::from(body))
-        .map_err(|_| Error::new(ErrorKind::Invalid, "the address of the token endpoint is not valid"))?;
+        .body(Bytes::from(body));
+    send(context, request).await.map_err(|error| at_authority(context, error))
+}
+
+/// Sends a request, with an id of our own. No redirect is followed: a transport does not, and what an answer names is
+/// not asked.
+pub(super) async fn send(context: &TokenContext, request: http::Result<Request<Bytes>>) -> Result<Answer> {
+    let mut request =
+        request.map_err(|_| Error::new(ErrorKind::Invalid, "the address of the token endpoint is not valid"))?;
+    let id = Uuid::new_v4().to_string();
+    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        request.headers_mut().insert("client-request-id", id);
+    }
+    let path = redact::path_for_people(request.uri().path()).to_owned();
     let sent_at = context.clock().now();
-    let failed = |error: Error| error.with_context("authority", redact::address_for_people(context.authority()));
     let answer = context.transport().send(request).await.map_err(|source| {
         let retry = match source.kind() {
             ErrorKind::Transport | ErrorKind::TimedOut => Retry::Later,
             _ => Retry::Never,
         };
-        failed(Error::new(source.kind(), "the token endpoint did not answer").with_retry(retry).with_source(source))
+        Error::new(source.kind(), "the token endpoint did not answer").with_retry(retry).with_source(source)
     })?;
     let (parts, body) = answer.into_parts();
-    tracing::debug!(tenant = tenant.as_str(), status = parts.status.as_u16(), client_request_id = id, "token request");
-    if parts.status == StatusCode::OK {
-        return parse_token(&body, sent_at).map_err(failed);
+    tracing::debug!(path, status = parts.status.as_u16(), client_request_id = id, "token request");
+    if body.len() > MAX_ANSWER_BYTES {
+        return Err(Error::new(ErrorKind::Protocol, "the token endpoint's answer is larger than any token")
+            .with_context("limit", format_args!("{MAX_ANSWER_BYTES} bytes")));
     }
-    Err(failed(refusal(parts.status, &parts.headers, &body, sent_at, secret)))
+    Ok(Answer { status: parts.status, headers: parts.headers, body, sent_at })
 }
 
-fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], now: OffsetDateTime, secret: &Secret) -> Error {
-    let refused = aadsts::parse(body, secret);
-    let asked = retry_after(headers, now);
+fn at_authority(context: &TokenContext, error: Error) -> Error {
+    error.with_context("authority", redact::address_for_people(context.authority()))
+}
+
+/// What an answer that is no success means.
+pub(super) fn refusal(answer: &Answer, secrets: &[&Secret]) -> Error {
+    let status = answer.status;
+    let failure = SignInFailure::parse(&answer.body, secrets);
+    let asked = retry_after(&answer.headers, answer.sent_at);
     let passes =
-        status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() || refused.passes || asked.is_some();
+        status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() || failure.passes() || asked.is_some();
     let kind = match status {
         StatusCode::TOO_MANY_REQUESTS => ErrorKind::Throttled,
         _ if passes => ErrorKind::Unavailable,
@@ -89,21 +162,27 @@ fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], now: OffsetDate
         StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ErrorKind::Unauthenticated,
         _ => ErrorKind::Protocol,
     };
-    let mut error = Error::new(kind, refused.message).with_context("status", status.as_u16());
-    if let Some(code) = refused.code {
+    let message = match status.is_redirection() {
+        true => "the token endpoint sends to another address, which is not followed".to_owned(),
+        false => failure.message(),
+    };
+    let mut error = Error::new(kind, message).with_context("status", status.as_u16());
+    if let Some(code) = failure.code {
         error = error.with_context("code", format_args!("AADSTS{code}"));
     }
-    if let Some(id) = refused.correlation_id {
+    if let Some(id) = &failure.correlation_id {
         error = error.with_context("correlation-id", id);
     }
-    error.with_retry(match asked {
+    let retry = match asked {
         _ if !passes => Retry::Never,
         Some(delay) => Retry::After(delay),
         None => Retry::Later,
-    })
+    };
+    error.with_retry(retry).with_source(failure)
 }
 
-fn parse_token(body: &[u8], sent_at: OffsetDateTime) -> Result<AccessToken> {
+/// Reads a token, with numbers as numbers or as text.
+fn parse_token(body: &[u8], sent_at: OffsetDateTime) -> Result<Granted> {
     let wrong = |what: &'static str| Error::new(ErrorKind::Protocol, what);
     // Not the parser's own error, which may quote what it read.
     let json: serde_json::Value =
@@ -112,19 +191,44 @@ fn parse_token(body: &[u8], sent_at: OffsetDateTime) -> Result<AccessToken> {
     if !is_bearer {
         return Err(wrong("the token endpoint's answer is no bearer token"));
     }
-    let token = json["access_token"].as_str().unwrap_or_default();
-    if token.is_empty() || token.len() > MAX_TOKEN_BYTES || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(wrong("the token endpoint's answer holds no usable token"));
-    }
-    let life = seconds(&json["expires_in"])
-        .ok_or_else(|| wrong("the token endpoint does not say how long the token is good"))?;
+    let token =
+        usable(&json["access_token"]).ok_or_else(|| wrong("the token endpoint's answer holds no usable token"))?;
+    let life =
+        life(&json, sent_at).ok_or_else(|| wrong("the token endpoint does not say how long the token is good"))?;
     let mut token = AccessToken::new(token).with_expiry(sent_at + life);
     token.refresh_at = seconds(&json["refresh_in"]).map(|after| sent_at + after.min(life));
-    Ok(token)
+    Ok(Granted { token, refresh_token: usable(&json["refresh_token"]).map(Secret::new) })
+}
+
+/// A token that may stand in a header.
+pub(super) fn usable(json: &serde_json::Value) -> Option<&str> {
+    let is_usable = |token: &&str| {
+        !token.is_empty() && token.len() <= MAX_TOKEN_BYTES && token.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    json.as_str().filter(is_usable)
+}
+
+/// How long a token is good: `expires_in`, or where that is missing, as in answers of App Service, `expires_on`.
+fn life(json: &serde_json::Value, sent_at: OffsetDateTime) -> Option<Duration> {
+    if !json["expires_in"].is_null() {
+        return seconds(&json["expires_in"]);
+    }
+    let end = seconds_since_1970(&json["expires_on"])?;
+    let life = end.checked_sub(sent_at.unix_timestamp()).and_then(|life| u64::try_from(life).ok());
+    life.filter(|life| *life > 0).map(|life| Duration::from_secs(life).min(MAX_LIFE))
+}
+
+pub(super) fn seconds_since_1970(json: &serde_json::Value) -> Option<i64> {
+    json.as_i64().or_else(|| json.as_str()?.trim().parse().ok())
+}
+
+/// Reads the answer of a host's identity service or of a tool.
+pub(super) fn parse_foreign_token(body: &[u8], sent_at: OffsetDateTime) -> Result<AccessToken> {
+    parse_token(body, sent_at).map(|granted| granted.token)
 }
 
 /// A positive number of seconds, as a number or as text, cut to what is believed.
-fn seconds(json: &serde_json::Value) -> Option<Duration> {
+pub(super) fn seconds(json: &serde_json::Value) -> Option<Duration> {
     let seconds: f64 = match json {
         serde_json::Value::Number(number) => number.as_f64()?,
         serde_json::Value::String(text) => text.trim().parse().ok()?,
@@ -157,6 +261,11 @@ mod tests {
             (r#"{"token_type":"Bearer","expires_in":"soon","access_token":"t"}"#, None),
             (r#"{"token_type":"Bearer","expires_in":[1],"access_token":"t"}"#, None),
             (r#"{"token_type":"Bearer","access_token":"t"}"#, None),
+            (r#"{"token_type":"Bearer","expires_on":"1768473000","access_token":"t"}"#, Some(3_600)),
+            (r#"{"token_type":"Bearer","expires_on":1768469400,"access_token":"t"}"#, None),
+            (r#"{"token_type":"Bearer","expires_on":-9223372036854775808,"access_token":"t"}"#, None),
+            (r#"{"token_type":"Bearer","expires_on":"9223372036854775807","access_token":"t"}"#, Some(172_800)),
+            (r#"{"token_type":"Bearer","expires_in":"","expires_on":"1768473000","access_token":"t"}"#, None),
             (r#"{"token_type":"Bearer","expires_in":10}"#, None),
             (r#"{"token_type":"Bearer","expires_in":10,"access_token":""}"#, None),
             (r#"{"token_type":"Bearer","expires_in":10,"access_token":"a\r\nX-Evil: 1"}"#, None),
@@ -170,7 +279,7 @@ mod tests {
         for (body, expected) in table {
             let life = parse_token(body.as_bytes(), NOW)
                 .ok()
-                .map(|token| (token.expires_at.expect("a life") - NOW).whole_seconds());
+                .map(|granted| (granted.token.expires_at.expect("a life") - NOW).whole_seconds());
             assert_eq!(life, *expected, "{body}");
         }
         let long = format!(
@@ -211,7 +320,8 @@ mod tests {
                 headers.insert("retry-after", asked.parse().expect("a header"));
             }
             let status = StatusCode::from_u16(*status).expect("a status");
-            let error = refusal(status, &headers, body.as_bytes(), NOW, &secret);
+            let answer = Answer { status, headers, body: Bytes::from(*body), sent_at: NOW };
+            let error = refusal(&answer, &[&secret]);
             assert_eq!((error.kind(), error.retry()), (*kind, *retry), "{status} {body}");
         }
     }

@@ -9,7 +9,7 @@ use super::access;
 use super::check::{Check, LicenseFacts, Stage, StageName, StageOutcome, TenantFacts};
 use super::discovery::{self, Heard, Told};
 use super::settings::{Connection, CredentialKind};
-use crate::auth::{TenantId, aadsts_advice};
+use crate::auth::{SignInAdvice, SignInFailure, TenantId};
 use crate::clock::Clock;
 use crate::cloud::Cloud;
 use crate::error::{Error, ErrorKind, Result};
@@ -171,7 +171,8 @@ impl Run<'_> {
                 if let Some(other) = other {
                     return Err(self.other_cloud(&other));
                 }
-                let advice = code.and_then(remedy).unwrap_or("check the tenant and the cloud");
+                let advice =
+                    code.and_then(SignInAdvice::of).map_or("check the tenant and the cloud", |advice| advice.remedy);
                 let advice = format!("{advice}; the tenant's id is on its overview page in the portal");
                 return Err(self.fail(
                     StageName::Tenant,
@@ -437,22 +438,9 @@ async fn domains(client: &GraphClient, organization: &Organization) -> Result<Ve
     }
 }
 
-/// The number behind `AADSTS` in an error or one of its causes.
-fn aadsts_code(error: &Error) -> Option<u64> {
-    let text = error.to_chain();
-    let digits = &text[text.find("AADSTS")? + "AADSTS".len()..];
-    let end = digits.find(|character: char| !character.is_ascii_digit()).unwrap_or(digits.len());
-    digits[..end].parse().ok()
-}
-
-/// What to do about a refusal of the token endpoint, by its number.
-fn remedy(code: u64) -> Option<&'static str> {
-    aadsts_advice(code)
-}
-
 fn token_advice(error: &Error) -> String {
-    if let Some(advice) = aadsts_code(error).and_then(remedy) {
-        return advice.to_owned();
+    if let Some(advice) = SignInFailure::of(error).and_then(SignInFailure::advice) {
+        return format!("{} ({}; {})", advice.remedy, advice.actor, advice.place);
     }
     match error.kind() {
         ErrorKind::Transport | ErrorKind::TimedOut => NETWORK.to_owned(),

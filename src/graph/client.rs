@@ -73,6 +73,7 @@ pub struct GraphClientBuilder {
     pace: PacePolicy,
     observer: Option<Arc<dyn PaceObserver>>,
     batches_in_flight: usize,
+    continuous_access: bool,
 }
 
 impl GraphClient {
@@ -87,6 +88,7 @@ impl GraphClient {
             pace: PacePolicy::default(),
             observer: None,
             batches_in_flight: 4,
+            continuous_access: false,
         }
     }
 
@@ -257,6 +259,13 @@ impl GraphClientBuilder {
         self
     }
 
+    /// Tells Entra that this client answers claims challenges; see [`TokenContext::with_continuous_access`]. The default
+    /// is not to.
+    pub fn continuous_access(mut self) -> Self {
+        self.continuous_access = true;
+        self
+    }
+
     /// Makes the client; nothing is sent yet.
     ///
     /// # Errors
@@ -273,6 +282,7 @@ impl GraphClientBuilder {
             .join("v1.0/")
             .map_err(|source| Error::new(ErrorKind::Invalid, "the root of Graph is not valid").with_source(source))?;
         let context = TokenContext::new(&self.cloud, transport.clone(), self.clock.clone())?;
+        let context = if self.continuous_access { context.with_continuous_access() } else { context };
         Ok(GraphClient(Arc::new(Inner {
             root,
             tokens: TokenCache::new(self.credential, context),

@@ -12,7 +12,7 @@ use tracing::Instrument;
 use url::Url;
 use uuid::Uuid;
 
-use crate::auth::AccessToken;
+use crate::auth::{AccessToken, ClaimsChallenge};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::graph::GraphClient;
 use crate::graph::error::{Refused, is_write, may_repeat};
@@ -52,6 +52,8 @@ struct Failed {
     error: Error,
     /// What the service said beside the error.
     feedback: Feedback,
+    /// What it wants of the next token.
+    challenge: Option<ClaimsChallenge>,
 }
 
 impl Units {
@@ -151,7 +153,7 @@ impl GraphClient {
         let mut permits = self.admit(outgoing, &attempts).await.map_err(|error| finally(error, in_doubt))?;
         loop {
             let token = inner.tokens.token().await.map_err(|error| finally(error, in_doubt))?;
-            let Failed { error, feedback } = match self.exchange(outgoing, &token, attempts.number()).await {
+            let Failed { error, feedback, challenge } = match self.exchange(outgoing, &token, attempts.number()).await {
                 Ok(answer) => return Ok((answer, permits)),
                 Err(failed) => failed,
             };
@@ -166,7 +168,10 @@ impl GraphClient {
             in_doubt |= error.is_outcome_in_doubt();
             if error.graph().is_some_and(|graph| graph.status == 401) && !token_was_refused {
                 token_was_refused = true;
-                inner.tokens.invalidate(&token);
+                match &challenge {
+                    Some(challenge) => inner.tokens.challenge(&token, challenge),
+                    None => inner.tokens.invalidate(&token),
+                }
                 let another = inner.tokens.token().await.map_err(|error| finally(error, in_doubt))?;
                 if another.secret != token.secret {
                     permits = self.admit(outgoing, &attempts).await.map_err(|error| finally(error, in_doubt))?;
@@ -210,7 +215,8 @@ impl GraphClient {
         span.record("attempt", attempt);
         let id = Uuid::new_v4().to_string();
         let nothing = Feedback::default();
-        let request = prepare(outgoing, token, &id).map_err(|error| Failed { error, feedback: nothing })?;
+        let request =
+            prepare(outgoing, token, &id).map_err(|error| Failed { error, feedback: nothing, challenge: None })?;
         let path = path_for_people(outgoing.url.path());
         let method = outgoing.method.as_str();
         let answer = match inner.transport.send(request).await {
@@ -218,7 +224,7 @@ impl GraphClient {
             Err(source) => {
                 tracing::debug!(method, path, attempt, client_request_id = id, error = %source, "no answer from Graph");
                 let feedback = Feedback { overloaded: source.kind() == ErrorKind::TimedOut, ..nothing };
-                return Err(Failed { error: no_answer(outgoing, source, &id), feedback });
+                return Err(Failed { error: no_answer(outgoing, source, &id), feedback, challenge: None });
             }
         };
         self.note_clock(answer.headers());
@@ -252,7 +258,8 @@ impl GraphClient {
         };
         let overloaded = matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT);
         let feedback = Feedback { retry_after, overloaded, ..heard(answer.headers()) };
-        Err(Failed { error: refused.into_error(&body), feedback })
+        let challenge = if status == StatusCode::UNAUTHORIZED { ClaimsChallenge::find(answer.headers()) } else { None };
+        Err(Failed { error: refused.into_error(&body), feedback, challenge })
     }
 
     /// Learns from an answer what time it is there. A date that is far off is no clock's, and is not believed.

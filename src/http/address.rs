@@ -23,6 +23,19 @@ pub(crate) fn check_private(url: &Url) -> Result<()> {
     Ok(())
 }
 
+/// Checks the address of a service that this machine's own host offers: what never leaves the machine, or https.
+pub(crate) fn check_local(url: &Url) -> Result<()> {
+    if url.scheme() == "http" && is_link_local(url) && url.username().is_empty() && url.password().is_none() {
+        return Ok(());
+    }
+    check_private(url)
+}
+
+/// Whether the host is one of those addresses that no router passes on, such as Azure's metadata service.
+pub(crate) fn is_link_local(url: &Url) -> bool {
+    matches!(url.host(), Some(Host::Ipv4(address)) if address.is_link_local())
+}
+
 /// Checks the root of a service, to which paths are added, and gives it with a slash at its end.
 pub(crate) fn checked_root(mut url: Url) -> Result<Url> {
     check_private(&url)?;
@@ -70,6 +83,17 @@ mod tests {
         for (address, expected) in table {
             let url = Url::parse(address).expect("a valid address");
             assert_eq!(check_private(&url).is_ok(), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn the_metadata_service_is_local_and_no_root() {
+        let local = Url::parse("http://169.254.169.254/metadata").expect("a valid address");
+        assert!(check_local(&local).is_ok() && check_private(&local).is_err());
+        for address in
+            ["http://169.255.169.254/", "http://10.0.0.1/", "http://u:p@169.254.169.254/", "ftp://169.254.1.1/"]
+        {
+            assert!(check_local(&Url::parse(address).expect("a valid address")).is_err(), "{address}");
         }
     }
 

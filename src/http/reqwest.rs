@@ -9,13 +9,14 @@ use url::Url;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::Transport;
-use crate::http::address::{check_private, is_loopback};
+use crate::http::address::{check_local, is_link_local, is_loopback};
 use crate::http::redact::address_for_people;
 
 /// A [`Transport`] over reqwest: HTTP/1.1 and HTTP/2, gzip, the system's proxy and its trusted certificates.
 ///
-/// Follows no redirects, refuses `http://` but to this machine itself (which is never reached through a proxy), and
-/// bounds the time and the size of an answer. Clones share their connections. Needs a running tokio runtime.
+/// Follows no redirects, refuses `http://` but to this machine itself and to link-local addresses, where Azure's
+/// metadata service is (neither is reached through a proxy), and bounds the time and the size of an answer.
+/// Clones share their connections. Needs a running tokio runtime.
 ///
 /// # Examples
 ///
@@ -148,8 +149,9 @@ impl Transport for ReqwestTransport {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
         let url = Url::parse(&request.uri().to_string())
             .map_err(|source| Error::new(ErrorKind::Invalid, "the address is not valid").with_source(source))?;
-        check_private(&url)?;
-        let client = if is_loopback(&url) { &self.loopback } else { &self.outside };
+        check_local(&url)?;
+        let is_near = is_loopback(&url) || is_link_local(&url);
+        let client = if is_near { &self.loopback } else { &self.outside };
         let (parts, body) = request.into_parts();
         let sent = client.request(parts.method, url.clone()).headers(parts.headers).body(body).send().await;
         let mut answer = sent.map_err(|error| failure(error, &url))?;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::answer::{Answer, Refusal, date, read_date};
 use super::application;
@@ -10,8 +11,8 @@ use super::directory::take_member;
 use super::property::{Class, Prop};
 use super::routes::Call;
 use super::seed::base64url;
-use super::shelf::{Field, Slot, parse_id};
-use super::state::{Client, State};
+use super::shelf::{Slot, parse_id};
+use super::state::{ClientSecret, State};
 use super::stored::Stored;
 use super::write::By;
 use crate::secret::Secret;
@@ -65,7 +66,8 @@ impl State {
             "startDateTime": start,
         });
         let (id, app_id) = self.change_passwords(call, class, slot, |all| all.push(made.clone()))?;
-        self.let_in(&app_id, &secret);
+        let ends = OffsetDateTime::parse(&end, &Rfc3339).ok();
+        self.let_in(&app_id, ClientSecret { value: Secret::new(secret.clone()), ends });
         let mut shown = made;
         shown["secretText"] = json!(secret);
         shown["@odata.context"] = json!(format!("{}/v1.0/$metadata#microsoft.graph.passwordCredential", call.origin));
@@ -99,9 +101,11 @@ impl State {
             return Err(Refusal::bad("No credentials found to be removed."));
         }
         if let Some(secret) = self.secrets.remove(&wanted) {
-            let is_gone =
-                |known: &Client| known.id.eq_ignore_ascii_case(&app_id) && known.secret.expose() == secret.expose();
-            self.settings.clients.retain(|known| !is_gone(known));
+            let known = self.settings.clients.iter_mut().filter(|known| known.id.eq_ignore_ascii_case(&app_id));
+            let later = parse_id(&app_id).and_then(|app| self.later_secrets.get_mut(&app));
+            for secrets in known.map(|known| &mut known.secrets).chain(later) {
+                secrets.retain(|own| own.value.expose() != secret.expose());
+            }
         }
         self.note(call, client, (Activity::RemovePassword, 204), (id, Some(wanted)), vec!["passwordCredentials"]);
         Ok(Answer::no_content())
@@ -130,9 +134,12 @@ impl State {
     }
 
     /// Lets an application sign in with a secret.
-    fn let_in(&mut self, app_id: &str, secret: &str) {
-        let principal = self.principals.candidates(Field::AppId, app_id).next();
-        let principal = principal.and_then(|slot| self.principals.current(slot)).map(|app| app.id).unwrap_or_default();
-        self.settings.clients.push(Client { id: app_id.to_owned(), secret: Secret::new(secret), principal });
+    fn let_in(&mut self, app_id: &str, secret: ClientSecret) {
+        let known = self.settings.clients.iter_mut().find(|known| known.id.eq_ignore_ascii_case(app_id));
+        match (known, parse_id(app_id)) {
+            (Some(known), _) => known.secrets.push(secret),
+            (None, Some(app)) => self.later_secrets.entry(app).or_default().push(secret),
+            (None, None) => {}
+        }
     }
 }

@@ -6,10 +6,10 @@ use uuid::Uuid;
 
 use super::answer::{Answer, Refusal};
 use super::application::{self, App};
+use super::lag::Lag;
 use super::property::Class;
 use super::query::named_key;
 use super::routes::Call;
-use super::lag::Lag;
 use super::state::State;
 use super::stored::Stored;
 

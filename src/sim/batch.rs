@@ -66,6 +66,8 @@ impl State {
             method: &item.method,
             target,
             headers: Asked {
+                metadata: false,
+                identity: None,
                 authorization: outer.headers.authorization.clone(),
                 content_type: header(item, "content-type").map(str::to_owned),
                 consistency_level: header(item, "consistencylevel").map(str::to_owned),

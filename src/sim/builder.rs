@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use super::admin::{group_of, role_named};
 use super::audit::Requests;
 use super::bad_luck::BadLuck;
+use super::consent::Grants;
 use super::delta::DeltaQuirks;
 use super::extension::{ExtensionType, Extensions};
 use super::lag::{Lags, Reads};
@@ -20,7 +21,7 @@ use super::region::Skewed;
 use super::seed::Seeded;
 use super::shelf::Shelf;
 use super::sku::Sku;
-use super::state::{Bin, Client, Domain, DomainRole, Settings, State, Tokens};
+use super::state::{Bin, Client, ClientSecret, Domain, DomainRole, Settings, State, Tokens};
 use super::tenant::{Forwarded, Sim, added_user};
 use super::throttle::{GraphLimits, Throttle};
 use crate::clock::{Clock, SystemClock};
@@ -391,7 +392,9 @@ impl SimBuilder {
         }
         let given = self.clients.iter().map(|(id, _)| id.clone()).collect();
         let clients = self.clients.into_iter();
-        let clients = clients.map(|(id, secret)| Client { id, secret, principal: setup.uuid() }).collect();
+        let ends = self.secrets_expire;
+        let clients =
+            clients.map(|(id, value)| Client::new(id, vec![ClientSecret { value, ends }], setup.uuid())).collect();
         if !self.clock_ahead.is_zero() {
             self.clock = Arc::new(Skewed { clock: self.clock, ahead: self.clock_ahead });
         }
@@ -406,8 +409,8 @@ impl SimBuilder {
                 clients,
                 given,
                 permissions: self.permissions,
-                secrets_expire: self.secrets_expire,
                 lives_in: self.lives_in,
+                withheld: Vec::new(),
                 page_size: self.page_size,
                 lags: self.lags,
                 token_lifetime: self.token_lifetime,
@@ -435,6 +438,10 @@ impl SimBuilder {
             secrets: HashMap::new(),
             caller: String::new(),
             tokens: Tokens::default(),
+            grants: Grants::default(),
+            later_secrets: HashMap::new(),
+            challenged: None,
+            refuses: None,
             faults: Vec::new(),
             bad_luck: self.bad_luck,
             throttle: self.throttle,

@@ -69,7 +69,8 @@ impl Sim {
     /// If there is no such application.
     pub fn consent(&self, client_id: &str) {
         let now = self.now();
-        self.state().consent(client_id, now);
+        let known = self.state().consent(client_id, now);
+        assert!(known, "there is no application '{client_id}'");
     }
 
     /// The names of the permissions that an application has, found by its client id.
@@ -92,6 +93,20 @@ impl State {
                 if !all.iter().any(|known| known == name) {
                     all.push(name.to_owned());
                 }
+            }
+        }
+        all
+    }
+
+    /// What an application has or would have with an administrator's consent.
+    pub(super) fn wanted_by(&self, client: &str) -> Vec<String> {
+        let mut all = self.permissions_of(client);
+        let app = self.applications.candidates(Field::AppId, &client.to_lowercase()).next();
+        let asked = app.and_then(|slot| self.applications.live(slot)).map(asked_for).unwrap_or_default();
+        let asked = asked.into_iter().filter_map(permission::name_of).map(str::to_owned);
+        for name in asked.chain(self.settings.withheld.iter().cloned()) {
+            if !all.contains(&name) {
+                all.push(name);
             }
         }
         all
@@ -223,11 +238,11 @@ impl State {
     }
 
     /// Grants what a registration asks for.
-    pub(super) fn consent(&mut self, client_id: &str, now: OffsetDateTime) {
+    pub(super) fn consent(&mut self, client_id: &str, now: OffsetDateTime) -> bool {
         let key = client_id.to_lowercase();
         let app = self.applications.candidates(Field::AppId, &key).next();
         let app = app.and_then(|slot| self.applications.live(slot)).cloned();
-        let app = app.unwrap_or_else(|| panic!("there is no application '{client_id}'"));
+        let Some(app) = app else { return false };
         let known = self.principals.candidates(Field::AppId, &key).next();
         let known = known.and_then(|slot| self.principals.live(slot)).map(|principal| principal.id);
         let principal = known.unwrap_or_else(|| self.add_principal(&app, now));
@@ -239,6 +254,7 @@ impl State {
                 self.app_grants.push(Grant { principal, resource, app_role, created: now.unix_timestamp() });
             }
         }
+        true
     }
 }
 

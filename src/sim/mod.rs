@@ -87,13 +87,20 @@
 //! | pages, `delta` | [`page_size`](SimBuilder::page_size), [`delta`](SimBuilder::delta) |
 //! | what expires | [`Sim::expire_tokens`], [`Sim::expire_page_tokens`], [`Sim::expire_delta_links`] |
 //! | properties of your own | [`extension`](SimBuilder::extension), [`Sim::define_extension`] |
+//! | sign-in | [`Sim::refuse_sign_in`], [`Sim::expire_secret`], [`Sim::withdraw_consent`], [`Sim::challenge_tokens`] |
 //! | rights | [`permission`](SimBuilder::permission), [`application_role`](SimBuilder::application_role), [`without_consent`](SimBuilder::without_consent), [`Sim::consent`] |
 //! | what is wrong before anything is written | [`clock_ahead`](SimBuilder::clock_ahead), [`secrets_expire`](SimBuilder::secrets_expire), [`lives_in`](SimBuilder::lives_in) |
 //!
 //! # What it imitates
 //!
-//! - Sign-in: the token endpoint for `client_credentials` with a client secret, the discovery documents, and their
-//!   refusals with AADSTS numbers. Tokens have the form of a JWT and are not signed.
+//! - Sign-in: the token endpoint for applications with a secret, a certificate (assertions are verified by signature and
+//!   registration, [`Sim::add_certificate`] or the application's `keyCredentials`) or a token of another issuer
+//!   ([`Sim::add_federated_credential`], whose signature is not looked at); for people with the page where they sign in
+//!   without a password, authorization codes and PKCE, device codes ([`Sim::approve_device`]) and refresh tokens;
+//!   administrators' consent ([`Sim::withdraw_consent`]); managed identities at `/metadata/identity/oauth2/token` and
+//!   `/msi/token`; claims challenges ([`Sim::challenge_tokens`]); the discovery documents, and refusals with AADSTS
+//!   numbers, of which 50 can be scripted ([`Sim::refuse_sign_in`]). Tokens are signed by the key at `jwks_uri`, which
+//!   is a new one in every process.
 //! - Users: create, read by id or user principal name, list, change, delete; the recycle bin with restore and final
 //!   deletion; what is required, read-only, too long, taken, or of an unverified domain is refused with Graph's words.
 //!   Managers and direct reports; guests by invitation, who never accept it; revoked sign-in sessions.
@@ -126,11 +133,10 @@
 //!
 //! # What it does not imitate
 //!
-//! Certificates and users who sign in, consent, rules of dynamic groups, custom roles, open and schema extensions,
+//! Passwords of people and their second factors, rules of dynamic groups, custom roles, open and schema extensions,
 //! extensions of other objects than users and groups, change notifications, and services beside the directory. Addresses
 //! of those are answered as unknown ones. A list that is sorted goes on by position: what is written between two pages can
-//! shift it. A second client secret of an application is kept and shown, but only the first one signs in. All applications
-//! have the same permissions.
+//! shift it.
 //!
 //! Where Microsoft says nothing, this holds: a deleted user's links are hidden and come back with it; a user
 //! may be its own manager; a cast in a list of links needs no `ConsistencyLevel`, a `$filter` there does; `delta` tells
@@ -146,13 +152,16 @@ mod app_owner;
 mod app_upsert;
 mod application;
 mod apps;
+mod assertion;
 mod audit;
 mod bad_luck;
 mod batch;
 mod bin;
 mod builder;
+mod consent;
 mod delta;
 mod delta_token;
+mod denials;
 mod directory;
 mod dispatch;
 mod expand;
@@ -167,6 +176,7 @@ mod group;
 mod group_property;
 mod group_write;
 mod groups;
+mod identity;
 mod invitation;
 mod lag;
 mod license;
@@ -193,6 +203,8 @@ mod seed;
 #[cfg(feature = "sim-server")]
 mod server;
 mod shelf;
+mod sign_in;
+mod signing;
 mod sku;
 mod state;
 mod stored;

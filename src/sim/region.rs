@@ -62,21 +62,11 @@ impl SimBuilder {
 }
 
 impl State {
-    /// Why an application does not sign in whatever its secret, or although its secret is the right one.
-    pub(super) fn denied_by_region(&self, client: &str, is_given: bool, now: OffsetDateTime) -> Option<Denial> {
-        if self.settings.lives_in.is_some() {
-            let text = "Confidential Client is not supported in Cross Cloud request.".to_owned();
-            return Some(deny(900_382, "invalid_request", 400, text));
-        }
-        let expired = is_given && self.settings.secrets_expire.is_some_and(|end| end <= now);
-        expired.then(|| {
-            let text = format!(
-                "The provided client secret keys for app '{client}' are expired. Visit the Azure portal to create new \
-                 keys for your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added \
-                 security: https://aka.ms/certCreds."
-            );
-            deny(7_000_222, "invalid_client", 401, text)
-        })
+    /// Why nobody signs in here.
+    pub(super) fn denied_by_region(&self) -> Option<Denial> {
+        self.settings.lives_in.as_ref()?;
+        let text = "Confidential Client is not supported in Cross Cloud request.".to_owned();
+        Some(deny(900_382, "invalid_request", 400, text))
     }
 
     /// Puts the hosts and the region of the tenant's own cloud into a discovery document.

@@ -36,6 +36,10 @@ pub(super) struct Asked {
     pub(super) consistency_level: Option<String>,
     pub(super) client_request_id: Option<String>,
     pub(super) prefer: Option<String>,
+    /// `Metadata: true`, which no page in a browser can send.
+    pub(super) metadata: bool,
+    /// What a program on a host in Azure shows to the local identity service.
+    pub(super) identity: Option<String>,
 }
 
 impl Asked {

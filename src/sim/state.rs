@@ -10,8 +10,10 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::application::App;
+use super::assertion::{Federated, Registered};
 use super::audit::{AuditEntry, Requests};
 use super::bad_luck::BadLuck;
+use super::consent::Grants;
 use super::delta::DeltaQuirks;
 use super::extension::Extensions;
 use super::fault::Fault;
@@ -62,6 +64,14 @@ pub(super) struct State {
     /// The application whose request is under way.
     pub(super) caller: String,
     pub(super) tokens: Tokens,
+    /// Codes and refresh tokens.
+    pub(super) grants: Grants,
+    /// Secrets of applications that were registered later, by their application id.
+    pub(super) later_secrets: HashMap<Uuid, Vec<ClientSecret>>,
+    /// Tokens from before are challenged.
+    pub(super) challenged: Option<OffsetDateTime>,
+    /// The AADSTS number with which every token request is refused.
+    pub(super) refuses: Option<u32>,
     pub(super) faults: Vec<Fault>,
     /// Faults that nobody scripted.
     pub(super) bad_luck: Option<BadLuck>,
@@ -93,10 +103,10 @@ pub(super) struct Settings {
     pub(super) given: Vec<String>,
     /// What those may do.
     pub(super) permissions: Vec<String>,
-    /// When their secrets expire.
-    pub(super) secrets_expire: Option<OffsetDateTime>,
     /// Where the tenant lives, if not where it is asked.
     pub(super) lives_in: Option<Cloud>,
+    /// What an administrator has yet to consent to.
+    pub(super) withheld: Vec<String>,
     pub(super) page_size: usize,
     pub(super) lags: Lags,
     pub(super) token_lifetime: Duration,
@@ -150,9 +160,36 @@ impl Domain {
 #[derive(Debug, Clone)]
 pub(super) struct Client {
     pub(super) id: String,
-    pub(super) secret: Secret,
+    pub(super) secrets: Vec<ClientSecret>,
     /// The id of its service principal.
     pub(super) principal: Uuid,
+    pub(super) certificates: Vec<Registered>,
+    pub(super) federated: Vec<Federated>,
+    /// Where answers may be sent.
+    pub(super) redirects: Vec<String>,
+    /// Whether people sign in to it on their own machine, where it keeps no secret.
+    pub(super) is_public: bool,
+}
+
+/// A secret of an application.
+#[derive(Debug, Clone)]
+pub(super) struct ClientSecret {
+    pub(super) value: Secret,
+    pub(super) ends: Option<OffsetDateTime>,
+}
+
+impl Client {
+    pub(super) fn new(id: String, secrets: Vec<ClientSecret>, principal: Uuid) -> Self {
+        Self {
+            id,
+            secrets,
+            principal,
+            certificates: Vec::new(),
+            federated: Vec::new(),
+            redirects: Vec::new(),
+            is_public: false,
+        }
+    }
 }
 
 /// Tokens that were issued, oldest first.
@@ -166,6 +203,9 @@ pub(super) struct Tokens {
 pub(super) struct Token {
     pub(super) client: String,
     pub(super) expires: OffsetDateTime,
+    pub(super) issued: OffsetDateTime,
+    /// Whether its holder knows what to do with a challenge.
+    pub(super) answers_challenges: bool,
 }
 
 /// So many members a generated group has at most.
@@ -186,6 +226,10 @@ impl Tokens {
 
     pub(super) fn find(&self, text: &str) -> Option<&Token> {
         self.issued.get(text)
+    }
+
+    pub(super) fn find_mut(&mut self, text: &str) -> Option<&mut Token> {
+        self.issued.get_mut(text)
     }
 
     pub(super) fn expire(&mut self, now: OffsetDateTime) {

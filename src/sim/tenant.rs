@@ -124,7 +124,8 @@ impl Sim {
     #[must_use]
     pub fn client_secret(&self) -> Secret {
         let state = self.state();
-        state.settings.clients.first().map_or_else(|| Secret::new(""), |client| client.secret.clone())
+        let secret = state.settings.clients.first().and_then(|client| client.secrets.first());
+        secret.map_or_else(|| Secret::new(""), |secret| secret.value.clone())
     }
 
     /// A token of the (first) application, without asking the token endpoint for it.
@@ -136,7 +137,7 @@ impl Sim {
         let client = state.settings.clients.first().map(|client| client.id.clone()).unwrap_or_default();
         let lifetime = state.settings.token_lifetime.try_into().unwrap_or(time::Duration::MAX);
         let expires = now.checked_add(lifetime).unwrap_or(now);
-        state.tokens.issue(text.clone(), Token { client, expires });
+        state.tokens.issue(text.clone(), Token { client, expires, issued: now, answers_challenges: false });
         Secret::new(text)
     }
 
@@ -376,6 +377,9 @@ impl State {
         let counter = match Door::find(&target.segments) {
             Some(Door::Token) => &mut self.requests.token,
             Some(Door::Discovery | Door::Instances | Door::Keys) => &mut self.requests.discovery,
+            Some(Door::Authorize | Door::AdminConsent | Door::DeviceCode | Door::Identity(_)) => {
+                &mut self.requests.others
+            }
             None if is_batch => &mut self.requests.batch_posts,
             None => &mut self.requests.others,
         };
@@ -391,6 +395,8 @@ fn asked(headers: &HeaderMap) -> Asked {
         consistency_level: text("consistencylevel"),
         client_request_id: text("client-request-id"),
         prefer: text("prefer"),
+        metadata: text("metadata").is_some_and(|value| value.eq_ignore_ascii_case("true")),
+        identity: text("x-identity-header").or_else(|| text("secret")),
     }
 }
 
