@@ -80,6 +80,10 @@ pub(super) fn assess<'a>(
     }
     contest(&mut cases);
     rekey(&mut cases);
+    for case in cases.iter_mut().filter(|case| case.situation == Situation::FoundAlreadyLinked) {
+        let stays = |link: &Linked| by_id.get(&link.source).is_some_and(|own| own.iter().any(|one| one.is_in_scope()));
+        case.holder_left = extent == Extent::Whole && read.complete && case.link.is_some_and(|link| !stays(link));
+    }
     let candidates = std::mem::take(&mut assessor.candidates);
     if extent == Extent::Whole {
         cases.extend(assessor.target_phase(&cases, &candidates));
@@ -435,6 +439,11 @@ impl<'a> Assessor<'a> {
         case.link = Some(link);
         match self.whereabouts(&link.target.object) {
             Whereabouts::Asked => return None,
+            // Such as one who was made a guest: what the mapping does not look at it does not take away either.
+            Whereabouts::Here(record) if evidence != Evidence::JobRetired && !self.index.in_scope(record) => {
+                case.target = Some(record);
+                case.situation = Situation::TargetIgnored;
+            }
             Whereabouts::Here(record) => {
                 case.target = Some(record);
                 case.evidence = Some(evidence);

@@ -53,6 +53,8 @@ pub(super) struct Case<'a> {
     pub(super) target: Option<&'a Record>,
     pub(super) target_id: Option<ObjectId>,
     pub(super) link: Option<&'a Linked>,
+    /// What matches is linked to another source, which is known to be gone or out of scope.
+    pub(super) holder_left: bool,
     /// The first few of the objects that it may be.
     pub(super) candidates: Vec<ObjectId>,
     /// How many there are in all.
@@ -73,6 +75,7 @@ impl Case<'_> {
             target: None,
             target_id: None,
             link: None,
+            holder_left: false,
             candidates: Vec::new(),
             candidate_count: 0,
             evidence: None,

@@ -63,6 +63,16 @@ impl<'a> Decider<'a> {
             Decision::Do(Action::Link) => self.link(case, &mut entry),
             Decision::Do(Action::Restore) => self.restore(case, &mut entry),
             Decision::Do(Action::Wait) => self.wait(case, &mut entry),
+            // Two who both match one account would take it from each other, run by run.
+            Decision::Do(Action::Relink) if case.situation == Situation::FoundAlreadyLinked && !case.holder_left => {
+                entry.action = Action::Exception;
+                let holder = case.link.map(|link| link.source.id.to_string()).unwrap_or_default();
+                entry.reason =
+                    Some(format!("what matches belongs to `{holder}`, which is still there, so the link is not moved"));
+            }
+            Decision::Do(Action::Unlink) if case.link.is_none() => {
+                entry.reason = Some("not linked, so there is nothing to unlink".to_owned());
+            }
             Decision::Do(action) => entry.action = action,
             Decision::Report(reason) => entry.reason = Some(reason.to_owned()),
             Decision::Leave(leaver) => self.leave(case, &leaver, &mut entry),

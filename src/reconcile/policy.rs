@@ -306,7 +306,10 @@ fn is_legal(situation: Situation, action: Action) -> bool {
         A::Relink => matches!(situation, S::Rekeyed | S::FoundAlreadyLinked),
         A::Disable | A::Delete => matches!(situation, S::Unqualified | S::SourceMissing | S::Retired),
         A::Wait => matches!(situation, S::Unqualified | S::SourceMissing),
-        A::Unlink => matches!(situation, S::Missing | S::Unqualified | S::SourceMissing | S::Retired | S::LinkOnly),
+        A::Unlink => matches!(
+            situation,
+            S::Missing | S::Unqualified | S::SourceMissing | S::TargetIgnored | S::Retired | S::LinkOnly
+        ),
     }
 }
 

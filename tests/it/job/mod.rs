@@ -26,5 +26,6 @@ mod retire;
 mod scoping;
 mod seats;
 mod spy;
+mod truth_table;
 mod unique_value;
 pub(crate) mod world;
