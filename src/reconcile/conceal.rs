@@ -6,7 +6,7 @@ use super::case::Assessment;
 use super::planner::Planner;
 use super::{Entry, EntryKey, Problem};
 use crate::mapping::{Mapped, Rule};
-use crate::model::{Name, Value};
+use crate::model::{Name, Value, fold};
 
 /// What stands in a plan in place of a value.
 const REDACTED: &str = "(redacted)";
@@ -26,16 +26,16 @@ impl Hidden {
             Value::Null | Value::Bool(_) => {}
             other if other.is_blank() => {}
             other => {
-                let text = other.to_string().to_lowercase();
-                self.0.insert(text.escape_debug().to_string());
-                self.0.insert(text);
+                let text = other.to_string();
+                self.0.insert(fold(&text.escape_debug().to_string()).into_owned());
+                self.0.insert(fold(&text).into_owned());
             }
         }
     }
 
     /// Whether a text shows one of them.
     pub(crate) fn is_in(&self, text: &str) -> bool {
-        let text = text.to_lowercase();
+        let text = fold(text);
         self.0.iter().any(|hidden| {
             text.match_indices(hidden.as_str()).any(|(start, _)| {
                 let word = |character: Option<char>| character.is_some_and(char::is_alphanumeric);
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn a_hidden_text_is_found_however_it_is_written() {
         let mut hidden = Hidden::default();
-        for value in ["Zebra-47", "a\"b\\c", "47", "ÄÖ-1"] {
+        for value in ["Zebra-47", "a\"b\\c", "47", "ÄÖ-1", "ΛΟΓΟΣ"] {
             hidden.add(&Value::text(value));
         }
         #[rustfmt::skip]
@@ -120,6 +120,7 @@ mod tests {
             (r#"the value "a\"b\\c" is refused"#, true),
             (r#"the value a"b\c is refused"#, true),
             ("äö-1", true),
+            ("λογοσα", true),
             ("status 47", true),
             ("status 470, and no Zebra", false),
             ("", false),
