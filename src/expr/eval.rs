@@ -243,6 +243,7 @@ impl<'a> Call<'a, '_> {
     }
 
     /// Adds the text of an argument to another text.
+    #[inline]
     pub(super) fn write(&self, index: usize, out: &mut String) -> Result<Written, Stop> {
         match self.arguments.get(index) {
             Some(Some(node)) => write(node, self.scope, out),
@@ -420,6 +421,7 @@ impl<'a> Item<'a> {
         }
     }
 
+    #[inline]
     pub(super) fn into_value(self) -> Value {
         match self {
             Self::Borrowed(value) => value.clone(),
@@ -528,9 +530,12 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
+#[inline]
 fn check_length(bytes: usize, span: &Range<usize>) -> Result<(), Stop> {
-    if bytes > MAX_TEXT_BYTES {
-        return Err(Stop::fault(span, format!("the result is longer than {MAX_TEXT_BYTES} bytes")));
-    }
-    Ok(())
+    if bytes > MAX_TEXT_BYTES { Err(too_long(span)) } else { Ok(()) }
+}
+
+#[cold]
+fn too_long(span: &Range<usize>) -> Stop {
+    Stop::fault(span, format!("the result is longer than {MAX_TEXT_BYTES} bytes"))
 }

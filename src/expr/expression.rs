@@ -8,7 +8,7 @@ use super::ast::{Node, NodeKind};
 use super::check;
 use super::context::Context;
 use super::error::{EvaluationError, ExpressionError};
-use super::eval::{self, Scope, Stop};
+use super::eval::{self, Item, Scope, Stop};
 use super::functions::Traits;
 use super::lint::{self, Lint};
 use super::parser;
@@ -42,8 +42,8 @@ struct Inner {
     traits: Traits,
 }
 
-/// What an expression gives for one object.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What an expression gives for one object. Its debug form does not show what is redacted.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
     /// A value, or null.
@@ -138,7 +138,8 @@ impl Expression {
         attributes: &Attributes,
         context: &Context,
     ) -> Result<Outcome, EvaluationError> {
-        self.evaluate_counting(node, attributes, context).0
+        let scope = Scope::new(attributes, context);
+        self.outcome(eval::evaluate(node, &scope), &scope)
     }
 
     /// What a part of it gives, and how much work that was.
@@ -149,21 +150,32 @@ impl Expression {
         context: &Context,
     ) -> (Result<Outcome, EvaluationError>, usize) {
         let scope = Scope::new(attributes, context);
-        let result = eval::evaluate(node, &scope).map(eval::Item::into_value);
-        let outcome = match result {
-            Ok(value) if scope.is_redacted() => Ok(Outcome::Redacted(value)),
-            Ok(value) => Ok(Outcome::Value(value)),
-            Err(Stop::IgnoreAttribute) => Ok(Outcome::IgnoreAttribute),
-            Err(Stop::IgnoreObject) => Ok(Outcome::IgnoreObject),
-            Err(Stop::Fault(fault)) => {
+        let outcome = self.outcome(eval::evaluate(node, &scope), &scope);
+        (outcome, scope.work())
+    }
+
+    #[inline]
+    fn outcome(&self, result: Result<Item<'_>, Stop>, scope: &Scope<'_>) -> Result<Outcome, EvaluationError> {
+        match result {
+            Ok(item) if scope.is_redacted() => Ok(Outcome::Redacted(item.into_value())),
+            Ok(item) => Ok(Outcome::Value(item.into_value())),
+            Err(stop) => self.stopped(stop),
+        }
+    }
+
+    #[cold]
+    fn stopped(&self, stop: Stop) -> Result<Outcome, EvaluationError> {
+        match stop {
+            Stop::IgnoreAttribute => Ok(Outcome::IgnoreAttribute),
+            Stop::IgnoreObject => Ok(Outcome::IgnoreObject),
+            Stop::Fault(fault) => {
                 let message = match self.0.traits.redacts {
                     true => "this cannot be evaluated; why is not shown, since the expression redacts".to_owned(),
                     false => fault.message,
                 };
                 Err(EvaluationError::new(self.0.text.clone(), fault.span, message))
             }
-        };
-        (outcome, scope.work())
+        }
     }
 
     /// The text as it was written.
@@ -251,6 +263,17 @@ impl Outcome {
     }
 }
 
+impl fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(value) => f.debug_tuple("Value").field(value).finish(),
+            Self::Redacted(_) => f.write_str("Redacted(…)"),
+            Self::IgnoreAttribute => f.write_str("IgnoreAttribute"),
+            Self::IgnoreObject => f.write_str("IgnoreObject"),
+        }
+    }
+}
+
 impl PartialEq for Expression {
     fn eq(&self, other: &Self) -> bool {
         self.0.root == other.0.root
@@ -265,7 +288,10 @@ impl fmt::Display for Expression {
 
 impl fmt::Debug for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Expression({self})")
+        match self.redacts() {
+            true => f.write_str("Expression(Redact(…))"),
+            false => write!(f, "Expression({self})"),
+        }
     }
 }
 

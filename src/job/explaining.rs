@@ -70,7 +70,7 @@ impl Job {
             for record in records {
                 let explanation = ready.mapping.explain(&record, &context);
                 explanations.push(match &current {
-                    Some(current) => explanation.with_current(current),
+                    Some(current) => explanation.with_current(&ready.mapping, current),
                     None => explanation,
                 });
             }

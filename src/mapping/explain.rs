@@ -9,6 +9,7 @@ use super::compile::AbsentMeans;
 use super::engine::{CompiledMapping, FlowOutcome};
 use super::flow::FlowType;
 use super::rule::{OnNull, Rule, RuleSource};
+use super::show::ShownFilter;
 use crate::expr::{Context, EvaluationError, Expression, Found, Outcome, quote};
 use crate::model::{AttributeSchema, Cardinality, CaseRule, Kind, Mutability, Name, ObjectId, Record, Value};
 
@@ -48,7 +49,8 @@ pub struct AttributeExplanation {
     /// What is written when the object is made; `None` for nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_create: Option<Told>,
-    /// What the target should hold afterwards when the object is there; `None` to leave it as it is.
+    /// What the target should hold afterwards when the object is there; `None` to leave it as it is. Flow types that go by
+    /// what the target holds count only if that was given with [`Explanation::with_current`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_update: Option<Told>,
     /// What the target holds now, if it was given with [`Explanation::with_current`].
@@ -142,14 +144,23 @@ impl CompiledMapping {
 }
 
 impl Explanation {
-    /// Adds what the target holds now, of what may be shown and can be read.
+    /// Adds what the target holds now, of what may be shown and can be read, and what the mapping that is explained makes
+    /// of it.
     #[must_use]
-    pub fn with_current(mut self, target: &Record) -> Self {
+    pub fn with_current(mut self, mapping: &CompiledMapping, target: &Record) -> Self {
         for attribute in &mut self.attributes {
+            let current = target.get(&attribute.attribute);
             attribute.current = Some(match &attribute.outcome {
                 hidden @ (Told::Secret | Told::Redacted) => hidden.clone(),
-                _ => target.get(&attribute.attribute).cloned().map_or(Told::Absent, Told::Value),
+                _ => current.cloned().map_or(Told::Absent, Told::Value),
             });
+            // References are named as the source names them, and cannot be joined with those of the target.
+            let rule = mapping.rule(&attribute.attribute);
+            let Some(rule) = rule.filter(|rule| !matches!(rule.schema.kind, Kind::Reference(_))) else { continue };
+            if let Told::Value(value) = &attribute.outcome {
+                let over = rule.on_update_over(&FlowOutcome::Value(value.clone()), current.unwrap_or(&Value::Null));
+                attribute.on_update = over.map(Told::Value);
+            }
         }
         self
     }
@@ -182,7 +193,7 @@ impl Rule {
             on_create: flow.as_ref().and_then(|flow| self.on_create(flow)).map(shown).or_else(made),
             on_update: flow.as_ref().and_then(|flow| self.on_update(flow)).map(shown),
             current: None,
-            notes: self.notes(),
+            notes: self.notes(record, hidden.is_some()),
         }
     }
 
@@ -227,10 +238,13 @@ impl Rule {
         steps.into_iter().map(|step| ExplainedStep { gives: told(&step.text, step.outcome), text: step.text }).collect()
     }
 
-    fn notes(&self) -> Vec<String> {
+    fn notes(&self, record: &Record, hides: bool) -> Vec<String> {
         let mut notes = Vec::new();
-        if self.steps.condition.is_some() {
-            notes.push("only under its condition".to_owned());
+        if let Some(condition) = &self.steps.condition {
+            let what =
+                if hides { "its condition holds".to_owned() } else { plain(&ShownFilter(condition).to_string()) };
+            let so = if condition.matches(&record.attributes) { "it does" } else { "it does not" };
+            notes.push(format!("only if {what}: {so}"));
         }
         notes.extend(self.steps.transform.iter().map(|transform| format!("transform {transform:?}")));
         if let Some(default) = &self.default {

@@ -74,7 +74,7 @@ impl Mapping {
 }
 
 /// A condition in words: `department eq "Sales" and present(mail)`.
-struct ShownFilter<'a>(&'a Filter);
+pub(super) struct ShownFilter<'a>(pub(super) &'a Filter);
 
 impl fmt::Display for ShownFilter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -105,6 +105,7 @@ impl Attributes {
 
     /// The value of an attribute; `None` if it is absent.
     #[must_use]
+    #[inline]
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.position(name).ok().map(|index| &self.0[index].1)
     }
@@ -142,6 +143,7 @@ impl Attributes {
         self.0.is_empty()
     }
 
+    #[inline]
     fn position(&self, name: &str) -> std::result::Result<usize, usize> {
         self.0.binary_search_by(|(own, _)| own.as_str().cmp(name))
     }

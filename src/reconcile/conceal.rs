@@ -6,14 +6,14 @@ use super::case::Assessment;
 use super::planner::Planner;
 use super::{Entry, EntryKey, Problem};
 use crate::mapping::{Mapped, Rule};
-use crate::model::{Name, Value};
+use crate::model::{Name, Value, fold};
 
 /// What stands in a plan in place of a value.
 const REDACTED: &str = "(redacted)";
 /// Texts shorter than this may be a part of any word by chance.
 const TELLING: usize = 4;
 
-/// Texts that must not be shown, however they get into a message.
+/// Texts that must not be shown, however they get into a message: in any case, and escaped as in quotes too.
 #[derive(Debug, Default)]
 pub(crate) struct Hidden(BTreeSet<String>);
 
@@ -25,12 +25,17 @@ impl Hidden {
             Value::Object(members) => members.iter().for_each(|(_, member)| self.add(member)),
             Value::Null | Value::Bool(_) => {}
             other if other.is_blank() => {}
-            other => _ = self.0.insert(other.to_string()),
+            other => {
+                let text = other.to_string();
+                self.0.insert(fold(&text.escape_debug().to_string()).into_owned());
+                self.0.insert(fold(&text).into_owned());
+            }
         }
     }
 
     /// Whether a text shows one of them.
     pub(crate) fn is_in(&self, text: &str) -> bool {
+        let text = fold(text);
         self.0.iter().any(|hidden| {
             text.match_indices(hidden.as_str()).any(|(start, _)| {
                 let word = |character: Option<char>| character.is_some_and(char::is_alphanumeric);
@@ -95,5 +100,33 @@ fn conceal_entry(names: &BTreeSet<&Name>, mut hidden: Hidden, entry: &mut Entry)
 fn conceal_message(hidden: &Hidden, problem: &mut Problem) {
     if hidden.is_in(&problem.message) {
         problem.message = "what is wrong is not shown, since it names a redacted value".to_owned();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hidden_text_is_found_however_it_is_written() {
+        let mut hidden = Hidden::default();
+        for value in ["Zebra-47", "a\"b\\c", "47", "ÄÖ-1", "ΛΟΓΟΣ"] {
+            hidden.add(&Value::text(value));
+        }
+        #[rustfmt::skip]
+        let table = [
+            ("the value 'Zebra-47' is refused", true),
+            ("the value ZEBRA-47@contoso.com is refused", true),
+            (r#"the value "a\"b\\c" is refused"#, true),
+            (r#"the value a"b\c is refused"#, true),
+            ("äö-1", true),
+            ("λογοσα", true),
+            ("status 47", true),
+            ("status 470, and no Zebra", false),
+            ("", false),
+        ];
+        for (text, expected) in table {
+            assert_eq!(hidden.is_in(text), expected, "{text}");
+        }
     }
 }

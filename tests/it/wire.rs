@@ -31,4 +31,4 @@ mod socket;
 #[path = "wire/tenant.rs"]
 mod tenant;
 #[path = "wire/tracing.rs"]
-mod tracing;
+pub(crate) mod tracing;

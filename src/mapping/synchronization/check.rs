@@ -32,6 +32,9 @@ pub(super) fn check(schema: &SynchronizationSchema) -> Findings {
     let mut check = Check { found: Findings::default(), guesses: Cell::new(MOST_GUESSES) };
     check.directories(schema);
     let classes = Classes::of(schema);
+    if schema.synchronization_rules.iter().all(|rule| rule.object_mappings.is_empty()) {
+        check.warn("synchronizationRules", "there is no object mapping, so nothing is mapped; is it the whole schema?");
+    }
     for (index, rule) in schema.synchronization_rules.iter().enumerate() {
         check.rule(&classes, rule, &format!("synchronizationRules[{index}]"));
     }
@@ -187,7 +190,7 @@ impl Check {
     ) {
         match &mapping.source {
             Some(own) => self.source(mapping, own, source, at),
-            None if mapping.default_value.is_none() => {
+            None if mapping.default_value.is_none() && !target.is_some_and(|(own, _)| own.is_given()) => {
                 self.warn(at.member("source"), "there is neither a source nor a default value, so nothing flows");
             }
             None => {}

@@ -47,7 +47,7 @@ impl<'a> Classes<'a> {
 impl<'a> Attributes<'a> {
     fn of(object: &'a ObjectDefinition) -> Self {
         let by_name = object.attributes.iter().map(|attribute| (attribute.name.as_str(), attribute)).collect();
-        let required = object.attributes.iter().filter(|own| own.required && own.is_writable());
+        let required = object.attributes.iter().filter(|own| own.is_given() && own.is_writable());
         let required = required.filter_map(|own| Some((own.name.as_str(), own.default_value.as_deref()?))).collect();
         Self { object, by_name, schema: Arc::new(object.to_schema()), required }
     }

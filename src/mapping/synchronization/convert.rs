@@ -71,6 +71,8 @@ impl SynchronizationSchema {
     /// assert!(error.render().ends_with("1 | ToLowr([id])\n  | ^^^^^^ did you mean ToLower?"));
     /// ```
     pub fn from_json(text: &str) -> Result<Self, SchemaError> {
+        // Some editors and shells begin a file with a byte order mark.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let (json, repeated) = json::parse(text).map_err(|error| {
             let message = format!("this is no JSON, or nested deeper than 128 levels: {error}");
             SchemaError::new(vec![SchemaRemark::new(Place::Root, message)])
@@ -93,10 +95,13 @@ impl SynchronizationSchema {
     }
 
     /// What works and is probably not meant, each with its place: attributes of the source that are not defined, equal
-    /// priorities, parameters that say something else than the expression, branches that are never reached …
+    /// priorities, parameters that say something else than the expression, branches that are never reached, members
+    /// whose names are known in another case and so are not used, no object mapping at all …
     #[must_use]
     pub fn warnings(&self) -> Vec<SchemaRemark> {
-        check::check(self).warnings
+        let mut warnings = check::check(self).warnings;
+        warnings.extend(self.misspelt());
+        warnings
     }
 
     /// The mappings, those of a rule with a low priority first, then in the order of the document.
@@ -220,8 +225,13 @@ impl AttributeMapping {
         place: &str,
     ) -> Result<Mapping, SchemaRemark> {
         let name = self.target_attribute_name.as_str();
+        let required = own.filter(|own| own.is_given()).and_then(|own| own.default_value.as_ref());
         let Some(source) = &self.source else {
-            let Some(default) = &self.default_value else { return Ok(mapping) };
+            let default = match (&self.default_value, required) {
+                (Some(default), _) => default,
+                (None, Some(required)) => return Ok(mapping.constant(name, required.as_str()).create_only(name)),
+                (None, None) => return Ok(mapping),
+            };
             let flow_type = match self.flow_type {
                 FlowType::ObjectAddOnly => FlowType::ObjectAddOnly,
                 _ => FlowType::AttributeAddOnly,
@@ -239,7 +249,6 @@ impl AttributeMapping {
             ShapeKind::Constant(value) => mapping.constant(name, value),
             ShapeKind::Call { .. } | ShapeKind::Other => mapping.parsed(name.into(), expression),
         };
-        let required = own.filter(|own| own.required).and_then(|own| own.default_value.as_ref());
         if let Some(default) = self.default_value.as_ref().or(required) {
             mapping = mapping.default_value(name, default.as_str());
         }
@@ -276,6 +285,11 @@ impl ObjectDefinition {
 impl AttributeDefinition {
     pub(super) fn is_writable(&self) -> bool {
         self.mutability != Mutability::ReadOnly
+    }
+
+    /// Whether an object that is made gets the default of the definition, if nothing else gives it a value.
+    pub(super) fn is_given(&self) -> bool {
+        self.required && self.default_value.is_some()
     }
 
     pub(super) fn to_model(&self) -> AttributeSchema {

@@ -1,8 +1,8 @@
 //! The objects of a document.
 
-use super::error::Unused;
+use super::error::{SchemaRemark, Unused};
 use super::json::Place;
-use super::members::{Kept, Members, Node, search, write};
+use super::members::{Found, Kept, Members, Node, search, write};
 use super::words::{AttributeType, FlowTypes, SourceType};
 use crate::mapping::{FlowBehavior, FlowType};
 use crate::model::Mutability;
@@ -269,7 +269,16 @@ impl SynchronizationSchema {
     /// kept all the same. What is null, false, zero or empty says nothing, and is not listed.
     #[must_use]
     pub fn unused(&self) -> Vec<Unused> {
-        let mut found = Vec::new();
+        self.search().unused
+    }
+
+    /// Members whose names are known in another case, as some programs write them.
+    pub(super) fn misspelt(&self) -> Vec<SchemaRemark> {
+        self.search().misspelt
+    }
+
+    fn search(&self) -> Found {
+        let mut found = Found::default();
         search(&mut self.clone(), Place::Root, &mut found);
         found
     }

@@ -177,16 +177,28 @@ impl Members for Writer {
 struct Search<'a> {
     place: Place<'a>,
     known: HashSet<&'static str>,
-    found: &'a mut Vec<Unused>,
+    found: &'a mut Found,
 }
 
-pub(super) fn search<N: Node>(node: &mut N, place: Place<'_>, found: &mut Vec<Unused>) {
+/// What a document holds and nothing here goes by.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) unused: Vec<Unused>,
+    /// Of the unused: members whose names are those of known ones, but for their case.
+    pub(super) misspelt: Vec<SchemaRemark>,
+}
+
+pub(super) fn search<N: Node>(node: &mut N, place: Place<'_>, found: &mut Found) {
     let mut search = Search { place, known: HashSet::new(), found };
     node.members(&mut search);
     let known = search.known;
     for (name, json) in node.kept().0.iter().flat_map(|map| map.iter()) {
         if !known.contains(name.as_str()) && !says_nothing(json) {
-            found.push(Unused::new(place.member(name), json));
+            found.unused.push(Unused::new(place.member(name), json));
+            if let Some(meant) = known.iter().find(|own| own.eq_ignore_ascii_case(name)) {
+                let message = format!("nothing goes by this member: it is spelt {meant}");
+                found.misspelt.push(SchemaRemark::new(place.member(name), message));
+            }
         }
     }
 }
@@ -200,7 +212,7 @@ impl Members for Search<'_> {
         self.known.insert(name);
         let json = field.write();
         if *field != default && !says_nothing(&json) {
-            self.found.push(Unused::new(self.place.member(name), &json));
+            self.found.unused.push(Unused::new(self.place.member(name), &json));
         }
     }
 

@@ -57,6 +57,8 @@ async fn names_are_free_in_the_tenant_and_in_the_plan() {
         .clock(clock.clone())
         .build()
         .expect("a job");
+    let notes = crate::wire::tracing::Notes::default();
+    let guard = notes.listen();
     let one = job.plan(Run::one("2")).await.expect("a plan");
     assert_eq!(upn(&one, "2"), "anna2@contoso.com", "asked of Graph, value by value");
     let plan = job.plan(Run::full()).await.expect("a plan");
@@ -67,8 +69,11 @@ async fn names_are_free_in_the_tenant_and_in_the_plan() {
     let report = job.apply(&plan, Apply::new()).await.expect("a report");
     assert_eq!((report.outcome(OutcomeKind::Applied), report.outcome(OutcomeKind::Failed)), (2, 1), "{report:?}");
     assert!(format!("{report:?}").contains("Conflict"), "{report:?}");
-    let all = format!("{plan}{}{plan:?}{report:?}", plan.to_json());
-    assert!(!all.contains("Zebra"), "{all}");
+    drop(guard);
+    let traced = notes.told();
+    assert!(traced.iter().any(|note| note.starts_with("request_id=")), "each request is traced: {traced:?}");
+    let all = format!("{plan}{}{plan:?}{report:?}{traced:?}", plan.to_json());
+    assert!(!all.contains("Zebra") && !all.contains("Aa1!"), "{all}");
     let fax = |user: &serde_json::Value| user["faxNumber"].as_str().map(str::to_owned);
     let faxes: Vec<String> = sim.users().iter().filter_map(fax).collect();
     assert_eq!(faxes.len(), 2, "{faxes:?}");

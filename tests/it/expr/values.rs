@@ -144,6 +144,10 @@ fn what_is_redacted_stays_so() {
     assert_eq!(outcome(r#"IIF([a] = "y", Redact([a]), "n")"#), (true, Outcome::Value("n".into())));
     assert_eq!(outcome("[a]"), (false, Outcome::Value("x".into())));
     assert_eq!(outcome("Redact([a])").1.value(), Some(&Value::text("x")));
+    assert_eq!(format!("{:?}", outcome("Redact([a])").1), "Redacted(…)");
+    assert_eq!(format!("{:?}", outcome("[a]").1), r#"Value("x")"#);
+    let expression = Expression::parse(r#"Redact("constant")"#).expect("an expression");
+    assert_eq!(format!("{expression:?}"), "Expression(Redact(…))");
 }
 
 #[test]

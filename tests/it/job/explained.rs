@@ -2,7 +2,7 @@
 
 use entrant::ErrorKind;
 use entrant::job::{Apply, Run};
-use entrant::mapping::{Explanation, Mapping, OnNull, Told};
+use entrant::mapping::{Explanation, FlowType, Mapping, OnNull, Told};
 use entrant::model::ObjectId;
 use entrant::{Job, Value};
 
@@ -81,6 +81,47 @@ async fn one_object_is_explained_attribute_by_attribute() {
     for hidden in ["Zebra", "-constant", "Welcome", "1815"] {
         assert!(!all.contains(hidden), "{hidden} in {all}");
     }
+}
+
+/// Who is there keeps what he has, or loses nothing; what stands around the source is told.
+#[tokio::test]
+async fn conditions_transforms_defaults_and_flow_types_are_told() {
+    let mapping = Mapping::users()
+        .attribute("userPrincipalName", "login")
+        .attribute("employeeId", "id")
+        .attribute("displayName", "name")
+        .flow_type("displayName", FlowType::AttributeAddOnly)
+        .attribute("jobTitle", "title")
+        .condition("jobTitle", entrant::model::eq("rank", "officer"))
+        .default_value("jobTitle", "Staff")
+        .transform("jobTitle", "shout", 2, |value| Ok(value.to_string().to_uppercase().into()))
+        .expression("immutableId", "Redact([number])")
+        .expect("an expression")
+        .condition("immutableId", entrant::model::eq("rank", "officer"))
+        .generate_password()
+        .match_on("employeeId");
+    let ada = person("1").with("title", "Countess").with("number", "Zebra").with("rank", "officer");
+    let world = World::new([ada]);
+    let job = world.scoped_job(mapping);
+    let told = job.explain("1").await.expect("an explanation").remove(0).to_string();
+    let title = r#"  jobTitle ← [title]
+    [title] = "Countess"
+    "COUNTESS"
+    on create "COUNTESS", on update "COUNTESS"
+    (only if rank eq "officer": it does; transform shout v2; default value "Staff" on create; null is skipped on update; compared exactly)
+"#;
+    assert!(told.contains(title), "{told}");
+    assert!(told.contains("(only if its condition holds: it does; null is skipped"), "{told}");
+    assert!(told.contains("on create \"Person 1\", on update \"Person 1\"\n    (flow type AttributeAddOnly"), "{told}");
+    job.run(Run::full(), Apply::new()).await.expect("a run");
+    world.hr.set(&ObjectId::user("1"), "name", "Ada");
+    world.hr.set(&ObjectId::user("1"), "rank", "none");
+    let told = job.explain("1").await.expect("an explanation").remove(0).to_string();
+    assert!(told.contains(r#"on create "Ada", on update untouched, now "Person 1""#), "he keeps what he has: {told}");
+    let title = r#"    (leaves the attribute as it is)
+    on create nothing, on update untouched, now "COUNTESS"
+    (only if rank eq "officer": it does not; "#;
+    assert!(told.contains(title), "{told}");
 }
 
 #[tokio::test]

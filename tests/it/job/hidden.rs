@@ -75,6 +75,13 @@ async fn remembered(state: &MemoryState) -> String {
     text
 }
 
+/// A plan in its other forms.
+fn forms(plan: &Plan) -> String {
+    let mut lines = Vec::new();
+    plan.write_json_lines(&mut lines).expect("bytes take everything");
+    format!("{} {} {} {}", plan.markdown(), plan.summary(), plan.html(), String::from_utf8_lossy(&lines))
+}
+
 fn numbered(id: &str, number: &str) -> Record {
     person(id).with("number", number)
 }
@@ -103,6 +110,8 @@ async fn a_redacted_value_is_written_and_stands_nowhere() {
         let report = job.apply(&again, Apply::new().lift(Guard::Clear)).await.expect("a report");
         assert!(report.troubles.is_empty(), "{step}: {report:?}");
         told += &format!("{plan} {plan:?} {} {report:?}", plan.to_json());
+        told += &forms(&plan);
+        told += &format!("{:?}", job.explain("1").await.expect("an explanation"));
         told += &serde_json::to_string(&report).expect("JSON");
         told += &remembered(&world.state).await;
         world.clock.advance(Duration::from_secs(3600));

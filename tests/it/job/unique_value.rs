@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use entrant::job::{Apply, OutcomeKind, Run};
 use entrant::mapping::Mapping;
-use entrant::model::{ObjectId, eq};
+use entrant::model::{Completeness, ObjectId, eq};
 use entrant::reconcile::{Action, EdgeKind, Entry, Leaver, Plan, Policy, Preferences};
+use entrant::store::Capabilities;
 use entrant::{Job, Record, Value};
 use proptest::prelude::*;
 
@@ -19,7 +20,11 @@ fn mapping() -> Mapping {
 }
 
 fn unique(expression: &str) -> Mapping {
-    Mapping::users()
+    unique_on(Mapping::users(), expression)
+}
+
+fn unique_on(mapping: Mapping, expression: &str) -> Mapping {
+    mapping
         .expression("userPrincipalName", expression)
         .expect("an expression")
         .create_only("userPrincipalName")
@@ -154,17 +159,8 @@ async fn a_rename_that_turns_out_impossible_leaves_no_newcomer_without_a_name() 
     let world = World::new([person("7").with("login", "ann@c.com"), person("8").with("login", "bob@c.com")]);
     world.run().await;
     world.clock.advance(Duration::from_secs(3600));
-    let guests = Mapping::new(entrant::model::Class::new("guest"), entrant::model::Class::USER);
-    let guests = guests
-        .named("guests")
-        .expression("userPrincipalName", UNIQUE)
-        .expect("an expression")
-        .create_only("userPrincipalName")
-        .attribute("employeeId", "id")
-        .attribute("displayName", "name")
-        .attribute("active", "active")
-        .generate_password()
-        .match_on("employeeId");
+    let guests = Mapping::new(entrant::model::Class::new("guest"), entrant::model::Class::USER).named("guests");
+    let guests = unique_on(guests, UNIQUE);
     let guest = Record::new(ObjectId::new(entrant::model::Class::new("guest"), "1"));
     let guest = guest.with("id", "g1").with("nick", "ann").with("name", "Guest").with("active", true);
     world.hr.push(guest);
@@ -179,6 +175,57 @@ async fn a_rename_that_turns_out_impossible_leaves_no_newcomer_without_a_name() 
         assert_eq!(name(chosen), Some(&expected.into()), "{why}: {plan}");
         assert!(!chosen.is_blocked() && chosen.problems.is_empty(), "{why}: {plan}");
         assert_eq!(chosen.after.len(), usize::from(expected == "ann@c.com"), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn two_mappings_of_one_class_of_accounts_share_its_names() {
+    let guest = entrant::model::Class::new("guest");
+    let guests = Mapping::new(guest.clone(), entrant::model::Class::USER).named("guests");
+    let guests = unique_on(guests, UNIQUE);
+    let mut chosen = Vec::new();
+    for turned in [false, true] {
+        let world = World::new([nick("2", "ann")]);
+        let visitor = Record::new(ObjectId::new(guest.clone(), "1")).with("id", "g1").with("nick", "ANN");
+        world.hr.push(visitor.with("name", "Guest").with("active", true));
+        let own = mapping();
+        let (first, second) = if turned { (guests.clone(), own) } else { (own, guests.clone()) };
+        let job = Job::builder("staff")
+            .source(world.hr.clone())
+            .target(world.directory.clone())
+            .mapping(first)
+            .mapping(second)
+            .policy(Policy::outbound(Preferences::default()))
+            .passwords(world.sink.clone())
+            .state(world.state.clone())
+            .clock(world.clock.clone())
+            .build()
+            .expect("the job is sound");
+        let plan = plan(&job).await;
+        let mut names = [named(&plan, "1"), named(&plan, "2")].map(|name| name.to_lowercase());
+        chosen.push(names.clone());
+        names.sort();
+        assert_eq!(names, ["ann2@c.com", "ann@c.com"], "{plan}");
+        let report = job.apply(&plan, Apply::new()).await.expect("a report");
+        assert_eq!(report.count(Action::Create, OutcomeKind::Applied), 2, "{report:?}");
+    }
+    assert_eq!(chosen[0], chosen[1], "in whatever order the mappings are given");
+}
+
+/// A target that cannot be asked for a value is read as a whole; where that breaks off nobody knows which are free.
+#[tokio::test]
+async fn a_target_that_cannot_be_asked_is_read_and_nothing_is_chosen_where_it_breaks_off() {
+    let mut world = World::new([nick("1", "ann"), nick("2", "ann")]);
+    world.directory = world.directory.with_capabilities(Capabilities::default());
+    world.directory.push(Record::new(ObjectId::user("x")).with("userPrincipalName", "ANN@c.com"));
+    let job = world.scoped_job(mapping());
+    let one = job.plan(Run::one("2")).await.expect("a plan");
+    assert_eq!(named(&one, "2"), "ann2@c.com", "{one}");
+    assert_eq!(one.reads()[1].completeness, Some(Completeness::Complete), "{one}");
+    world.directory.end_reads(Completeness::Partial { reason: "page 3".to_owned() });
+    for run in [Run::one("2"), Run::full()] {
+        let plan = job.plan(run).await.expect("a plan");
+        assert_eq!(plan.count(Action::Create), 0, "{plan}");
     }
 }
 

@@ -259,7 +259,9 @@ fn defaults_are_for_creating() {
     assert_eq!(created(&ignoring, &record).len(), 2, "the marker is no null");
     // What is required gets the default of its definition, mapped or not.
     let record = record.with("login", Value::Null);
-    for json in [small(), with_second(json!({"targetAttributeName": "country", "source": expression("[login]")}))] {
+    let country = |source: Json| with_second(json!({"targetAttributeName": "country", "source": source}));
+    for json in [small(), country(expression("[login]")), country(Json::Null)] {
+        assert_eq!(super::warnings(&json), [""; 0], "{json}");
         let mapping = compiled(&first(&json));
         assert!(created(&mapping, &record).contains(&("country".to_owned(), "DE".into())), "{json}");
         let country = mapping.rule("country").expect("it is there");
@@ -304,6 +306,13 @@ fn flow_types_and_flows_and_what_is_off_are_data() {
     assert_eq!((rule.flow_type(), rule.flow_behavior()), (FlowType::ValueAddOnly, FlowBehavior::FlowAlways));
     // Nothing is matched on, and nothing is to be updated.
     first(&with_mapping(json!({"flowTypes": "Add", "attributeMappings": []})));
+}
+
+#[test]
+fn a_byte_order_mark_is_no_fault() {
+    let text = format!("\u{feff}{}", small());
+    let document = SynchronizationSchema::from_json(&text).expect("a document");
+    assert_eq!(document.to_json(), small());
 }
 
 #[test]

@@ -144,6 +144,21 @@ fn what_is_odd_is_said_apart() {
     assert!(found[1].contains("SingleAppRoleAssignment") && found.len() == 2, "{found:?}");
 }
 
+/// PowerShell writes members with capitals, and an answer of Graph may have the schema inside.
+#[test]
+fn members_in_another_case_and_documents_without_mappings_are_told() {
+    let odd = with_second(json!({"flowtype": "ObjectAddOnly"}));
+    assert_eq!(warnings(&odd), second("flowtype: nothing goes by this member: it is spelt flowType"));
+    let nothing = "synchronizationRules: there is no object mapping, so nothing is mapped; is it the whole schema?";
+    let mut capitals = small();
+    capitals["SynchronizationRules"] = capitals["synchronizationRules"].take();
+    let spelt = "SynchronizationRules: nothing goes by this member: it is spelt synchronizationRules";
+    assert_eq!(warnings(&capitals), [nothing, spelt]);
+    for empty in [json!({}), json!({"value": small()}), json!({"synchronizationRules": []})] {
+        assert_eq!(warnings(&empty), [nothing], "{empty}");
+    }
+}
+
 #[test]
 fn a_fault_in_an_expression_is_shown_under_its_place() {
     let error = load(&with_second(json!({"source": expression("Append([title], \"a)")}))).expect_err("it is wrong");

@@ -5,14 +5,29 @@ use std::sync::{Arc, Mutex};
 
 use ::tracing::field::{Field, Visit};
 use ::tracing::span::{Attributes, Id, Record};
-use ::tracing::{Event, Metadata, Subscriber};
+use ::tracing::subscriber::DefaultGuard;
+use ::tracing::{Dispatch, Event, Metadata, Subscriber};
 use serde_json::json;
 
 use super::script::{Reply, Script, builder, clock};
 
 /// Keeps what spans are told.
 #[derive(Clone, Default)]
-struct Notes(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Notes(Arc<Mutex<Vec<String>>>);
+
+impl Notes {
+    /// Listens to this thread until what it gives is dropped.
+    ///
+    /// With one listener only, what another thread meets first would count as of no interest to anybody; so there are two.
+    pub(crate) fn listen(&self) -> (Dispatch, DefaultGuard) {
+        let another = Dispatch::new(Self::default());
+        (another, ::tracing::subscriber::set_default(self.clone()))
+    }
+
+    pub(crate) fn told(&self) -> Vec<String> {
+        self.0.lock().expect("no test panics with it").clone()
+    }
+}
 
 impl Visit for Notes {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
@@ -46,7 +61,7 @@ impl Subscriber for Notes {
 #[tokio::test]
 async fn a_span_tells_of_attempts_ids_and_units_and_nothing_secret() {
     let notes = Notes::default();
-    let guard = ::tracing::subscriber::set_default(notes.clone());
+    let guard = notes.listen();
     let script = Script::new(|number, _| match number {
         0 => Reply::Answer(
             503,
@@ -59,7 +74,7 @@ async fn a_span_tells_of_attempts_ids_and_units_and_nothing_secret() {
     let body = json!({"passwordProfile": {"password": "s3cret"}});
     graph.users().create(&body).query("$filter", "s3cret").await.expect("created");
     drop(guard);
-    let notes = notes.0.lock().expect("no test panics with it").clone();
+    let notes = notes.told();
     let spans = notes.iter().filter(|note| *note == "graph").count();
     assert_eq!(spans, 1, "one span for all attempts: {notes:?}");
     for expected in
