@@ -9,6 +9,7 @@
 //! in few, and [`request`](GraphClient::request) reaches the rest of Graph. Failures keep what Graph said; [`GraphClass`] says what
 //! it means.
 
+mod answer;
 mod batch;
 mod bin;
 mod class;
@@ -31,6 +32,7 @@ mod resource;
 mod roles;
 mod send;
 mod sequence;
+mod turns;
 mod user;
 mod users;
 mod word;
