@@ -66,3 +66,46 @@ impl Drop for Turn<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(keys: &[&str]) -> Vec<String> {
+        keys.iter().map(|key| (*key).to_owned()).collect()
+    }
+
+    #[test]
+    fn licences_alone_have_turns() {
+        let table = [
+            ("/users/Ada@contoso.com/assignLicense", Some("users/ada@contoso.com/assignlicense")),
+            ("groups/1/microsoft.graph.assignLicense?x=/y", Some("groups/1/microsoft.graph.assignlicense")),
+            ("/users/1", None),
+            ("/users/assignLicense/manager", None),
+            ("assignLicense", None),
+            ("", None),
+        ];
+        for (path, expected) in table {
+            assert_eq!(turn_of(path).as_deref(), expected, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_can_go_goes_whoever_waits_longer() {
+        let turns = Turns::default();
+        let (first, second) = (turns.take(&keys(&["x"]), || false).await, turns.take(&keys(&["y"]), || false).await);
+        let (needs_both, needs_one) = (keys(&["x", "y"]), keys(&["x"]));
+        let mut both = Box::pin(turns.take(&needs_both, || false));
+        let mut one = Box::pin(turns.take(&needs_one, || false));
+        let mut late = Box::pin(turns.take(&needs_both, || true));
+        assert!(futures::poll!(&mut both).is_pending() && futures::poll!(&mut one).is_pending());
+        assert!(futures::poll!(&mut late).is_pending());
+        drop(first);
+        assert!(futures::poll!(&mut both).is_pending(), "half of it is taken");
+        assert!(matches!(futures::poll!(&mut late), std::task::Poll::Ready(None)), "too late for it");
+        drop(one.await.expect("its turn"));
+        drop(second);
+        both.await.expect("its turn");
+        assert!(turns.taken().is_empty());
+    }
+}

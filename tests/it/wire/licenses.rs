@@ -212,11 +212,10 @@ async fn changes_of_one_users_licences_never_meet() {
         tenant.under_way.lock().expect("fine").clear();
         tenant.changes.lock().expect("fine").clear();
     }
-    let (alone, batches, in_order) = futures::join!(
-        alone,
-        batches,
-        graph.batch_in_order(asked(1)).map(|all| all.into_iter().collect::<Result<Vec<_>>>())
-    );
+    let in_order = graph.batch_in_order(asked(1)).map(|all| all.into_iter().collect::<Result<Vec<_>>>());
+    let all = futures::future::join3(alone, batches, in_order);
+    let all = tokio::time::timeout(std::time::Duration::from_secs(20), all).await;
+    let (alone, batches, in_order) = all.expect("nobody waits for ever");
     assert!(alone.into_iter().all(|outcome| outcome.is_ok()));
     assert!(batches.into_iter().flatten().all(|(_, outcome)| outcome.is_ok()));
     in_order.expect("all");
