@@ -13,16 +13,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use time::OffsetDateTime;
 
-use crate::auth::TokenClaims;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::graph::GraphClient;
+use crate::graph::answer::{Answer, missing, weighed};
 use crate::graph::driven::driven;
-use crate::graph::error::{Refused, is_write, may_repeat};
-use crate::graph::send::{Outgoing, Units, decode, heard, traffic_of, wrong_shape};
+use crate::graph::error::{is_write, may_repeat};
+use crate::graph::send::{Outgoing, decode, heard, traffic_of, wrong_shape};
+use crate::graph::turns::turn_of;
 use crate::http::Traffic;
-use crate::http::pace::Feedback;
 use crate::http::redact::path_for_people;
-use crate::http::retry::{Attempts, parse_retry_after};
+use crate::http::retry::Attempts;
 
 /// The most requests that Graph takes in one batch.
 const MAX_REQUESTS: usize = 20;
@@ -101,8 +101,8 @@ impl GraphClient {
     ///
     /// Every request has exactly one outcome. What Graph asks to repeat is repeated by itself alone, after its own
     /// `Retry-After`. Reads and writes go in batches of their own, so that none waits for the other's turn; a request
-    /// that waits for its turn does not fail as long as others of the call come back. Nothing is said of the order in which they are carried out: two writes of one object belong in
-    /// two calls.
+    /// that waits for its turn does not fail as long as others of the call come back. Nothing is said of the order in
+    /// which they are carried out: two writes of one object belong in two calls.
     ///
     /// # Errors
     ///
@@ -147,6 +147,8 @@ pub(super) struct Item {
     pub(super) method: Method,
     pub(super) path: String,
     traffic: Traffic,
+    /// Whose turn it needs.
+    turn: Option<String>,
     /// The request as JSON, without its id.
     pub(super) json: String,
     pub(super) attempts: Option<Attempts>,
@@ -305,7 +307,7 @@ impl Run {
             let fronts = self.ready.iter_mut().filter_map(|queue| Some((first(queue)?, queue)));
             let Some((_, queue)) = fronts.min_by_key(|(first, _)| *first) else { return };
             let before = self.answered;
-            let outcomes = driven(exchange(self.client.clone(), pack(queue), Order::Any));
+            let outcomes = driven(exchange(self.client.clone(), pack(queue, Order::Any), Order::Any));
             self.in_flight.push(Box::pin(async move { Answered { before, outcomes: outcomes.await } }));
         }
     }
@@ -346,17 +348,29 @@ impl Run {
     }
 }
 
-/// Takes as many as go into one batch.
-pub(super) fn pack(waiting: &mut VecDeque<Item>) -> Vec<Item> {
-    let (mut items, mut bytes) = (Vec::with_capacity(MAX_REQUESTS.min(waiting.len())), 0);
+/// Takes as many as go into one batch, of one kind; where no order is kept, never two that need the same turn.
+pub(super) fn pack(waiting: &mut VecDeque<Item>, order: Order) -> Vec<Item> {
+    let mut items: Vec<Item> = Vec::with_capacity(MAX_REQUESTS.min(waiting.len()));
+    let mut bytes = 0;
+    let mut later = Vec::new();
     while let Some(item) = waiting.pop_front() {
-        if items.len() == MAX_REQUESTS || (!items.is_empty() && bytes + item.json.len() > MAX_BYTES) {
+        // Reads and writes have limits of their own, and neither waits for the other's.
+        let fits = items.first().is_none_or(|first| {
+            items.len() < MAX_REQUESTS && bytes + item.json.len() <= MAX_BYTES && first.traffic == item.traffic
+        });
+        if !fits {
             waiting.push_front(item);
             break;
+        }
+        let meets = |other: &Item| item.turn.is_some() && item.turn == other.turn;
+        if order == Order::Any && items.iter().any(meets) {
+            later.push(item);
+            continue;
         }
         bytes += item.json.len();
         items.push(item);
     }
+    later.into_iter().rev().for_each(|item| waiting.push_front(item));
     items
 }
 
@@ -395,6 +409,7 @@ impl Item {
             index,
             path: path_for_people(&request.url).to_owned(),
             traffic: traffic_of(&request.method, &request.url),
+            turn: turn_of(&request.url),
             method: request.method,
             json,
             attempts: None,
@@ -457,9 +472,12 @@ async fn send(client: &GraphClient, items: &[Item], order: Order) -> Result<Hash
         url: client.address("$batch")?,
         headers: HeaderMap::new(),
         body: Some(body.into()),
-        units: items.iter().fold(Units::default(), |units, item| units.with(item.traffic)),
+        // All are of one kind.
+        traffic: items.first().map_or(Traffic::Writes, |item| item.traffic),
+        units: u32::try_from(items.len()).unwrap_or(u32::MAX),
+        turns: items.iter().filter_map(|item| item.turn.clone()).collect(),
     };
-    let (answer, permits) = client.send_unsettled(&outgoing).await?;
+    let (answer, permit) = client.send_unsettled(&outgoing).await?;
     let answers: Answers =
         decode(answer.body()).map_err(|error| error.with_retry(Retry::Later).with_outcome_in_doubt())?;
     let mut by_number = HashMap::with_capacity(items.len());
@@ -470,33 +488,8 @@ async fn send(client: &GraphClient, items: &[Item], order: Order) -> Result<Hash
     }
     let now = client.0.clock.now();
     let load = heard(answer.headers()).load;
-    permits.settle(|traffic| {
-        let own = items.iter().enumerate().filter(|(_, item)| item.traffic == traffic);
-        weighed(own.map(|(number, _)| by_number.get(&number)), load, now)
-    });
+    permit.settle(&weighed((0..items.len()).map(|number| by_number.get(&number)), load, now));
     Ok(by_number)
-}
-
-/// How much of a batch the service refused.
-fn weighed<'a>(answers: impl Iterator<Item = Option<&'a Answer>>, load: Option<f64>, now: OffsetDateTime) -> Feedback {
-    let mut feedback = Feedback { load, ..Feedback::default() };
-    for answer in answers {
-        match answer.and_then(Answer::status) {
-            Some(StatusCode::TOO_MANY_REQUESTS) => {
-                feedback.throttled += 1;
-                // Each waits as long as it was told; the others only as long as the first.
-                let wait = answer.and_then(|answer| answer.retry_after(now));
-                feedback.retry_after = feedback.retry_after.into_iter().chain(wait).min();
-            }
-            Some(status) if status.is_server_error() => {
-                feedback.failed += 1;
-                feedback.overloaded |= matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT);
-            }
-            Some(_) => {}
-            None => feedback.failed += 1,
-        }
-    }
-    feedback
 }
 
 /// Whether the turn of a request did not come: only the pace says so without a word of the service's.
@@ -529,79 +522,4 @@ fn lost(items: Vec<Item>, error: Error) -> Vec<(Item, Outcome)> {
             (item, outcome)
         })
         .collect()
-}
-
-fn missing(method: &Method, message: &'static str) -> Error {
-    let error = Error::new(ErrorKind::Protocol, message).with_retry(Retry::Later);
-    if is_write(method) { error.with_outcome_in_doubt() } else { error }
-}
-
-/// One entry of a batch's answer, of whatever shape.
-#[derive(Deserialize)]
-#[serde(default)]
-struct Answer {
-    id: Json,
-    status: Json,
-    headers: Json,
-    body: Json,
-}
-
-impl Default for Answer {
-    fn default() -> Self {
-        Self { id: Json::Null, status: Json::Null, headers: Json::Null, body: Json::Null }
-    }
-}
-
-impl Answer {
-    fn number(&self) -> Option<usize> {
-        match &self.id {
-            Json::String(id) => id.parse().ok(),
-            Json::Number(id) => id.as_u64().and_then(|id| usize::try_from(id).ok()),
-            _ => None,
-        }
-    }
-
-    fn outcome(self, item: &Item, claims: Option<&TokenClaims>, now: OffsetDateTime) -> Outcome {
-        let method = &item.method;
-        let Some(status) = self.status() else {
-            return Outcome::Failed(missing(method, "the batch's answer has no status for the request"));
-        };
-        if status.is_success() {
-            return Outcome::Final(Ok(BatchResponse { status, body: self.body }));
-        }
-        let retry_after = self.retry_after(now);
-        let request_id = self.header("request-id");
-        let refused = Refused {
-            method,
-            status,
-            path: &item.path,
-            claims,
-            retry_after,
-            request_id: request_id.as_deref(),
-            client_request_id: None,
-        };
-        Outcome::Failed(refused.into_error(&self.body))
-    }
-
-    fn status(&self) -> Option<StatusCode> {
-        let status = match &self.status {
-            Json::Number(status) => status.as_u64(),
-            Json::String(status) => status.parse().ok(),
-            _ => None,
-        };
-        StatusCode::from_u16(u16::try_from(status?).ok()?).ok()
-    }
-
-    fn retry_after(&self, now: OffsetDateTime) -> Option<Duration> {
-        self.header("retry-after").and_then(|text| parse_retry_after(&text, now))
-    }
-
-    fn header(&self, name: &str) -> Option<String> {
-        let (_, value) = self.headers.as_object()?.iter().find(|(own, _)| own.eq_ignore_ascii_case(name))?;
-        match value {
-            Json::String(text) => Some(text.clone()),
-            Json::Number(number) => Some(number.to_string()),
-            _ => None,
-        }
-    }
 }

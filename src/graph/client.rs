@@ -11,6 +11,7 @@ use crate::auth::{TokenCache, TokenContext, TokenCredential};
 use crate::clock::{Clock, SystemClock};
 use crate::cloud::Cloud;
 use crate::error::{Error, ErrorKind, Result};
+use crate::graph::turns::Turns;
 use crate::graph::{
     Call, DeletedItems, Domain, Groups, List, Organization, RoleAssignment, SubscribedSku, Users, directory, licenses,
     roles,
@@ -53,6 +54,7 @@ pub(super) struct Inner {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) retry: RetryPolicy,
     pub(super) pacer: Pacer,
+    pub(super) turns: Turns,
     pub(super) batches_in_flight: usize,
     /// How many seconds the service's clock is ahead of ours, by its last answer; [`UNKNOWN`] before the first.
     pub(super) ahead: AtomicI64,
@@ -288,6 +290,7 @@ impl GraphClientBuilder {
             tokens: TokenCache::new(self.credential, context),
             transport,
             pacer: Pacer::new(self.clock.clone(), self.pace, self.observer),
+            turns: Turns::default(),
             clock: self.clock,
             retry: self.retry,
             batches_in_flight: self.batches_in_flight,

@@ -179,6 +179,16 @@ impl From<&Group> for GroupTarget {
     }
 }
 
+impl GroupTarget {
+    /// A request that changes the group itself, unless that is known to be in vain.
+    fn guarded(&self, call: Call) -> Call {
+        match self.fixed {
+            Some(reason) => call.refused(Error::new(ErrorKind::Invalid, reason).with_context("group", &self.id)),
+            None => call,
+        }
+    }
+}
+
 impl Groups {
     pub(super) fn new(client: GraphClient) -> Self {
         Self(client)
@@ -293,15 +303,12 @@ impl Groups {
     /// See [update group](https://learn.microsoft.com/graph/api/group-update).
     pub fn update(&self, group: impl Into<GroupTarget>, changes: &(impl Serialize + ?Sized)) -> Call<()> {
         let group = group.into();
-        let call = checked(self.call(Method::PATCH, path(&group.id)), changes).decode_with(|_| Ok(()));
-        match group.fixed {
-            Some(reason) => call.refused(Error::new(ErrorKind::Invalid, reason).with_context("group", &group.id)),
-            None => call,
-        }
+        group.guarded(checked(self.call(Method::PATCH, path(&group.id)), changes)).decode_with(|_| Ok(()))
     }
 
     /// Deletes a group: Microsoft 365 groups, with mailbox and site, stay in the recycle bin for 30 days, and security
-    /// groups by now do too.
+    /// groups by now do too. Given the group itself, one that Graph does not delete (mail-enabled, synchronised) is
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) without a request: see [`GroupTarget`].
     ///
     /// # Errors
     ///
@@ -313,8 +320,9 @@ impl Groups {
     /// `Group.ReadWrite.All` (application).
     ///
     /// See [delete group](https://learn.microsoft.com/graph/api/group-delete).
-    pub fn delete(&self, id: impl Into<GroupId>) -> Call<()> {
-        self.call(Method::DELETE, path(&id.into())).decode_with(|_| Ok(()))
+    pub fn delete(&self, group: impl Into<GroupTarget>) -> Call<()> {
+        let group = group.into();
+        group.guarded(self.call(Method::DELETE, path(&group.id))).decode_with(|_| Ok(()))
     }
 
     /// Who is in a group, to list and to change. Given the group itself, members that Graph does not write (of dynamic,

@@ -395,8 +395,9 @@ impl LicenseChange {
 impl Users {
     /// Gives licences to a user and takes others, in one request; gives the user back.
     ///
-    /// A user needs a `usageLocation` first. Two changes of one user at the same moment collide
-    /// ([`GraphClass::Concurrency`](crate::graph::GraphClass::Concurrency), repeated by itself): make them one.
+    /// A user needs a `usageLocation` first. Two changes of one user at the same moment collide, so
+    /// that a client and its clones send one after the other, in batches too, as long as they name the user alike. What
+    /// collides with others ([`GraphClass::Concurrency`](crate::graph::GraphClass::Concurrency)) is repeated by itself.
     ///
     /// # Errors
     ///

@@ -9,6 +9,7 @@
 //! in few, and [`request`](GraphClient::request) reaches the rest of Graph. Failures keep what Graph said; [`GraphClass`] says what
 //! it means.
 
+mod answer;
 mod applications;
 mod batch;
 mod bin;
@@ -32,6 +33,7 @@ mod resource;
 mod roles;
 mod send;
 mod sequence;
+mod turns;
 mod user;
 mod users;
 mod word;

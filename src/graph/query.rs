@@ -213,7 +213,8 @@ impl<T: DeserializeOwned> Query<T> {
         }
         if !self.order.is_empty() {
             call = call.query("$orderby", self.sorted()?);
-            if self.filter.is_some() || !self.search.is_empty() {
+            // A search is one already.
+            if self.filter.is_some() {
                 mode = mode.with(Support::Advanced)?;
             }
         }

@@ -11,7 +11,8 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::error::is_write;
-use crate::graph::send::{Outgoing, Units, decode};
+use crate::graph::send::{Outgoing, decode, traffic_of};
+use crate::graph::turns::turn_of;
 use crate::graph::{BatchRequest, GraphClient, List};
 use crate::http::redact::path_for_people;
 use crate::odata;
@@ -156,7 +157,9 @@ impl<T> Call<T> {
         let parts = self.parts?;
         let outgoing = Outgoing {
             url: self.client.address(&parts.path)?,
-            units: Units::of(&self.method, &parts.path),
+            traffic: traffic_of(&self.method, &parts.path),
+            units: 1,
+            turns: turn_of(&parts.path).into_iter().collect(),
             method: self.method,
             headers: parts.headers,
             body: parts.body,

@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::graph::GraphClient;
 use crate::graph::error::{Refused, is_write, may_repeat};
 use crate::http::Traffic;
-use crate::http::pace::{Feedback, Permit};
+use crate::http::pace::{Feedback, Permit, no_turn};
 use crate::http::redact::path_for_people;
 use crate::http::retry::{Attempts, retry_after};
 
@@ -31,21 +31,13 @@ pub(super) struct Outgoing {
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
     pub(super) body: Option<Bytes>,
-    /// What the service charges for it.
-    pub(super) units: Units,
+    /// Which limit it counts against.
+    pub(super) traffic: Traffic,
+    /// How many requests it stands for.
+    pub(super) units: u32,
+    /// Whose turn it needs: no other request with one of them is under way meanwhile.
+    pub(super) turns: Vec<String>,
 }
-
-/// How many reads and writes a request stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Units {
-    pub(super) reads: u32,
-    pub(super) writes: u32,
-}
-
-/// Leave to send a request, by the kinds of what it stands for.
-#[derive(Default)]
-#[must_use]
-pub(super) struct Permits(Vec<(Traffic, Permit)>);
 
 /// An attempt that failed.
 struct Failed {
@@ -54,30 +46,6 @@ struct Failed {
     feedback: Feedback,
     /// What it wants of the next token.
     challenge: Option<ClaimsChallenge>,
-}
-
-impl Units {
-    /// Those of one request.
-    pub(super) fn of(method: &Method, path: &str) -> Self {
-        Self::default().with(traffic_of(method, path))
-    }
-
-    /// How many of a kind.
-    fn of_kind(self, traffic: Traffic) -> u32 {
-        match traffic {
-            Traffic::Reads => self.reads,
-            Traffic::Writes => self.writes,
-        }
-    }
-
-    /// One more.
-    pub(super) fn with(mut self, traffic: Traffic) -> Self {
-        match traffic {
-            Traffic::Reads => self.reads += 1,
-            Traffic::Writes => self.writes += 1,
-        }
-        self
-    }
 }
 
 /// Actions that are sent as `POST` and change nothing.
@@ -101,15 +69,6 @@ pub(super) fn traffic_of(method: &Method, path: &str) -> Traffic {
     if !is_write(method) || (*method == Method::POST && asks()) { Traffic::Reads } else { Traffic::Writes }
 }
 
-impl Permits {
-    /// Tells the pacer what came back, for each kind of traffic.
-    pub(super) fn settle(self, feedback: impl Fn(Traffic) -> Feedback) {
-        for (traffic, permit) in self.0 {
-            permit.settle(&feedback(traffic));
-        }
-    }
-}
-
 impl Outgoing {
     /// What the request is called in errors.
     pub(super) fn name(&self) -> String {
@@ -120,19 +79,18 @@ impl Outgoing {
 impl GraphClient {
     /// Sends it, repeats it as far as that is safe, and gives the first answer that is a success.
     pub(super) async fn send(&self, outgoing: &Outgoing) -> Result<Response<Bytes>> {
-        let (answer, permits) = self.send_unsettled(outgoing).await?;
-        let feedback = heard(answer.headers());
-        permits.settle(|_| feedback);
+        let (answer, permit) = self.send_unsettled(outgoing).await?;
+        permit.settle(&heard(answer.headers()));
         Ok(answer)
     }
 
     /// The same, for a request whose answer has yet to be read to know how much of it the service refused.
-    pub(super) async fn send_unsettled(&self, outgoing: &Outgoing) -> Result<(Response<Bytes>, Permits)> {
+    pub(super) async fn send_unsettled(&self, outgoing: &Outgoing) -> Result<(Response<Bytes>, Permit)> {
         let span = tracing::debug_span!(
             "graph",
             method = outgoing.method.as_str(),
             path = path_for_people(outgoing.url.path()),
-            units = outgoing.units.reads + outgoing.units.writes,
+            units = outgoing.units,
             attempt = tracing::field::Empty,
             status = tracing::field::Empty,
             request_id = tracing::field::Empty,
@@ -140,7 +98,7 @@ impl GraphClient {
         self.attempts(outgoing).instrument(span).await
     }
 
-    async fn attempts(&self, outgoing: &Outgoing) -> Result<(Response<Bytes>, Permits)> {
+    async fn attempts(&self, outgoing: &Outgoing) -> Result<(Response<Bytes>, Permit)> {
         let inner = &*self.0;
         let mut token_was_refused = false;
         let mut in_doubt = false;
@@ -150,20 +108,23 @@ impl GraphClient {
             if in_doubt { error.with_outcome_in_doubt() } else { error }
         };
         let mut attempts = Attempts::begin(inner.clock.now());
-        let mut permits = self.admit(outgoing, &attempts).await.map_err(|error| finally(error, in_doubt))?;
+        let is_late = |attempts: &Attempts| attempts.is_late(&inner.retry, inner.clock.now());
+        let turn = inner.turns.take(&outgoing.turns, || is_late(&attempts)).await;
+        let _turn = turn.ok_or_else(|| finally(no_turn(None), in_doubt))?;
+        let mut permit = self.admit(outgoing, &attempts).await.map_err(|error| finally(error, in_doubt))?;
         loop {
             let token = inner.tokens.token().await.map_err(|error| finally(error, in_doubt))?;
+            if is_late(&attempts) {
+                return Err(finally(late_token(), in_doubt));
+            }
             let Failed { error, feedback, challenge } = match self.exchange(outgoing, &token, attempts.number()).await {
-                Ok(answer) => return Ok((answer, permits)),
+                Ok(answer) => return Ok((answer, permit)),
                 Err(failed) => failed,
             };
-            permits.settle(|traffic| {
-                let all = outgoing.units.of_kind(traffic);
-                match error.graph().map(|graph| graph.status) {
-                    Some(429) => Feedback { throttled: all, ..feedback },
-                    Some(..500) => feedback,
-                    Some(_) | None => Feedback { failed: all, ..feedback },
-                }
+            permit.settle(&match error.graph().map(|graph| graph.status) {
+                Some(429) => Feedback { throttled: outgoing.units, ..feedback },
+                Some(..500) => feedback,
+                Some(_) | None => Feedback { failed: outgoing.units, ..feedback },
             });
             in_doubt |= error.is_outcome_in_doubt();
             if error.graph().is_some_and(|graph| graph.status == 401) && !token_was_refused {
@@ -174,7 +135,7 @@ impl GraphClient {
                 }
                 let another = inner.tokens.token().await.map_err(|error| finally(error, in_doubt))?;
                 if another.secret != token.secret {
-                    permits = self.admit(outgoing, &attempts).await.map_err(|error| finally(error, in_doubt))?;
+                    permit = self.admit(outgoing, &attempts).await.map_err(|error| finally(error, in_doubt))?;
                     continue;
                 }
             }
@@ -185,23 +146,15 @@ impl GraphClient {
                 Some(delay) => inner.clock.sleep(delay).await,
                 None => return Err(finally(error, in_doubt)),
             }
-            permits = self.admit(outgoing, &attempts).await.map_err(|error| finally(error, in_doubt))?;
+            permit = self.admit(outgoing, &attempts).await.map_err(|error| finally(error, in_doubt))?;
         }
     }
 
-    /// Waits for the request's turn. Reads come after writes for everyone, so that nobody waits in a circle.
-    async fn admit(&self, outgoing: &Outgoing, attempts: &Attempts) -> Result<Permits> {
+    /// Waits until it may be sent.
+    async fn admit(&self, outgoing: &Outgoing, attempts: &Attempts) -> Result<Permit> {
         let inner = &*self.0;
-        let mut permits = Permits::default();
-        for traffic in [Traffic::Writes, Traffic::Reads] {
-            let units = outgoing.units.of_kind(traffic);
-            if units > 0 {
-                let patience = attempts.left(&inner.retry, inner.clock.now());
-                permits.0.push((traffic, inner.pacer.admit(traffic, units, patience).await?));
-            }
-        }
-        permits.0.iter_mut().for_each(|(_, permit)| permit.sent());
-        Ok(permits)
+        let patience = attempts.left(&inner.retry, inner.clock.now());
+        inner.pacer.admit(outgoing.traffic, outgoing.units, patience).await
     }
 
     async fn exchange(
@@ -355,6 +308,11 @@ fn no_answer(outgoing: &Outgoing, source: Error, id: &str) -> Error {
         .with_retry(retry)
         .with_source(source);
     if in_doubt { error.with_outcome_in_doubt() } else { error }
+}
+
+/// The token took so long that no attempt may begin any more.
+fn late_token() -> Error {
+    Error::new(ErrorKind::TimedOut, "the token came after the request's deadline").with_retry(Retry::Later)
 }
 
 /// Reads an answer's body.

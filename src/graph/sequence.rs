@@ -13,7 +13,8 @@ impl GraphClient {
     /// Sends requests that must be carried out in this order, up to 20 at once, and gives the outcome of each. What
     /// comes after a failure is not tried.
     ///
-    /// What Graph asks to repeat is repeated, and what comes after it then follows.
+    /// What Graph asks to repeat is repeated, and what comes after it then follows. Reads and writes go in batches of
+    /// their own here too: each change from one to the other is a round trip.
     ///
     /// # Errors
     ///
@@ -68,7 +69,7 @@ type Outcomes = Vec<Option<Result<BatchResponse>>>;
 /// Sends them until all are done or one has failed.
 async fn walk(client: &GraphClient, mut waiting: VecDeque<Item>, outcomes: &mut Outcomes) {
     while !waiting.is_empty() {
-        let items = pack(&mut waiting);
+        let items = pack(&mut waiting, Order::AsGiven);
         let answers = exchange(client.clone(), items, Order::AsGiven).await;
         let is_done = |(_, outcome): &(Item, Outcome)| matches!(outcome, Outcome::Final(Ok(_)));
         let last_done = answers.iter().rposition(is_done);

@@ -1,5 +1,6 @@
 //! Users.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::Method;
@@ -118,9 +119,9 @@ impl Users {
         self.call(Method::PATCH, path(id.into())).body(changes).decode_with(|_| Ok(()))
     }
 
-    /// Changes what `changes` names, in as many requests as Graph needs for it: what it takes only by itself (properties
-    /// kept in another service), and what it may refuse by itself (password, sign-in), never shares a request with the
-    /// rest. To be sent in this order.
+    /// Changes what `changes` names, in as many requests as Graph needs for it: what it takes only by itself (each of
+    /// the properties that another service keeps), and what it may refuse by itself (password, sign-in), never shares a
+    /// request. To be sent in this order.
     ///
     /// # Permissions
     ///
@@ -130,11 +131,11 @@ impl Users {
     /// See [update user](https://learn.microsoft.com/graph/api/user-update).
     pub fn updates(&self, id: impl Into<UserId>, changes: &Map<String, Json>) -> Vec<Call<()>> {
         let id = id.into();
-        let mut parts: [Map<String, Json>; 4] = Default::default();
+        let mut parts: BTreeMap<_, Map<String, Json>> = BTreeMap::new();
         for (name, value) in changes {
-            parts[part_of(name)].insert(name.clone(), value.clone());
+            parts.entry(part_of(name)).or_default().insert(name.clone(), value.clone());
         }
-        parts.iter().filter(|part| !part.is_empty()).map(|part| self.update(&id, part)).collect()
+        parts.values().map(|part| self.update(&id, part)).collect()
     }
 
     /// Moves a user to the recycle bin.
@@ -233,16 +234,16 @@ impl Users {
     }
 }
 
-/// Which of the requests of [`Users::updates`] a property goes into.
-fn part_of(property: &str) -> usize {
+/// Which of the requests of [`Users::updates`] a property goes into: its place, and the property if it goes alone.
+fn part_of(property: &str) -> (u8, Option<&str>) {
     const ELSEWHERE: &[&str] =
         &["aboutMe", "birthday", "interests", "mySite", "pastProjects", "responsibilities", "schools", "skills"];
     let is = |name: &&str| property.eq_ignore_ascii_case(name);
     match property {
-        _ if ELSEWHERE.iter().any(is) => 1,
-        _ if is(&"passwordProfile") => 2,
-        _ if is(&"accountEnabled") => 3,
-        _ => 0,
+        _ if ELSEWHERE.iter().any(is) => (1, Some(property)),
+        _ if is(&"passwordProfile") => (2, None),
+        _ if is(&"accountEnabled") => (3, None),
+        _ => (0, None),
     }
 }
 

@@ -27,6 +27,10 @@ pub enum Traffic {
 /// What a host allows at most, beside what the service does.
 ///
 /// The default: as much as the service takes.
+///
+/// A full batch of 20 passes at once and is paid off afterwards: the next one then waits 20 times as long as one request.
+/// What waits for its turn for longer than the deadline of a [`RetryPolicy`](super::RetryPolicy), 5 minutes by default,
+/// fails with [`ErrorKind::Throttled`]: below some 4 requests a minute, batches need a longer deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[non_exhaustive]
 pub struct PacePolicy {
@@ -257,11 +261,6 @@ impl Pacer {
 }
 
 impl Permit {
-    /// It is sent only now.
-    pub(crate) fn sent(&mut self) {
-        self.sent_at = self.pacer.with(|_, now| now);
-    }
-
     /// Says what came back.
     pub(crate) fn settle(mut self, feedback: &Feedback) {
         self.settled = true;
@@ -308,7 +307,7 @@ impl Drop for Permit {
 }
 
 /// The turn does not come in time, since the service asked to be left alone for so long, or since others go before.
-fn no_turn(asked: Option<Duration>) -> Error {
+pub(crate) fn no_turn(asked: Option<Duration>) -> Error {
     match asked {
         Some(wait) => Error::new(ErrorKind::Throttled, "the service asked for a longer wait than allowed")
             .with_retry(Retry::After(wait)),

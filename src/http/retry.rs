@@ -80,9 +80,9 @@ impl RetryPolicy {
         self
     }
 
-    /// How long a request may take in all, with its attempts, the waits between them and the waits for its turn: an
-    /// attempt that would begin later is not made. An attempt under way is not cut off; the transport's own time limit
-    /// ends it.
+    /// How long a request may take in all, with its attempts, the waits between them, for its turn and for a
+    /// token: an attempt that would begin later is not made. An attempt or a request for a token that is under way is
+    /// not cut off; the transport's own time limit ends it.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
@@ -106,6 +106,11 @@ impl Attempts {
     /// How much of the time for all of it is left.
     pub(crate) fn left(&self, policy: &RetryPolicy, now: OffsetDateTime) -> Duration {
         policy.deadline.saturating_sub(self.spent(now))
+    }
+
+    /// Whether no attempt may begin any more.
+    pub(crate) fn is_late(&self, policy: &RetryPolicy, now: OffsetDateTime) -> bool {
+        self.spent(now) > policy.deadline
     }
 
     fn spent(&self, now: OffsetDateTime) -> Duration {

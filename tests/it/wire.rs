@@ -6,6 +6,8 @@ mod batch;
 mod delta;
 #[path = "wire/errors.rs"]
 mod errors;
+#[path = "wire/given_up.rs"]
+mod given_up;
 #[path = "wire/groups.rs"]
 mod groups;
 #[path = "wire/licenses.rs"]

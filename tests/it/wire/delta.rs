@@ -59,6 +59,26 @@ async fn a_round_is_walked_to_its_end_and_the_next_begins_there() {
 }
 
 #[tokio::test]
+async fn a_slice_with_nothing_but_links_is_no_record() {
+    // Whoever replaces an object by what is told of it would lose all the rest.
+    let member = json!([{"@odata.type": "#microsoft.graph.user", "id": "9"}]);
+    let page = json!({"@odata.deltaLink": format!("{LINK}c"), "value": [
+        {"@odata.type": "#microsoft.graph.group", "id": "1", "members@delta": member},
+        {"id": "2", "displayName": null, "members@delta": member},
+        {"id": "3"},
+    ]});
+    let changes: Vec<Delta<Group>> =
+        client(&walk(vec![page])).groups().delta().changes().try_collect().await.expect("a round");
+    let [Delta::Linked { id, .. }, Delta::Record(second), Delta::Linked { .. }, Delta::Record(third), Delta::End(_)] =
+        &changes[..]
+    else {
+        panic!("five changes: {changes:?}");
+    };
+    let ids = [&second.id, &third.id].map(|id| id.as_ref().map(|id| id.as_str()));
+    assert_eq!((id.as_str(), ids), ("1", [Some("2"), Some("3")]));
+}
+
+#[tokio::test]
 async fn what_a_first_round_can_be_asked() {
     let script = walk(vec![json!({"@odata.deltaLink": format!("{LINK}c"), "value": []}); 3]);
     let graph = client(&script);

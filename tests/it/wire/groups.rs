@@ -238,14 +238,14 @@ async fn a_group_that_was_read_is_not_asked_for_what_graph_does_not_do() {
     };
     #[rustfmt::skip]
     let table = [
-        (read(&[], false, true, Json::Null), [true, true, true], "security"),
-        (read(&["Unified"], true, false, Json::Null), [true, true, true], "Microsoft 365"),
-        (read(&["Unified", "DynamicMembership"], true, false, Json::Null), [true, false, true], "a rule says who is in"),
-        (read(&[], true, true, Json::Null), [false, false, false], "mail-enabled security"),
-        (read(&[], true, false, Json::Null), [false, false, false], "distribution"),
-        (read(&[], false, true, json!(true)), [false, false, false], "synchronised"),
-        (read(&[], false, true, json!(false)), [true, true, true], "once synchronised"),
-        (serde_json::from_value(json!({"id": GROUP})).expect("a group"), [true, true, true], "not known"),
+        (read(&[], false, true, Json::Null), [true, true, true, true], "security"),
+        (read(&["Unified"], true, false, Json::Null), [true, true, true, true], "Microsoft 365"),
+        (read(&["Unified", "DynamicMembership"], true, false, Json::Null), [true, false, true, true], "a rule says who is in"),
+        (read(&[], true, true, Json::Null), [false, false, false, false], "mail-enabled security"),
+        (read(&[], true, false, Json::Null), [false, false, false, false], "distribution"),
+        (read(&[], false, true, json!(true)), [false, false, false, false], "synchronised"),
+        (read(&[], false, true, json!(false)), [true, true, true, true], "once synchronised"),
+        (serde_json::from_value(json!({"id": GROUP})).expect("a group"), [true, true, true, true], "not known"),
     ];
     let member = entrant::graph::DirectoryObjectId::new("a82905a2-4ba2-5e93-bd12-3200cfe70a56");
     for (group, expected, why) in table {
@@ -255,6 +255,7 @@ async fn a_group_that_was_read_is_not_asked_for_what_graph_does_not_do() {
             groups.update(&group, &json!({"description": "x"})).await,
             groups.members(&group).add_one(&member).await,
             groups.owners(&group).remove_one(&member).await,
+            groups.delete(&group).await,
         ];
         assert_eq!(outcomes.each_ref().map(Result::is_ok), expected, "{why}");
         assert_eq!(script.count(), expected.iter().filter(|sent| **sent).count(), "{why}");

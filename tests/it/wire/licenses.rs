@@ -1,15 +1,23 @@
 //! Licences, managers and sessions.
 
-use entrant::ErrorKind;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use entrant::auth::StaticToken;
 use entrant::graph::{
     AppliesTo, AssignedLicense, CapabilityStatus, GraphClass, LicenseChange, LicenseError, LicenseOrigin, LicenseState,
     ServicePlanId, SkuId, SubscribedSku, User,
 };
-use futures::TryStreamExt;
-use http::Method;
+use entrant::http::{RetryPolicy, Transport};
+use entrant::{ErrorKind, Result};
+use futures::future::{FutureExt, join_all};
+use futures::{StreamExt, TryStreamExt};
+use http::{Method, Request, Response};
 use serde_json::{Value as Json, json};
 
-use super::script::{Reply, Script, body_of, client};
+use super::script::{Reply, Script, body_of, client, clock, cloud};
 
 const E5: &str = "c7df2760-2c81-4ef7-b578-5b5392b571df";
 const ADDON: &str = "656091e0-e0b6-5bf8-95fd-e8ceb57ddd77";
@@ -135,6 +143,85 @@ async fn changes_of_one_user_that_collide_are_made_again() {
     });
     client(&script).users().assign_license(ADA, &LicenseChange::new().assign(sku(E5))).await.expect("the second");
     assert_eq!(script.count(), 2);
+}
+
+/// Takes its time, and counts how often a user's licences change; two changes at once are a mistake.
+#[derive(Debug, Clone, Default)]
+struct OneAtATime {
+    under_way: Arc<Mutex<BTreeSet<String>>>,
+    changes: Arc<Mutex<BTreeMap<String, usize>>>,
+}
+
+#[async_trait]
+impl Transport for OneAtATime {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
+        let path = request.uri().path().trim_start_matches("/v1.0").to_owned();
+        let items = match path.as_str() {
+            "/$batch" => body_of(&request)["requests"].as_array().expect("a batch").clone(),
+            _ => vec![json!({"url": path, "id": "0"})],
+        };
+        let urls: Vec<_> = items.iter().map(|item| item["url"].as_str().expect("a url").to_lowercase()).collect();
+        for url in &urls {
+            assert!(self.under_way.lock().expect("fine").insert(url.clone()), "{url} is under way already");
+            *self.changes.lock().expect("fine").entry(url.clone()).or_default() += 1;
+        }
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        urls.iter().for_each(|url| assert!(self.under_way.lock().expect("fine").remove(url)));
+        let body = match path.as_str() {
+            "/$batch" => {
+                let answer = |item: &Json| json!({"id": item["id"], "status": 200, "body": {"id": "x"}});
+                json!({ "responses": items.iter().map(answer).collect::<Vec<_>>() })
+            }
+            _ => json!({"id": "x"}),
+        };
+        Ok(Response::new(Bytes::from(body.to_string())))
+    }
+}
+
+#[tokio::test]
+async fn changes_of_one_users_licences_never_meet() {
+    let tenant = OneAtATime::default();
+    let graph = entrant::graph::GraphClient::builder(StaticToken::new("t0ken"))
+        .cloud(cloud())
+        .transport(tenant.clone())
+        .clock(clock())
+        .retry(RetryPolicy::never())
+        .build()
+        .expect("a client");
+    let change = LicenseChange::new().assign(sku(E5));
+    let people: Vec<String> = (0..30).map(|n| format!("Person{n}")).collect();
+    // Each four times in one batch, in another beside it, twice by itself, and once in a batch in order.
+    let asked = |times: usize| {
+        let all = people.iter().flat_map(|who| std::iter::repeat_n(who, times));
+        all.map(|who| graph.users().assign_license(who.as_str(), &change).into_batch().expect("valid"))
+            .collect::<Vec<_>>()
+    };
+    let alone = people.iter().flat_map(|who| [who.clone(), who.to_lowercase()]);
+    let alone = join_all(alone.map(|who| graph.users().assign_license(who, &change).into_future()));
+    let batches = join_all([graph.batch(asked(4)), graph.batch(asked(1))].map(|batch| batch.collect::<Vec<_>>()));
+    // What is given up, waiting or under way, holds up nobody.
+    for _ in 0..3 {
+        let first = graph.users().assign_license("person0", &change).into_future();
+        let second = graph.users().assign_license("person0", &change).into_future();
+        let mut both = Box::pin(futures::future::join(first, second));
+        assert!(futures::poll!(&mut both).is_pending());
+        drop(both);
+        // The network does not hear of it.
+        tenant.under_way.lock().expect("fine").clear();
+        tenant.changes.lock().expect("fine").clear();
+    }
+    let in_order = graph.batch_in_order(asked(1)).map(|all| all.into_iter().collect::<Result<Vec<_>>>());
+    let all = futures::future::join3(alone, batches, in_order);
+    let all = tokio::time::timeout(std::time::Duration::from_secs(20), all).await;
+    let (alone, batches, in_order) = all.expect("nobody waits for ever");
+    assert!(alone.into_iter().all(|outcome| outcome.is_ok()));
+    assert!(batches.into_iter().flatten().all(|(_, outcome)| outcome.is_ok()));
+    in_order.expect("all");
+    let changes = tenant.changes.lock().expect("fine");
+    assert_eq!(changes.len(), 30);
+    assert!(changes.values().all(|count| *count == 8), "{changes:?}");
 }
 
 #[test]

@@ -88,7 +88,7 @@ fn what_is_seldom_asked_for_takes_no_room() {
 async fn what_cannot_share_a_request_does_not() {
     let script = Script::new(|_, _| Reply::json(204, ""));
     let changes = json!({
-        "city": "Leeds", "accountEnabled": false, "skills": ["x"], "aboutMe": "y", "jobTitle": null,
+        "city": "Leeds", "accountEnabled": false, "skills": ["x"], "AboutMe": "y", "jobTitle": null,
         "passwordProfile": {"password": "Slate-Otter-52!"},
     });
     let calls = client(&script).users().updates("1", changes.as_object().expect("an object"));
@@ -98,7 +98,8 @@ async fn what_cannot_share_a_request_does_not() {
     let bodies: Vec<_> = script.seen().iter().map(body_of).collect();
     let expected = [
         json!({"city": "Leeds", "jobTitle": null}),
-        json!({"skills": ["x"], "aboutMe": "y"}),
+        json!({"AboutMe": "y"}),
+        json!({"skills": ["x"]}),
         json!({"passwordProfile": {"password": "Slate-Otter-52!"}}),
         json!({"accountEnabled": false}),
     ];
@@ -163,9 +164,22 @@ async fn deleted_users_and_groups_are_listed_restored_and_purged() {
     let other = Restore::new().with_user_principal_name("ada2@contoso.com").with_free_addresses();
     bin.restore_with(&first, &other).await.expect("under another name");
     assert_eq!(sim.user(first.as_str()).expect("back")["userPrincipalName"], "ada2@contoso.com");
-    for wrong in ["microsoft.graph.user", "Microsoft.Graph.Group", "", "x/../../users"] {
-        assert!(bin.purge(wrong).await.is_err(), "{wrong}");
+    let script = Script::new(|_, _| Reply::json(200, "{}"));
+    let bin = client(&script).deleted_items();
+    bin.restore_with("1", &other).await.expect("restored");
+    assert_eq!(
+        body_of(&script.seen()[0]),
+        json!({"newUserPrincipalName": "ada2@contoso.com", "autoReconcileProxyConflict": true})
+    );
+    bin.restore_with("1", &Restore::new()).await.expect("restored");
+    assert_eq!(body_of(&script.seen()[1]), json!({}));
+    for wrong in ["microsoft.graph.user", "Microsoft.Graph.Group", ""] {
+        assert_eq!(bin.purge(wrong).await.expect_err(wrong).kind(), ErrorKind::Invalid);
+        assert_eq!(bin.restore_group(wrong).await.expect_err(wrong).kind(), ErrorKind::Invalid);
     }
+    assert_eq!(script.count(), 2, "a list is not deleted");
+    bin.purge("x/../../users").await.expect("a name like another");
+    assert_eq!(script.addresses()[2], "https://graph.example/v1.0/directory/deletedItems/x%2F..%2F..%2Fusers");
 }
 
 const GUEST: &str =

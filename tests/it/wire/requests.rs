@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use entrant::auth::{AccessToken, StaticToken, TokenContext, TokenCredential};
-use entrant::clock::Clock;
+use entrant::clock::{Clock, ManualClock};
 use entrant::graph::{GraphClient, User};
 use entrant::http::RetryPolicy;
 use entrant::{Cloud, ErrorKind, Result};
@@ -249,6 +249,39 @@ async fn a_refused_token_is_renewed_once() {
             assert_eq!(error.kind(), ErrorKind::Unauthenticated);
             assert!(!error.is_outcome_in_doubt());
         }
+    }
+}
+
+/// Takes so many seconds for a token.
+#[derive(Debug)]
+struct Slow(ManualClock, u64);
+
+#[async_trait]
+impl TokenCredential for Slow {
+    async fn token(&self, _: &TokenContext) -> Result<AccessToken> {
+        self.0.advance(Duration::from_secs(self.1));
+        Ok(AccessToken::new("t"))
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_sent_with_a_token_that_came_too_late() {
+    for (seconds, expected) in [(300, Ok(())), (301, Err(ErrorKind::TimedOut))] {
+        let script = Script::new(|_, _| Reply::json(201, "{}"));
+        let clock = clock();
+        let graph = GraphClient::builder(Slow(clock.clone(), seconds))
+            .cloud(cloud())
+            .transport(script.clone())
+            .clock(clock)
+            .build()
+            .expect("a client");
+        let outcome = graph.users().create(&json!({})).await;
+        assert_eq!(script.count(), usize::from(expected.is_ok()), "{seconds} s");
+        if let Err(error) = &outcome {
+            assert!(!error.is_outcome_in_doubt(), "nothing was sent");
+        }
+        assert_eq!(outcome.map(|_| ()).map_err(|error| error.kind()), expected, "{seconds} s");
+        assert_eq!(graph.budget(entrant::http::Traffic::Writes).in_flight, 0.0);
     }
 }
 
