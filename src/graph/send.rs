@@ -101,6 +101,14 @@ pub(super) fn traffic_of(method: &Method, path: &str) -> Traffic {
     if !is_write(method) || (*method == Method::POST && asks()) { Traffic::Reads } else { Traffic::Writes }
 }
 
+/// A request that was a success as a whole.
+pub(super) struct Sent {
+    pub(super) answer: Response<Bytes>,
+    pub(super) permits: Permits,
+    /// What it travelled with.
+    pub(super) token: AccessToken,
+}
+
 impl Permits {
     /// Tells the pacer what came back, for each kind of traffic.
     pub(super) fn settle(self, feedback: impl Fn(Traffic) -> Feedback) {
@@ -120,14 +128,14 @@ impl Outgoing {
 impl GraphClient {
     /// Sends it, repeats it as far as that is safe, and gives the first answer that is a success.
     pub(super) async fn send(&self, outgoing: &Outgoing) -> Result<Response<Bytes>> {
-        let (answer, permits) = self.send_unsettled(outgoing).await?;
+        let Sent { answer, permits, .. } = self.send_unsettled(outgoing).await?;
         let feedback = heard(answer.headers());
         permits.settle(|_| feedback);
         Ok(answer)
     }
 
     /// The same, for a request whose answer has yet to be read to know how much of it the service refused.
-    pub(super) async fn send_unsettled(&self, outgoing: &Outgoing) -> Result<(Response<Bytes>, Permits)> {
+    pub(super) async fn send_unsettled(&self, outgoing: &Outgoing) -> Result<Sent> {
         let span = tracing::debug_span!(
             "graph",
             method = outgoing.method.as_str(),
@@ -140,7 +148,7 @@ impl GraphClient {
         self.attempts(outgoing).instrument(span).await
     }
 
-    async fn attempts(&self, outgoing: &Outgoing) -> Result<(Response<Bytes>, Permits)> {
+    async fn attempts(&self, outgoing: &Outgoing) -> Result<Sent> {
         let inner = &*self.0;
         let mut token_was_refused = false;
         let mut in_doubt = false;
@@ -154,7 +162,7 @@ impl GraphClient {
         loop {
             let token = inner.tokens.token().await.map_err(|error| finally(error, in_doubt))?;
             let Failed { error, feedback, challenge } = match self.exchange(outgoing, &token, attempts.number()).await {
-                Ok(answer) => return Ok((answer, permits)),
+                Ok(answer) => return Ok(Sent { answer, permits, token }),
                 Err(failed) => failed,
             };
             permits.settle(|traffic| {
