@@ -64,6 +64,7 @@ pub use client_certificate::ClientCertificate;
 pub use client_secret::ClientSecret;
 pub use credential::{AccessToken, CertificateValidity, TokenContext, TokenCredential};
 pub use device_code::DeviceCode;
+pub(crate) use discovery::is_missing;
 pub use discovery::{TenantDiscovery, TenantLocation};
 pub use environment::{Environment, EnvironmentCredential};
 pub use ids::{ClientId, TenantId};

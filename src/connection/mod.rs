@@ -14,7 +14,6 @@ mod access;
 mod builder;
 mod check;
 mod checking;
-mod discovery;
 mod operation;
 mod patience;
 mod permissions;
