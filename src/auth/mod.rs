@@ -66,6 +66,7 @@ pub use credential::{AccessToken, CertificateValidity, TokenContext, TokenCreden
 pub use device_code::DeviceCode;
 pub(crate) use discovery::is_missing;
 pub use discovery::{TenantDiscovery, TenantLocation};
+pub(crate) use environment::EnvironmentKind;
 pub use environment::{Environment, EnvironmentCredential};
 pub use ids::{ClientId, TenantId};
 pub use managed_identity::ManagedIdentity;
