@@ -29,6 +29,7 @@ pub struct ConnectionBuilder {
     roles: Roles,
     enabled: bool,
     credential: Option<Given>,
+    thumbprint: Option<String>,
 }
 
 /// A credential before the ids that it needs are known to be good.
@@ -57,6 +58,7 @@ impl ConnectionBuilder {
             roles: Roles::none(),
             enabled: true,
             credential: None,
+            thumbprint: None,
         }
     }
 
@@ -89,6 +91,13 @@ impl ConnectionBuilder {
     /// ```
     pub fn certificate(mut self, signer: impl AssertionSigner) -> Self {
         self.credential = Some(Given::Certificate(Arc::new(signer)));
+        self
+    }
+
+    /// Makes sure that the [`certificate`](Self::certificate) is the one that the portal shows by this thumbprint, before
+    /// anything is sent; as people copy it, with blanks, colons and in any case.
+    pub fn thumbprint(mut self, shown: impl Into<String>) -> Self {
+        self.thumbprint = Some(shown.into());
         self
     }
 
@@ -187,7 +196,8 @@ impl ConnectionBuilder {
     /// # Errors
     ///
     /// [`ErrorKind::Invalid`], naming everything that is wrong: the tenant, the client id, the domain, a cloud whose
-    /// hosts are neither `https` nor this machine, a credential that is missing or blank. [`ErrorKind::NotReady`] if the
+    /// hosts are neither `https` nor this machine, a credential that is missing or blank, a certificate of another
+    /// thumbprint. [`ErrorKind::NotReady`] if the
     /// environment has none.
     pub fn build(self) -> Result<Connection> {
         let mut faults = Vec::new();
@@ -209,6 +219,13 @@ impl ConnectionBuilder {
             Some(Given::ClientSecret(secret)) if blank(secret) => faults.push("the client secret is blank".into()),
             Some(Given::Token(token)) if blank(token) => faults.push("the token is blank".into()),
             Some(_) => {}
+        }
+        match (&self.thumbprint, &self.credential) {
+            (None, _) => {}
+            (Some(shown), Some(Given::Certificate(signer))) => {
+                faults.extend(signer.certificate().check_thumbprint(shown).err().map(|error| error.to_string()));
+            }
+            (Some(_), _) => faults.push("a thumbprint is given, and no certificate to compare it with".into()),
         }
         let (Some(tenant), Some(client_id), Some(given), Ok(domain), true) =
             (tenant, client_id, self.credential, domain, faults.is_empty())

@@ -216,7 +216,7 @@ async fn a_token_of_another_tenant_is_refused() {
     assert!(checked(&mut builder.build().expect("complete"), &sim, &clock).await.passed());
 }
 
-/// R38: the status, and a look at the accounts.
+/// R1, R33, R38: the status, and a look at the accounts; R7, R37: a name and owners.
 #[tokio::test]
 async fn accounts_can_be_looked_at_before_anything_is_written() {
     let clock = ManualClock::at(NOW);

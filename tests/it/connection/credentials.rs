@@ -19,7 +19,7 @@ fn environment(name: &str, value: &str) -> Environment {
     Environment::new([(name, value)])
 }
 
-/// R70, R75: what is stored is no secret, and what comes back is the same connection.
+/// R4, R5, R34, R37, R77: an application, by what its company allows. R70, R75: what is stored is no secret, and what comes back is the same connection.
 #[tokio::test]
 async fn each_kind_is_checked_stored_and_loaded() {
     let clock = ManualClock::at(NOW);
@@ -34,7 +34,8 @@ async fn each_kind_is_checked_stored_and_loaded() {
     let (pem, token) = (pem.to_str().expect("text").to_owned(), token.to_str().expect("text").to_owned());
     let secret = sim.client_secret().expose().to_owned();
 
-    let again: [(&str, CredentialKind, Box<dyn Fn(Connection) -> Connection>); 6] = [
+    type Give<'a> = Box<dyn Fn(Connection) -> Connection + 'a>;
+    let again: [(&str, CredentialKind, Give<'_>); 6] = [
         ("secret", CredentialKind::ClientSecret, Box::new(|one| one.with_client_secret(secret.as_str()))),
         ("certificate", CredentialKind::Certificate, Box::new(|one| one.with_certificate(key(&pair)))),
         ("file", CredentialKind::FederatedToken, Box::new(|one| one.with_federated_token_file(&token))),
@@ -83,6 +84,21 @@ async fn the_builder_takes_each_kind() {
     sim.add_certificate(pair.der());
     let by_certificate = connection(&sim).certificate(key(&pair)).build().expect("complete");
     assert_eq!(by_certificate.thumbprint(), Some(key_thumbprint(&pair).as_str()));
+    // R66: the thumbprint as people copy it from the portal, compared before anything is sent.
+    let shown = key_thumbprint(&pair).to_lowercase();
+    let colons = shown.as_bytes().chunks(2).map(|pair| String::from_utf8_lossy(pair)).collect::<Vec<_>>().join(":");
+    for (shown, says) in [
+        (colons.as_str(), None),
+        ("BB5D1064437D8720A5C53078185E6A361A78B10A", Some("not the one whose thumbprint was given")),
+        ("nonsense", Some("a thumbprint has 40")),
+    ] {
+        let built = connection(&sim).certificate(key(&pair)).thumbprint(shown).build();
+        let said = built.err().map(|error| error.to_string()).unwrap_or_default();
+        assert_eq!(said.is_empty(), says.is_none(), "{shown}: {said}");
+        assert!(said.contains(says.unwrap_or_default()), "{said}");
+    }
+    assert!(connection(&sim).thumbprint(shown).build().is_err(), "a secret has none");
+    assert_eq!(sim.requests().discovery + sim.requests().token, 0);
     let by_file = connection(&sim).federated_token_file("/nothing").build().expect("it is read when it is needed");
     let own = connection(&sim).credential_of(CredentialKind::ManagedIdentity, Arc::new(ManagedIdentity::new())).build();
     let variable = environment("AZURE_CLIENT_SECRET", sim.client_secret().expose());

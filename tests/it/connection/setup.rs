@@ -52,6 +52,7 @@ fn made_by(sim: &Sim) -> Vec<Activity> {
     sim.audit().iter().map(|entry| entry.activity).collect()
 }
 
+/// R65, R67, R72: made by name, and found again. R73, R74: with roles and consent.
 #[tokio::test]
 async fn an_application_is_made_and_connects_and_is_found_again() {
     let clock = ManualClock::at(NOW);
@@ -205,6 +206,7 @@ async fn replicas_that_lag_are_waited_for() {
     assert!(clock.now() - NOW <= time::Duration::seconds(300));
 }
 
+/// R74: consent is a step of its own, for another administrator.
 #[tokio::test]
 async fn a_caller_without_the_right_leaves_it_to_others() {
     let clock = ManualClock::at(NOW);
