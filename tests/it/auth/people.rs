@@ -6,8 +6,7 @@ use async_trait::async_trait;
 use entrant::ErrorKind;
 use entrant::auth::{
     AuthorizationCode, BrowserSignIn, CertificateKey, ClientCertificate, DeviceCode, MemoryRefreshTokens, RefreshToken,
-    RefreshTokenStore as _, SignInFailure, SignInPrompt, SignInRequest, TokenContext, TokenCredential as _,
-    UserApplication,
+    RefreshTokenStore as _, SignInFailure, SignInPrompt, SignInRequest, TokenContext, TokenCredential, UserApplication,
 };
 use entrant::clock::ManualClock;
 use entrant::http::ReqwestTransport;
@@ -305,23 +304,24 @@ async fn nothing_that_a_person_signs_in_with_is_logged() {
     let served = Served::new().await;
     served.sim.allow_public_client();
     served.sim.add_redirect_uri(REDIRECT);
-    // A test in another thread may have come by an event for the first time just when nobody listened there.
-    tracing::callsite::rebuild_interest_cache();
     let person = Person::new(&served.sim, "accept");
     let (browser, device, web) = (MemoryRefreshTokens::new(), MemoryRefreshTokens::new(), MemoryRefreshTokens::new());
     let mut shown = String::new();
 
     let by_browser = BrowserSignIn::new(served.public(), person.clone(), browser.clone());
     let by_device = DeviceCode::new(served.public(), person.clone(), device.clone());
-    let mut secrets = vec![
-        by_browser.token(&served.context).await.expect("a token").secret,
-        by_device.token(&served.context).await.expect("a token").secret,
-    ];
+    let mut secrets = Vec::new();
+    for credential in [&by_browser as &dyn TokenCredential, &by_device] {
+        // A test in another thread may have come by an event for the first time just when nobody listened there.
+        tracing::callsite::rebuild_interest_cache();
+        secrets.push(credential.token(&served.context).await.expect("a token").secret);
+    }
     let begun = served.begin(served.public());
     let back = press(begun.page(), "ada@contoso.com", "accept").await.expect("a redirect");
     let once = back.query_pairs().filter(|(name, _)| name == "code" || name == "state");
     secrets.extend(once.map(|(_, value)| value.into_owned().into()));
     let query = back.query().expect("an answer").to_owned();
+    tracing::callsite::rebuild_interest_cache();
     let token = begun.finish(&served.context, &query, web.clone()).await.expect("a token");
     shown += &format!("{token:?} {by_browser:?} {by_device:?} {web:?}");
     secrets.push(token.secret);
