@@ -89,11 +89,8 @@ async fn real(flags: Flags) -> Result<ExitCode> {
     if flags.remove {
         return remove(&flags, &client).await;
     }
-    let (report, code) = set_up(&flags, &client, &flags.connection.cloud()).await?;
-    let Some(mut report) = report else { return Ok(code) };
-    if let Some(secret) = report.take_secret() {
-        hand_over(&flags, &secret)?;
-    }
+    let hand_over = |report: &mut SetupReport| report.take_secret().map_or(Ok(()), |secret| hand_over(&flags, &secret));
+    let (_, code) = set_up(&flags, &client, &flags.connection.cloud(), hand_over).await?;
     Ok(code)
 }
 
@@ -109,7 +106,7 @@ async fn simulated(flags: Flags) -> Result<ExitCode> {
     let administrator = entrant::auth::StaticToken::new(sim.token());
     let client = GraphClient::builder(administrator).cloud(sim.cloud()).transport(sim.transport()).build()?;
     say(&flags, "On a simulated tenant; give --tenant and a token for a real one.\n");
-    let (report, code) = set_up(&flags, &client, &sim.cloud()).await?;
+    let (report, code) = set_up(&flags, &client, &sim.cloud(), |_| Ok(())).await?;
     let Some(mut report) = report else { return Ok(code) };
     let Some(secret) = report.take_secret() else { return Ok(code) };
     // Only here: the tenant and its secret end with this program.
@@ -134,7 +131,14 @@ async fn simulated(flags: Flags) -> Result<ExitCode> {
 }
 
 /// Plans, shows, asks, applies. No report where nothing was applied.
-async fn set_up(flags: &Flags, client: &GraphClient, cloud: &Cloud) -> Result<(Option<SetupReport>, ExitCode)> {
+///
+/// Nobody can read a secret again: it is handed over before anything else can fail, or somebody ends a long wait.
+async fn set_up(
+    flags: &Flags,
+    client: &GraphClient,
+    cloud: &Cloud,
+    hand_over: impl FnOnce(&mut SetupReport) -> Result<()>,
+) -> Result<(Option<SetupReport>, ExitCode)> {
     let setup = wanted(flags)?;
     let plan = setup.plan(client).await?;
     if flags.dry_run {
@@ -153,10 +157,12 @@ async fn set_up(flags: &Flags, client: &GraphClient, cloud: &Cloud) -> Result<(O
     if !plan.is_converged() && !flags.yes && !agreed()? {
         return Ok((None, ExitCode::from(2)));
     }
-    let report = setup.apply(client, &plan).await?;
+    let mut report = setup.apply(client, &plan).await?;
+    let handed_over = hand_over(&mut report);
     if let Some(file) = &flags.record {
         keep(file, &report.made)?;
     }
+    handed_over?;
     if flags.json {
         print_json(&report)
     } else {
