@@ -4,6 +4,7 @@
 //! cargo run --example check_connection                                  # on a simulated tenant
 //! cargo run --example check_connection -- --simulate no-consent         # on one with a defect
 //! AZURE_CLIENT_SECRET=… cargo run --example check_connection -- --tenant contoso.com --client-id …
+//! AZURE_CLIENT_CERTIFICATE_PATH=key.pem cargo run --example check_connection -- --tenant contoso.com --client-id …
 //! ```
 
 mod common;
@@ -11,11 +12,10 @@ mod common;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use clap::{Parser, ValueEnum};
-use entrant::auth::{AccessToken, CertificateValidity, TokenContext, TokenCredential};
+use entrant::auth::CertificateKey;
 use entrant::clock::{Clock, SystemClock};
-use entrant::connection::{Check, Connection, CredentialKind, DirectoryRole, Roles, StageOutcome};
+use entrant::connection::{Check, Connection, DirectoryRole, Roles, StageOutcome};
 use entrant::http::Transport;
 use entrant::sim::{Sim, SimBuilder, Sku};
 use entrant::{Cloud, Error, ErrorKind, Result};
@@ -167,24 +167,19 @@ fn simulated(defect: Option<Defect>) -> Result<(Sim, Connection)> {
         .roles(Roles::over_limited_administrators());
     let builder = match defect {
         Some(Defect::WrongSecret) => builder.client_secret("the secret's id"),
-        Some(Defect::ExpiredCertificate) => builder.credential_of(CredentialKind::Certificate, Arc::new(Expired)),
+        Some(Defect::ExpiredCertificate) => builder.certificate(expired()?),
         _ => builder.client_secret(sim.client_secret()),
     };
     Ok((sim, builder.build()?))
 }
 
-/// Stands for a credential whose certificate ended yesterday.
-#[derive(Debug)]
-struct Expired;
-
-#[async_trait]
-impl TokenCredential for Expired {
-    async fn token(&self, _: &TokenContext) -> Result<AccessToken> {
-        Err(Error::new(ErrorKind::Unauthenticated, "the certificate has expired"))
-    }
-
-    fn certificate(&self) -> Option<CertificateValidity> {
-        let yesterday = OffsetDateTime::now_utc() - Duration::days(1);
-        Some(CertificateValidity::new(yesterday - Duration::days(365), yesterday))
-    }
+/// A certificate that ended yesterday, with its key.
+fn expired() -> Result<CertificateKey> {
+    let cannot = |error: rcgen::Error| Error::new(ErrorKind::Invalid, "cannot make a certificate").with_source(error);
+    let key = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).map_err(cannot)?;
+    let mut wanted = rcgen::CertificateParams::default();
+    wanted.not_after = OffsetDateTime::now_utc() - Duration::days(1);
+    wanted.not_before = wanted.not_after - Duration::days(365);
+    let certificate = wanted.self_signed(&key).map_err(cannot)?;
+    CertificateKey::from_pem(format!("{}{}", certificate.pem(), key.serialize_pem()))
 }

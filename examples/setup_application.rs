@@ -16,15 +16,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use entrant::auth::CertificateValidity;
+use entrant::auth::Certificate;
 use entrant::clock::SystemClock;
-use entrant::connection::{DirectoryRole, Made, PublicCertificate, Roles, Setup, SetupReport, StepKind};
+use entrant::connection::{DirectoryRole, Made, Roles, Setup, SetupReport, StepKind};
 use entrant::graph::GraphClient;
 use entrant::http::Transport;
 use entrant::secret::Secret;
 use entrant::sim::{Sim, Sku};
 use entrant::{Cloud, Error, ErrorKind, Result};
-use time::{Date, OffsetDateTime};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -47,11 +46,8 @@ struct Flags {
     #[arg(long = "role", value_name = "ROLE")]
     roles: Vec<String>,
     /// The certificate that it is to sign in with, in place of a secret
-    #[arg(long, value_name = "FILE.pem", requires = "certificate_ends")]
+    #[arg(long, value_name = "FILE.pem")]
     certificate: Option<PathBuf>,
-    /// The last day on which the certificate is good
-    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
-    certificate_ends: Option<Date>,
     /// How many days a new secret is good for
     #[arg(long, value_name = "DAYS", default_value = "180")]
     secret_days: u32,
@@ -93,11 +89,8 @@ async fn real(flags: Flags) -> Result<ExitCode> {
     if flags.remove {
         return remove(&flags, &client).await;
     }
-    let (report, code) = set_up(&flags, &client, &flags.connection.cloud()).await?;
-    let Some(mut report) = report else { return Ok(code) };
-    if let Some(secret) = report.take_secret() {
-        hand_over(&flags, &secret)?;
-    }
+    let hand_over = |report: &mut SetupReport| report.take_secret().map_or(Ok(()), |secret| hand_over(&flags, &secret));
+    let (_, code) = set_up(&flags, &client, &flags.connection.cloud(), hand_over).await?;
     Ok(code)
 }
 
@@ -113,7 +106,7 @@ async fn simulated(flags: Flags) -> Result<ExitCode> {
     let administrator = entrant::auth::StaticToken::new(sim.token());
     let client = GraphClient::builder(administrator).cloud(sim.cloud()).transport(sim.transport()).build()?;
     say(&flags, "On a simulated tenant; give --tenant and a token for a real one.\n");
-    let (report, code) = set_up(&flags, &client, &sim.cloud()).await?;
+    let (report, code) = set_up(&flags, &client, &sim.cloud(), |_| Ok(())).await?;
     let Some(mut report) = report else { return Ok(code) };
     let Some(secret) = report.take_secret() else { return Ok(code) };
     // Only here: the tenant and its secret end with this program.
@@ -138,7 +131,14 @@ async fn simulated(flags: Flags) -> Result<ExitCode> {
 }
 
 /// Plans, shows, asks, applies. No report where nothing was applied.
-async fn set_up(flags: &Flags, client: &GraphClient, cloud: &Cloud) -> Result<(Option<SetupReport>, ExitCode)> {
+///
+/// Nobody can read a secret again: it is handed over before anything else can fail, or somebody ends a long wait.
+async fn set_up(
+    flags: &Flags,
+    client: &GraphClient,
+    cloud: &Cloud,
+    hand_over: impl FnOnce(&mut SetupReport) -> Result<()>,
+) -> Result<(Option<SetupReport>, ExitCode)> {
     let setup = wanted(flags)?;
     let plan = setup.plan(client).await?;
     if flags.dry_run {
@@ -157,10 +157,12 @@ async fn set_up(flags: &Flags, client: &GraphClient, cloud: &Cloud) -> Result<(O
     if !plan.is_converged() && !flags.yes && !agreed()? {
         return Ok((None, ExitCode::from(2)));
     }
-    let report = setup.apply(client, &plan).await?;
+    let mut report = setup.apply(client, &plan).await?;
+    let handed_over = hand_over(&mut report);
     if let Some(file) = &flags.record {
         keep(file, &report.made)?;
     }
+    handed_over?;
     if flags.json {
         print_json(&report)
     } else {
@@ -195,15 +197,13 @@ async fn remove(flags: &Flags, client: &GraphClient) -> Result<ExitCode> {
 
 fn wanted(flags: &Flags) -> Result<Setup> {
     let setup = Setup::new(&flags.name).operations(flags.purpose.operations()).roles(wanted_roles(flags)?);
-    match (&flags.certificate, flags.certificate_ends) {
-        (Some(file), Some(last)) => {
-            let pem =
-                std::fs::read_to_string(file).map_err(|error| failed("cannot read the certificate", file, error))?;
-            let end = last.next_day().unwrap_or(last).midnight().assume_utc();
-            let validity = CertificateValidity::new(OffsetDateTime::now_utc(), end);
-            Ok(setup.certificate(PublicCertificate::from_pem(&pem, validity)?))
+    match &flags.certificate {
+        Some(file) => {
+            let pem = std::fs::read(file).map_err(|error| failed("cannot read the certificate", file, error))?;
+            let certificate = Certificate::from_pem(pem).map_err(|error| error.with_context("file", file.display()))?;
+            Ok(setup.certificate(certificate))
         }
-        _ => Ok(setup.client_secret(flags.secret_days * DAY)),
+        None => Ok(setup.client_secret(flags.secret_days * DAY)),
     }
 }
 
@@ -274,9 +274,4 @@ fn print_json(value: &impl serde::Serialize) {
 
 fn failed(what: &'static str, file: &Path, error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::new(ErrorKind::Invalid, what).with_context("file", file.display()).with_source(error)
-}
-
-fn day(text: &str) -> std::result::Result<Date, String> {
-    let format = time::macros::format_description!("[year]-[month]-[day]");
-    Date::parse(text, format).map_err(|_| "a day is written like 2027-01-31".to_owned())
 }

@@ -128,7 +128,7 @@
 //! | `csv` | | `adapters::CsvSource`, `adapters::CsvMemberships`, `adapters::CsvTarget` |
 //! | `redb` | | `adapters::RedbState` |
 //! | `schedule` | | `job::Schedule`, `job::Scheduler`: runs by a cron expression |
-//! | `sim` | | the simulated tenant in process |
+//! | `sim` | | the simulated tenant in process; its tokens are signed with aws-lc-rs |
 //! | `sim-server` | | the same on a socket, http or https |
 //! | `testing` | | conformance suites; exempt from SemVer |
 //!

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, ValueEnum};
-use entrant::auth::{AccessToken, ClientId, ClientSecret, StaticToken, TenantId, TokenCredential};
+use entrant::auth::{
+    AccessToken, ClientId, Environment, EnvironmentCredential, StaticToken, TenantId, TokenCredential,
+};
 use entrant::connection::{Connection, Operations};
 use entrant::graph::GraphClient;
 use entrant::http::ReqwestTransport;
@@ -13,9 +15,8 @@ use url::Url;
 
 /// Which tenant, as whom, over which network.
 #[derive(Debug, Args)]
-#[command(
-    next_help_heading = "Connection (credentials from AZURE_CLIENT_SECRET, or a ready bearer token from GRAPH_TOKEN)"
-)]
+#[command(next_help_heading = "Connection (credentials from AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH with \
+        AZURE_CLIENT_CERTIFICATE_PASSWORD, or AZURE_FEDERATED_TOKEN_FILE; a ready bearer token from GRAPH_TOKEN comes first)")]
 pub(crate) struct ConnectionFlags {
     /// The tenant: its id or one of its domains
     #[arg(long, value_name = "ID|DOMAIN", env = "AZURE_TENANT_ID")]
@@ -82,11 +83,10 @@ impl ConnectionFlags {
         if let Some(token) = variable("GRAPH_TOKEN") {
             return Ok(Box::new(StaticToken::new(token)));
         }
-        let secret = variable("AZURE_CLIENT_SECRET")
-            .ok_or_else(|| missing("no credentials: set AZURE_CLIENT_SECRET or GRAPH_TOKEN"))?;
         let tenant = self.tenant.as_deref().ok_or_else(|| missing("no tenant: give --tenant"))?;
         let client = self.client_id.as_deref().ok_or_else(|| missing("no application: give --client-id"))?;
-        Ok(Box::new(ClientSecret::new(TenantId::new(tenant)?, ClientId::new(client)?, secret)))
+        let (tenant, client) = (TenantId::new(tenant)?, ClientId::new(client)?);
+        Ok(Box::new(EnvironmentCredential::of_application(tenant, client, &Environment::of_process())?))
     }
 
     /// The connection that these flags and the environment describe.
@@ -106,10 +106,9 @@ impl ConnectionFlags {
             (None, None) => return Err(missing("no application: give --client-id")),
         };
         let builder = Connection::builder(tenant, client).cloud(self.cloud());
-        match (token, variable("AZURE_CLIENT_SECRET")) {
-            (Some(token), _) => builder.token(token),
-            (None, Some(secret)) => builder.client_secret(secret),
-            (None, None) => return Err(missing("no credentials: set AZURE_CLIENT_SECRET or GRAPH_TOKEN")),
+        match token {
+            Some(token) => builder.token(token),
+            None => builder.environment(&Environment::of_process()),
         }
         .build()
     }

@@ -101,6 +101,11 @@ impl TokenCache {
         Self(Arc::new(Inner { credential: Arc::new(credential), context, kept: Mutex::default() }))
     }
 
+    /// What the credential works with.
+    pub(crate) fn context(&self) -> &TokenContext {
+        &self.0.context
+    }
+
     /// A token that is good now.
     ///
     /// # Errors

@@ -104,6 +104,11 @@ impl Certificate {
         &self.0.der
     }
 
+    /// The same as base64: how Graph has it.
+    pub(crate) fn der_base64(&self) -> String {
+        super::base64::standard(&self.0.der)
+    }
+
     /// The thumbprint as the portal shows it: SHA-1, 40 hexadecimal digits in upper case.
     #[must_use]
     pub fn thumbprint(&self) -> String {

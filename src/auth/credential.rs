@@ -129,6 +129,11 @@ impl TokenContext {
         self
     }
 
+    /// The same network and clock, for another cloud.
+    pub(super) fn at(&self, cloud: &Cloud) -> Result<Self> {
+        Self::new(cloud, self.transport.clone(), self.clock.clone())
+    }
+
     /// The same, for a token that must fulfil these claims (JSON).
     pub(super) fn with_claims(&self, claims: Option<Arc<str>>) -> Self {
         Self { claims, ..self.clone() }

@@ -104,40 +104,52 @@ impl TenantDiscovery {
         transport: Arc<dyn Transport>,
         clock: Arc<dyn Clock>,
     ) -> Result<TenantLocation> {
-        let context = |cloud: &Cloud| TokenContext::new(cloud, transport.clone(), clock.clone());
-        let missing = match Self::ask(&context(cloud)?, tenant).await {
+        let context = TokenContext::new(cloud, transport, clock)?;
+        match Self::ask(&context, tenant).await {
             Ok(found) => {
                 let lives = found.cloud.clone().filter(|lives| lives.graph() != cloud.graph());
                 let is_own = matches!(cloud, Cloud::Custom { .. });
-                return Ok(match lives.filter(|_| !is_own) {
+                Ok(match lives.filter(|_| !is_own) {
                     Some(lives) => TenantLocation::Elsewhere { cloud: lives, discovery: found },
                     None => TenantLocation::Here(found),
-                });
+                })
             }
-            Err(error) if is_missing(&error) => error,
-            Err(error) => return Err(error),
-        };
-        tracing::debug!(error = %missing, "the tenant is not in the cloud that was chosen");
+            Err(error) if is_missing(&error) => {
+                tracing::debug!(error = %error, "the tenant is not in the cloud that was chosen");
+                Ok(match Self::elsewhere(&context, cloud, tenant).await? {
+                    Some((cloud, discovery)) => TenantLocation::Elsewhere { cloud, discovery },
+                    None => TenantLocation::Nowhere,
+                })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks the other clouds that have a name for a tenant that `cloud` does not know, once each; a cloud of one's own
+    /// is the only one that is asked.
+    pub(crate) async fn elsewhere(
+        context: &TokenContext,
+        cloud: &Cloud,
+        tenant: &TenantId,
+    ) -> Result<Option<(Cloud, Self)>> {
         if matches!(cloud, Cloud::Custom { .. }) {
-            return Ok(TenantLocation::Nowhere);
+            return Ok(None);
         }
         for other in [Cloud::Global, Cloud::GccHigh, Cloud::China] {
             if other.authority() == cloud.authority() {
                 continue;
             }
-            match ask_once(&context(&other)?, tenant).await {
-                Ok(found) => {
-                    let cloud = found.cloud.clone().unwrap_or(other);
-                    return Ok(TenantLocation::Elsewhere { cloud, discovery: found });
-                }
+            match ask_once(&context.at(&other)?, tenant).await {
+                Ok(found) => return Ok(Some((found.cloud.clone().unwrap_or(other), found))),
                 Err(error) => tracing::debug!(error = %error, cloud = %other, "the tenant is not there either"),
             }
         }
-        Ok(TenantLocation::Nowhere)
+        Ok(None)
     }
 }
 
-fn is_missing(error: &Error) -> bool {
+/// Whether the host that issues tokens says that it has no such tenant.
+pub(crate) fn is_missing(error: &Error) -> bool {
     SignInFailure::of(error).is_some_and(|failure| failure.code == Some(NO_SUCH_TENANT))
 }
 
@@ -161,11 +173,10 @@ fn parse(body: &[u8], authority: &Url) -> Result<TenantDiscovery> {
     let (Some(issuer), Some(token)) = (address("issuer"), address("token_endpoint")) else {
         return Err(wrong("the discovery document names no issuer or no token endpoint"));
     };
-    let known = Cloud::of_authority(authority);
     let named = Cloud::of_authority(&token);
+    // A host of one's own may be a way into a cloud that is known. What is named is only told, never asked.
     let is_trusted = |url: &Url| {
-        url.origin() == authority.origin()
-            || known.is_some() && Cloud::of_authority(url).is_some() && Cloud::of_authority(url) == named
+        url.origin() == authority.origin() || Cloud::of_authority(url).is_some() && Cloud::of_authority(url) == named
     };
     if let Some(stranger) = [&issuer, &token].into_iter().find(|url| !is_trusted(url)) {
         return Err(wrong("the discovery document names a host that does not belong to the cloud; it is not followed")
@@ -175,10 +186,12 @@ fn parse(body: &[u8], authority: &Url) -> Result<TenantDiscovery> {
     if !TenantId::is_guid(id) {
         return Err(wrong("the discovery document's issuer names no tenant"));
     }
+    let is_dod = || json["msgraph_host"].as_str() == Cloud::Dod.graph().host_str();
     let cloud = match json["tenant_region_sub_scope"].as_str() {
         _ if named.is_none() => None,
         Some("DODCON") => Some(Cloud::GccHigh),
         Some("DOD") => Some(Cloud::Dod),
+        _ if named == Some(Cloud::GccHigh) && is_dod() => Some(Cloud::Dod),
         Some("GCC") if named == Some(Cloud::Global) => Some(Cloud::Gcc),
         _ => named,
     };
@@ -236,14 +249,19 @@ mod tests {
             (document(&format!("https://evil.example/{ID}/v2.0"), "https://login.example/x"), "host"),
             (document(&format!("https://login.example/{ID}/v2.0"), "https://evil.example/x"), "host"),
             (document(&format!("https://login.example/{ID}/v2.0"), "http://login.example/x"), "host"),
-            // A host of one's own cannot send people to Microsoft's, nor the other way.
-            (document(&format!("https://login.example/{ID}/v2.0"), "https://login.microsoftonline.com/x"), "host"),
+            (document(&format!("https://evil.example/{ID}/v2.0"), "https://login.microsoftonline.com/x"), "host"),
             (document("https://login.example/{tenantid}/v2.0", "https://login.example/x"), "no tenant"),
             (document("https://login.example", "https://login.example/x"), "no tenant"),
         ] {
             let error = parse(body.as_bytes(), &own).expect_err(&body);
             assert!(error.to_string().contains(says), "{body}: {error}");
         }
+        // A host of one's own before a cloud that is known, but nobody's before that cloud.
+        let cloud =
+            document(&format!("https://login.microsoftonline.us/{ID}/v2.0"), "https://login.microsoftonline.us/x");
+        assert_eq!(parse(cloud.as_bytes(), &own).expect("a document").cloud, Some(Cloud::GccHigh));
+        let dod = cloud.replace('}', r#","msgraph_host":"dod-graph.microsoft.us"}"#);
+        assert_eq!(parse(dod.as_bytes(), &Cloud::Dod.authority()).expect("a document").cloud, Some(Cloud::Dod));
         let evil = document(&format!("https://evil.example/{ID}/v2.0"), "https://evil.example/x");
         assert!(parse(evil.as_bytes(), &Cloud::Global.authority()).is_err());
     }

@@ -59,6 +59,27 @@ impl Environment {
         Some(self.0.get(name)?.expose().trim()).filter(|value| !value.is_empty())
     }
 
+    /// What there is to sign in with: the first of a secret, a certificate's file, a federated token's file.
+    fn given(&self) -> Option<(EnvironmentKind, &str)> {
+        [
+            (EnvironmentKind::ClientSecret, "AZURE_CLIENT_SECRET"),
+            (EnvironmentKind::Certificate, "AZURE_CLIENT_CERTIFICATE_PATH"),
+            (EnvironmentKind::FederatedToken, "AZURE_FEDERATED_TOKEN_FILE"),
+        ]
+        .into_iter()
+        .find_map(|(kind, name)| Some((kind, self.get(name)?)))
+    }
+
+    /// The error that names what is missing of these, and of something to sign in with.
+    fn lacks(&self, names: &[&'static str]) -> Error {
+        let mut missing: Vec<&str> = names.iter().copied().filter(|name| self.get(name).is_none()).collect();
+        if self.given().is_none() {
+            missing.push("AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH or AZURE_FEDERATED_TOKEN_FILE");
+        }
+        Error::new(ErrorKind::NotReady, "the environment does not say how to sign in")
+            .with_context("missing", missing.join(", "))
+    }
+
     /// The cloud of `AZURE_AUTHORITY_HOST`; the worldwide one without it.
     ///
     /// # Errors
@@ -106,7 +127,18 @@ impl fmt::Debug for Environment {
 /// assert!(error.to_string().contains("AZURE_TENANT_ID"));
 /// ```
 #[derive(Debug, Clone)]
-pub struct EnvironmentCredential(Arc<dyn TokenCredential>);
+pub struct EnvironmentCredential {
+    credential: Arc<dyn TokenCredential>,
+    kind: EnvironmentKind,
+}
+
+/// What an environment signs in with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EnvironmentKind {
+    ClientSecret,
+    Certificate,
+    FederatedToken,
+}
 
 impl EnvironmentCredential {
     /// Chooses by what is set.
@@ -116,27 +148,33 @@ impl EnvironmentCredential {
     /// [`ErrorKind::NotReady`] with the names of the missing variables, [`ErrorKind::Invalid`] if a value is not what it
     /// should be.
     pub fn new(environment: &Environment) -> Result<Self> {
-        let get = |name: &'static str| environment.get(name);
-        let (secret, certificate, federated) =
-            (get("AZURE_CLIENT_SECRET"), get("AZURE_CLIENT_CERTIFICATE_PATH"), get("AZURE_FEDERATED_TOKEN_FILE"));
-        let mut missing: Vec<&str> =
-            ["AZURE_TENANT_ID", "AZURE_CLIENT_ID"].into_iter().filter(|name| get(name).is_none()).collect();
-        if secret.or(certificate).or(federated).is_none() {
-            missing.push("AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH or AZURE_FEDERATED_TOKEN_FILE");
+        let (tenant, client) = (environment.get("AZURE_TENANT_ID"), environment.get("AZURE_CLIENT_ID"));
+        match (tenant, client, environment.given()) {
+            (Some(tenant), Some(client), Some(_)) => {
+                Self::of_application(TenantId::new(tenant)?, ClientId::new(client)?, environment)
+            }
+            _ => Err(environment.lacks(&["AZURE_TENANT_ID", "AZURE_CLIENT_ID"])),
         }
-        if !missing.is_empty() {
-            return Err(Error::new(ErrorKind::NotReady, "the environment does not say how to sign in")
-                .with_context("missing", missing.join(", ")));
-        }
-        let tenant = TenantId::new(get("AZURE_TENANT_ID").unwrap_or_default())?;
-        let client = ClientId::new(get("AZURE_CLIENT_ID").unwrap_or_default())?;
-        if let Some(secret) = secret {
-            return Ok(Self(Arc::new(ClientSecret::new(tenant, client, secret))));
-        }
-        if let Some(path) = certificate {
-            return by_certificate(tenant, client, Path::new(path), environment).map(Self);
-        }
-        Ok(Self(Arc::new(WorkloadIdentity::from_file(tenant, client, federated.unwrap_or_default()))))
+    }
+
+    /// Chooses by what is set, for an application that is known from elsewhere: `AZURE_TENANT_ID` and `AZURE_CLIENT_ID`
+    /// are not looked at.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn of_application(tenant: TenantId, client: ClientId, environment: &Environment) -> Result<Self> {
+        let (kind, value) = environment.given().ok_or_else(|| environment.lacks(&[]))?;
+        let credential: Arc<dyn TokenCredential> = match kind {
+            EnvironmentKind::ClientSecret => Arc::new(ClientSecret::new(tenant, client, value)),
+            EnvironmentKind::Certificate => by_certificate(tenant, client, Path::new(value), environment)?,
+            EnvironmentKind::FederatedToken => Arc::new(WorkloadIdentity::from_file(tenant, client, value)),
+        };
+        Ok(Self { credential, kind })
+    }
+
+    pub(crate) fn kind(&self) -> EnvironmentKind {
+        self.kind
     }
 }
 
@@ -185,10 +223,10 @@ fn by_certificate(_: TenantId, _: ClientId, path: &Path, _: &Environment) -> Res
 #[async_trait]
 impl TokenCredential for EnvironmentCredential {
     async fn token(&self, context: &TokenContext) -> Result<AccessToken> {
-        self.0.token(context).await
+        self.credential.token(context).await
     }
 
     fn certificate(&self) -> Option<CertificateValidity> {
-        self.0.certificate()
+        self.credential.certificate()
     }
 }

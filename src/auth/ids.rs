@@ -250,6 +250,7 @@ mod tests {
         }
     }
 
+    /// R3: a tenant is lifted out of a pasted address. R71: a well-formed GUID.
     #[test]
     fn the_form_of_an_id_is_checked() {
         const ID: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
@@ -292,6 +293,7 @@ mod tests {
         }
     }
 
+    /// R56: endpoints that are typed by hand.
     #[test]
     fn typed_endpoints_are_checked() {
         let authorize = "https://login.microsoftonline.com/contoso.com/oauth2/v2.0/authorize";

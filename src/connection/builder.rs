@@ -1,12 +1,13 @@
 //! Setting a connection up.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::operation::Operations;
 use super::permissions::{Permissions, Roles};
 use super::settings::{Connection, CredentialKind};
 use super::stored::Stored;
-use crate::auth::{ClientId, TenantId, TokenCredential};
+use crate::auth::{AssertionSigner, ClientId, Environment, TenantId, TokenCredential};
 use crate::cloud::Cloud;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::address::checked_root;
@@ -28,12 +29,16 @@ pub struct ConnectionBuilder {
     roles: Roles,
     enabled: bool,
     credential: Option<Given>,
+    thumbprint: Option<String>,
 }
 
 /// A credential before the ids that it needs are known to be good.
 #[derive(Debug)]
 enum Given {
     ClientSecret(Secret),
+    Certificate(Arc<dyn AssertionSigner>),
+    FederatedTokenFile(PathBuf),
+    Environment(Environment),
     Token(Secret),
     Own(CredentialKind, Arc<dyn TokenCredential>),
 }
@@ -53,12 +58,61 @@ impl ConnectionBuilder {
             roles: Roles::none(),
             enabled: true,
             credential: None,
+            thumbprint: None,
         }
     }
 
     /// Signs in with a secret of the application: its value, not its id.
     pub fn client_secret(mut self, secret: impl Into<Secret>) -> Self {
         self.credential = Some(Given::ClientSecret(secret.into()));
+        self
+    }
+
+    /// Signs in with a certificate of the application: `CertificateKey` reads one from PEM or PFX, a vault's signer keeps
+    /// the key where it is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> entrant::Result<()> {
+    /// # let key = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).expect("a key");
+    /// # let certificate = rcgen::CertificateParams::default().self_signed(&key).expect("a certificate");
+    /// # let pem = format!("{}{}", certificate.pem(), key.serialize_pem());
+    /// use entrant::auth::CertificateKey;
+    /// use entrant::connection::{Connection, CredentialKind};
+    ///
+    /// let connection = Connection::builder("contoso.onmicrosoft.com", "11111111-2222-3333-4444-555555555555")
+    ///     .certificate(CertificateKey::from_pem(pem)?)
+    ///     .build()?;
+    /// assert_eq!(connection.credential_kind(), CredentialKind::Certificate);
+    /// println!("compare with the portal: {}", connection.thumbprint().unwrap_or_default());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn certificate(mut self, signer: impl AssertionSigner) -> Self {
+        self.credential = Some(Given::Certificate(Arc::new(signer)));
+        self
+    }
+
+    /// Makes sure that the [`certificate`](Self::certificate) is the one that the portal shows by this thumbprint, before
+    /// anything is sent; as people copy it, with blanks, colons and in any case.
+    pub fn thumbprint(mut self, shown: impl Into<String>) -> Self {
+        self.thumbprint = Some(shown.into());
+        self
+    }
+
+    /// Signs in with a token of another issuer that the application trusts, such as a Kubernetes cluster's, from a file
+    /// that is read again for every sign-in.
+    pub fn federated_token_file(mut self, file: impl Into<PathBuf>) -> Self {
+        self.credential = Some(Given::FederatedTokenFile(file.into()));
+        self
+    }
+
+    /// Signs in with what the environment has for the application: a secret, a certificate or a federated token, under
+    /// the names that [`EnvironmentCredential`](crate::auth::EnvironmentCredential) says. The tenant, the application and
+    /// the cloud are this connection's.
+    pub fn environment(mut self, environment: &Environment) -> Self {
+        self.credential = Some(Given::Environment(environment.clone()));
         self
     }
 
@@ -73,8 +127,9 @@ impl ConnectionBuilder {
         self.credential_of(CredentialKind::Custom, credential)
     }
 
-    /// Signs in with a credential of this kind. The kind is what is stored: by it the host knows what to give back when
-    /// the connection is loaded.
+    /// Signs in with a credential of this kind, such as a [`ManagedIdentity`](crate::auth::ManagedIdentity), a person who
+    /// signed in ([`RefreshToken`](crate::auth::RefreshToken)), or any other of [`auth`](crate::auth). The kind is what is
+    /// stored: by it the host knows what to give back when the connection is loaded.
     pub fn credential_of(mut self, kind: CredentialKind, credential: Arc<dyn TokenCredential>) -> Self {
         self.credential = Some(Given::Own(kind, credential));
         self
@@ -141,7 +196,9 @@ impl ConnectionBuilder {
     /// # Errors
     ///
     /// [`ErrorKind::Invalid`], naming everything that is wrong: the tenant, the client id, the domain, a cloud whose
-    /// hosts are neither `https` nor this machine, a credential that is missing or blank.
+    /// hosts are neither `https` nor this machine, a credential that is missing or blank, a certificate of another
+    /// thumbprint. [`ErrorKind::NotReady`] if the
+    /// environment has none.
     pub fn build(self) -> Result<Connection> {
         let mut faults = Vec::new();
         let mut note = |error: Error| faults.push(error.to_string());
@@ -155,10 +212,20 @@ impl ConnectionBuilder {
         }
         let blank = |secret: &Secret| secret.expose().trim().is_empty();
         match &self.credential {
-            None => faults.push("no credential is given: a client secret, a token, or one of your own".into()),
+            None => faults.push(
+                "no credential is given: a client secret, a certificate, a federated token, a token, or one of your own"
+                    .into(),
+            ),
             Some(Given::ClientSecret(secret)) if blank(secret) => faults.push("the client secret is blank".into()),
             Some(Given::Token(token)) if blank(token) => faults.push("the token is blank".into()),
             Some(_) => {}
+        }
+        match (&self.thumbprint, &self.credential) {
+            (None, _) => {}
+            (Some(shown), Some(Given::Certificate(signer))) => {
+                faults.extend(signer.certificate().check_thumbprint(shown).err().map(|error| error.to_string()));
+            }
+            (Some(_), _) => faults.push("a thumbprint is given, and no certificate to compare it with".into()),
         }
         let (Some(tenant), Some(client_id), Some(given), Ok(domain), true) =
             (tenant, client_id, self.credential, domain, faults.is_empty())
@@ -178,6 +245,9 @@ impl ConnectionBuilder {
         let connection = Connection::loaded(stored);
         Ok(match given {
             Given::ClientSecret(secret) => connection.with_client_secret(secret),
+            Given::Certificate(signer) => connection.with_certificate(signer),
+            Given::FederatedTokenFile(file) => connection.with_federated_token_file(file),
+            Given::Environment(environment) => connection.with_environment(&environment)?,
             Given::Token(token) => connection.with_token(token),
             Given::Own(kind, credential) => connection.with_credential_of(kind, credential),
         })

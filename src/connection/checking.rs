@@ -7,9 +7,8 @@ use time::{Duration, OffsetDateTime};
 
 use super::access;
 use super::check::{Check, LicenseFacts, Stage, StageName, StageOutcome, TenantFacts};
-use super::discovery::{self, Heard, Told};
 use super::settings::{Connection, CredentialKind};
-use crate::auth::{SignInAdvice, SignInFailure, TenantId};
+use crate::auth::{SignInFailure, TenantDiscovery, TenantId, is_missing};
 use crate::clock::Clock;
 use crate::cloud::Cloud;
 use crate::error::{Error, ErrorKind, Result};
@@ -144,10 +143,23 @@ impl Run<'_> {
         if kind == CredentialKind::Token {
             return Ok(None);
         }
-        let (transport, cloud, tenant) = (self.client.transport(), connection.cloud(), connection.tenant());
-        let heard = discovery::ask(cloud.authority(), tenant, transport, self.clock, 3).await;
-        let Heard { ahead, tenant: told } = match heard {
-            Ok(heard) => heard,
+        let (cloud, tenant) = (connection.cloud(), connection.tenant());
+        let context = self.client.tokens().context();
+        let found = match TenantDiscovery::ask(context, tenant).await {
+            Ok(found) => found,
+            Err(error) if is_refusal(&error) => {
+                self.note(StageName::Reachability, StageOutcome::Passed);
+                if is_missing(&error)
+                    && let Ok(Some((lives_in, _))) = TenantDiscovery::elsewhere(context, cloud, tenant).await
+                {
+                    return Err(self.other_cloud(&lives_in));
+                }
+                let remedy = SignInFailure::of(&error).and_then(SignInFailure::advice).map(|advice| advice.remedy);
+                let remedy = remedy.unwrap_or("check the tenant and the cloud");
+                let cause = format!("there is no tenant {tenant} here: {error}");
+                let advice = format!("{remedy}; the tenant's id is on its overview page in the portal");
+                return Err(self.fail(StageName::Tenant, cause, advice));
+            }
             Err(error) => {
                 let cause = error.to_chain();
                 let advice = "check the network, the proxy and the cloud that is set";
@@ -160,39 +172,20 @@ impl Run<'_> {
             }
         };
         self.note(StageName::Reachability, StageOutcome::Passed);
-        self.clock(ahead);
-        let found = match told {
-            Told::Known(found) => found,
-            Told::Unknown { code, message } => {
-                let other = match code {
-                    Some(90_002) | None => discovery::elsewhere(cloud, tenant, transport, self.clock).await,
-                    Some(_) => None,
-                };
-                if let Some(other) = other {
-                    return Err(self.other_cloud(&other));
-                }
-                let advice =
-                    code.and_then(SignInAdvice::of).map_or("check the tenant and the cloud", |advice| advice.remedy);
-                let advice = format!("{advice}; the tenant's id is on its overview page in the portal");
-                return Err(self.fail(
-                    StageName::Tenant,
-                    format!("there is no tenant {tenant} here: {message}"),
-                    advice,
-                ));
-            }
-        };
-        if let Some(lives_in) = found.lives_in.filter(|lives_in| !discovery::are_alike(lives_in, cloud)) {
+        self.clock(found.clock_ahead.map(Duration::whole_seconds));
+        let is_alike = |other: &Cloud| other.graph() == cloud.graph() && other.authority() == cloud.authority();
+        if let Some(lives_in) = found.cloud.filter(|lives_in| !is_alike(lives_in)) {
             if !matches!(cloud, Cloud::Custom { .. }) {
                 return Err(self.other_cloud(&lives_in));
             }
             // Hosts of one's own may be a proxy before any cloud.
-            let cause = format!("the tenant lives in {}, says the host that issues tokens", discovery::name(&lives_in));
+            let cause = format!("the tenant lives in {lives_in}, says the host that issues tokens");
             let advice = "if the hosts that are set are not a way into that cloud, choose it";
             self.note(StageName::Tenant, StageOutcome::Warned { cause, advice: advice.into() });
-            return Ok(found.id);
+            return Ok(Some(found.id));
         }
-        if let Some(id) = found.id.as_ref().filter(|id| is_id(tenant) && *id != tenant) {
-            let cause = format!("the host that issues tokens answers for the tenant {id}, not for {tenant}");
+        if is_id(tenant) && found.id != *tenant {
+            let cause = format!("the host that issues tokens answers for the tenant {}, not for {tenant}", found.id);
             return Err(self.fail(
                 StageName::Tenant,
                 cause,
@@ -200,14 +193,14 @@ impl Run<'_> {
             ));
         }
         self.note(StageName::Tenant, StageOutcome::Passed);
-        Ok(found.id)
+        Ok(Some(found.id))
     }
 
     fn other_cloud(&mut self, lives_in: &Cloud) -> Stop {
-        let (tenant, here, there) =
-            (self.connection.tenant(), discovery::name(self.connection.cloud()), discovery::name(lives_in));
-        let cause = format!("the tenant {tenant} lives in {there}, not in {here}");
-        self.fail(StageName::Tenant, cause, format!("choose the cloud {there}, and an application registered there"))
+        let (tenant, here) = (self.connection.tenant(), self.connection.cloud());
+        let cause = format!("the tenant {tenant} lives in {lives_in}, not in {here}");
+        let advice = format!("choose the cloud that it lives in, {lives_in}, and an application registered there");
+        self.fail(StageName::Tenant, cause, advice)
     }
 
     fn clock(&mut self, ahead: Option<i64>) {
@@ -422,6 +415,12 @@ impl Run<'_> {
         };
         self.note(StageName::Licenses, outcome);
     }
+}
+
+/// Whether the host that issues tokens answered, and refused.
+fn is_refusal(error: &Error) -> bool {
+    let passes = matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Throttled);
+    !passes && SignInFailure::of(error).is_some_and(|failure| !failure.error.is_empty())
 }
 
 fn is_id(tenant: &TenantId) -> bool {

@@ -14,7 +14,6 @@ mod access;
 mod builder;
 mod check;
 mod checking;
-mod discovery;
 mod operation;
 mod patience;
 mod permissions;
@@ -29,7 +28,5 @@ pub use operation::{Operation, OperationGroup, Operations};
 pub use permissions::{DirectoryRole, Permissions, Roles};
 pub use preview::{Preview, RemoteAccount};
 pub use settings::{Connection, ConnectionStatus, CredentialKind};
-pub use setup::{
-    Made, PlannedStep, PublicCertificate, Setup, SetupFailure, SetupPlan, SetupReport, SetupStep, StepKind,
-};
+pub use setup::{Made, PlannedStep, Setup, SetupFailure, SetupPlan, SetupReport, SetupStep, StepKind};
 pub use stored::{OutdatedConnection, StoredConnection};

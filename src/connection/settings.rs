@@ -1,6 +1,7 @@
 //! The settings of a connection.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,10 @@ use super::operation::Operations;
 use super::permissions::{Permissions, Roles};
 use super::stored::Stored;
 use super::{checking, patience};
-use crate::auth::{CertificateValidity, ClientId, ClientSecret, StaticToken, TenantId, TokenCredential};
+use crate::auth::{
+    AssertionSigner, CertificateValidity, ClientCertificate, ClientId, ClientSecret, Environment,
+    EnvironmentCredential, EnvironmentKind, StaticToken, TenantId, TokenCredential, WorkloadIdentity,
+};
 use crate::clock::{Clock, SystemClock};
 use crate::cloud::Cloud;
 use crate::error::{Error, ErrorKind, Result};
@@ -330,6 +334,38 @@ impl Connection {
         self.sign_in(CredentialKind::ClientSecret, Arc::new(credential))
     }
 
+    /// Signs in with a certificate of the application, as [`with_client_secret`](Self::with_client_secret). Another than
+    /// the one that the connection had ([`thumbprint`](Self::thumbprint)) asks for a new check.
+    #[must_use]
+    pub fn with_certificate(self, signer: impl AssertionSigner) -> Self {
+        let credential = ClientCertificate::new(self.stored.tenant.clone(), self.stored.client_id.clone(), signer);
+        self.sign_in(CredentialKind::Certificate, Arc::new(credential))
+    }
+
+    /// Signs in with a token of another issuer from a file; as [`with_client_secret`](Self::with_client_secret).
+    #[must_use]
+    pub fn with_federated_token_file(self, file: impl Into<PathBuf>) -> Self {
+        let credential = WorkloadIdentity::from_file(self.stored.tenant.clone(), self.stored.client_id.clone(), file);
+        self.sign_in(CredentialKind::FederatedToken, Arc::new(credential))
+    }
+
+    /// Signs in with what the environment has for the application, as
+    /// [`ConnectionBuilder::environment`] says; as [`with_client_secret`](Self::with_client_secret).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotReady`] if it has nothing, [`ErrorKind::Invalid`] if a file of it cannot be read.
+    pub fn with_environment(self, environment: &Environment) -> Result<Self> {
+        let (tenant, client) = (self.stored.tenant.clone(), self.stored.client_id.clone());
+        let credential = EnvironmentCredential::of_application(tenant, client, environment)?;
+        let kind = match credential.kind() {
+            EnvironmentKind::ClientSecret => CredentialKind::ClientSecret,
+            EnvironmentKind::Certificate => CredentialKind::Certificate,
+            EnvironmentKind::FederatedToken => CredentialKind::FederatedToken,
+        };
+        Ok(self.sign_in(kind, Arc::new(credential)))
+    }
+
     /// Signs in with a token that someone else got; as [`with_client_secret`](Self::with_client_secret).
     #[must_use]
     pub fn with_token(self, token: impl Into<Secret>) -> Self {
@@ -457,7 +493,10 @@ impl Connection {
         self.stored.last_check = None;
         // A secret belongs to its application in its tenant, and so does a certificate; a token or a host's credential
         // knows by itself.
-        if matches!(self.stored.credential, CredentialKind::ClientSecret | CredentialKind::Certificate) {
+        if matches!(
+            self.stored.credential,
+            CredentialKind::ClientSecret | CredentialKind::Certificate | CredentialKind::FederatedToken
+        ) {
             self.credential = None;
         }
         self

@@ -71,11 +71,15 @@ impl Answer {
         StatusCode::from_u16(u16::try_from(status?).ok()?).ok()
     }
 
+    pub(super) fn is_unauthorized(&self) -> bool {
+        self.status() == Some(StatusCode::UNAUTHORIZED)
+    }
+
     fn retry_after(&self, now: OffsetDateTime) -> Option<Duration> {
         self.header("retry-after").and_then(|text| parse_retry_after(&text, now))
     }
 
-    fn header(&self, name: &str) -> Option<String> {
+    pub(super) fn header(&self, name: &str) -> Option<String> {
         let (_, value) = self.headers.as_object()?.iter().find(|(own, _)| own.eq_ignore_ascii_case(name))?;
         match value {
             Json::String(text) => Some(text.clone()),

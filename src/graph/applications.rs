@@ -409,11 +409,6 @@ impl GraphClient {
         ServicePrincipals(self.clone())
     }
 
-    /// The way to the network, for what is asked of others than Graph.
-    pub(crate) fn transport(&self) -> &dyn crate::http::Transport {
-        &*self.0.transport
-    }
-
     /// The clock that the client goes by.
     pub(crate) fn clock(&self) -> &dyn crate::clock::Clock {
         &*self.0.clock

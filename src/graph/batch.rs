@@ -13,12 +13,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use time::OffsetDateTime;
 
+use crate::auth::{AccessToken, ClaimsChallenge};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::graph::GraphClient;
 use crate::graph::answer::{Answer, missing, weighed};
 use crate::graph::driven::driven;
 use crate::graph::error::{is_write, may_repeat};
-use crate::graph::send::{Outgoing, decode, heard, traffic_of, wrong_shape};
+use crate::graph::send::{Outgoing, Sent, decode, heard, traffic_of, wrong_shape};
 use crate::graph::turns::turn_of;
 use crate::http::Traffic;
 use crate::http::redact::path_for_people;
@@ -151,6 +152,8 @@ pub(super) struct Item {
     turn: Option<String>,
     /// The request as JSON, without its id.
     pub(super) json: String,
+    /// It was refused for its token once, which was renewed then.
+    token_was_refused: bool,
     pub(super) attempts: Option<Attempts>,
     /// An earlier attempt may have been carried out.
     pub(super) in_doubt: bool,
@@ -412,6 +415,7 @@ impl Item {
             turn: turn_of(&request.url),
             method: request.method,
             json,
+            token_was_refused: false,
             attempts: None,
             in_doubt: false,
         })
@@ -430,18 +434,27 @@ pub(super) async fn exchange(client: GraphClient, mut items: Vec<Item>, order: O
     items.iter_mut().for_each(|item| {
         item.attempts.get_or_insert_with(|| Attempts::begin(now));
     });
-    let mut answers = match answers {
+    let (mut answers, token) = match answers {
         Ok(answers) => answers,
         Err(error) => return lost(items, error),
     };
     let is_denied = answers.values().any(|answer| answer.status() == Some(StatusCode::FORBIDDEN));
-    let token = if is_denied { client.0.tokens.token().await.ok() } else { None };
-    let claims = token.map(|token| token.claims());
+    let claims = is_denied.then(|| token.claims());
+    let is_forgotten = forget(&client, &items, &answers, &token);
+    let has_another = is_forgotten && client.0.tokens.token().await.is_ok_and(|another| another.secret != token.secret);
     items
         .into_iter()
         .enumerate()
-        .map(|(number, item)| {
+        .map(|(number, mut item)| {
             let outcome = match answers.remove(&number) {
+                Some(answer) if has_another && answer.is_unauthorized() && !item.token_was_refused => {
+                    item.token_was_refused = true;
+                    match answer.outcome(&item, None, now) {
+                        // It was not carried out, and goes again at once.
+                        Outcome::Failed(error) => Outcome::Failed(error.with_retry(Retry::After(Duration::ZERO))),
+                        outcome => outcome,
+                    }
+                }
                 Some(answer) => answer.outcome(&item, claims.as_ref(), now),
                 None => Outcome::Failed(missing(&item.method, "the batch's answer has no entry for the request")),
             };
@@ -450,7 +463,24 @@ pub(super) async fn exchange(client: GraphClient, mut items: Vec<Item>, order: O
         .collect()
 }
 
-async fn send(client: &GraphClient, items: &[Item], order: Order) -> Result<HashMap<usize, Answer>> {
+/// Forgets a batch's token if requests of it were refused for that, the first time; the next is asked for with the claims
+/// that they are challenged for. Whether there were any.
+fn forget(client: &GraphClient, items: &[Item], answers: &HashMap<usize, Answer>, token: &AccessToken) -> bool {
+    let first = items.iter().enumerate().filter(|(_, item)| !item.token_was_refused);
+    let answers = first.filter_map(|(number, _)| answers.get(&number));
+    let refused: Vec<&Answer> = answers.filter(|answer| answer.is_unauthorized()).collect();
+    if refused.is_empty() {
+        return false;
+    }
+    let challenge = refused.iter().find_map(|answer| ClaimsChallenge::parse(&answer.header("www-authenticate")?));
+    match challenge {
+        Some(challenge) => client.0.tokens.challenge(token, &challenge),
+        None => client.0.tokens.invalidate(token),
+    }
+    true
+}
+
+async fn send(client: &GraphClient, items: &[Item], order: Order) -> Result<(HashMap<usize, Answer>, AccessToken)> {
     #[derive(Deserialize)]
     struct Answers {
         responses: Vec<Answer>,
@@ -477,7 +507,7 @@ async fn send(client: &GraphClient, items: &[Item], order: Order) -> Result<Hash
         units: u32::try_from(items.len()).unwrap_or(u32::MAX),
         turns: items.iter().filter_map(|item| item.turn.clone()).collect(),
     };
-    let (answer, permit) = client.send_unsettled(&outgoing).await?;
+    let Sent { answer, permit, token } = client.send_unsettled(&outgoing).await?;
     let answers: Answers =
         decode(answer.body()).map_err(|error| error.with_retry(Retry::Later).with_outcome_in_doubt())?;
     let mut by_number = HashMap::with_capacity(items.len());
@@ -489,7 +519,7 @@ async fn send(client: &GraphClient, items: &[Item], order: Order) -> Result<Hash
     let now = client.0.clock.now();
     let load = heard(answer.headers()).load;
     permit.settle(&weighed((0..items.len()).map(|number| by_number.get(&number)), load, now));
-    Ok(by_number)
+    Ok((by_number, token))
 }
 
 /// Whether the turn of a request did not come: only the pace says so without a word of the service's.

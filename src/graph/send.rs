@@ -69,6 +69,14 @@ pub(super) fn traffic_of(method: &Method, path: &str) -> Traffic {
     if !is_write(method) || (*method == Method::POST && asks()) { Traffic::Reads } else { Traffic::Writes }
 }
 
+/// A request that was a success as a whole.
+pub(super) struct Sent {
+    pub(super) answer: Response<Bytes>,
+    pub(super) permit: Permit,
+    /// What it travelled with.
+    pub(super) token: AccessToken,
+}
+
 impl Outgoing {
     /// What the request is called in errors.
     pub(super) fn name(&self) -> String {
@@ -79,13 +87,13 @@ impl Outgoing {
 impl GraphClient {
     /// Sends it, repeats it as far as that is safe, and gives the first answer that is a success.
     pub(super) async fn send(&self, outgoing: &Outgoing) -> Result<Response<Bytes>> {
-        let (answer, permit) = self.send_unsettled(outgoing).await?;
+        let Sent { answer, permit, .. } = self.send_unsettled(outgoing).await?;
         permit.settle(&heard(answer.headers()));
         Ok(answer)
     }
 
     /// The same, for a request whose answer has yet to be read to know how much of it the service refused.
-    pub(super) async fn send_unsettled(&self, outgoing: &Outgoing) -> Result<(Response<Bytes>, Permit)> {
+    pub(super) async fn send_unsettled(&self, outgoing: &Outgoing) -> Result<Sent> {
         let span = tracing::debug_span!(
             "graph",
             method = outgoing.method.as_str(),
@@ -98,7 +106,7 @@ impl GraphClient {
         self.attempts(outgoing).instrument(span).await
     }
 
-    async fn attempts(&self, outgoing: &Outgoing) -> Result<(Response<Bytes>, Permit)> {
+    async fn attempts(&self, outgoing: &Outgoing) -> Result<Sent> {
         let inner = &*self.0;
         let mut token_was_refused = false;
         let mut in_doubt = false;
@@ -118,7 +126,7 @@ impl GraphClient {
                 return Err(finally(late_token(), in_doubt));
             }
             let Failed { error, feedback, challenge } = match self.exchange(outgoing, &token, attempts.number()).await {
-                Ok(answer) => return Ok((answer, permit)),
+                Ok(answer) => return Ok(Sent { answer, permit, token }),
                 Err(failed) => failed,
             };
             permit.settle(&match error.graph().map(|graph| graph.status) {

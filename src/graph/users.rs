@@ -160,7 +160,7 @@ impl Users {
     ///
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if there is no manager, and likewise if there is no such
     /// user. Where the difference matters, ask for the user with `.expand("manager($select=id)")`: then a user without
-    /// a manager is one whose [`manager`](User::manager) is `None`.
+    /// a manager is one whose [`manager`](crate::graph::UserDetails::manager) is `None`.
     ///
     /// # Permissions
     ///

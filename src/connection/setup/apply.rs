@@ -250,15 +250,15 @@ impl Run<'_> {
                 // The collection is replaced: what is there now goes along.
                 let current = self.eventually(lags, async || applications.get(&id).await).await?;
                 let mut keys = current.key_credentials.unwrap_or_default();
-                let der = &certificate.der_base64;
-                if keys.iter().any(|key| key.key.as_ref() == Some(der)) {
+                let der = certificate.der_base64();
+                if keys.iter().any(|key| key.key.as_ref() == Some(&der)) {
                     return Ok(());
                 }
-                let (start, end) = (certificate.validity.not_before, certificate.validity.not_after);
-                keys.push(KeyCredential::certificate(&self.setup.name, der, start, end));
+                let (start, end) = (certificate.not_before(), certificate.not_after());
+                keys.push(KeyCredential::certificate(&self.setup.name, &der, start, end));
                 let body = json!({ "keyCredentials": keys });
                 self.eventually(lags, async || applications.update(&id, &body).await).await?;
-                self.made.certificate = Some(der.clone());
+                self.made.certificate = Some(der);
             }
         }
         Ok(())

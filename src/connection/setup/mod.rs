@@ -14,4 +14,4 @@ mod want;
 
 pub use outcome::{Made, SetupFailure, SetupReport};
 pub use plan::{PlannedStep, SetupPlan, SetupStep, StepKind};
-pub use want::{PublicCertificate, Setup};
+pub use want::Setup;

@@ -132,9 +132,9 @@ impl Setup {
         self.check()?;
         let now = client.clock().now();
         match &self.credential {
-            Some(NewCredential::Certificate(certificate)) if certificate.validity.not_after <= now => {
+            Some(NewCredential::Certificate(certificate)) if certificate.not_after() <= now => {
                 Err(Error::new(ErrorKind::Invalid, "the certificate has expired; make a new one")
-                    .with_context("end", certificate.validity.not_after))
+                    .with_context("end", certificate.not_after()))
             }
             _ => Ok(()),
         }
@@ -211,11 +211,12 @@ impl NewCredential {
             }
             Self::Certificate(certificate) => {
                 let keys = known.and_then(|known| known.key_credentials.as_deref()).unwrap_or_default();
-                let is_there = keys.iter().any(|key| key.key.as_deref() == Some(&certificate.der_base64));
-                let end = certificate.validity.not_after.date();
+                let der = certificate.der_base64();
+                let is_there = keys.iter().any(|key| key.key.as_ref() == Some(&der));
+                let (print, end) = (certificate.thumbprint(), certificate.not_after().date());
                 match is_there {
-                    true => (true, format!("the certificate that ends on {end} is trusted")),
-                    false => (false, format!("trust the certificate that ends on {end}")),
+                    true => (true, format!("the certificate {print}, which ends on {end}, is trusted")),
+                    false => (false, format!("trust the certificate {print}, which ends on {end}")),
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::operation::Operations;
 use super::super::permissions::{Permissions, Roles};
-use crate::auth::{CertificateValidity, ClientId};
+use crate::auth::{Certificate, ClientId};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The application that there should be.
@@ -63,14 +63,7 @@ pub struct Setup {
 #[derive(Debug, Clone)]
 pub(super) enum NewCredential {
     Secret { name: String, good_for: Duration, is_forced: bool },
-    Certificate(PublicCertificate),
-}
-
-/// The public part of a certificate. The private key stays where it was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublicCertificate {
-    pub(super) der_base64: String,
-    pub(super) validity: CertificateValidity,
+    Certificate(Certificate),
 }
 
 /// The longest name that Entra takes.
@@ -135,8 +128,8 @@ impl Setup {
         self
     }
 
-    /// It trusts this certificate.
-    pub fn certificate(mut self, certificate: PublicCertificate) -> Self {
+    /// It trusts this certificate, whose private key stays where it was made.
+    pub fn certificate(mut self, certificate: Certificate) -> Self {
         self.credential = Some(NewCredential::Certificate(certificate));
         self
     }
@@ -172,29 +165,9 @@ impl Setup {
     }
 }
 
-impl PublicCertificate {
-    /// Takes the first certificate of a PEM text; a private key in it is left out.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Invalid`] if there is none.
-    pub fn from_pem(pem: &str, validity: CertificateValidity) -> Result<Self> {
-        const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
-        const END: &str = "-----END CERTIFICATE-----";
-        let inner = pem.split_once(BEGIN).and_then(|(_, rest)| rest.split_once(END)).map(|(inner, _)| inner);
-        let inner: String = inner.unwrap_or_default().split_whitespace().collect();
-        let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
-        if inner.is_empty() || !inner.len().is_multiple_of(4) || !inner.bytes().all(is_base64) {
-            return Err(Error::new(ErrorKind::Invalid, "there is no certificate in the PEM text"));
-        }
-        Ok(Self { der_base64: inner, validity })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use time::macros::datetime;
 
     #[test]
     fn keys_are_made_of_names() {
@@ -209,17 +182,5 @@ mod tests {
         assert!(Setup::new("会社").unique_name("kaisha").check().is_ok());
         assert!(Setup::new(" ").check().is_err() && Setup::new("x".repeat(257)).check().is_err());
         assert!(Setup::new("x").client_secret(Duration::from_secs(60)).check().is_err());
-    }
-
-    #[test]
-    fn only_the_certificate_is_taken() {
-        let validity = CertificateValidity::new(datetime!(2026-01-01 0:00 UTC), datetime!(2027-01-01 0:00 UTC));
-        let pem = "-----BEGIN PRIVATE KEY-----\naHVudGVyMg==\n-----END PRIVATE KEY-----\n\
-                   -----BEGIN CERTIFICATE-----\r\nAAAA\r\nBBBB\r\n-----END CERTIFICATE-----\n";
-        let taken = PublicCertificate::from_pem(pem, validity.clone()).expect("there is one");
-        assert_eq!(taken.der_base64, "AAAABBBB");
-        for pem in ["", "-----BEGIN CERTIFICATE-----", "-----BEGIN CERTIFICATE-----\n<>\n-----END CERTIFICATE-----"] {
-            assert!(PublicCertificate::from_pem(pem, validity.clone()).is_err(), "{pem}");
-        }
     }
 }

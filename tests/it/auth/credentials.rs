@@ -519,3 +519,21 @@ async fn a_thousand_requests_with_a_refused_token_cause_one_token_request() {
     }
     assert_eq!(served.sim.requests().token, 2);
 }
+
+#[tokio::test]
+async fn a_thousand_requests_with_an_expired_token_cause_one_token_request() {
+    let served = Served::new().await;
+    let (tenant, client) = ids(&served.sim);
+    let graph = served.graph(ClientSecret::new(tenant, client, served.sim.client_secret().expose()));
+    graph.organization().await.expect("the tenant");
+    // Both clocks know: the token has ended.
+    served.clock.advance(std::time::Duration::from_secs(2 * 60 * 60));
+    let calls = (0..1_000).map(|_| {
+        let graph = graph.clone();
+        tokio::spawn(async move { graph.organization().await.map(|_| ()) })
+    });
+    for call in futures::future::join_all(calls).await {
+        call.expect("no panic").expect("the tenant");
+    }
+    assert_eq!(served.sim.requests().token, 2);
+}

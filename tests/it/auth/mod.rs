@@ -7,4 +7,4 @@ mod hostile;
 mod people;
 mod refusals;
 mod secrets;
-mod world;
+pub(crate) mod world;

@@ -6,14 +6,14 @@ use async_trait::async_trait;
 use entrant::ErrorKind;
 use entrant::auth::{
     AuthorizationCode, BrowserSignIn, CertificateKey, ClientCertificate, DeviceCode, MemoryRefreshTokens, RefreshToken,
-    RefreshTokenStore as _, SignInFailure, SignInPrompt, SignInRequest, TokenContext, TokenCredential as _,
-    UserApplication,
+    RefreshTokenStore as _, SignInFailure, SignInPrompt, SignInRequest, TokenContext, TokenCredential, UserApplication,
 };
 use entrant::clock::ManualClock;
 use entrant::http::ReqwestTransport;
 use entrant::sim::{Sim, SimServer};
 use url::Url;
 
+use super::secrets::Log;
 use super::world::{Pair, builder, claims_of, clock, ids};
 
 const REDIRECT: &str = "http://127.0.0.1:9/signed-in";
@@ -87,6 +87,7 @@ async fn press(page: &Url, login: &str, button: &str) -> Result<Url, String> {
     }
 }
 
+/// R54, R57, R77: a redirect that is registered, a page where a person accepts, and back.
 #[tokio::test]
 async fn a_web_application_with_its_own_redirect() {
     let served = Served::new().await;
@@ -293,4 +294,45 @@ async fn another_device() {
     let asked = served.sim.requests().token - before;
     assert!((170..=180).contains(&asked), "every 5 s for 15 minutes: {asked}");
     assert_eq!(served.sim.device_codes().len(), 1);
+}
+
+/// With everything taken down at every level: no token, no code and no state is logged.
+#[tokio::test]
+async fn nothing_that_a_person_signs_in_with_is_logged() {
+    let log = Log::default();
+    let _guard = tracing::subscriber::set_default(log.clone());
+    let served = Served::new().await;
+    served.sim.allow_public_client();
+    served.sim.add_redirect_uri(REDIRECT);
+    let person = Person::new(&served.sim, "accept");
+    let (browser, device, web) = (MemoryRefreshTokens::new(), MemoryRefreshTokens::new(), MemoryRefreshTokens::new());
+    let mut shown = String::new();
+
+    let by_browser = BrowserSignIn::new(served.public(), person.clone(), browser.clone());
+    let by_device = DeviceCode::new(served.public(), person.clone(), device.clone());
+    let mut secrets = Vec::new();
+    for credential in [&by_browser as &dyn TokenCredential, &by_device] {
+        // A test in another thread may have come by an event for the first time just when nobody listened there.
+        tracing::callsite::rebuild_interest_cache();
+        secrets.push(credential.token(&served.context).await.expect("a token").secret);
+    }
+    let begun = served.begin(served.public());
+    let back = press(begun.page(), "ada@contoso.com", "accept").await.expect("a redirect");
+    let once = back.query_pairs().filter(|(name, _)| name == "code" || name == "state");
+    secrets.extend(once.map(|(_, value)| value.into_owned().into()));
+    let query = back.query().expect("an answer").to_owned();
+    tracing::callsite::rebuild_interest_cache();
+    let token = begun.finish(&served.context, &query, web.clone()).await.expect("a token");
+    shown += &format!("{token:?} {by_browser:?} {by_device:?} {web:?}");
+    secrets.push(token.secret);
+    for kept in [browser, device, web] {
+        secrets.push(kept.load().await.expect("loaded").expect("kept"));
+    }
+    assert_eq!(secrets.len(), 8);
+    let logged = log.text();
+    assert!(logged.contains("token request"), "the log is taken down: {logged}");
+    for secret in secrets {
+        assert!(!logged.contains(secret.expose()), "{} is logged", secret.expose());
+        assert!(!shown.contains(secret.expose()), "{} is shown", secret.expose());
+    }
 }

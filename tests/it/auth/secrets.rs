@@ -29,10 +29,10 @@ fn secrets_are_wiped_when_they_are_dropped() {
 
 /// Takes down everything that is logged, at every level.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<String>>);
+pub(super) struct Log(Arc<Mutex<String>>);
 
 impl Log {
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         self.0.lock().expect("no panic").clone()
     }
 }

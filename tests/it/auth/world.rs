@@ -10,20 +10,20 @@ use serde_json::{Value as Json, json};
 use time::OffsetDateTime;
 use time::macros::datetime;
 
-pub(super) const NOW: OffsetDateTime = datetime!(2026-01-15 09:30:00 UTC);
+pub(crate) const NOW: OffsetDateTime = datetime!(2026-01-15 09:30:00 UTC);
 
 /// A certificate with its key.
-pub(super) struct Pair {
-    pub(super) certificate: rcgen::Certificate,
-    pub(super) key: KeyPair,
+pub(crate) struct Pair {
+    pub(crate) certificate: rcgen::Certificate,
+    pub(crate) key: KeyPair,
 }
 
 impl Pair {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::until(datetime!(2027-01-01 00:00:00 UTC))
     }
 
-    pub(super) fn until(end: OffsetDateTime) -> Self {
+    pub(crate) fn until(end: OffsetDateTime) -> Self {
         let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).expect("a key");
         let mut params = CertificateParams::default();
         params.not_before = datetime!(2025-01-01 00:00:00 UTC);
@@ -32,20 +32,20 @@ impl Pair {
         Self { certificate, key }
     }
 
-    pub(super) fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         format!("{}{}", self.key.serialize_pem(), self.certificate.pem())
     }
 
-    pub(super) fn der(&self) -> &[u8] {
+    pub(crate) fn der(&self) -> &[u8] {
         self.certificate.der()
     }
 }
 
-pub(super) fn clock() -> ManualClock {
+pub(crate) fn clock() -> ManualClock {
     ManualClock::at(NOW)
 }
 
-pub(super) fn builder(clock: &ManualClock) -> SimBuilder {
+pub(crate) fn builder(clock: &ManualClock) -> SimBuilder {
     Sim::builder().domain("contoso.com").seed(7).clock(clock.clone()).user(json!({
         "userPrincipalName": "ada@contoso.com",
         "displayName": "Ada Okafor",
@@ -53,22 +53,22 @@ pub(super) fn builder(clock: &ManualClock) -> SimBuilder {
     }))
 }
 
-pub(super) fn ids(sim: &Sim) -> (TenantId, ClientId) {
+pub(crate) fn ids(sim: &Sim) -> (TenantId, ClientId) {
     (TenantId::new(sim.tenant_id()).expect("a tenant"), ClientId::new(sim.client_id()).expect("a client"))
 }
 
 /// Over the tenant's own transport.
-pub(super) fn context(sim: &Sim, clock: &ManualClock) -> TokenContext {
+pub(crate) fn context(sim: &Sim, clock: &ManualClock) -> TokenContext {
     TokenContext::new(&sim.cloud(), sim.transport(), Arc::new(clock.clone())).expect("a context")
 }
 
-pub(super) fn base64url(bytes: &[u8]) -> String {
+pub(crate) fn base64url(bytes: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// What a token says, its signature not looked at.
-pub(super) fn claims_of(token: &str) -> Json {
+pub(crate) fn claims_of(token: &str) -> Json {
     use base64::Engine as _;
     let payload = token.split('.').nth(1).expect("three parts");
     let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).expect("base64url");
@@ -76,7 +76,7 @@ pub(super) fn claims_of(token: &str) -> Json {
 }
 
 /// A token of another issuer, whose signature the tenant does not look at.
-pub(super) fn foreign_token(issuer: &str, subject: &str, now: OffsetDateTime) -> String {
+pub(crate) fn foreign_token(issuer: &str, subject: &str, now: OffsetDateTime) -> String {
     let now = now.unix_timestamp();
     let claims = json!({
         "iss": issuer, "sub": subject, "aud": "api://AzureADTokenExchange", "nbf": now, "iat": now, "exp": now + 3_600,

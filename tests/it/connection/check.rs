@@ -216,7 +216,7 @@ async fn a_token_of_another_tenant_is_refused() {
     assert!(checked(&mut builder.build().expect("complete"), &sim, &clock).await.passed());
 }
 
-/// R38: the status, and a look at the accounts.
+/// R1, R33, R38: the status, and a look at the accounts; R7, R37: a name and owners.
 #[tokio::test]
 async fn accounts_can_be_looked_at_before_anything_is_written() {
     let clock = ManualClock::at(NOW);
@@ -261,4 +261,35 @@ async fn another_certificate_asks_for_a_new_check() {
     // One that does not say which it is could not be asked for again.
     let nameless = super::connection(&sim).credential_of(kind, Arc::new(StaticToken::new(sim.token()))).build();
     assert_eq!(nameless.expect("complete").credential_kind(), CredentialKind::Custom);
+}
+
+/// A document that speaks for another host is no document of this cloud: nothing is sent after it.
+#[tokio::test]
+async fn a_discovery_document_that_names_another_host_is_an_error() {
+    #[derive(Debug)]
+    struct Lying(entrant::sim::Sim);
+
+    #[async_trait::async_trait]
+    impl entrant::http::Transport for Lying {
+        async fn send(&self, request: http::Request<bytes::Bytes>) -> entrant::Result<http::Response<bytes::Bytes>> {
+            if !request.uri().path().contains("openid-configuration") {
+                return self.0.transport().send(request).await;
+            }
+            let tenant = self.0.tenant_id();
+            let document = json!({
+                "issuer": format!("https://evil.example/{tenant}/v2.0"),
+                "token_endpoint": format!("https://evil.example/{tenant}/oauth2/v2.0/token"),
+            });
+            Ok(http::Response::new(document.to_string().into()))
+        }
+    }
+
+    let clock = ManualClock::at(NOW);
+    let sim = tenant(&clock).build();
+    let mut connection = connection(&sim).build().expect("complete");
+    let clock: Arc<dyn Clock> = Arc::new(clock);
+    let check = connection.check_over(Arc::new(Lying(sim.clone())), clock).await.expect("a check can be made");
+    let (_, cause, _) = check.failure().expect("it fails");
+    assert!(cause.contains("evil.example"), "{cause}");
+    assert_eq!(sim.requests().token, 0, "no secret is sent");
 }

@@ -148,6 +148,7 @@ fn names(check: &Check, name: &str, stage: StageName, causes: &[&str], remedies:
     assert!(shown.contains(cause) && shown.contains(advice), "{name}: {shown}");
 }
 
+/// R8, R11, R69, R78: what is wrong is named with its remedy, and kept with the connection. R53, R55: the domain is verified.
 #[tokio::test]
 async fn each_defect_is_named_with_its_remedy() {
     for defect in DEFECTS {
@@ -205,6 +206,7 @@ impl Transport for Router {
     }
 }
 
+/// R68: every cloud.
 #[tokio::test]
 async fn a_tenant_of_another_cloud_is_recognised_and_named() {
     let clock = ManualClock::at(NOW);

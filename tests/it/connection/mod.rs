@@ -1,6 +1,7 @@
 //! Connections: what a check finds, how an application is set up, and that no secret shows.
 
 mod check;
+mod credentials;
 mod defects;
 mod secrets;
 mod setup;

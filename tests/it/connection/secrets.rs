@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use entrant::auth::StaticToken;
+use entrant::auth::{CertificateKey, Environment, StaticToken};
 use entrant::clock::ManualClock;
 use entrant::connection::{Connection, Operations, Setup, StoredConnection};
 use entrant::graph::GraphClient;
 use entrant::sim::Fault;
 
 use super::{NOW, checked, connection, tenant};
+use crate::auth::world::Pair;
 
 /// What a person or a file may get to see, and who it came from.
 #[derive(Default)]
@@ -42,6 +43,21 @@ async fn no_secret_shows() {
     let builder = connection(&sim).client_secret(SECRET);
     shown.add("builder", format!("{builder:?}"));
     shown.add("builder with a token", format!("{:?}", connection(&sim).token(TOKEN)));
+    let pair = Pair::new();
+    let key = || CertificateKey::from_pem(pair.pem()).expect("a key");
+    shown.add("builder with a certificate", format!("{:?}", connection(&sim).certificate(key())));
+    let by_certificate = connection(&sim).certificate(key()).build().expect("complete");
+    let stored = serde_json::to_string(&by_certificate).expect("stored");
+    shown.add("connection with a certificate", format!("{by_certificate:?} {stored}"));
+    let environment = Environment::new([("AZURE_CLIENT_SECRET", SECRET)]);
+    let by_environment = connection(&sim).environment(&environment);
+    shown.add("builder with an environment", format!("{by_environment:?}"));
+    let by_environment = by_environment.build().expect("complete");
+    let stored = serde_json::to_string(&by_environment).expect("stored");
+    shown.add("connection with an environment", format!("{by_environment:?} {stored}"));
+    let pem = pair.key.serialize_pem();
+    let key_lines: Vec<&str> = pem.lines().filter(|line| line.len() > 40).collect();
+    assert!(key_lines.len() > 10);
     // In the wrong field, too.
     let error = Connection::builder(sim.tenant_id(), SECRET).client_secret(SECRET).build().expect_err("no GUID");
     shown.add("builder's error", format!("{error} {error:?} {}", error.to_chain()));
@@ -93,5 +109,7 @@ async fn no_secret_shows() {
     shown.add("call", format!("{made:?}"));
     let made = made.await.expect("another");
     shown.add("another secret", format!("{made:?}"));
-    shown.hold(&[SECRET, TOKEN, secret.expose(), sim.token().expose(), made.secret.expose()]);
+    let own = sim.token();
+    let secrets = [SECRET, TOKEN, secret.expose(), own.expose(), made.secret.expose()];
+    shown.hold(&[&secrets[..], &key_lines].concat());
 }

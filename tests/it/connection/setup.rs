@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use entrant::ErrorKind;
-use entrant::auth::{CertificateValidity, ClientSecret, StaticToken, TenantId};
+use entrant::auth::{Certificate, ClientSecret, StaticToken, TenantId};
 use entrant::clock::{Clock, ManualClock};
 use entrant::connection::{
-    Connection, DirectoryRole, Operation, Operations, Permissions, PublicCertificate, Roles, Setup, SetupPlan,
-    SetupStep, StepKind,
+    Connection, DirectoryRole, Operation, Operations, Permissions, Roles, Setup, SetupPlan, SetupStep, StepKind,
 };
 use entrant::graph::GraphClient;
 use entrant::sim::{Activity, Fault, Sim, SimBuilder};
@@ -18,6 +17,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::{NOW, tenant};
+use crate::auth::world::Pair;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const NAME: &str = "Provisioning connector";
@@ -52,6 +52,7 @@ fn made_by(sim: &Sim) -> Vec<Activity> {
     sim.audit().iter().map(|entry| entry.activity).collect()
 }
 
+/// R65, R67, R72: made by name, and found again. R73, R74: with roles and consent.
 #[tokio::test]
 async fn an_application_is_made_and_connects_and_is_found_again() {
     let clock = ManualClock::at(NOW);
@@ -128,10 +129,10 @@ async fn what_an_application_has_stays() {
         "keyCredentials": [{"type": "AsymmetricX509Cert", "usage": "Verify", "key": "AAAA", "customKeyIdentifier": "zz"}],
     });
     let created: Value = graph.request(http::Method::POST, "/applications").body(&body).decode().await.expect("made");
-    let validity = CertificateValidity::new(NOW, NOW + time::Duration::days(365));
-    let pem = "-----BEGIN CERTIFICATE-----\nBBBB\n-----END CERTIFICATE-----";
-    let certificate = PublicCertificate::from_pem(pem, validity).expect("it is one");
-    let setup = Setup::new(NAME).operations(Operations::outbound()).certificate(certificate);
+    let pair = Pair::new();
+    // The key beside it stays where it is.
+    let certificate = Certificate::from_pem(pair.pem()).expect("it is one");
+    let setup = Setup::new(NAME).operations(Operations::outbound()).certificate(certificate.clone());
     let plan = setup.plan(&graph).await.expect("a plan");
     assert_eq!(kinds(&plan)[0], StepKind::Unchanged);
     let report = setup.apply(&graph, &plan).await.expect("a report");
@@ -143,7 +144,9 @@ async fn what_an_application_has_stays() {
     assert_eq!(access[1], body["requiredResourceAccess"][1], "others' stay");
     let keys = application["keyCredentials"].as_array().expect("a list");
     assert_eq!((keys.len(), &keys[0]), (2, &body["keyCredentials"][0]), "word for word");
-    assert_eq!((&keys[1]["key"], &keys[1]["endDateTime"]), (&json!("BBBB"), &json!("2027-01-15T09:30:00Z")));
+    let der = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, pair.der());
+    assert_eq!((&keys[1]["key"], &keys[1]["endDateTime"]), (&json!(der), &json!("2027-01-01T00:00:00Z")));
+    assert!(plan.to_string().contains(&certificate.thumbprint()), "{plan}");
     assert_eq!(application["tags"], json!(["hr"]));
     assert!(setup.plan(&graph).await.expect("a plan").is_converged());
 
@@ -203,6 +206,7 @@ async fn replicas_that_lag_are_waited_for() {
     assert!(clock.now() - NOW <= time::Duration::seconds(300));
 }
 
+/// R74: consent is a step of its own, for another administrator.
 #[tokio::test]
 async fn a_caller_without_the_right_leaves_it_to_others() {
     let clock = ManualClock::at(NOW);
@@ -319,9 +323,7 @@ async fn names_and_permissions_that_fit_nothing_or_much_are_named() {
     }
     let error = Setup::new("O'Brien connector").plan(&graph).await.expect_err("two have it");
     assert!(error.kind() == ErrorKind::Conflict && error.to_string().contains("client id"), "{error}");
-    let validity = CertificateValidity::new(NOW - time::Duration::days(365), NOW);
-    let pem = "-----BEGIN CERTIFICATE-----\nBBBB\n-----END CERTIFICATE-----";
-    let expired = setup().certificate(PublicCertificate::from_pem(pem, validity).expect("it is one"));
+    let expired = setup().certificate(Certificate::from_der(Pair::until(NOW).der()).expect("it is one"));
     let error = expired.plan(&graph).await.expect_err("nobody could sign in with it");
     assert!(error.kind() == ErrorKind::Invalid && error.to_string().contains("expired"), "{error}");
     // Another name, the same key.

@@ -15,7 +15,8 @@ use http::{Method, Request};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
-use super::script::{Reply, Script, body_of, builder, client, clock};
+use super::requests::Numbered;
+use super::script::{Reply, Script, body_of, builder, client, clock, cloud};
 
 async fn run(graph: &GraphClient, requests: Vec<BatchRequest>) -> BTreeMap<usize, Result<BatchResponse>> {
     let count = requests.len();
@@ -329,6 +330,51 @@ proptest! {
                 Err(_) => {}
             }
             prop_assert!(method != "POST" || times <= 1, "created {times} times");
+        }
+    }
+}
+
+/// Continuous access evaluation in the middle of a batch: what was refused for its token goes once more with a new one.
+#[tokio::test]
+async fn a_token_that_is_refused_inside_a_batch_is_renewed_once() {
+    const CHALLENGE: &str = "Bearer realm=\"\", error=\"insufficient_claims\", \
+        claims=\"eyJhY2Nlc3NfdG9rZW4iOnsibmJmIjp7ImVzc2VudGlhbCI6dHJ1ZSwgInZhbHVlIjoiMTYwNDEwNjY1MSJ9fX0=\"";
+    for headers in [json!({}), json!({"WWW-Authenticate": CHALLENGE})] {
+        for (good_from, succeeds) in [("Bearer t2", true), ("Bearer t9", false)] {
+            let headers = headers.clone();
+            let script = Script::new(move |_, request| {
+                let is_good = request.headers()["authorization"] == good_from;
+                each(request, |item| match item["url"].as_str() {
+                    // The first fourteen were carried out before the token ended.
+                    Some("/users/14" | "/users/15") if !is_good => {
+                        json!({"status": 401, "headers": headers, "body": {"error": {"code": "InvalidAuthenticationToken"}}})
+                    }
+                    _ => json!({"status": 201}),
+                })
+            });
+            let credential = Numbered::default();
+            let graph =
+                GraphClient::builder(credential.clone()).cloud(cloud()).transport(script.clone()).clock(clock());
+            let graph = graph.build().expect("a client");
+            let requests = (0..16).map(|n| BatchRequest::new(Method::POST, format!("/users/{n}"))).collect();
+            let outcomes = run(&graph, requests).await;
+            assert_eq!(outcomes.values().filter(|outcome| outcome.is_ok()).count(), if succeeds { 16 } else { 14 });
+            let sent: Vec<usize> =
+                script.seen().iter().map(|one| body_of(one)["requests"].as_array().map_or(0, Vec::len)).collect();
+            assert_eq!(sent, [16, 2], "what was carried out is not sent again, and what was refused once");
+            assert_eq!(credential.asked(), 2, "one request for a token");
+            for error in outcomes.into_values().filter_map(Result::err) {
+                assert_eq!(error.kind(), ErrorKind::Unauthenticated);
+                assert!(!error.is_outcome_in_doubt());
+            }
+
+            let requests = (13..16).map(|n| BatchRequest::new(Method::POST, format!("/users/{n}"))).collect();
+            if succeeds {
+                let graph = GraphClient::builder(Numbered::default()).cloud(cloud());
+                let graph = graph.transport(script).clock(clock()).build().expect("a client");
+                let outcomes = graph.batch_in_order(requests).await;
+                assert!(outcomes.iter().all(|outcome| outcome.is_ok()), "{outcomes:?}");
+            }
         }
     }
 }

@@ -218,7 +218,13 @@ async fn the_deadline_holds() {
 
 /// Gives `t1`, `t2` … at each call.
 #[derive(Debug, Clone, Default)]
-struct Numbered(Arc<AtomicU32>);
+pub(super) struct Numbered(Arc<AtomicU32>);
+
+impl Numbered {
+    pub(super) fn asked(&self) -> u32 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
 
 #[async_trait]
 impl TokenCredential for Numbered {
