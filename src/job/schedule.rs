@@ -296,6 +296,7 @@ mod tests {
         }
     }
 
+    /// R45.
     #[test]
     fn r45_more_than_once_a_minute_is_warned_of() {
         let warning = |expression| Schedule::quartz(expression, UtcOffset::UTC).expect("a schedule").warning();

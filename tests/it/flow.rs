@@ -1,4 +1,4 @@
-//! The whole way, from people to a simulated tenant: what goes wrong on it, and where it ends.
+//! The whole way, from people to a simulated tenant: what goes wrong on it, and where it ends (R51).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -130,7 +130,7 @@ fn names(logins: &[&str]) -> BTreeSet<String> {
     logins.iter().map(|login| format!("{login}@contoso.com")).collect()
 }
 
-/// S1's validation, word for word (R46–R50).
+/// S1's validation, word for word (R40, R46–R50).
 #[tokio::test]
 async fn r47_r48_the_validation_of_an_import() {
     let world = World::new().with_user("scarter", true).with_user("other", true).with_user("third", true);
@@ -170,7 +170,7 @@ async fn r47_r48_the_validation_of_an_import() {
     assert!(world.sim.audit().is_empty(), "nothing is ever written to Entra");
 }
 
-/// R63 and R64: four lists, picked entry by entry, then confirmed.
+/// R63, R64 and R84: four lists, picked entry by entry, then confirmed.
 #[tokio::test]
 async fn r63_r64_four_lists_are_reviewed_and_picked() {
     let world = World::new();
@@ -284,7 +284,7 @@ async fn who_is_gone_there_is_kept_here() {
     assert_eq!(world.people()[1], "alan@contoso.com,alan,Carter,alan@example.com,false");
 }
 
-/// Two opposite jobs on one link set: what one wrote is no news to the other.
+/// Two opposite jobs on one link set, by one engine (R76): what one wrote is no news to the other.
 #[tokio::test]
 async fn two_opposite_jobs_come_to_rest() {
     let world = World::new().with_user("ada", true).with_user("alan", false);

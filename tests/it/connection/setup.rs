@@ -207,6 +207,7 @@ async fn replicas_that_lag_are_waited_for() {
 }
 
 /// R74: consent is a step of its own, for another administrator.
+/// Who on Microsoft's side must act is named (R52); who may ask for it on the host's side is the host's matter.
 #[tokio::test]
 async fn a_caller_without_the_right_leaves_it_to_others() {
     let clock = ManualClock::at(NOW);

@@ -1,4 +1,4 @@
-//! Who left: evidence, grace, ownership.
+//! Who left: evidence, grace, ownership; one policy for each way of leaving (R80).
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Licences: who gets one, who keeps one, who waits (semantics, rule 12; R12, R13).
+//! Licences: who gets one, who keeps one, who waits (semantics, rule 12; R12, R13, R82).
 
 use entrant::Value;
 use entrant::model::License;

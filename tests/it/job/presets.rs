@@ -1,4 +1,4 @@
-//! The switches of other products, each combination (R12–R19, R59–R62).
+//! The switches of other products, each combination (R12–R19, R59–R62, R79).
 
 use std::time::Duration;
 

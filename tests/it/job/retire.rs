@@ -1,4 +1,4 @@
-//! Giving a job up: what becomes of what it owns (R19).
+//! Giving a job up: what becomes of what it owns (R19, R80).
 
 use std::time::Duration;
 
