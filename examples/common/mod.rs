@@ -161,6 +161,7 @@ fn variable(name: &str) -> Option<String> {
 /// The flags of a program. What cannot be read of them is an error like any other: one line, exit code 1.
 #[allow(dead_code, reason = "not every example has flags")]
 pub(crate) fn flags<T: Parser>() -> Result<T, ExitCode> {
+    end_when_nobody_reads();
     T::try_parse().map_err(|error| {
         if !error.use_stderr() {
             // Help, or the version.
@@ -172,6 +173,18 @@ pub(crate) fn flags<T: Parser>() -> Result<T, ExitCode> {
         eprintln!("{}; --help shows all flags", said.join(" "));
         ExitCode::from(1)
     })
+}
+
+/// Whoever reads what is printed may have seen enough, as in `… | head`: then the program ends, without a panic.
+fn end_when_nobody_reads() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let message = panic.payload().downcast_ref::<String>().map_or("", String::as_str);
+        if message.starts_with("failed printing to stdout") {
+            std::process::exit(1);
+        }
+        usual(panic);
+    }));
 }
 
 /// Ends a program: an error goes to stderr in one line, with what to do about it where Graph's answer tells.
