@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::kind::CredentialKind;
 use super::operation::Operations;
 use super::permissions::{Permissions, Roles};
-use super::settings::{Connection, CredentialKind};
+use super::settings::Connection;
 use super::stored::Stored;
 use crate::auth::{AssertionSigner, ClientId, Environment, TenantId, TokenCredential};
 use crate::cloud::Cloud;

@@ -7,7 +7,8 @@ use time::{Duration, OffsetDateTime};
 
 use super::access;
 use super::check::{Check, LicenseFacts, Stage, StageName, StageOutcome, TenantFacts};
-use super::settings::{Connection, CredentialKind};
+use super::kind::CredentialKind;
+use super::settings::Connection;
 use crate::auth::{SignInFailure, TenantDiscovery, TenantId, is_missing};
 use crate::clock::Clock;
 use crate::cloud::Cloud;

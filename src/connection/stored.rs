@@ -6,9 +6,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value as Json};
 
 use super::check::Check;
+use super::kind::CredentialKind;
 use super::operation::Operations;
 use super::permissions::{Permissions, Roles};
-use super::settings::{Connection, CredentialKind};
+use super::settings::Connection;
 use crate::auth::{ClientId, TenantId};
 use crate::cloud::Cloud;
 

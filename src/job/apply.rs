@@ -68,10 +68,8 @@ impl Job {
         let tenant = self.tenant();
         let lease = self.take_lease(apply.wait).await?;
         let result = self.apply_leased(plan, &apply, lease.clone(), tenant.as_deref()).await;
-        // Whatever came of it, the next run need not wait. A lease that cannot be given back runs out by itself.
-        if let Err(error) = self.ledger.state().release(lease).await {
-            tracing::warn!(error = %error.to_chain(), "the lease could not be given back; it runs out by itself");
-        }
+        // Whatever came of it, the next run need not wait.
+        self.give_back(lease).await;
         result
     }
 
@@ -87,7 +85,7 @@ impl Job {
         let mut batch = Batch::new();
         self.ledger.remove_retired(&mut batch, &self.name);
         let done = self.ledger.state().commit(&lease, batch).await;
-        self.ledger.state().release(lease).await?;
+        self.give_back(lease).await;
         done
     }
 
@@ -117,6 +115,13 @@ impl Job {
                 .with_context("link set", &self.link_set));
             }
             self.clock.sleep(LEASE_POLL).await;
+        }
+    }
+
+    /// Gives the lease back. One that cannot be given back runs out by itself.
+    async fn give_back(&self, lease: Lease) {
+        if let Err(error) = self.ledger.state().release(lease).await {
+            tracing::warn!(error = %error.to_chain(), "the lease could not be given back; it runs out by itself");
         }
     }
 
@@ -298,6 +303,7 @@ impl Progress<'_> {
 
     /// Lets go of all for which nothing is left to do.
     async fn let_go(&mut self) -> Result<()> {
+        self.renew().await?;
         let mut batch = Batch::new();
         let now = self.now();
         for (at, entry) in self.plan.entries().iter().enumerate() {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::scope::{Clause, Group, ScopingFilter, Test};
+use super::show::join;
 
 impl fmt::Display for ScopingFilter {
     /// All that decides: `department EQUALS "Sales" and country IS NOT NULL`. Names of groups are left out.
@@ -86,16 +87,4 @@ impl Test {
             Self::Is(_) | Self::Null | Self::NotNull => Vec::new(),
         }
     }
-}
-
-fn join<T>(
-    f: &mut fmt::Formatter<'_>,
-    items: &[T],
-    between: &str,
-    show: impl Fn(&mut fmt::Formatter<'_>, &T) -> fmt::Result,
-) -> fmt::Result {
-    items.iter().enumerate().try_for_each(|(index, item)| {
-        f.write_str(if index == 0 { "" } else { between })?;
-        show(f, item)
-    })
 }

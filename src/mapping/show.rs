@@ -103,7 +103,8 @@ fn group(f: &mut fmt::Formatter<'_>, filter: &Filter) -> fmt::Result {
     }
 }
 
-fn join<T>(
+/// Shows several things with something between them.
+pub(super) fn join<T>(
     f: &mut fmt::Formatter<'_>,
     items: &[T],
     between: &str,
