@@ -175,14 +175,10 @@ impl Item for User {
             (self.password_changed != next.password_changed, &[property::PASSWORD_CHANGED][..]),
             (self.sessions_from != next.sessions_from, &[property::SESSIONS_VALID_FROM]),
             (self.manager != next.manager, &[MANAGER]),
+            // Changes of `licenseAssignmentStates` are not tracked: a licence may come in another way unseen.
             (
-                self.licenses != next.licenses,
-                &[
-                    property::ASSIGNED_LICENSES,
-                    property::LICENSE_STATES,
-                    property::ASSIGNED_PLANS,
-                    property::PROVISIONED_PLANS,
-                ],
+                self.licenses != next.licenses && license::assigned(self) != license::assigned(next),
+                &[property::ASSIGNED_LICENSES, property::ASSIGNED_PLANS, property::PROVISIONED_PLANS],
             ),
             (has(&props, property::UPN), &[property::IDENTITIES]),
             (has(&props, property::MAIL), &[property::PROXY_ADDRESSES]),

@@ -48,16 +48,24 @@ pub(super) type Gap = (ErrorKind, String);
 
 /// Reads the links of records and puts them in: the first pages in batches, then those that go on, several at once.
 ///
-/// A list that cannot be read, or not to its end, is [partial](Record::partial), and stops no other.
-pub(super) async fn fill(client: &GraphClient, table: &Table, links: &[&'static Link], mut records: Vec<&mut Record>) {
+/// A list that cannot be read, or not to its end, is [partial](Record::partial), and stops no other. Answers how many
+/// lists broke off for a reason that may pass.
+pub(super) async fn fill(
+    client: &GraphClient,
+    table: &Table,
+    links: &[&'static Link],
+    mut records: Vec<&mut Record>,
+) -> usize {
     let ids: Vec<Arc<str>> = records.iter().map(|record| Arc::clone(&record.id.id)).collect();
+    let mut broken = 0;
     for (place, found) in read(client, table, links, &ids).await {
+        broken += usize::from(found.gap.as_ref().is_some_and(|(kind, _)| may_pass(*kind)));
         found.put_into(records[place]);
     }
     if links.iter().any(|link| link.property == MEMBERS) && records.iter().any(|record| hides_members(record)) {
         let token = client.tokens().token().await;
         if token.is_ok_and(|token| token.claims().has_permission(READ_HIDDEN)) {
-            return;
+            return broken;
         }
         for record in records.into_iter().filter(|record| hides_members(record)) {
             for name in [MEMBERS, MEMBER_GROUPS].map(Name::from_static) {
@@ -66,6 +74,11 @@ pub(super) async fn fill(client: &GraphClient, table: &Table, links: &[&'static 
             }
         }
     }
+    broken
+}
+
+fn may_pass(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Throttled | ErrorKind::Transport | ErrorKind::Unavailable | ErrorKind::TimedOut)
 }
 
 /// Whether Graph shows the members only to who may see hidden ones, and an empty list to others.

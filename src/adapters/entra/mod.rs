@@ -1,5 +1,6 @@
 //! A tenant of Microsoft Entra ID as source and target.
 
+mod changes;
 mod constraints;
 mod countries;
 mod elements;

@@ -1,6 +1,7 @@
 //! Reading users and groups: lists, look-ups by id, searches, the recycle bin.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
@@ -9,6 +10,7 @@ use icu_normalizer::{ComposingNormalizer, DecomposingNormalizer};
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::changes::Watch;
 use super::links;
 use super::record::ObjectRecord;
 use super::schema::{self, Attribute, Filtering, Link, MANAGER, Reading, Table, VISIBILITY};
@@ -18,14 +20,14 @@ use crate::model::{
     Anchor, AttributeSchema, Cardinality, Class, Filter, Kind, Name, ObjectId, Origin, Record, Value, comparison_key,
 };
 use crate::odata::{Test, filter_text, key_segment, literal};
-use crate::store::{Lookup, Query, Read};
+use crate::store::{Cursor, Lookup, Query, Read};
 
 /// The longest text that is asked for, of an attribute without a limit of its own: an address has its limits.
 const MAX_TEXT: usize = 256;
 /// The most values in one `in`.
 const MAX_VALUES: usize = 15;
 /// How many objects are given at once where each needs requests of its own: enough to fill batches.
-const MAX_LINKED: usize = 100;
+pub(super) const MAX_LINKED: usize = 100;
 const EXPAND_MANAGER: &str = "manager($select=id)";
 
 /// Reads users and groups from a tenant.
@@ -33,6 +35,8 @@ const EXPAND_MANAGER: &str = "manager($select=id)";
 pub(super) struct Reader {
     pub(super) client: GraphClient,
     pub(super) origin: Origin,
+    /// The tenant as its connection names it, in lower case.
+    pub(super) tenant: Arc<str>,
 }
 
 /// One page of objects.
@@ -44,17 +48,17 @@ struct Objects {
 }
 
 /// What is asked for of each object.
-#[derive(Debug)]
-struct Wanted {
-    table: &'static Table,
-    select: Vec<&'static str>,
-    manager: bool,
-    links: Vec<&'static Link>,
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    pub(super) table: &'static Table,
+    pub(super) select: Vec<&'static str>,
+    pub(super) manager: bool,
+    pub(super) links: Vec<&'static Link>,
 }
 
 impl Wanted {
     /// What it takes to give these attributes, or all.
-    fn new(table: &'static Table, names: Option<&[&Name]>) -> Self {
+    pub(super) fn new(table: &'static Table, names: Option<&[&Name]>) -> Self {
         let is_wanted = |name: &str| names.is_none_or(|names| names.iter().any(|own| **own == name));
         let mut select = BTreeSet::from(["id"]);
         let wanted = || table.readable().filter(|attribute| is_wanted(attribute.name));
@@ -101,7 +105,7 @@ impl Wanted {
 }
 
 impl Reader {
-    /// All objects of a class; a list that breaks off after its first page is partial.
+    /// All objects of a class, or those that changed.
     pub(super) fn read(&self, query: &Query) -> BoxStream<'static, Result<Read>> {
         let table = match schema::of(&query.class) {
             Ok(table) => table,
@@ -113,11 +117,36 @@ impl Reader {
             names.iter().chain(of_filter).collect::<Vec<_>>()
         });
         let wanted = Wanted::new(table, needed.as_deref());
+        match &query.since {
+            Some(cursor) => self.changes(Watch::new(self, table, query), wanted, cursor),
+            None if query.wants_cursor => {
+                let (reader, query) = (self.clone(), query.clone());
+                let watch = Watch::new(self, table, &query);
+                // The cursor first: what changes while the list is read must not be lost.
+                let list = async move {
+                    let cursor = watch.latest(&reader.client).await;
+                    reader.list(table, wanted, &query, cursor)
+                };
+                stream::once(list).flatten().boxed()
+            }
+            None => self.list(table, wanted, query, None),
+        }
+    }
+
+    /// All objects; a list that breaks off after its first page is partial.
+    fn list(
+        &self,
+        table: &'static Table,
+        wanted: Wanted,
+        query: &Query,
+        cursor: Option<Cursor>,
+    ) -> BoxStream<'static, Result<Read>> {
         let mut list = wanted.list(&self.client, table.place.path);
         if let Some(filter) = query.filter.as_ref().and_then(|filter| pushed_down(table, filter)) {
             list = list.filter(filter);
         }
-        let walk = Walk { reader: self.clone(), pages: list.pages(), wanted, count: 0, waiting: VecDeque::new() };
+        let pages = list.pages();
+        let walk = Walk { reader: self.clone(), pages, wanted, count: 0, waiting: VecDeque::new(), cursor };
         let steps = stream::unfold(Some(walk), |walk| async move { walk?.next().await });
         steps.flat_map(stream::iter).boxed()
     }
@@ -219,7 +248,7 @@ impl Reader {
     }
 
     /// Sends one request an id; answers the record that has this very id, not one that goes by another name.
-    async fn by_id(
+    pub(super) async fn by_id(
         &self,
         ids: &[ObjectId],
         wanted: &(dyn Fn(&Class) -> Result<Wanted> + Sync),
@@ -301,6 +330,7 @@ struct Walk {
     count: u64,
     /// What came with the last page and still needs requests of its own.
     waiting: VecDeque<Record>,
+    cursor: Option<Cursor>,
 }
 
 impl Walk {
@@ -318,13 +348,20 @@ impl Walk {
                     let reason = format!("the list of {plural} broke off after page {count}: {}", error.to_chain());
                     return Some((vec![Ok(Read::partial(reason))], None));
                 }
-                None => return Some((vec![Ok(Read::complete())], None)),
+                None => {
+                    let end = self.cursor.map_or_else(Read::complete, Read::complete_at);
+                    return Some((vec![Ok(end)], None));
+                }
             }
         }
         let many = if self.wanted.links.is_empty() { self.waiting.len() } else { MAX_LINKED.min(self.waiting.len()) };
         let mut records: Vec<Record> = self.waiting.drain(..many).collect();
         let Wanted { table, links, .. } = &self.wanted;
-        links::fill(&self.reader.client, table, links, records.iter_mut().collect()).await;
+        let broken = links::fill(&self.reader.client, table, links, records.iter_mut().collect()).await;
+        if broken > 0 {
+            // Nothing would tell that there is more to be read of these.
+            self.cursor = None;
+        }
         Some((records.into_iter().map(|record| Ok(Read::Record(record))).collect(), Some(self)))
     }
 }

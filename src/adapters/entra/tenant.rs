@@ -35,6 +35,25 @@ const NAME: &str = "entra";
 /// `part` failed. Members, owners and licences that are refused are named one by one. Cheap to clone; clones share the
 /// token and the connections.
 ///
+/// # Changes
+///
+/// [`Query::with_cursor`] takes a cursor of Graph's [delta query](https://learn.microsoft.com/graph/delta-query-overview)
+/// before the list is read, for one request more; a read [since](Query::with_since) it asks which objects changed, and
+/// reads each of them again by id, twenty a request, with managers, members and owners where they are selected. It tells
+/// of objects whose selected attributes, manager, members, owners or licences changed, of new, restored and deleted
+/// ones. It does not tell:
+///
+/// - that a licence which stays now comes from a group, or no longer does (Graph tracks `assignedLicenses`, not
+///   `licenseAssignmentStates`);
+/// - that members or managers went to the recycle bin: Graph keeps their links until they are purged, and tells of the
+///   people themselves;
+/// - what changed so late that Graph's other replicas do not show it yet.
+///
+/// A full read sees all of it. An object of which delta query and look-up say different things makes the read partial,
+/// so that the next one asks again. Cursors are good for seven days, for the class, the selection, the tenant as its
+/// connection names it, and the cloud that they were taken for, and for up to 50,000 changed objects; after that
+/// [`ErrorKind::CursorExpired`]. Tenants without delta query (External ID, B2C) give no cursor.
+///
 /// # Permissions
 ///
 /// Of the application: `User.Read.All` and, for groups, `GroupMember.Read.All` to read (`Member.Read.Hidden` for groups
@@ -225,7 +244,8 @@ impl EntraBuilder {
 
     fn finish(self, client: GraphClient) -> Entra {
         let origin = Origin::new(self.connection.name());
-        let reader = Reader { client, origin };
+        let tenant = self.connection.tenant().to_string().to_ascii_lowercase().into();
+        let reader = Reader { client, origin, tenant };
         Entra(Arc::new(Inner { connection: self.connection, reader, relations: self.relations }))
     }
 }

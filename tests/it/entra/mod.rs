@@ -13,6 +13,7 @@ use entrant::{Result, Value};
 use futures::StreamExt;
 use time::macros::datetime;
 
+mod changes;
 mod chosen;
 mod constraints;
 mod groups;
