@@ -13,10 +13,12 @@ use entrant::model::{
 };
 use entrant::secret::Secret;
 use entrant::store::{
-    Batch, ByClass, Capabilities, InitialPassword, Lease, Lookup, MemoryState, MemoryStore, PasswordSink, Query, Read,
-    Source, State, Table, Target,
+    Batch, ByClass, Capabilities, Cursor, InitialPassword, Lease, Lookup, MemoryState, MemoryStore, PasswordSink,
+    Query, Read, Source, State, Table, Target,
 };
-use entrant::testing::{Sample, password_sink_suite, source_suite, state_suite, target_suite};
+use entrant::testing::{
+    Edit, Sample, Violation, changes_suite, password_sink_suite, source_suite, state_suite, target_suite,
+};
 use entrant::{Record, Result};
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -117,6 +119,44 @@ async fn several_stores_are_a_source() {
     })
     .await
     .expect("it keeps the contract");
+}
+
+/// A store of users, and what the suite does with it.
+async fn edited(store: &MemoryStore, edit: Edit) -> ObjectId {
+    match edit {
+        Edit::Add(number) => {
+            let id = ObjectId::user(number.to_string());
+            let name = format!("Person {number}");
+            store.push(Record::new(id.clone()).with("name", name).with("note", Value::Null));
+            id
+        }
+        Edit::Set(id, text) => {
+            assert!(store.set(&id, "note", text));
+            id
+        }
+        Edit::Remove(id) => {
+            store.remove(&id);
+            id
+        }
+        other => panic!("{other:?} is new"),
+    }
+}
+
+#[tokio::test]
+async fn memory_store_keeps_track_of_changes() {
+    let store = MemoryStore::new("memory");
+    changes_suite(&store, &Class::USER, "note", async |edit| edited(&store, edit).await)
+        .await
+        .expect("it keeps the contract");
+    let people = MemoryStore::new("people");
+    let both = ByClass::new("hr").with(Class::GROUP, MemoryStore::new("groups")).with(Class::USER, people.clone());
+    changes_suite(&both, &Class::USER, "note", async |edit| edited(&people, edit).await)
+        .await
+        .expect("it keeps the contract");
+    let untracked = MemoryStore::new("file").without_changes();
+    changes_suite(&untracked, &Class::USER, "note", async |edit| edited(&untracked, edit).await)
+        .await
+        .expect("there is no contract to keep");
 }
 
 fn memory_target() -> MemoryStore {
@@ -461,6 +501,142 @@ async fn a_wrong_state_is_caught() {
         let state = MemoryState::new().with_clock(clock.clone());
         let open = async || WrongState(state.clone(), clock.clone(), wrong);
         let violation = state_suite(open, async |time| clock.advance(time)).await.expect_err("it breaks the contract");
+        assert!(violation.sentence.contains(sentence), "{wrong:?}: {violation}");
+    }
+}
+
+/// What a deliberately wrong feed does wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WrongFeed {
+    /// The cursor is taken after the list.
+    CursorLate,
+    NoNextCursor,
+    Parts,
+    Stale,
+    NoTombstones,
+    TombstoneAndRecord,
+    TellsOnce,
+    Filters,
+    /// Whatever the cursor, nothing has changed.
+    AcceptsAll,
+    /// Whatever the cursor, all is new.
+    BeginsAnew,
+    CallsItInvalid,
+    AnyClass,
+    ForgetsNew,
+}
+
+#[derive(Debug)]
+struct WrongFollowed(MemoryStore, WrongFeed, std::sync::Mutex<(Vec<String>, BTreeMap<ObjectId, Record>)>);
+
+#[async_trait]
+impl Source for WrongFollowed {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn read(&self, query: &Query) -> BoxStream<'_, Result<Read>> {
+        let expired = |error: &entrant::Error| error.kind() == entrant::ErrorKind::CursorExpired;
+        let Some(cursor) = &query.since else {
+            let mut steps: Vec<_> = futures::executor::block_on(self.0.read(query).collect());
+            if self.1 == WrongFeed::CursorLate && query.wants_cursor {
+                steps.pop();
+                let (store, query) = (self.0.clone(), query.clone());
+                let end = async move { store.read(&query).collect::<Vec<_>>().await.pop().expect("an end") };
+                return futures::stream::iter(steps).chain(futures::stream::once(end)).boxed();
+            }
+            return futures::stream::iter(steps).boxed();
+        };
+        let mut query = query.clone();
+        if self.1 == WrongFeed::AnyClass {
+            let text = cursor.as_str().rsplit_once(' ').map_or("", |(start, _)| start);
+            query.since = Some(Cursor::new(format!("{text} {}", query.class)));
+        }
+        let mut steps: Vec<Result<Read>> = futures::executor::block_on(self.0.read(&query).collect());
+        let mut memory = self.2.lock().expect("no test panics with it");
+        let seen = memory.0.iter().any(|own| own == cursor.as_str());
+        if steps.len() > 1 {
+            memory.0.push(cursor.as_str().to_owned());
+        }
+        match self.1 {
+            WrongFeed::NoNextCursor => {
+                steps.pop();
+                steps.push(Ok(Read::complete()));
+            }
+            WrongFeed::Parts => {
+                for step in &mut steps {
+                    if let Ok(Read::Record(record)) = step {
+                        record.attributes.remove("name");
+                    }
+                }
+            }
+            WrongFeed::Stale => {
+                for step in &mut steps {
+                    if let Ok(Read::Record(record)) = step {
+                        let first = memory.1.entry(record.id.clone()).or_insert_with(|| record.clone());
+                        record.clone_from(first);
+                    }
+                }
+            }
+            WrongFeed::NoTombstones => steps.retain(|step| !matches!(step, Ok(Read::Deleted(_)))),
+            WrongFeed::TombstoneAndRecord => {
+                let gone: Vec<_> = steps
+                    .iter()
+                    .filter_map(|step| match step {
+                        Ok(Read::Deleted(id)) => Some(Ok(Read::Record(Record::new(id.clone())))),
+                        _ => None,
+                    })
+                    .collect();
+                steps.splice(0..0, gone);
+            }
+            WrongFeed::TellsOnce if seen => drop(steps.drain(..steps.len() - 1)),
+            WrongFeed::Filters => {
+                let passes = |record: &Record| query.filter.as_ref().is_none_or(|own| own.matches(&record.attributes));
+                steps.retain(|step| !matches!(step, Ok(Read::Record(record)) if !passes(record)));
+            }
+            WrongFeed::AcceptsAll if steps.iter().any(|step| step.as_ref().is_err_and(expired)) => {
+                steps = vec![Ok(Read::complete_at(cursor.clone()))];
+            }
+            WrongFeed::BeginsAnew if steps.iter().any(|step| step.as_ref().is_err_and(expired)) => {
+                query.since = None;
+                return self.0.read(&query.with_cursor());
+            }
+            WrongFeed::CallsItInvalid if steps.iter().any(|step| step.as_ref().is_err_and(expired)) => {
+                steps = vec![Err(entrant::Error::new(entrant::ErrorKind::Invalid, "what is that?"))];
+            }
+            WrongFeed::ForgetsNew => {
+                steps.retain(
+                    |step| !matches!(step, Ok(Read::Record(record)) if record.get("note") == Some(&Value::Null)),
+                );
+            }
+            _ => {}
+        }
+        futures::stream::iter(steps).boxed()
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_feed_is_caught() {
+    for (wrong, sentence) in [
+        (WrongFeed::CursorLate, "is told next time"),
+        (WrongFeed::NoNextCursor, "with the next cursor"),
+        (WrongFeed::Parts, "comes whole"),
+        (WrongFeed::Stale, "comes whole"),
+        (WrongFeed::NoTombstones, "what is gone is deleted"),
+        (WrongFeed::TombstoneAndRecord, "what is gone is deleted"),
+        (WrongFeed::TellsOnce, "read from again"),
+        (WrongFeed::Filters, "no longer passes the filter"),
+        (WrongFeed::AcceptsAll, "fails as expired"),
+        (WrongFeed::BeginsAnew, "fails as expired"),
+        (WrongFeed::CallsItInvalid, "fails as expired"),
+        (WrongFeed::AnyClass, "fails as expired"),
+        (WrongFeed::ForgetsNew, "yields what changed"),
+    ] {
+        let store = MemoryStore::new("wrong");
+        let followed = WrongFollowed(store.clone(), wrong, std::sync::Mutex::default());
+        let verdict: std::result::Result<(), Violation> =
+            changes_suite(&followed, &Class::USER, "note", async |edit| edited(&store, edit).await).await;
+        let violation = verdict.expect_err("it breaks the contract");
         assert!(violation.sentence.contains(sentence), "{wrong:?}: {violation}");
     }
 }

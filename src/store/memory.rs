@@ -1,6 +1,6 @@
 //! A store that is forgotten when the program ends.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -8,7 +8,9 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
 use super::check::{Step, check, check_required, holds_any, invalid, known, missing};
-use super::{Access, Capabilities, GetSupport, Lookup, Query, Read, Source, Target, elements};
+use super::feed::{Feed, expired};
+use super::objects::{Object, Objects};
+use super::{Access, Capabilities, Cursor, GetSupport, Lookup, Query, Read, Source, Target, elements};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
@@ -24,6 +26,10 @@ use crate::secret::Secret;
 /// unknown or read-only attributes, wrong types, missing required ones, values too long are
 /// [`ErrorKind::Invalid`], a unique value that is taken is [`ErrorKind::Conflict`]. What is deleted goes to a recycle
 /// bin. Reads apply filter and select. Clones share everything, the settings too.
+///
+/// It keeps track of changes, by their ids, from the first time that a [cursor](Query::with_cursor) is asked for: of the
+/// last 100,000 ([`with_history`](Self::with_history)). A cursor is good while the program runs, and for another store
+/// that holds the same.
 ///
 /// # Examples
 ///
@@ -44,6 +50,9 @@ pub struct MemoryStore {
     shared: Arc<Mutex<Shared>>,
 }
 
+/// How many changes are kept unless it is said otherwise.
+const HISTORY: usize = 100_000;
+
 /// How a write of a [`MemoryStore`] fails when it is told to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -62,20 +71,16 @@ struct Shared {
     capabilities: Capabilities,
     constraints: Arc<dyn Constraints>,
     schemas: BTreeMap<Class, Arc<Schema>>,
-    objects: Vec<Object>,
-    bin: Vec<Object>,
+    objects: Objects,
+    bin: Objects,
+    /// How many changes are kept at most, if any.
+    history: Option<usize>,
+    /// From the first cursor on: nobody asks for what came before.
+    feed: Option<Feed>,
     partial: Option<String>,
     created: u64,
     writes: u64,
     faults: BTreeMap<u64, WriteFault>,
-}
-
-#[derive(Debug, Clone)]
-struct Object {
-    record: Record,
-    /// Write-only values.
-    hidden: BTreeMap<Name, Value>,
-    secrets: BTreeMap<Name, Secret>,
 }
 
 impl MemoryStore {
@@ -86,8 +91,10 @@ impl MemoryStore {
             capabilities: Capabilities::default().with_get(GetSupport::Authoritative).with_find().with_recycle_bin(),
             constraints: Arc::new(NoConstraints),
             schemas: BTreeMap::new(),
-            objects: Vec::new(),
-            bin: Vec::new(),
+            objects: Objects::default(),
+            bin: Objects::default(),
+            history: Some(HISTORY),
+            feed: None,
             partial: None,
             created: 0,
             writes: 0,
@@ -138,6 +145,24 @@ impl MemoryStore {
         self
     }
 
+    /// Keeps track of this many changes at most. Cursors behind them are [`ErrorKind::CursorExpired`].
+    #[must_use]
+    pub fn with_history(self, changes: usize) -> Self {
+        let mut shared = self.lock();
+        (shared.history, shared.feed) = (Some(changes), None);
+        drop(shared);
+        self
+    }
+
+    /// Keeps no track of changes, as a file: there are no cursors, and reads since one read everything.
+    #[must_use]
+    pub fn without_changes(self) -> Self {
+        let mut shared = self.lock();
+        (shared.history, shared.feed) = (None, None);
+        drop(shared);
+        self
+    }
+
     /// Makes every read end partial, for this reason.
     #[must_use]
     pub fn with_read_partial(self, reason: impl Into<String>) -> Self {
@@ -167,24 +192,27 @@ impl MemoryStore {
 
     /// Adds a record as it is, past the schema, even under an id that is there already.
     pub fn push(&self, record: Record) {
-        self.lock().objects.push(Object::new(record));
+        let mut shared = self.lock();
+        let id = record.id.clone();
+        shared.objects.push(Object::new(record));
+        shared.note(&id);
     }
 
     /// Sets an attribute of an object past the schema, as someone else would. Answers whether the object is there.
     pub fn set(&self, id: &ObjectId, attribute: impl Into<Name>, value: impl Into<Value>) -> bool {
         let mut shared = self.lock();
-        match shared.objects.iter_mut().find(|object| object.record.id == *id) {
-            Some(object) => {
-                object.record.attributes.insert(attribute.into(), value.into());
-                true
-            }
-            None => false,
-        }
+        let Some(object) = shared.objects.first_mut(id) else { return false };
+        object.record.attributes.insert(attribute.into(), value.into());
+        shared.note(id);
+        true
     }
 
     /// Takes all records of an id out, past the recycle bin.
     pub fn remove(&self, id: &ObjectId) {
-        self.lock().objects.retain(|object| object.record.id != *id);
+        let mut shared = self.lock();
+        if !shared.objects.take(id).is_empty() {
+            shared.note(id);
+        }
     }
 
     /// The records of all classes, in their order.
@@ -250,16 +278,26 @@ impl Source for MemoryStore {
     }
 
     async fn get(&self, ids: &[ObjectId]) -> Result<Vec<Lookup>> {
-        let shared = self.lock();
-        let found = |id: &ObjectId| {
-            let records = shared.objects.iter().map(|object| &object.record);
-            Lookup::from_found(records.filter(|record| record.id == *id).cloned().collect())
-        };
+        let objects = &mut self.lock().objects;
+        let found = |id| Lookup::from_found(objects.of(id).map(|object| object.record.clone()).collect());
         Ok(ids.iter().map(found).collect())
     }
 
     fn read(&self, query: &Query) -> BoxStream<'_, Result<Read>> {
-        let shared = self.lock();
+        let mut shared = self.lock();
+        let partial = shared.partial.clone();
+        if let Some((cursor, _)) = query.since.as_ref().zip(shared.history) {
+            let mut steps: Vec<_> = match shared.changes(query, cursor) {
+                Ok(changes) => changes.into_iter().map(Ok).collect(),
+                Err(error) => return stream::iter([Err(error.with_context("store", &self.name))]).boxed(),
+            };
+            steps.push(Ok(partial.map_or_else(|| shared.end(&query.class), Read::partial)));
+            return stream::iter(steps).boxed();
+        }
+        if query.wants_cursor {
+            shared.begin_feed();
+        }
+        let shared = &*shared;
         let wanted = |record: &&Record| {
             record.id.class == query.class
                 && query.filter.as_ref().is_none_or(|filter| filter.matches(&record.attributes))
@@ -271,7 +309,8 @@ impl Source for MemoryStore {
             .filter(wanted)
             .map(|record| Ok(Read::Record(select(record, query.select.as_deref()))))
             .collect();
-        steps.push(Ok(shared.partial.as_ref().map_or_else(Read::complete, Read::partial)));
+        let end = if query.wants_cursor { shared.end(&query.class) } else { Read::complete() };
+        steps.push(Ok(partial.map_or(end, Read::partial)));
         stream::iter(steps).boxed()
     }
 }
@@ -321,23 +360,6 @@ impl Target for MemoryStore {
     }
 }
 
-impl Object {
-    fn new(record: Record) -> Self {
-        Self { record, hidden: BTreeMap::new(), secrets: BTreeMap::new() }
-    }
-
-    fn set(&mut self, schema: &Schema, attributes: Attributes, secrets: BTreeMap<Name, Secret>) {
-        for (name, value) in attributes.iter() {
-            if schema.get(name).is_some_and(|attribute| !attribute.is_readable()) {
-                self.hidden.insert(name.clone(), value.clone());
-            } else {
-                self.record.attributes.insert(name.clone(), value.clone());
-            }
-        }
-        self.secrets.extend(secrets);
-    }
-}
-
 impl Shared {
     fn schema(&self, class: &Class) -> Result<Arc<Schema>> {
         self.schemas.get(class).cloned().ok_or_else(|| {
@@ -345,23 +367,53 @@ impl Shared {
         })
     }
 
-    fn find(&self, id: &ObjectId) -> Option<&Object> {
-        self.objects.iter().find(|object| object.record.id == *id)
+    fn find(&mut self, id: &ObjectId) -> Option<&Object> {
+        self.objects.of(id).next()
     }
 
-    /// Where the one object of an id is.
-    fn position(&self, id: &ObjectId) -> Result<Option<usize>> {
-        let mut places = self.objects.iter().enumerate();
-        let mut next = || places.find(|(_, object)| object.record.id == *id);
-        match (next(), next()) {
-            (Some(_), Some(_)) => {
-                Err(Error::new(ErrorKind::Conflict, "several objects have this id").with_context("object", id))
-            }
-            (first, _) => Ok(first.map(|(index, _)| index)),
+    fn begin_feed(&mut self) {
+        if let Some(history) = self.history
+            && self.feed.is_none()
+        {
+            let records = self.objects.iter().map(|object| &object.record);
+            self.feed = Some(Feed::begin(records, history));
         }
     }
 
+    /// Takes note that an object changed.
+    fn note(&mut self, id: &ObjectId) {
+        if let Some(feed) = &mut self.feed {
+            feed.note(id, self.objects.of(id).map(|object| &object.record));
+        }
+    }
+
+    /// The objects that changed, as they are now.
+    fn changes(&mut self, query: &Query, cursor: &Cursor) -> Result<Vec<Read>> {
+        let feed = self.feed.as_ref().ok_or_else(expired)?;
+        let mut steps = Vec::new();
+        for id in feed.since(&query.class, cursor)? {
+            let before = steps.len();
+            let records = self.objects.of(id).map(|object| select(&object.record, query.select.as_deref()));
+            steps.extend(records.map(Read::Record));
+            if steps.len() == before {
+                steps.push(Read::Deleted(id.clone()));
+            }
+        }
+        Ok(steps)
+    }
+
+    /// The end of a complete read, with a cursor if changes are kept track of.
+    fn end(&self, class: &Class) -> Read {
+        self.feed.as_ref().map_or_else(Read::complete, |feed| Read::complete_at(feed.cursor(class)))
+    }
+
     fn write(&mut self, operation: Operation) -> Result<Written> {
+        let written = self.carry_out(operation)?;
+        self.note(&written.id);
+        Ok(written)
+    }
+
+    fn carry_out(&mut self, operation: Operation) -> Result<Written> {
         match operation {
             Operation::Create { class, attributes, secrets } => self.create(class, attributes, secrets),
             Operation::Update { id, attributes, secrets } => self.update(id, attributes, secrets),
@@ -397,7 +449,7 @@ impl Shared {
 
     fn update(&mut self, id: ObjectId, attributes: Attributes, secrets: BTreeMap<Name, Secret>) -> Result<Written> {
         let schema = self.schema(&id.class)?;
-        let position = self.position(&id)?.ok_or_else(|| missing(&id))?;
+        let position = self.objects.position(&id)?.ok_or_else(|| missing(&id))?;
         check(&schema, &attributes, &secrets, Step::Update)?;
         self.check_unique(&schema, &attributes, Some(&id))?;
         self.objects[position].set(&schema, attributes, secrets);
@@ -406,10 +458,10 @@ impl Shared {
 
     fn change_elements(&mut self, id: ObjectId, changes: BTreeMap<Name, ElementChange>) -> Result<Written> {
         let schema = self.schema(&id.class)?;
-        let position = self.position(&id)?.ok_or_else(|| missing(&id))?;
-        let ids: HashSet<&ObjectId> = self.objects.iter().map(|object| &object.record.id).collect();
-        let there = |id: &ObjectId| ids.contains(id);
-        let (values, refused) = elements::change(&schema, &there, &self.objects[position].record, changes);
+        let position = self.objects.position(&id)?.ok_or_else(|| missing(&id))?;
+        let objects = self.objects.indexed();
+        let there = |id: &ObjectId| objects.has(id);
+        let (values, refused) = elements::change(&schema, &there, &objects[position].record, changes);
         for (name, value) in values {
             self.objects[position].record.attributes.insert(name, value);
         }
@@ -418,22 +470,22 @@ impl Shared {
 
     fn delete(&mut self, id: ObjectId) -> Result<Written> {
         self.schema(&id.class)?;
-        if let Some(position) = self.position(&id)? {
-            let object = self.objects.remove(position);
-            self.bin.push(object);
+        if self.objects.position(&id)?.is_some() {
+            self.objects.take(&id).into_iter().for_each(|object| self.bin.push(object));
         }
         Ok(Written::new(id))
     }
 
     fn restore(&mut self, id: ObjectId) -> Result<Written> {
         let schema = self.schema(&id.class)?;
-        if self.position(&id)?.is_some() {
+        if self.objects.position(&id)?.is_some() {
             return Ok(Written::new(id));
         }
-        let position = self.bin.iter().position(|object| object.record.id == id).ok_or_else(|| missing(&id))?;
-        self.check_unique(&schema, &self.bin[position].record.attributes, Some(&id))?;
-        let object = self.bin.remove(position);
-        self.objects.push(object);
+        let attributes = self.bin.of(&id).next().map(|object| object.record.attributes.clone());
+        self.check_unique(&schema, &attributes.ok_or_else(|| missing(&id))?, Some(&id))?;
+        let mut found = self.bin.take(&id).into_iter();
+        found.by_ref().take(1).for_each(|object| self.objects.push(object));
+        found.for_each(|object| self.bin.push(object));
         Ok(Written::new(id))
     }
 
@@ -441,8 +493,7 @@ impl Shared {
         loop {
             self.created = self.created.checked_add(1).ok_or_else(|| invalid("no id is left for a new object"))?;
             let id = ObjectId::new(class.clone(), format!("{class}-{}", self.created));
-            let taken = |objects: &[Object]| objects.iter().any(|object| object.record.id == id);
-            if !taken(&self.objects) && !taken(&self.bin) {
+            if !self.objects.indexed().has(&id) && !self.bin.indexed().has(&id) {
                 return Ok(id);
             }
         }

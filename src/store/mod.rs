@@ -6,8 +6,10 @@
 mod by_class;
 pub(crate) mod check;
 pub(crate) mod elements;
+mod feed;
 mod memory;
 mod memory_state;
+mod objects;
 mod passwords;
 mod source;
 mod state;

@@ -15,12 +15,14 @@
 //! # }
 //! ```
 
+mod changes;
 mod passwords;
 mod source;
 mod state;
 mod target;
 mod violation;
 
+pub use changes::{Edit, changes_suite};
 pub use passwords::password_sink_suite;
 pub use source::source_suite;
 pub use state::state_suite;

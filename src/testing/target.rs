@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 
+use super::changes::{Edit, follows};
 use super::violation::{Verdict, fails, holds, same, works};
 use crate::error::{ErrorKind, Result};
 use crate::model::{
@@ -118,7 +119,21 @@ pub async fn target_suite(target: &impl Target, sample: &Sample) -> Verdict {
         };
         elements(target, &schema, attribute, &ids[2..4], &others?).await?;
     }
-    deletes(target, sample, &schema, &ids).await
+    deletes(target, sample, &schema, &ids).await?;
+    changes(target, sample).await
+}
+
+/// What a target that keeps track of changes tells of those that were written to it.
+async fn changes(target: &impl Target, sample: &Sample) -> Verdict {
+    let edit = async |edit| {
+        let operation = match edit {
+            Edit::Add(number) => sample.create(number),
+            Edit::Set(id, text) => sample.update(&id, text),
+            Edit::Remove(id) => Operation::Delete { id },
+        };
+        works(ALONE, write(target, vec![operation]).await?.remove(0)).map(|written| written.id)
+    };
+    follows(target, &sample.class, &sample.attribute, edit).await
 }
 
 async fn creates(target: &impl Target, sample: &Sample, schema: &Schema) -> Verdict<Vec<ObjectId>> {

@@ -5,6 +5,7 @@ mod connection;
 mod default_mappings;
 mod entra;
 mod expr;
+mod feeds;
 mod file_targets;
 mod flow;
 mod flow_org;
