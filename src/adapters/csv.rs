@@ -27,7 +27,8 @@ use crate::store::{Capabilities, GetSupport, Lookup, Query, Read, Source};
 /// UTF-8, or without a key yields nothing and makes the read partial, with the reason naming the row; the other rows
 /// are read. So does a file that changes while it is read. Rows are numbered by the line on which they begin; the
 /// header is row 1. [`get`](Source::get) reads the whole file, and is an error if an id is not found while a row could
-/// not be read.
+/// not be read. A file keeps no track of changes: there is no [cursor](Query::with_cursor), a read
+/// [since](Query::with_since) one is a whole read, and who wants to know what changed compares.
 ///
 /// See [RFC 4180](https://www.rfc-editor.org/rfc/rfc4180).
 ///

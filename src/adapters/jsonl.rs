@@ -20,6 +20,8 @@ use crate::store::{Capabilities, GetSupport, Lookup, Query, Read, Source};
 /// longer than 1 MiB, or whose key is no text or number yields nothing and makes the read partial, with the reason
 /// naming the line; the other lines are read. So does a file that changes while it is read.
 /// [`get`](Source::get) reads the whole file, and is an error if an id is not found while a line could not be read.
+/// A file keeps no track of changes: there is no [cursor](Query::with_cursor), a read [since](Query::with_since) one is a
+/// whole read, and who wants to know what changed compares.
 ///
 /// # Examples
 ///

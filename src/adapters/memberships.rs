@@ -45,7 +45,8 @@ use crate::store::{Capabilities, Lookup, Query, Read, Source};
 ///   [`get`](Source::get) it is an error, for it is not gone for sure.
 /// - A group that has one of the three attributes already is an error.
 ///
-/// Filters and cursors are not handed on to the source of the groups.
+/// Filters and cursors are not handed on to the source of the groups: groups are always read whole, and without a
+/// cursor, since the file of memberships keeps no track of changes.
 ///
 /// # Examples
 ///

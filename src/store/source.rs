@@ -307,7 +307,8 @@ impl Lookup {
 /// What callers of a [`Source`] want beside the least that it implements.
 #[async_trait]
 pub trait SourceExt: Source {
-    /// Reads a class into memory, with the word on whether that was all. An error on the way makes it partial.
+    /// Reads a class into memory, with the word on whether that was all. An error on the way makes it partial. Deleted
+    /// objects and the cursor are left out.
     async fn collect(&self, query: &Query) -> (Vec<Record>, Completeness) {
         let mut records = Vec::new();
         let mut stream = self.read(query);

@@ -153,6 +153,7 @@ async fn a_cursor_that_is_no_longer_good_is_told_as_such() {
         let error = changes.try_next().await.expect_err("no longer good");
         let class = error.graph().expect("Graph said so").class();
         assert_eq!(class == GraphClass::ResyncRequired, expected, "{status} {body}");
+        assert_eq!(error.kind() == ErrorKind::CursorExpired, expected, "{status} {body}");
         assert!(changes.next().await.is_none(), "and no end, so that no cursor is kept");
         assert_eq!(script.count(), 2, "not begun again by itself");
     }
