@@ -421,3 +421,45 @@ impl fmt::Display for Lines {
             .try_for_each(|(index, line)| write!(f, "{}{line}", if index == 0 { "" } else { "\n" }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However many entries go wrong, those that failed are kept, and all are counted.
+    #[test]
+    fn the_worst_are_kept_whenever_they_come() {
+        let mut report: Report = serde_json::from_value(serde_json::json!({
+            "job": "staff", "plan": "", "started": "2026-01-05T09:00:00Z", "finished": "2026-01-05T09:00:00Z",
+            "status": { "status": "complete" }, "situations": {}, "outcomes": [], "troubles": [], "troublesLeftOut": 0,
+            "warnings": 0
+        }))
+        .expect("a report");
+        for number in 0..35_000 {
+            let outcome = match number % 100 {
+                99 => Outcome::Failed { class: ErrorKind::Invalid, message: String::new() },
+                50 => Outcome::Stale { reason: String::new() },
+                ten if ten % 10 == 0 => Outcome::Applied,
+                _ => Outcome::Blocked { reason: String::new() },
+            };
+            report.add(&EntryReport {
+                key: EntryKey::of_source(&Name::from("user"), &ObjectId::user(number.to_string())),
+                situation: Situation::Confirmed,
+                action: Action::Update,
+                label: None,
+                target: None,
+                outcome,
+                attention: Vec::new(),
+            });
+        }
+        report.keep_the_worst();
+        let kept = |kind| report.troubles.iter().filter(|entry| entry.outcome.kind() == kind).count();
+        assert_eq!((kept(OutcomeKind::Failed), kept(OutcomeKind::Stale)), (350, 350));
+        assert_eq!(report.troubles.len(), KEPT);
+        assert!(report.troubles.is_sorted_by_key(EntryReport::rank));
+        // Of equals the first are kept.
+        assert_eq!(report.troubles[700].key.id.as_ref(), "1");
+        assert_eq!(report.troubles_left_out, 35_000 * 91 / 100 - KEPT as u64);
+        assert_eq!(report.outcome(OutcomeKind::Failed), 350);
+    }
+}

@@ -200,9 +200,10 @@ fn troubles(out: &mut Out<'_, '_>, report: &Report) {
 fn figures(out: &mut Out<'_, '_>, report: &Report) {
     out.markup("<section id=\"figures\" aria-labelledby=\"figures-title\">\n<h2 id=\"figures-title\">Figures</h2>\n<div class=\"pair\">\n");
     done(out, report);
+    rolled_up(out, "What became of it, rolled up", "Outcome", "Entries", &words::sync_status(report));
+    out.markup("</div>\n<div class=\"pair\">\n");
     parts::situations(out, &report.situations, Link::None, 0);
     rolled_up(out, "What was found, rolled up", "Bucket", "Objects", &words::buckets(report));
-    rolled_up(out, "What became of it, rolled up", "Outcome", "Entries", &words::sync_status(report));
     out.markup("</div>\n</section>\n");
 }
 
