@@ -362,6 +362,10 @@ impl FromRequest<Arc<App>> for Meant {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Response> {
         let shown = request.extensions().get::<Shown>().copied();
+        // A program need send no form.
+        if let (Some(Shown::Header), None) = (shown, request.headers().get(header::CONTENT_TYPE)) {
+            return Ok(Self(BTreeMap::new()));
+        }
         let Form(form) =
             Form::<BTreeMap<String, String>>::from_request(request, app).await.map_err(IntoResponse::into_response)?;
         let has_word = form.get("word").is_some_and(|word| is_same(word, &app.form));
@@ -552,7 +556,9 @@ async fn once(app: &App) -> Result<ExitCode> {
         if let Some((name, value)) = header {
             request = request.header(name, value);
         }
-        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        if !form.is_empty() {
+            request = request.header("content-type", "application/x-www-form-urlencoded");
+        }
         let request = request.body(form.to_owned().into()).map_err(|error| failed(error.to_string()))?;
         let response = transport.send(request).await?;
         let (status, body) = (response.status(), String::from_utf8_lossy(response.body()));
