@@ -215,12 +215,13 @@ async fn serve(flags: Flags) -> Result<ExitCode> {
         };
         axum::serve(listener, router).with_graceful_shutdown(until).await
     });
+    let asked = tokio::spawn(asked_to_end());
     let code = if flags.once {
         once(&app).await?
     } else {
         println!("Open http://{address}/?token={}", app.token);
         println!("Runs at {}; Ctrl-C ends it.", app.schedule);
-        let _ = tokio::signal::ctrl_c().await;
+        let _ = asked.await;
         println!("\nEnding. If a run goes on, it is waited for; Ctrl-C again does not wait.");
         ExitCode::SUCCESS
     };
@@ -237,6 +238,19 @@ async fn serve(flags: Flags) -> Result<ExitCode> {
         _ = tokio::signal::ctrl_c() => println!("Cut off; the next start takes up what is left."),
     }
     Ok(code)
+}
+
+/// Ctrl-C, or the signal by which a service manager ends a service.
+async fn asked_to_end() {
+    #[cfg(unix)]
+    if let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        return;
+    }
+    let _ = tokio::signal::ctrl_c().await;
 }
 
 // The pages.
