@@ -115,11 +115,13 @@ async fn import(flags: &Flags, file: &Path) -> Result<ExitCode> {
         true => Arc::new(MemoryState::new()),
         false => Arc::new(RedbState::open(&flags.state)?),
     };
-    let job = job(flags, builder.connect().await?, file, state)?;
+    let progress = Progress::new(flags.json);
+    let job = job(&progress, flags, builder.connect().await?, file, state)?;
     let plan = match saved {
         Some(plan) => plan,
         None => picked(flags, &job.plan(run(flags)).await?),
     };
+    progress.clear();
     if let Some(out) = &flags.out {
         match out {
             out if has_extension(out, "html") => write_private(out, plan.html())?,
@@ -170,7 +172,7 @@ async fn import(flags: &Flags, file: &Path) -> Result<ExitCode> {
 }
 
 /// Entra → the file.
-fn job(flags: &Flags, entra: Entra, file: &Path, state: Arc<dyn State>) -> Result<Job> {
+fn job(progress: &Progress, flags: &Flags, entra: Entra, file: &Path, state: Arc<dyn State>) -> Result<Job> {
     let key = Name::from(&*flags.key);
     let winner = match flags.winner {
         Wins::Entra => Winner::Source,
@@ -191,7 +193,7 @@ fn job(flags: &Flags, entra: Entra, file: &Path, state: Arc<dyn State>) -> Resul
                 .match_on("userName"),
         )
         .policy(Policy::inbound(winner))
-        .observer(Progress::new(flags.json))
+        .observer(progress.clone())
         .state(state)
         .build()?)
 }
@@ -306,7 +308,8 @@ async fn demonstrate(flags: &Flags) -> Result<ExitCode> {
         .cloud(sim.cloud())
         .build()?;
     let entra = Entra::builder(connection).transport(sim.transport()).connect().await?;
-    let job = job(flags, entra, &file, Arc::new(RedbState::open(folder.path().join("state.redb"))?))?;
+    let progress = Progress::new(true);
+    let job = job(&progress, flags, entra, &file, Arc::new(RedbState::open(folder.path().join("state.redb"))?))?;
     let show = || std::fs::read_to_string(&file).map(|text| print!("{text}")).map_err(failed);
 
     title("1. A simulated tenant, and a table of one's own");

@@ -178,7 +178,8 @@ async fn provision(flags: Flags) -> Result<ExitCode> {
     }
     let entra = connect(&flags, &people, groups.as_ref()).await?;
     let advice = tables.iter().filter_map(|table| table.advice()).collect::<Vec<_>>().join("; ");
-    let mut job = Job::builder("provision").source(source).target(entra);
+    let progress = Progress::new(flags.json);
+    let mut job = Job::builder("provision").source(source).target(entra).observer(progress.clone());
     job = job.mapping(people.mapping.clone().policy(Policy::outbound(preferences(&flags, &people)?)));
     if let Some(groups) = &groups {
         job = job.mapping(groups.mapping.clone().policy(Policy::outbound(group_preferences(&flags))));
@@ -196,6 +197,7 @@ async fn provision(flags: Flags) -> Result<ExitCode> {
             _ => error,
         })?,
     };
+    progress.clear();
     if let (Some(key), true) = (&flags.only, plan.situations().is_empty() && plan.owned_elsewhere() == 0) {
         return Err(Error::new(
             ErrorKind::NotFound,
@@ -294,7 +296,6 @@ fn save(flags: &Flags, plan: &Plan) -> Result<()> {
 }
 
 fn finish(flags: &Flags, mut job: JobBuilder) -> Result<Job> {
-    job = job.observer(Progress::new(flags.json));
     if let Some(domain) = &flags.domain {
         job = job.parameter("Domain", domain.as_str());
     }

@@ -73,6 +73,7 @@ async fn quickstart() -> Result<ExitCode> {
     let source = ByClass::new("files")
         .with(Class::USER, people_table)
         .with(Class::GROUP, CsvMemberships::open(groups_table, &members)?);
+    let progress = Progress::new(false);
     let job = Job::builder("quickstart")
         .source(source)
         .target(entra)
@@ -81,11 +82,12 @@ async fn quickstart() -> Result<ExitCode> {
         .policy(Policy::outbound(Preferences::default()))
         .passwords(PasswordFile::open(folder.path().join("passwords.jsonl"))?)
         .state(RedbState::open(folder.path().join("state.redb"))?)
-        .observer(Progress::new(false))
+        .observer(progress.clone())
         .build()?;
 
     title("3. The plan. Nothing is written yet; it tells what is wrong in the files, and who waits for a seat");
     let plan = job.plan(Run::full()).await?;
+    progress.clear();
     print!("{}", plan.summary());
     println!("One of its entries:");
     let person = |entry: &&Entry| entry.action == Action::Create && entry.class == Class::USER;
@@ -107,12 +109,14 @@ async fn quickstart() -> Result<ExitCode> {
     file("people.csv", &a_month_later(PEOPLE))?;
     file("members.csv", &members_a_month_later(MEMBERS))?;
     let plan = job.plan(once_more()).await?;
+    progress.clear();
     plan.entries().iter().filter(|entry| entry.runs()).for_each(show);
     println!();
     print!("{}", job.apply(&plan, Apply::new()).await?);
 
     title("6. Once more: nothing left to do");
     let plan = job.plan(Run::full()).await?;
+    progress.clear();
     if !plan.is_converged() {
         return Err(Error::new(ErrorKind::Stale, "the last run should have had nothing to do"));
     }

@@ -39,8 +39,8 @@ pub(crate) async fn confirmed(yes: bool) -> Result<bool> {
     asked.await.map_err(|error| failed(error.into()))?.map_err(failed)
 }
 
-/// A progress bar on a terminal, and nothing elsewhere.
-#[derive(Debug)]
+/// A progress bar on a terminal, and nothing elsewhere. Clones are the same bar.
+#[derive(Debug, Clone)]
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
@@ -51,6 +51,11 @@ impl Progress {
         let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}").expect("a template without faults");
         Self(bar.with_style(style))
     }
+
+    /// Makes room for what is printed next.
+    pub(crate) fn clear(&self) {
+        self.0.finish_and_clear();
+    }
 }
 
 impl Observer for Progress {
@@ -58,15 +63,17 @@ impl Observer for Progress {
         match event {
             Event::Reading { store, objects, .. } => {
                 self.0.set_message(format!("reading {store}"));
+                self.0.set_length(*objects);
+                self.0.reset();
                 self.0.set_position(*objects);
             }
             Event::Applying { entries } => {
-                self.0.reset();
                 self.0.set_message("applying");
                 self.0.set_length(*entries);
+                self.0.reset();
             }
             Event::Entry(_) => self.0.inc(1),
-            Event::Finished(_) => self.0.finish_and_clear(),
+            Event::Finished(_) => self.clear(),
             _ => {}
         }
     }
