@@ -7,16 +7,18 @@
 
 mod common;
 
-use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use common::files::{has_extension, is_json_lines, open_private, read_plan, write_plan, write_private, write_report};
+use common::terminal::{Progress, bold, confirmed, title};
 use entrant::adapters::{CsvTarget, Entra, JsonlTarget, RedbState};
-use entrant::connection::Connection;
-use entrant::job::{Apply, Run, RunStatus};
+use entrant::connection::{Connection, Operation};
+
+use entrant::job::{Apply, Run};
 use entrant::model::{AttributeSchema, Name, eq};
 use entrant::reconcile::{Bucket, Entry, Guard, Winner};
 use entrant::sim::Sim;
@@ -59,8 +61,18 @@ struct Flags {
     #[arg(long, value_name = "FILE", default_value = "entrant.redb")]
     state: PathBuf,
     /// Show the plan and change nothing
-    #[arg(long)]
+    #[arg(long, requires = "file", conflicts_with = "apply")]
     plan: bool,
+    /// Save the plan, which is personal data: as JSON, or as JSON Lines, one HTML page or Markdown if the name ends in
+    /// .jsonl, .html or .md
+    #[arg(long, value_name = "FILE", requires = "plan")]
+    out: Option<PathBuf>,
+    /// Apply exactly this saved plan
+    #[arg(long, value_name = "PLAN", requires = "file", conflicts_with_all = ["select", "mail"])]
+    apply: Option<PathBuf>,
+    /// Save the report: as JSON, or as one page or Markdown if the name ends in .html or .md
+    #[arg(long, value_name = "FILE", requires = "file")]
+    report: Option<PathBuf>,
     /// Print one JSON document in place of text
     #[arg(long)]
     json: bool,
@@ -83,25 +95,43 @@ async fn main() -> ExitCode {
         Ok(flags) => flags,
         Err(code) => return code,
     };
-    common::exit(match flags.file.clone() {
-        Some(file) => import(&flags, &file).await,
-        None => demonstrate(&flags).await,
+    common::unless_interrupted(async {
+        match &flags.file {
+            Some(file) => import(&flags, file).await,
+            None => demonstrate(&flags).await,
+        }
     })
+    .await
 }
 
 async fn import(flags: &Flags, file: &Path) -> Result<ExitCode> {
-    let builder = Entra::builder(flags.connection.connection()?).transport(flags.connection.transport()?);
+    let saved = flags.apply.as_deref().map(read_plan).transpose()?;
+    // All that reading people takes.
+    let operations = [Operation::ReadUsers, Operation::ReadOrganization, Operation::ReadDomains];
+    let connection = flags.connection.connection()?.with_operations(operations.into_iter().collect());
+    let builder = Entra::builder(connection).transport(flags.connection.transport()?);
     // A look at the plan leaves nothing behind.
     let state: Arc<dyn State> = match flags.plan && !flags.state.exists() {
         true => Arc::new(MemoryState::new()),
         false => Arc::new(RedbState::open(&flags.state)?),
     };
-    let job = job(flags, builder.connect().await?, file, state)?;
-    let plan = job.plan(run(flags)).await?;
-    let plan = picked(flags, &plan);
+    let progress = Progress::new(flags.json);
+    let job = job(&progress, flags, builder.connect().await?, file, state)?;
+    let plan = match saved {
+        Some(plan) => plan,
+        None => picked(flags, &job.plan(run(flags)).await?),
+    };
+    progress.clear();
+    if let Some(out) = &flags.out {
+        match out {
+            out if has_extension(out, "html") => write_private(out, plan.html())?,
+            out if has_extension(out, "md") => write_private(out, plan.markdown())?,
+            out => write_plan(out, &plan)?,
+        }
+    }
     let breaches = job.breaches(&plan).await?;
     let guards: Vec<_> = breaches.into_iter().filter(|breach| !flags.lift.contains(&breach.guard)).collect();
-    if !flags.json {
+    if !flags.json && flags.apply.is_none() {
         print_lists(&plan);
         guards.iter().for_each(|breach| println!("{breach}"));
     }
@@ -112,39 +142,37 @@ async fn import(flags: &Flags, file: &Path) -> Result<ExitCode> {
     };
     if flags.plan {
         print_json(None);
-        return Ok(ExitCode::from(match (plan.is_converged(), needs_attention(&plan)) {
-            (false, _) => 2,
-            (true, true) => 4,
-            (true, false) => 0,
-        }));
+        return Ok(common::planned(&plan));
     }
     if !guards.is_empty() {
         print_json(None);
         if !flags.json {
-            let kinds = guards.iter().map(|breach| breach.guard.as_str()).collect::<Vec<_>>().join(",");
+            let kinds = common::lifts(&guards);
             println!("Nothing was changed. Review the lists, and pass --lift {kinds} if they are right.");
         }
         return Ok(ExitCode::from(3));
     }
-    if !plan.is_converged() && !confirmed(flags)? {
-        println!("Nothing was changed.");
+    if flags.apply.is_none() && !plan.is_converged() && !confirmed(flags.yes).await? {
+        print_json(None);
+        eprintln!("Nothing was changed.");
         return Ok(ExitCode::SUCCESS);
     }
+    // Before anything is changed: a report that cannot be kept is better known in time.
+    let report_file = flags.report.as_ref().map(|file| open_private(file).map(|out| (file, out))).transpose()?;
     let apply = flags.lift.iter().fold(Apply::new().wait(Duration::from_secs(90)), |apply, guard| apply.lift(*guard));
     let report = job.apply(&plan, apply).await?;
     print_json(Some(&report));
     if !flags.json {
         print!("{report}");
     }
-    Ok(ExitCode::from(match report.status {
-        RunStatus::Complete => 0,
-        RunStatus::Stopped { .. } => 3,
-        _ => 4,
-    }))
+    if let Some((file, out)) = report_file {
+        write_report(file, out, &report)?;
+    }
+    Ok(common::ended(&report.status))
 }
 
 /// Entra → the file.
-fn job(flags: &Flags, entra: Entra, file: &Path, state: Arc<dyn State>) -> Result<Job> {
+fn job(progress: &Progress, flags: &Flags, entra: Entra, file: &Path, state: Arc<dyn State>) -> Result<Job> {
     let key = Name::from(&*flags.key);
     let winner = match flags.winner {
         Wins::Entra => Winner::Source,
@@ -165,6 +193,7 @@ fn job(flags: &Flags, entra: Entra, file: &Path, state: Arc<dyn State>) -> Resul
                 .match_on("userName"),
         )
         .policy(Policy::inbound(winner))
+        .observer(progress.clone())
         .state(state)
         .build()?)
 }
@@ -185,7 +214,7 @@ fn store(file: &Path, key: &Name) -> Result<Box<dyn Target>> {
                 .build()?
         };
     }
-    Ok(match file.extension().is_some_and(|extension| extension == "jsonl") {
+    Ok(match is_json_lines(file) {
         true => Box::new(declare!(JsonlTarget::builder(file).name("local"))),
         false => Box::new(declare!(CsvTarget::builder(file).name("local"))),
     })
@@ -205,12 +234,6 @@ fn picked(flags: &Flags, plan: &Plan) -> Plan {
     plan.select(|entry| flags.select.iter().any(|bucket| entry.is_in(*bucket)))
 }
 
-fn needs_attention(plan: &Plan) -> bool {
-    let is_partial =
-        |read: &entrant::reconcile::SideRead| read.completeness.as_ref().is_some_and(|end| !end.is_complete());
-    plan.needs_attention() || plan.reads().iter().any(is_partial)
-}
-
 fn print_lists(plan: &Plan) {
     for (bucket, what) in [
         (Bucket::New, "in Entra, and not here"),
@@ -219,7 +242,7 @@ fn print_lists(plan: &Plan) {
         (Bucket::Deactivate, "active here, inactive in Entra"),
     ] {
         let entries: Vec<&Entry> = plan.bucket(bucket).collect();
-        println!("{bucket} ({}): {what}", entries.len());
+        println!("{} ({}): {what}", bold(bucket), entries.len());
         for entry in entries.iter().take(SHOWN) {
             println!("  {}", describe(entry));
         }
@@ -249,21 +272,6 @@ fn describe(entry: &Entry) -> String {
     // What is left out or left as it is, and why.
     entry.problems.iter().for_each(|problem| text.push_str(&format!(" ({})", problem.message)));
     text
-}
-
-fn confirmed(flags: &Flags) -> Result<bool> {
-    if flags.yes {
-        return Ok(true);
-    }
-    if !std::io::stdin().is_terminal() {
-        return Err(Error::new(ErrorKind::Invalid, "nobody to ask: pass --yes to apply, or --plan to look"));
-    }
-    let failed = |error| Error::new(ErrorKind::Invalid, "cannot talk to the terminal").with_source(error);
-    print!("Apply? [y/N] ");
-    std::io::stdout().flush().map_err(failed)?;
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).map_err(failed)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 // On a simulated tenant.
@@ -300,7 +308,8 @@ async fn demonstrate(flags: &Flags) -> Result<ExitCode> {
         .cloud(sim.cloud())
         .build()?;
     let entra = Entra::builder(connection).transport(sim.transport()).connect().await?;
-    let job = job(flags, entra, &file, Arc::new(RedbState::open(folder.path().join("state.redb"))?))?;
+    let progress = Progress::new(true);
+    let job = job(&progress, flags, entra, &file, Arc::new(RedbState::open(folder.path().join("state.redb"))?))?;
     let show = || std::fs::read_to_string(&file).map(|text| print!("{text}")).map_err(failed);
 
     title("1. A simulated tenant, and a table of one's own");
@@ -332,8 +341,4 @@ async fn demonstrate(flags: &Flags) -> Result<ExitCode> {
     println!("Nothing was written to the tenant: {} writes in its audit.", sim.audit().len());
     println!("A real one: cargo run --example import -- --help");
     Ok(ExitCode::SUCCESS)
-}
-
-fn title(text: &str) {
-    println!("\n─── {text}\n");
 }

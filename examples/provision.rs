@@ -7,26 +7,25 @@
 
 mod common;
 
-use std::fmt;
-use std::io::{BufRead, BufReader, BufWriter, IsTerminal, Write};
-use std::iter;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use entrant::adapters::{CsvMemberships, CsvSource, Entra, JsonlSource, PasswordFile, RedbState};
-use entrant::job::{Apply, Event, JobBuilder, Observer, Run, RunStatus};
-use entrant::mapping::HeaderMapping;
-use entrant::model::{Class, Name};
+use common::files::{open_private, read_plan, write_plan, write_private, write_report};
+use common::tables::{Mapped, Table, Tables};
+use common::terminal::{Progress, confirmed};
+use entrant::adapters::{Entra, PasswordFile, RedbState};
+use entrant::connection::Operations;
+use entrant::job::{Apply, JobBuilder, Run};
 use entrant::reconcile::{Breach, Guard, Leaver};
-use entrant::store::{ByClass, MemoryState};
-use entrant::{Error, ErrorKind, Job, Mapping, Plan, Policy, Preferences, Report, Result, Source};
-use indicatif::{ProgressBar, ProgressStyle};
+use entrant::store::MemoryState;
+use entrant::{Error, ErrorKind, Job, Plan, Policy, Preferences, Report, Result};
 
 /// Provisions people and groups from files into a Microsoft Entra tenant
 ///
-/// Without --plan or --apply: plans, shows, asks, applies. Exit codes: 0 done, 1 error, 2 the plan has changes (--plan),
+/// Without --plan or --apply: plans, shows, asks, applies. Interrupted and started again with the same --state it takes up
+/// what is left. Exit codes: 0 done, 1 error, 2 the plan has changes (--plan),
 /// 3 a guard stopped it, 4 applied but some entries failed, are blocked or need attention.
 #[derive(Parser)]
 struct Flags {
@@ -46,6 +45,12 @@ struct Flags {
     /// Who is in which group: a CSV file with columns groupId, memberId and, if need be, type (user, group or owner)
     #[arg(long, value_name = "FILE")]
     members: Option<PathBuf>,
+    /// How people are mapped: a synchronizationSchema, as Microsoft Graph exports it, in place of a mapping made from the
+    /// headers
+    ///
+    /// Its one mapping to users that is switched on is taken; its flowTypes hold beside the flags below.
+    #[arg(long, value_name = "FILE")]
+    mapping: Option<PathBuf>,
     /// The column with each person's own id (default: the first)
     #[arg(long, value_name = "COLUMN")]
     key: Option<String>,
@@ -105,7 +110,7 @@ struct Flags {
     /// Look at one person only, with the explanation
     #[arg(long, value_name = "KEY", conflicts_with = "apply")]
     only: Option<String>,
-    /// Save the report
+    /// Save the report: as JSON, or as one page or Markdown if the name ends in .html or .md
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Print one JSON document in place of text
@@ -139,36 +144,60 @@ enum Allow {
 #[tokio::main]
 async fn main() -> ExitCode {
     match common::flags() {
-        Ok(flags) => common::exit(provision(flags).await),
+        Ok(flags) => common::unless_interrupted(provision(flags)).await,
         Err(code) => code,
     }
 }
 
 async fn provision(flags: Flags) -> Result<ExitCode> {
-    let Files { source, people, groups } = files(&flags)?;
+    // What can be wrong with what was given is said before anything is asked of the tenant.
+    let saved = flags.apply.as_deref().map(read_plan).transpose()?;
+    let Mapped { source, people, groups } = Tables {
+        users: &flags.users,
+        key: flags.key.as_deref(),
+        groups: flags.groups.as_deref(),
+        members: flags.members.as_deref(),
+        mapping: flags.mapping.as_deref(),
+        adopt_groups_by_name: flags.adopt_groups_by_name,
+        members_may_be_empty: flags.allow.contains(&Allow::EmptySource),
+    }
+    .open()?;
+    let tables: Vec<&Table> = [Some(&people), groups.as_ref()].into_iter().flatten().collect();
     if flags.show_mapping {
-        iter::once(&people).chain(&groups).for_each(print_mapping);
+        match flags.json {
+            true => println!("{}", serde_json::Value::from_iter(tables.iter().map(|table| table.to_json()))),
+            false => tables.iter().for_each(|table| table.print()),
+        }
         return Ok(ExitCode::SUCCESS);
     }
-    if !flags.json {
-        for made in iter::once(&people).chain(&groups) {
-            for header in &made.unrecognised {
-                let class = made.mapping.target_class();
-                eprintln!("note: {class} column {header} is not recognised and left out");
+    if !flags.plan && !flags.no_create && flags.passwords.is_none() {
+        return Err(Error::new(
+            ErrorKind::Invalid,
+            "say where initial passwords go with --passwords FILE, or pass --no-create; --plan only looks",
+        ));
+    }
+    let entra = connect(&flags, &people, groups.as_ref()).await?;
+    let advice = tables.iter().filter_map(|table| table.advice()).collect::<Vec<_>>().join("; ");
+    let progress = Progress::new(flags.json);
+    let mut job = Job::builder("provision").source(source).target(entra).observer(progress.clone());
+    job = job.mapping(people.mapping.clone().policy(Policy::outbound(preferences(&flags, &people)?)));
+    if let Some(groups) = &groups {
+        job = job.mapping(groups.mapping.clone().policy(Policy::outbound(group_preferences(&flags))));
+    }
+    let job = finish(&flags, job).map_err(|error| match advice.as_str() {
+        "" => error,
+        advice => Error::new(error.kind(), format!("{}; {advice}", error.to_chain())),
+    })?;
+    let plan = match saved {
+        Some(plan) => plan,
+        None => job.plan(run(&flags)).await.map_err(|error| match error.kind() {
+            ErrorKind::EmptySource => {
+                Error::new(ErrorKind::EmptySource, format!("{error}; that is --allow empty-source"))
             }
-        }
-    }
-    let entra =
-        Entra::builder(flags.connection.connection()?).transport(flags.connection.transport()?).connect().await?;
-    let mut job = Job::builder("provision").source(source).target(entra).mapping(people.mapping);
-    if let Some(groups) = groups {
-        job = job.mapping(groups.mapping.policy(Policy::outbound(group_preferences(&flags))));
-    }
-    let job = finish(&flags, job)?;
-    let plan = match &flags.apply {
-        Some(file) => read_plan(file)?,
-        None => job.plan(run(&flags)).await?,
+            _ => error,
+        })?,
     };
+    progress.clear();
     if let (Some(key), true) = (&flags.only, plan.situations().is_empty() && plan.owned_elsewhere() == 0) {
         return Err(Error::new(
             ErrorKind::NotFound,
@@ -179,159 +208,101 @@ async fn provision(flags: Flags) -> Result<ExitCode> {
     }
     let guards: Vec<Breach> =
         job.breaches(&plan).await?.into_iter().filter(|breach| !flags.lift.contains(&breach.guard)).collect();
-    write_plan(&flags, &plan)?;
+    save(&flags, &plan)?;
+    // Who is gone from the file has nothing to explain.
+    let explanations = match &flags.only {
+        Some(key) => job.explain(key).await.unwrap_or_default(),
+        None => Vec::new(),
+    };
     if !flags.json && flags.apply.is_none() {
         print!("{plan}");
-        if let Some(key) = &flags.only {
-            // Who is gone from the file has nothing to explain.
-            let explanations = job.explain(key).await.unwrap_or_default();
-            explanations.iter().for_each(|explanation| print!("\n{explanation}"));
-        }
+        explanations.iter().for_each(|explanation| print!("\n{explanation}"));
         guards.iter().for_each(|breach| println!("{breach}"));
     }
+    let print_json = |report: Option<&Report>| {
+        if flags.json {
+            let mut document = serde_json::json!({ "plan": plan, "guards": guards, "report": report });
+            if flags.only.is_some() {
+                document["explanations"] = serde_json::json!(explanations);
+            }
+            println!("{document}");
+        }
+    };
     if flags.plan {
-        print_json(&flags, &plan, &guards, None);
-        return Ok(planned(&plan));
+        print_json(None);
+        return Ok(common::planned(&plan));
     }
     if !guards.is_empty() {
-        print_json(&flags, &plan, &guards, None);
+        print_json(None);
         if !flags.json {
-            println!("Nothing was changed. Review the plan, and pass --lift {} if it is right.", lifts(&guards));
+            println!(
+                "Nothing was changed. Review the plan, and pass --lift {} if it is right.",
+                common::lifts(&guards)
+            );
         }
         return Ok(ExitCode::from(3));
     }
-    if flags.apply.is_none() && !plan.is_converged() && !confirmed(&flags)? {
-        println!("Nothing was changed.");
+    if flags.apply.is_none() && !plan.is_converged() && !confirmed(flags.yes).await? {
+        print_json(None);
+        eprintln!("Nothing was changed.");
         return Ok(ExitCode::SUCCESS);
     }
     let apply = flags.lift.iter().fold(Apply::new().wait(Duration::from_secs(90)), |apply, guard| apply.lift(*guard));
     // Before anything is changed: a report that cannot be kept is better known in time.
-    let report_file = match &flags.report {
-        Some(file) => Some((file, open_private(file)?)),
-        None => None,
-    };
+    let report_file = flags.report.as_ref().map(|file| open_private(file).map(|out| (file, out))).transpose()?;
     let report = job.apply(&plan, apply).await?;
-    print_json(&flags, &plan, &guards, Some(&report));
+    print_json(Some(&report));
     if !flags.json {
         print!("{report}");
     }
-    if let Some((file, mut out)) = report_file {
-        write_private(file, &mut out, to_json(&report))?;
+    if let Some((file, out)) = report_file {
+        write_report(file, out, &report)?;
     }
-    Ok(match report.status {
-        RunStatus::Complete => ExitCode::SUCCESS,
-        RunStatus::Stopped { .. } => ExitCode::from(3),
-        _ => ExitCode::from(4),
-    })
+    Ok(common::ended(&report.status))
+}
+
+/// The tenant, with a check of all that these mappings do, and of no more.
+async fn connect(flags: &Flags, people: &Table, groups: Option<&Table>) -> Result<Entra> {
+    let connection = flags.connection.connection()?;
+    let transport = std::sync::Arc::new(flags.connection.transport()?);
+    let unchecked = Entra::builder(connection.clone()).transport(std::sync::Arc::clone(&transport)).unchecked()?;
+    let mut operations = Operations::none();
+    let of_people = preferences(flags, people)?;
+    for (table, preferences) in [(Some(people), of_people), (groups, group_preferences(flags))] {
+        let Some(table) = table else { continue };
+        let compiled = table.compile(&unchecked)?;
+        if !flags.json {
+            table.remarks(&compiled).iter().for_each(|remark| eprintln!("note: {remark}"));
+        }
+        let own = Entra::operations(table.mapping.target_class(), compiled.target_attributes(), &preferences);
+        operations = own.iter().fold(operations, Operations::with);
+    }
+    let connection = connection.with_operations(operations);
+    Entra::builder(connection).transport(transport).connect().await
 }
 
 /// The plan in all forms that were asked for.
-fn write_plan(flags: &Flags, plan: &Plan) -> Result<()> {
+fn save(flags: &Flags, plan: &Plan) -> Result<()> {
     if let Some(file) = &flags.out {
-        let mut out = BufWriter::new(open_private(file)?);
-        if is_json_lines(file) {
-            plan.write_json_lines(out).map_err(|error| error.with_context("file", file.display()))?;
-        } else {
-            write_private(file, &mut out, plan.to_json())?;
-        }
+        write_plan(file, plan)?;
     }
     if let Some(file) = &flags.html {
-        write_private(file, &mut BufWriter::new(open_private(file)?), plan.html())?;
+        write_private(file, plan.html())?;
     }
     if let Some(file) = &flags.markdown {
-        write_private(file, &mut BufWriter::new(open_private(file)?), plan.markdown())?;
+        write_private(file, plan.markdown())?;
     }
     Ok(())
 }
 
-fn read_plan(file: &Path) -> Result<Plan> {
-    if !is_json_lines(file) {
-        return Plan::from_json(&read(file)?);
-    }
-    let open = std::fs::File::open(file).map_err(|error| file_error("cannot read the file", file, error))?;
-    Plan::read_json_lines(BufReader::new(open)).map_err(|error| error.with_context("file", file.display()))
-}
-
-fn is_json_lines(file: &Path) -> bool {
-    file.extension().is_some_and(|extension| extension == "jsonl")
-}
-
-/// The files as one source, and the mappings that fit their headers.
-struct Files {
-    source: ByClass,
-    people: HeaderMapping,
-    groups: Option<HeaderMapping>,
-}
-
-fn files(flags: &Flags) -> Result<Files> {
-    let (people, headers) = table(&flags.users, flags.key.as_deref(), Class::USER)?;
-    let people_mapping = Mapping::from_headers(&headers);
-    // The store's name is part of what is remembered: it must not change with the files'.
-    let source = ByClass::new("people").with(Class::USER, people);
-    let Some(file) = &flags.groups else {
-        return match flags.members {
-            Some(_) => Err(Error::new(ErrorKind::Invalid, "--members needs the groups: give them with --groups FILE")),
-            None => Ok(Files { source, people: people_mapping, groups: None }),
-        };
-    };
-    let (groups, headers) = table(file, None, Class::GROUP)?;
-    let mut mapping = Mapping::from_group_headers(&headers);
-    if flags.adopt_groups_by_name {
-        mapping.mapping = mapping.mapping.match_on("displayName");
-    }
-    let (source, mapping) = match &flags.members {
-        Some(members) => {
-            let memberships = CsvMemberships::open(groups, members)?;
-            let may_be_empty = flags.allow.contains(&Allow::EmptySource);
-            let memberships = if may_be_empty { memberships.allow_empty() } else { memberships };
-            (source.with(Class::GROUP, memberships), mapping.with_memberships())
-        }
-        None => (source.with(Class::GROUP, groups), mapping),
-    };
-    Ok(Files { source, people: people_mapping, groups: Some(mapping) })
-}
-
-/// A file of one class, and the names of its columns.
-fn table(file: &Path, key: Option<&str>, class: Class) -> Result<(Box<dyn Source>, Vec<Name>)> {
-    if is_json_lines(file) {
-        let key = match (key, &class) {
-            (Some(key), _) => key,
-            (None, class) if *class == Class::GROUP => "id",
-            (None, _) => {
-                return Err(Error::new(
-                    ErrorKind::Invalid,
-                    "JSON Lines have no first column: say with --key which member is each person's own id",
-                ));
-            }
-        };
-        let source = JsonlSource::builder(file).key(key).class(class).build()?;
-        return Ok((Box::new(source), members(file)?));
-    }
-    let mut builder = CsvSource::builder(file).class(class);
-    if let Some(key) = key {
-        builder = builder.key(key);
-    }
-    let source = builder.build()?;
-    let headers = source.headers().to_vec();
-    Ok((Box::new(source), headers))
-}
-
 fn finish(flags: &Flags, mut job: JobBuilder) -> Result<Job> {
-    job = job.policy(Policy::outbound(preferences(flags))).observer(Progress::new(flags));
     if let Some(domain) = &flags.domain {
         job = job.parameter("Domain", domain.as_str());
     }
+    // A look at the plan leaves nothing behind.
     job = match &flags.passwords {
-        // A look at the plan leaves nothing behind.
-        _ if flags.plan => job.passwords(NoPasswords),
-        Some(file) => job.passwords(PasswordFile::open(file)?),
-        None if flags.no_create => job.passwords(NoPasswords),
-        None => {
-            return Err(Error::new(
-                ErrorKind::Invalid,
-                "say where initial passwords go with --passwords FILE, or pass --no-create",
-            ));
-        }
+        Some(file) if !flags.plan => job.passwords(PasswordFile::open(file)?),
+        _ => job.passwords(NoPasswords),
     };
     if flags.plan && !flags.state.exists() {
         job.state(MemoryState::new())
@@ -366,13 +337,23 @@ fn group_preferences(flags: &Flags) -> Preferences {
     common_preferences(flags).with_left_scope(leaver(flags.on_leave)).with_source_deleted(leaver(flags.on_delete))
 }
 
-fn preferences(flags: &Flags) -> Preferences {
+fn preferences(flags: &Flags, people: &Table) -> Result<Preferences> {
     let leaver = |on_leave| match on_leave {
         OnLeave::Keep => Leaver::keep(),
         OnLeave::Disable => Leaver::disable(),
         OnLeave::Delete => Leaver::delete(),
     };
     let mut preferences = common_preferences(flags);
+    let allowed = people.flow_types;
+    if !allowed.add {
+        preferences = preferences.without_create();
+    }
+    if !allowed.update {
+        preferences = preferences.without_update().without_disable();
+    }
+    if !allowed.delete && [flags.on_leave, flags.on_delete].contains(&Some(OnLeave::Delete)) {
+        return Err(Error::new(ErrorKind::Invalid, "the mapping's flowTypes have no Delete, so nobody can be deleted"));
+    }
     if flags.no_disable {
         preferences = preferences.without_disable();
     }
@@ -385,113 +366,12 @@ fn preferences(flags: &Flags) -> Preferences {
     if let Some(on_delete) = flags.on_delete {
         preferences = preferences.with_source_deleted(leaver(on_delete));
     }
-    preferences
+    Ok(preferences)
 }
 
 fn run(flags: &Flags) -> Run {
     let run = flags.only.as_ref().map_or_else(Run::full, |key| Run::one(key.as_str()));
     if flags.allow.contains(&Allow::EmptySource) { run.allow_empty_source() } else { run }
-}
-
-/// Asks on a terminal; elsewhere --yes must have been given.
-fn confirmed(flags: &Flags) -> Result<bool> {
-    if flags.yes {
-        return Ok(true);
-    }
-    if !std::io::stdin().is_terminal() {
-        return Err(Error::new(ErrorKind::Invalid, "nobody to ask: pass --yes to apply, or --plan to look"));
-    }
-    print!("Apply? [y/N] ");
-    std::io::stdout()
-        .flush()
-        .map_err(|error| file_error("cannot write to the terminal", Path::new("stdout"), error))?;
-    let mut answer = String::new();
-    std::io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .map_err(|error| file_error("cannot read the answer", Path::new("stdin"), error))?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
-}
-
-fn planned(plan: &Plan) -> ExitCode {
-    ExitCode::from(match (plan.is_converged(), plan.needs_attention() || is_partial(plan)) {
-        (false, _) => 2,
-        (true, true) => 4,
-        (true, false) => 0,
-    })
-}
-
-fn is_partial(plan: &Plan) -> bool {
-    plan.reads().iter().any(|read| read.completeness.as_ref().is_some_and(|end| !end.is_complete()))
-}
-
-fn lifts(guards: &[Breach]) -> String {
-    guards.iter().map(|breach| breach.guard.as_str()).collect::<Vec<_>>().join(",")
-}
-
-fn print_mapping(mapping: &HeaderMapping) {
-    println!("{}", mapping.mapping);
-    for (header, reason) in &mapping.not_mapped {
-        println!("not mapped: {header} ({reason})");
-    }
-    for header in &mapping.unrecognised {
-        println!("not recognised: {header}");
-    }
-}
-
-fn print_json(flags: &Flags, plan: &Plan, guards: &[Breach], report: Option<&Report>) {
-    if flags.json {
-        let document = serde_json::json!({ "plan": plan, "guards": guards, "report": report });
-        println!("{document}");
-    }
-}
-
-fn to_json(report: &Report) -> String {
-    serde_json::to_string_pretty(report).expect("a report is plain data")
-}
-
-/// The member names of a JSON Lines file: of all its lines, since no one of them need have all.
-fn members(file: &Path) -> Result<Vec<Name>> {
-    let mut names: Vec<Name> = Vec::new();
-    for line in read(file)?.lines() {
-        // What is wrong with a line is said when it is read as a record.
-        let Ok(members) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(line) else { continue };
-        names.extend(members.into_iter().map(|(name, _)| Name::from(name)));
-        names.sort_unstable();
-        names.dedup();
-    }
-    if names.is_empty() {
-        return Err(Error::new(ErrorKind::Invalid, "no line is a JSON object with members; each is to be one object")
-            .with_context("file", file.display()));
-    }
-    Ok(names)
-}
-
-fn read(file: &Path) -> Result<String> {
-    std::fs::read_to_string(file).map_err(|error| file_error("cannot read the file", file, error))
-}
-
-/// A file for personal data, which only its owner can read; also if it was there before.
-fn open_private(file: &Path) -> Result<std::fs::File> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let opened = options.open(file);
-    #[cfg(unix)]
-    let opened = opened.and_then(|out| {
-        out.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-        Ok(out)
-    });
-    opened.map_err(|error| file_error("cannot write the file", file, error))
-}
-
-fn write_private(file: &Path, out: &mut impl Write, text: impl fmt::Display) -> Result<()> {
-    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| file_error("cannot write the file", file, error))
-}
-
-fn file_error(message: &'static str, file: &Path, error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Invalid, message).with_context("file", file.display()).with_source(error)
 }
 
 /// Stands in where nobody is created.
@@ -506,37 +386,5 @@ impl entrant::store::PasswordSink for NoPasswords {
 
     async fn confirm(&self, _: Vec<(String, entrant::model::ObjectId)>) -> Result<()> {
         Ok(())
-    }
-}
-
-/// A progress bar on a terminal, and nothing elsewhere.
-#[derive(Debug)]
-struct Progress(ProgressBar);
-
-impl Progress {
-    fn new(flags: &Flags) -> Self {
-        let shown = !flags.json && std::io::stderr().is_terminal();
-        let bar = if shown { ProgressBar::new(0) } else { ProgressBar::hidden() };
-        let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}").expect("a template without faults");
-        Self(bar.with_style(style))
-    }
-}
-
-impl Observer for Progress {
-    fn event(&self, event: &Event<'_>) {
-        match event {
-            Event::Reading { store, objects, .. } => {
-                self.0.set_message(format!("reading {store}"));
-                self.0.set_position(*objects);
-            }
-            Event::Applying { entries } => {
-                self.0.set_message("applying");
-                self.0.set_length(*entries);
-                self.0.set_position(0);
-            }
-            Event::Entry(_) => self.0.inc(1),
-            Event::Finished(_) => self.0.finish_and_clear(),
-            _ => {}
-        }
     }
 }

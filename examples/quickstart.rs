@@ -6,20 +6,19 @@
 
 mod common;
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use common::terminal::{Progress, title};
 use entrant::adapters::{CsvMemberships, CsvSource, Entra, PasswordFile, RedbState};
-use entrant::connection::Connection;
-use entrant::job::{Apply, Event, Observer, Run};
+use entrant::connection::{Connection, StageOutcome};
+use entrant::job::{Apply, Run};
 use entrant::model::Class;
-use entrant::reconcile::{Action, Entry};
+use entrant::reconcile::{Action, Entry, Situation};
 use entrant::sim::{Sim, Sku};
 use entrant::store::ByClass;
 use entrant::{Error, ErrorKind, Job, Mapping, Policy, Preferences, Result};
-use indicatif::ProgressBar;
 
 const PEOPLE: &str = include_str!("data/people.csv");
 const GROUPS: &str = include_str!("data/groups.csv");
@@ -54,7 +53,9 @@ async fn quickstart() -> Result<ExitCode> {
         .build()?;
     let entra = Entra::builder(connection).transport(sim.transport()).connect().await?;
     if let Some(check) = entra.connection().last_check() {
-        println!("{check}");
+        let passed = check.stages.iter().filter(|stage| stage.outcome == StageOutcome::Passed);
+        let passed: Vec<String> = passed.map(|stage| stage.name.to_string()).collect();
+        println!("Checked, and passed: {}.", passed.join(", "));
     }
 
     title("2. A job: three files → the tenant, mapped by their headers");
@@ -72,6 +73,7 @@ async fn quickstart() -> Result<ExitCode> {
     let source = ByClass::new("files")
         .with(Class::USER, people_table)
         .with(Class::GROUP, CsvMemberships::open(groups_table, &members)?);
+    let progress = Progress::new(false);
     let job = Job::builder("quickstart")
         .source(source)
         .target(entra)
@@ -80,11 +82,12 @@ async fn quickstart() -> Result<ExitCode> {
         .policy(Policy::outbound(Preferences::default()))
         .passwords(PasswordFile::open(folder.path().join("passwords.jsonl"))?)
         .state(RedbState::open(folder.path().join("state.redb"))?)
-        .observer(Progress(if std::io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() }))
+        .observer(progress.clone())
         .build()?;
 
     title("3. The plan. Nothing is written yet; it tells what is wrong in the files, and who waits for a seat");
     let plan = job.plan(Run::full()).await?;
+    progress.clear();
     print!("{}", plan.summary());
     println!("One of its entries:");
     let person = |entry: &&Entry| entry.action == Action::Create && entry.class == Class::USER;
@@ -105,23 +108,45 @@ async fn quickstart() -> Result<ExitCode> {
     title("5. Life goes on: joiners, movers and leavers, and a seat that is free again. The plan has exactly them");
     file("people.csv", &a_month_later(PEOPLE))?;
     file("members.csv", &members_a_month_later(MEMBERS))?;
-    let plan = job.plan(Run::full()).await?;
-    print!("{plan}");
-    let report = job.apply(&plan, Apply::new()).await?;
-    print!("{report}");
+    let plan = job.plan(once_more()).await?;
+    progress.clear();
+    plan.entries().iter().filter(|entry| entry.runs()).for_each(show);
+    println!();
+    print!("{}", job.apply(&plan, Apply::new()).await?);
 
     title("6. Once more: nothing left to do");
     let plan = job.plan(Run::full()).await?;
-    print!("{}", plan.summary());
+    progress.clear();
     if !plan.is_converged() {
         return Err(Error::new(ErrorKind::Stale, "the last run should have had nothing to do"));
     }
+    let linked = plan.situations().get(&Situation::Confirmed).copied().unwrap_or_default();
+    let open = plan.entries().iter().filter(|entry| entry.needs_attention()).count();
+    println!(
+        "Nothing to change: {linked} people and groups are as the files say; {open} entries still wait for a person."
+    );
 
     title("What to read next");
     println!("  examples/own_store.rs   your own user table in place of a file, in 60 lines");
     println!("  examples/provision.rs   the real tool, for a real tenant: cargo run --example provision -- --help");
+    println!(
+        "  examples/service.rs     a job in a web service, by a schedule, with its pages: cargo run --example service"
+    );
+    println!("  examples/import.rs      the other direction: cargo run --example import");
     println!("  cargo doc --open        the library");
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the second round looks at.
+fn once_more() -> Run {
+    Run::full()
+}
+
+/// An entry in full; one that makes an object, by its first line.
+fn show(entry: &Entry) {
+    let text = entry.to_string();
+    let lines = if entry.action == Action::Create { 1 } else { usize::MAX };
+    text.lines().take(lines).for_each(|line| println!("{line}"));
 }
 
 /// Two people join, three get another title, one becomes inactive, one is gone from the file, and one of those
@@ -149,10 +174,6 @@ fn members_a_month_later(members: &str) -> String {
     stayed.chain(["engineering,1501,user", "people,1502,user", ""]).collect::<Vec<_>>().join("\n")
 }
 
-fn title(text: &str) {
-    println!("\n─── {text}\n");
-}
-
 fn write(file: PathBuf, text: &str) -> Result<PathBuf> {
     std::fs::write(&file, text).map_err(|error| failed("cannot write a file", error))?;
     Ok(file)
@@ -160,22 +181,4 @@ fn write(file: PathBuf, text: &str) -> Result<PathBuf> {
 
 fn failed(message: &'static str, error: std::io::Error) -> Error {
     Error::new(ErrorKind::Store, message).with_source(error)
-}
-
-/// A progress bar on a terminal.
-#[derive(Debug)]
-struct Progress(ProgressBar);
-
-impl Observer for Progress {
-    fn event(&self, event: &Event<'_>) {
-        match event {
-            Event::Applying { entries } => {
-                self.0.reset();
-                self.0.set_length(*entries);
-            }
-            Event::Entry(_) => self.0.inc(1),
-            Event::Finished(_) => self.0.finish_and_clear(),
-            _ => {}
-        }
-    }
 }

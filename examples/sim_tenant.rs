@@ -61,6 +61,9 @@ struct Options {
     /// are the usual ones, with a hundred seats more than people
     #[arg(long, value_name = "NAME=SEATS", value_parser = sku)]
     sku: Vec<Sku>,
+    /// A permission that the application does not have, such as User.ReadWrite.All; may be given several times
+    #[arg(long, value_name = "NAME")]
+    without_permission: Vec<String>,
     /// How long every answer takes
     #[arg(long, default_value_t = 0)]
     latency_ms: u64,
@@ -217,6 +220,7 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     if let Some(limits) = options.graph_limits {
         builder = builder.graph_limits(limits);
     }
+    builder = options.without_permission.iter().fold(builder, |builder, name| builder.without_permission(name));
     if let Some((seed, rate)) = options.faults {
         builder = builder.random_faults(seed, rate);
     }

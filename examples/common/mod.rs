@@ -1,4 +1,11 @@
-//! What the example programs share: the flags that say which tenant, and errors in one line.
+//! What the example programs share: the flags that say which tenant, what they print, their files, and errors in one line.
+
+#[allow(dead_code, reason = "not every example has files")]
+pub(crate) mod files;
+#[allow(dead_code, reason = "not every example has tables")]
+pub(crate) mod tables;
+#[allow(dead_code, reason = "not every example is for people")]
+pub(crate) mod terminal;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,7 +17,9 @@ use entrant::auth::{
 use entrant::connection::{Connection, Operations};
 use entrant::graph::GraphClient;
 use entrant::http::ReqwestTransport;
-use entrant::{Cloud, Error, ErrorKind, Result};
+use entrant::job::RunStatus;
+use entrant::reconcile::Breach;
+use entrant::{Cloud, Error, ErrorKind, Plan, Result};
 use url::Url;
 
 /// Which tenant, as whom, over which network.
@@ -201,4 +210,48 @@ pub(crate) fn exit(outcome: Result<ExitCode>) -> ExitCode {
             ExitCode::from(1)
         }
     }
+}
+
+/// Runs a program until it ends, or until Ctrl-C: what was begun is in the state, and the next start goes on from there.
+#[allow(dead_code, reason = "not every example can be taken up again")]
+pub(crate) async fn unless_interrupted(program: impl Future<Output = Result<ExitCode>>) -> ExitCode {
+    tokio::select! {
+        outcome = program => return exit(outcome),
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    eprintln!(
+        "error: interrupted; started again with the same --state it takes up what is left, once the lease of this run is \
+         over (a minute at most)"
+    );
+    // Whoever is still being asked something is not waited for.
+    std::process::exit(1)
+}
+
+/// The exit code of a look at a plan.
+#[allow(dead_code, reason = "not every example has a plan")]
+pub(crate) fn planned(plan: &Plan) -> ExitCode {
+    let is_partial = plan.reads().iter().any(|read| read.completeness.as_ref().is_some_and(|end| !end.is_complete()));
+    ExitCode::from(match (plan.is_converged(), plan.needs_attention() || is_partial) {
+        (false, _) => 2,
+        (true, true) => 4,
+        (true, false) => 0,
+    })
+}
+
+/// The exit code of a run.
+#[allow(dead_code, reason = "not every example has a run")]
+pub(crate) fn ended(status: &RunStatus) -> ExitCode {
+    match status {
+        RunStatus::Complete => ExitCode::SUCCESS,
+        RunStatus::Stopped { .. } => ExitCode::from(3),
+        _ => ExitCode::from(4),
+    }
+}
+
+/// What to pass to --lift.
+#[allow(dead_code, reason = "not every example has guards")]
+pub(crate) fn lifts(guards: &[Breach]) -> String {
+    let mut kinds: Vec<&str> = guards.iter().map(|breach| breach.guard.as_str()).collect();
+    kinds.dedup();
+    kinds.join(",")
 }

@@ -218,13 +218,7 @@ impl Job {
         for (at, entry) in plan.entries().iter().enumerate() {
             let outcome = progress.outcomes[at].take().unwrap_or_else(|| unrun(entry));
             let target = progress.targets.remove(&at).or_else(|| entry.target.clone());
-            let told = EntryReport {
-                key: entry.key.clone(),
-                situation: entry.situation,
-                action: entry.action,
-                target,
-                outcome,
-            };
+            let told = EntryReport::new(entry, target, outcome);
             if !entry.runs() {
                 self.tell(&Event::Entry(&told));
             }
@@ -261,6 +255,7 @@ impl Job {
 
     fn finish(&self, mut report: Report) -> Report {
         report.finished = self.clock.now();
+        report.keep_the_worst();
         self.tell(&Event::Finished(&report));
         report
     }
@@ -340,14 +335,8 @@ impl Progress<'_> {
         self.parts_left[at] = self.parts_left[at].saturating_sub(1);
         let entry = self.entry(at);
         if let (0, Some(outcome)) = (self.parts_left[at], &self.outcomes[at]) {
-            let report = EntryReport {
-                key: entry.key.clone(),
-                situation: entry.situation,
-                action: entry.action,
-                target: self.targets.get(&at).or(entry.target.as_ref()).cloned(),
-                outcome: outcome.clone(),
-            };
-            self.job.tell(&Event::Entry(&report));
+            let target = self.targets.get(&at).or(entry.target.as_ref()).cloned();
+            self.job.tell(&Event::Entry(&EntryReport::new(entry, target, outcome.clone())));
         }
     }
 

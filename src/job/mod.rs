@@ -19,6 +19,7 @@ mod observe;
 mod password;
 mod planning;
 mod recover;
+mod render;
 mod report;
 mod run;
 #[cfg(feature = "schedule")]

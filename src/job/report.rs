@@ -6,11 +6,13 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use super::render::words;
 use crate::error::ErrorKind;
 use crate::model::{Name, ObjectId};
-use crate::reconcile::{Action, Breach, EntryKey, Plan, Severity, Situation};
+use crate::reconcile::render::words::plain;
+use crate::reconcile::{Action, Breach, Entry, EntryKey, Plan, Severity, Situation};
 
-/// How many entries that went wrong a report keeps; all of them go to the observer.
+/// How many entries that went wrong a report keeps, the worst of them; all of them go to the observer.
 const KEPT: usize = 10_000;
 
 /// What became of a plan, by situation, action and outcome.
@@ -37,7 +39,8 @@ pub struct Report {
     /// How many references and licences were given and taken, by attribute.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub elements: BTreeMap<Name, ElementCount>,
-    /// The entries that were not carried out and need to be known; the first 10,000.
+    /// The entries that were not carried out, or need a person, the worst first: those that failed, then stale ones,
+    /// those in doubt, blocked ones, and last what was carried out and lacks something. At most 10,000.
     pub troubles: Vec<EntryReport>,
     /// How many more such entries there were.
     pub troubles_left_out: u64,
@@ -100,11 +103,17 @@ pub struct EntryReport {
     pub situation: Situation,
     /// Its action.
     pub action: Action,
+    /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     /// The target object, with the id that it got.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<ObjectId>,
     /// What became of it.
     pub outcome: Outcome,
+    /// What of it needs a person although nothing stood in the way of the rest, such as a licence without a free seat.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attention: Vec<String>,
 }
 
 /// What became of an entry.
@@ -178,7 +187,7 @@ impl Outcome {
         matches!(self, Self::Applied | Self::Unchanged)
     }
 
-    fn reason(&self) -> Option<&str> {
+    pub(super) fn reason(&self) -> Option<&str> {
         match self {
             Self::Blocked { reason } | Self::Stale { reason } | Self::Pending { reason } => Some(reason),
             Self::Failed { message, .. } => Some(message),
@@ -201,11 +210,37 @@ impl fmt::Display for OutcomeKind {
     }
 }
 
+impl EntryReport {
+    pub(super) fn new(entry: &Entry, target: Option<ObjectId>, outcome: Outcome) -> Self {
+        let serious = entry.problems.iter().filter(|problem| problem.severity != Severity::Warning);
+        let attention =
+            if outcome.reason().is_none() { serious.map(ToString::to_string).collect() } else { Vec::new() };
+        Self {
+            key: entry.key.clone(),
+            situation: entry.situation,
+            action: entry.action,
+            label: entry.label.clone(),
+            target,
+            outcome,
+            attention,
+        }
+    }
+
+    /// How bad it is, the worst first; `None` if nobody needs to know.
+    fn rank(&self) -> Option<u8> {
+        match &self.outcome {
+            Outcome::Failed { .. } => Some(0),
+            Outcome::Stale { .. } => Some(1),
+            Outcome::Pending { .. } => Some(2),
+            Outcome::Blocked { .. } => Some(3),
+            Outcome::Applied | Outcome::Unchanged | Outcome::Waiting => (!self.attention.is_empty()).then_some(4),
+        }
+    }
+}
+
 impl Report {
     pub(super) fn new(plan: &Plan, started: OffsetDateTime) -> Self {
-        let warned = |entry: &&crate::reconcile::Entry| {
-            entry.problems.iter().any(|problem| problem.severity == Severity::Warning)
-        };
+        let warned = |entry: &&Entry| entry.problems.iter().any(|problem| problem.severity == Severity::Warning);
         Self {
             job: plan.job().to_owned(),
             plan: plan.digest().to_owned(),
@@ -229,14 +264,19 @@ impl Report {
             Some(count) => count.count += 1,
             None => self.outcomes.push(OutcomeCount { situation, action, outcome, count: 1 }),
         }
-        if entry.outcome.reason().is_none() {
-            return;
-        }
-        if self.troubles.len() < KEPT {
+        if entry.rank().is_some() {
             self.troubles.push(entry.clone());
-        } else {
-            self.troubles_left_out += 1;
+            if self.troubles.len() == 2 * KEPT {
+                self.keep_the_worst();
+            }
         }
+    }
+
+    /// Puts the worst first, and lets go of those that are too many.
+    pub(super) fn keep_the_worst(&mut self) {
+        self.troubles.sort_by_key(EntryReport::rank);
+        self.troubles_left_out += self.troubles.len().saturating_sub(KEPT) as u64;
+        self.troubles.truncate(KEPT);
     }
 
     /// How many entries with this action had this outcome.
@@ -341,7 +381,7 @@ impl fmt::Display for Report {
             )?,
             RunStatus::Stopped { breaches } => {
                 writeln!(f, "Stopped before the first write.")?;
-                breaches.iter().try_for_each(|breach| writeln!(f, "  {breach}"))?;
+                breaches.iter().try_for_each(|breach| writeln!(f, "  {}", plain(&breach.to_string())))?;
             }
         }
         let mut counts = self.outcomes.clone();
@@ -350,15 +390,22 @@ impl fmt::Display for Report {
             writeln!(f, "  {count:>7} {action} {outcome} [{situation}]")?;
         }
         for (attribute, ElementCount { given, taken }) in &self.elements {
-            writeln!(f, "  {given:>7} {attribute} given, {taken} taken")?;
+            writeln!(f, "  {given:>7} {} given, {taken} taken", plain(attribute))?;
         }
         if self.warnings > 0 {
             writeln!(f, "  {:>7} entries left something optional out (see the plan)", self.warnings)?;
         }
-        let tried = |entry: &&EntryReport| !matches!(entry.outcome, Outcome::Blocked { .. });
+        // What needed a person before stands in the plan.
+        let tried = |entry: &&EntryReport| entry.rank().is_some_and(|rank| rank < 3);
         for entry in self.troubles.iter().filter(tried) {
-            let reason = entry.outcome.reason().unwrap_or_default();
-            writeln!(f, "  {} {} {}: {reason}", entry.outcome.kind(), entry.action, entry.key)?;
+            let (key, reason) = (entry.key.to_string(), entry.outcome.reason().unwrap_or_default());
+            writeln!(f, "  {} {} {}: {}", entry.outcome.kind(), entry.action, plain(&key), plain(reason))?;
+        }
+        if self.troubles_left_out > 0 {
+            writeln!(f, "  … and {} more entries that need to be known", self.troubles_left_out)?;
+        }
+        if !matches!(self.status, RunStatus::Complete | RunStatus::Stopped { .. }) {
+            words::steps(self).iter().try_for_each(|step| writeln!(f, "→ {}", plain(step)))?;
         }
         Ok(())
     }
@@ -372,5 +419,47 @@ impl fmt::Display for Lines {
             .iter()
             .enumerate()
             .try_for_each(|(index, line)| write!(f, "{}{line}", if index == 0 { "" } else { "\n" }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However many entries go wrong, those that failed are kept, and all are counted.
+    #[test]
+    fn the_worst_are_kept_whenever_they_come() {
+        let mut report: Report = serde_json::from_value(serde_json::json!({
+            "job": "staff", "plan": "", "started": "2026-01-05T09:00:00Z", "finished": "2026-01-05T09:00:00Z",
+            "status": { "status": "complete" }, "situations": {}, "outcomes": [], "troubles": [], "troublesLeftOut": 0,
+            "warnings": 0
+        }))
+        .expect("a report");
+        for number in 0..35_000 {
+            let outcome = match number % 100 {
+                99 => Outcome::Failed { class: ErrorKind::Invalid, message: String::new() },
+                50 => Outcome::Stale { reason: String::new() },
+                ten if ten % 10 == 0 => Outcome::Applied,
+                _ => Outcome::Blocked { reason: String::new() },
+            };
+            report.add(&EntryReport {
+                key: EntryKey::of_source(&Name::from("user"), &ObjectId::user(number.to_string())),
+                situation: Situation::Confirmed,
+                action: Action::Update,
+                label: None,
+                target: None,
+                outcome,
+                attention: Vec::new(),
+            });
+        }
+        report.keep_the_worst();
+        let kept = |kind| report.troubles.iter().filter(|entry| entry.outcome.kind() == kind).count();
+        assert_eq!((kept(OutcomeKind::Failed), kept(OutcomeKind::Stale)), (350, 350));
+        assert_eq!(report.troubles.len(), KEPT);
+        assert!(report.troubles.is_sorted_by_key(EntryReport::rank));
+        // Of equals the first are kept.
+        assert_eq!(report.troubles[700].key.id.as_ref(), "1");
+        assert_eq!(report.troubles_left_out, 35_000 * 91 / 100 - KEPT as u64);
+        assert_eq!(report.outcome(OutcomeKind::Failed), 350);
     }
 }

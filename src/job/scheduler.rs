@@ -350,7 +350,10 @@ impl fmt::Display for PastRun {
     /// One line: when, and how it ended.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let how = if self.due.is_some() { "on time" } else { "by hand" };
-        write!(f, "{} ({how}, {} s): ", self.started, (self.finished - self.started).whole_seconds())?;
+        let format = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
+        let utc = self.started.checked_to_offset(time::UtcOffset::UTC).and_then(|utc| utc.format(format).ok());
+        let started = utc.unwrap_or_else(|| self.started.to_string());
+        write!(f, "{started} ({how}, {} s): ", (self.finished - self.started).whole_seconds())?;
         match &self.outcome {
             PastRunOutcome::Reported { run, entries, .. } => {
                 let status = match run {

@@ -32,7 +32,7 @@ mod presets;
 mod problem;
 mod products;
 mod references;
-mod render;
+pub(crate) mod render;
 mod seats;
 mod set;
 mod situation;

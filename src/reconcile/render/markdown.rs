@@ -307,7 +307,7 @@ fn name(entry: &Entry) -> String {
 }
 
 /// Text from outside as a code span: nothing in it has a meaning.
-fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let text = words::shorten(text, SHOWN + 2);
     if text.trim().is_empty() {
         return "`\" \"`".replace(' ', &text);
@@ -333,7 +333,7 @@ fn code(text: &str) -> String {
 }
 
 /// A sentence that may quote what comes from outside: words that Markdown could read something into are code spans.
-fn prose(text: &str) -> String {
+pub(crate) fn prose(text: &str) -> String {
     let text = words::plain(text);
     let text = text.trim();
     if text.is_empty() {

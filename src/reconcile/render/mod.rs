@@ -1,6 +1,6 @@
-//! A plan in a form for people; each a function of the plan alone.
+//! A plan in a form for people; each a function of the plan alone. What the forms of a report share with it is here too.
 
-mod html;
-mod markdown;
+pub(crate) mod html;
+pub(crate) mod markdown;
 mod text;
-mod words;
+pub(crate) mod words;

@@ -10,7 +10,7 @@ use crate::reconcile::{
 
 /// Text from outside on one line, without what rewrites the text around it: control characters, line breaks, marks of
 /// direction, and characters that nobody sees. What joins letters and emoji stays.
-pub(super) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     text.chars().map(plain_char).collect()
 }
 
@@ -23,7 +23,7 @@ pub(super) fn plain_char(character: char) -> char {
 }
 
 /// Plain text of so many characters at most; what is cut off shows.
-pub(super) fn shorten(text: &str, longest: usize) -> String {
+pub(crate) fn shorten(text: &str, longest: usize) -> String {
     match text.char_indices().nth(longest) {
         Some((end, _)) => format!("{}…", plain(&text[..end])),
         None => plain(text),
@@ -142,7 +142,7 @@ pub(super) fn problem(problem: &Problem, longest: usize) -> String {
 }
 
 /// A moment, to the minute.
-pub(super) fn minute(moment: time::OffsetDateTime) -> String {
+pub(crate) fn minute(moment: time::OffsetDateTime) -> String {
     let format = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
     // A date at the end of time has no other offset.
     let utc = moment.checked_to_offset(time::UtcOffset::UTC);
@@ -159,12 +159,12 @@ pub(super) fn ending(read: &SideRead) -> (bool, String) {
 }
 
 /// One `noun`, or several.
-pub(super) fn counted(count: u64, one: &str, several: &str) -> String {
+pub(crate) fn counted(count: u64, one: &str, several: &str) -> String {
     format!("{} {}", thousands(count), if count == 1 { one } else { several })
 }
 
 /// A number with a comma between the thousands.
-pub(super) fn thousands(number: u64) -> String {
+pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -224,7 +224,7 @@ impl ProblemKind<'_> {
 }
 
 /// The longest sentence that is shown whole, in characters.
-const SENTENCE: usize = 500;
+pub(crate) const SENTENCE: usize = 500;
 
 /// A sentence that may quote what comes from outside.
 fn sentence(text: &str) -> String {
@@ -462,7 +462,7 @@ pub(super) fn limits(plan: &Plan) -> Vec<Limit> {
 }
 
 /// What a situation means, for who has not read the documentation.
-pub(super) fn situation(situation: Situation) -> &'static str {
+pub(crate) fn situation(situation: Situation) -> &'static str {
     match situation {
         Situation::Confirmed => "linked, and both ends are there",
         Situation::Found => "not linked yet; one counterpart matches",

@@ -34,7 +34,7 @@ pub(crate) const HOSTILE: [&str; 24] = [
 ];
 
 /// Members of a plan's JSON that hold text from outside.
-const FREE: [&str; 24] = [
+const FREE: [&str; 25] = [
     "id",
     "place",
     "label",
@@ -59,6 +59,7 @@ const FREE: [&str; 24] = [
     "linkSetId",
     "digest",
     "partial",
+    "plan",
 ];
 
 /// The plan with everything in it, with all text from outside replaced.
@@ -74,7 +75,7 @@ pub(crate) fn in_turn(first: usize) -> Plan {
     with_text(|| (*texts.next().expect("it goes on for ever")).to_owned())
 }
 
-fn change(json: &mut Value, replace: &mut impl FnMut() -> String) {
+pub(crate) fn change(json: &mut Value, replace: &mut impl FnMut() -> String) {
     match json {
         Value::Array(values) => values.iter_mut().for_each(|value| change(value, replace)),
         Value::Object(members) => {

@@ -10,21 +10,25 @@ use scraper::{Html, Node, Selector};
 use super::{hostile, sample};
 
 fn page(plan: &Plan) -> (String, Html) {
-    let text = plan.html().to_string();
+    parsed(plan.html())
+}
+
+pub(super) fn parsed(page: impl std::fmt::Display) -> (String, Html) {
+    let text = page.to_string();
     let page = Html::parse_document(&text);
     (text, page)
 }
 
-fn all<'a>(page: &'a Html, selector: &str) -> Vec<scraper::ElementRef<'a>> {
+pub(super) fn all<'a>(page: &'a Html, selector: &str) -> Vec<scraper::ElementRef<'a>> {
     page.select(&Selector::parse(selector).expect("a selector")).collect()
 }
 
-fn text(page: &Html, selector: &str) -> String {
+pub(super) fn text(page: &Html, selector: &str) -> String {
     all(page, selector).iter().flat_map(|element| element.text()).collect()
 }
 
 /// The elements in order with the names of their attributes, but for the marks of quoted names within a sentence.
-fn structure(page: &Html) -> Vec<String> {
+pub(super) fn structure(page: &Html) -> Vec<String> {
     let mut parts = Vec::new();
     for node in page.tree.root().descendants() {
         match node.value() {
@@ -44,7 +48,7 @@ fn structure(page: &Html) -> Vec<String> {
 static HARMLESS: LazyLock<Vec<String>> = LazyLock::new(|| structure(&page(&hostile::with_text(|| "x".to_owned())).1));
 
 /// What holds for the page of any plan.
-fn is_sound(text: &str, page: &Html) {
+pub(super) fn is_sound(text: &str, page: &Html) {
     assert!(page.errors.is_empty(), "{:?}", page.errors);
     assert!(text.starts_with("<!doctype html>"));
     for element in page.tree.root().descendants().filter_map(|node| node.value().as_element()) {
@@ -76,23 +80,27 @@ fn the_page_of_a_plan_is_sound_and_loads_nothing() {
     for plan in [sample::everything(), sample::big(300), sample::plan(&sample::header(), Vec::new())] {
         let (text, page) = page(&plan);
         is_sound(&text, &page);
-        assert_eq!(all(&page, "html[lang=en]").len(), 1);
-        assert_eq!(all(&page, "h1").len(), 1);
-        assert!(all(&page, "th").iter().all(|cell| cell.attr("scope").is_some()), "every head of a table says of what");
-        for control in all(&page, "input, select") {
-            let label =
-                control.ancestors().find(|node| node.value().as_element().is_some_and(|own| own.name() == "label"));
-            assert!(label.is_some(), "every field has a label");
-        }
-        for section in all(&page, "section") {
-            let id = section.attr("aria-labelledby").expect("a section has a heading");
-            assert_eq!(all(&page, &format!("#{id}")).len(), 1);
-        }
-        for link in all(&page, "a[href]") {
-            let to = link.attr("href").expect("it has one");
-            // A link to a section that this plan does not have leads nowhere.
-            assert_eq!(all(&page, to).len(), 1, "{to}");
-        }
+        is_accessible(&page);
+    }
+}
+
+/// Who hears the page, or goes through it by keys, finds the way.
+pub(super) fn is_accessible(page: &Html) {
+    assert_eq!(all(page, "html[lang=en]").len(), 1);
+    assert_eq!(all(page, "h1").len(), 1);
+    assert!(all(page, "th").iter().all(|cell| cell.attr("scope").is_some()), "every head of a table says of what");
+    for control in all(page, "input, select") {
+        let label = control.ancestors().find(|node| node.value().as_element().is_some_and(|own| own.name() == "label"));
+        assert!(label.is_some(), "every field has a label");
+    }
+    for section in all(page, "section") {
+        let id = section.attr("aria-labelledby").expect("a section has a heading");
+        assert_eq!(all(page, &format!("#{id}")).len(), 1);
+    }
+    for link in all(page, "a[href]") {
+        let to = link.attr("href").expect("it has one");
+        // A link to a section that this plan does not have leads nowhere.
+        assert_eq!(all(page, to).len(), 1, "{to}");
     }
 }
 

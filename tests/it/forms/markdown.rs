@@ -24,7 +24,7 @@ fn a_plan_with_nothing_to_do_says_so() {
 }
 
 /// What the text is made of: blocks in order, without what is in them. Fails where something from outside has a meaning.
-fn blocks(text: &str) -> Vec<String> {
+pub(super) fn blocks(text: &str) -> Vec<String> {
     let mut blocks = Vec::new();
     let mut in_code = false;
     for event in Parser::new_ext(text, Options::all()) {

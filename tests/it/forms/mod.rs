@@ -1,7 +1,8 @@
-//! The forms that a plan is shown and kept in.
+//! The forms that plans are shown and kept in, and that reports are shown in.
 
 mod hostile;
 mod html;
 mod json_lines;
 mod markdown;
+mod report;
 pub(crate) mod sample;

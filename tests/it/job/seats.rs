@@ -222,6 +222,24 @@ async fn those_who_wait_get_their_seats_run_by_run() {
     assert!(org.plan().await.is_converged());
 }
 
+/// Who is made and waits for a seat needs a person, and the report names him.
+#[tokio::test]
+async fn a_report_names_those_who_wait_for_a_seat() {
+    let org = Org::new((0..3).map(|id| person(&id.to_string()).with("sku", texts(&["E3"]))));
+    let org = org.seats(Some(2), None, None);
+    let job = org.job();
+    let shown = plan(&job).await;
+    let report = job.apply(&shown, Apply::new()).await.expect("a report");
+    assert_eq!(report.outcome(OutcomeKind::Applied), shown.entries().len() as u64, "{report}");
+    let [waiting] = report.troubles.as_slice() else { panic!("one waits: {report:?}") };
+    assert_eq!((&*waiting.key.id, waiting.outcome.kind()), ("2", OutcomeKind::Applied));
+    assert_eq!(waiting.attention, ["skuId: waits for a seat of E3, as number 1"]);
+    let entry = shown.entries().iter().find(|entry| entry.key == waiting.key).expect("the plan has it");
+    assert_eq!(waiting.label, entry.label);
+    assert!(report.html().to_string().contains("waits for a seat of E3"));
+    assert!(report.to_string().contains("Done, but lacking something (1)"), "{report}");
+}
+
 /// Whoever cannot move at all keeps nobody from a seat.
 #[tokio::test]
 async fn a_seat_that_one_cannot_use_goes_to_the_next() {

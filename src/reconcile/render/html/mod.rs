@@ -1,6 +1,7 @@
 //! A plan as one page that loads nothing: the questions of who reads it first, then all entries to search through.
 
 mod csp;
-mod out;
+pub(crate) mod out;
 mod page;
-mod rows;
+pub(crate) mod parts;
+pub(crate) mod rows;

@@ -6,37 +6,37 @@ use std::fmt::{self, Write};
 use super::super::words::{plain_char, thousands};
 
 /// Takes markup and text in turn; the first failure stops it.
-pub(super) struct Out<'a, 'b> {
+pub(crate) struct Out<'a, 'b> {
     formatter: &'a mut fmt::Formatter<'b>,
     result: fmt::Result,
 }
 
 impl<'a, 'b> Out<'a, 'b> {
-    pub(super) fn new(formatter: &'a mut fmt::Formatter<'b>) -> Self {
+    pub(crate) fn new(formatter: &'a mut fmt::Formatter<'b>) -> Self {
         Self { formatter, result: Ok(()) }
     }
 
-    pub(super) fn finish(self) -> fmt::Result {
+    pub(crate) fn finish(self) -> fmt::Result {
         self.result
     }
 
     /// Markup, styles and scripts of our own.
-    pub(super) fn markup(&mut self, markup: &'static str) -> &mut Self {
+    pub(crate) fn markup(&mut self, markup: &'static str) -> &mut Self {
         self.write(|f| f.write_str(markup))
     }
 
     /// Text, fit to stand between tags and between the quotes of an attribute.
-    pub(super) fn text(&mut self, text: &str) -> &mut Self {
+    pub(crate) fn text(&mut self, text: &str) -> &mut Self {
         self.write(|f| text.chars().try_for_each(|character| escaped(f, plain_char(character))))
     }
 
     /// Text from outside between tags: its direction of writing does not reach beyond it.
-    pub(super) fn outside(&mut self, text: &str) -> &mut Self {
+    pub(crate) fn outside(&mut self, text: &str) -> &mut Self {
         self.markup("<bdi>").text(text).markup("</bdi>")
     }
 
     /// A sentence from outside between tags. Messages put names and values between backticks.
-    pub(super) fn message(&mut self, text: &str) -> &mut Self {
+    pub(crate) fn message(&mut self, text: &str) -> &mut Self {
         if text.split('`').count().is_multiple_of(2) {
             return self.outside(text);
         }
@@ -51,17 +51,17 @@ impl<'a, 'b> Out<'a, 'b> {
     }
 
     /// A number for people.
-    pub(super) fn number(&mut self, number: u64) -> &mut Self {
+    pub(crate) fn number(&mut self, number: u64) -> &mut Self {
         self.text(&thousands(number))
     }
 
     /// A number for an attribute.
-    pub(super) fn plain_number(&mut self, number: u64) -> &mut Self {
+    pub(crate) fn plain_number(&mut self, number: u64) -> &mut Self {
         self.write(|f| write!(f, "{number}"))
     }
 
     /// A value as JSON, fit to stand in a script element: no tag and no comment can begin or end in it.
-    pub(super) fn json(&mut self, value: &impl serde::Serialize) -> &mut Self {
+    pub(crate) fn json(&mut self, value: &impl serde::Serialize) -> &mut Self {
         self.write(|f| {
             let json = serde_json::to_string(value).map_err(|_| fmt::Error)?;
             let mut rest = json.as_str();

@@ -169,10 +169,13 @@
   };
   const STATES = { attention: "needs a person", blocked: "blocked", problem: "has a problem or warning", loses: "loses something", runs: "is carried out", nothing: "nothing is done" };
   selects.state.append(new Option("all", ""));
+  let differs = false;
   for (const [value, words] of Object.entries(STATES)) {
     const count = entries.filter((entry) => tests.state(entry, value)).length;
     if (count) selects.state.append(new Option(`${words} (${figure(count)})`, value));
+    differs ||= count > 0 && count < entries.length;
   }
+  selects.state.closest("label").hidden = !differs;
   offer("action", "any", (entry) => [actions[entry.a]]);
   offer("situation", "any", (entry) => [situations[entry.s]]);
   offer("problem", "any or none", (entry) => (entry.p ?? []).map(([, rule]) => texts[rule]));
@@ -202,7 +205,7 @@
   });
 
   // On paper nothing can be unfolded.
-    let unfolded = [];
+  let unfolded = [];
   addEventListener("beforeprint", () => {
     unfolded = [...document.querySelectorAll("details:not([open])")];
     unfolded.forEach((part) => { part.open = true; });

@@ -2,19 +2,11 @@
 
 use std::fmt;
 
-use super::csp::hash;
 use super::out::Out;
+use super::parts::{self, Link, List, NAMED, bar, fact, fold, foot, head, more, sentence, short, tile, tone};
 use super::rows::{self, SHOWN, SHOWN_ELEMENTS};
 use crate::reconcile::render::words::{self, Headline, Loss, Names, ProblemKind};
 use crate::reconcile::{Action, Entry, Plan, Problem, SetChange, Severity, Situation};
-
-const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
-
-/// How many entries a section names; all of them are in the list at the end.
-const NAMED: usize = 100;
-/// With more than this a group is folded.
-const UNFOLDED: usize = 12;
 
 impl Plan {
     /// The plan as one HTML page, for those who decide about it: who loses access, who, why; what needs a person; the
@@ -41,6 +33,15 @@ impl Plan {
     }
 }
 
+const ENTRIES: List = List {
+    heading: "All entries",
+    caption: "All entries, what needs a person first",
+    problem: "Problem",
+    said: "What changes, and why",
+    entries: 0,
+    left_out: 0,
+};
+
 struct Html<'a>(&'a Plan);
 
 impl fmt::Display for Html<'_> {
@@ -48,7 +49,7 @@ impl fmt::Display for Html<'_> {
         let plan = self.0;
         let headline = Headline::of(plan);
         let mut out = Out::new(f);
-        head(&mut out, plan);
+        head(&mut out, &format!("Plan of job {}, {}", short(plan.job()), words::minute(plan.as_of())));
         top(&mut out, plan, &headline);
         out.markup("<main>\n");
         tiles(&mut out, plan, &headline);
@@ -59,24 +60,12 @@ impl fmt::Display for Html<'_> {
         reads(&mut out, plan);
         told(&mut out, plan);
         warnings(&mut out, plan);
-        entries(&mut out, plan);
-        out.markup("</main>\n<script type=\"application/json\" id=\"plan\">");
-        rows::write(&mut out, plan);
-        out.markup("</script>\n<script>").markup(SCRIPT).markup("</script>\n</body>\n</html>\n");
+        let entries = plan.entries().len() as u64;
+        parts::list(&mut out, &List { entries, ..ENTRIES });
+        out.markup("</main>\n");
+        foot(&mut out, |out| rows::write(out, plan));
         out.finish()
     }
-}
-
-fn head(out: &mut Out<'_, '_>, plan: &Plan) {
-    out.markup("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
-    out.markup("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src '");
-    out.text(&hash(STYLE)).markup("'; script-src '").text(&hash(SCRIPT));
-    out.markup("'; base-uri 'none'; form-action 'none'\">\n");
-    out.markup("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
-    out.markup("<meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"robots\" content=\"noindex\">\n");
-    out.markup("<meta name=\"color-scheme\" content=\"light dark\">\n<title>Plan of job ");
-    out.text(&short(plan.job())).markup(", ").text(&words::minute(plan.as_of())).markup("</title>\n<style>");
-    out.markup(STYLE).markup("</style>\n</head>\n<body>\n");
 }
 
 fn top(out: &mut Out<'_, '_>, plan: &Plan, headline: &Headline) {
@@ -95,10 +84,6 @@ fn top(out: &mut Out<'_, '_>, plan: &Plan, headline: &Headline) {
         "</dl>\n<p class=\"note\">This page is personal data: keep it where only those may read who may know it.</p>\n",
     );
     out.markup("</header>\n");
-}
-
-fn fact(out: &mut Out<'_, '_>, name: &'static str, value: &str) {
-    out.markup("<div><dt>").markup(name).markup("</dt><dd>").outside(&short(value)).markup("</dd></div>\n");
 }
 
 /// The answers to what is asked first.
@@ -145,15 +130,6 @@ fn tiles(out: &mut Out<'_, '_>, plan: &Plan, headline: &Headline) {
         tile(out, confirmed, "linked already", "with or without a change", "calm", "#figures");
     }
     out.markup("</ul>\n");
-}
-
-fn tile(out: &mut Out<'_, '_>, count: u64, word: &'static str, note: &str, class: &'static str, to: &'static str) {
-    out.markup("<li class=\"").markup(class).markup("\"><a href=\"").markup(to).markup("\"><strong>").number(count);
-    out.markup("</strong> <span>").markup(word).markup("</span>");
-    if !note.is_empty() {
-        out.markup(" <small>").text(note).markup("</small>");
-    }
-    out.markup("</a></li>\n");
 }
 
 /// What needs a person: the plan as a whole, then its entries.
@@ -237,16 +213,6 @@ fn problem_kind(out: &mut Out<'_, '_>, kind: &ProblemKind<'_>, of: Kind) {
         Kind::Situation => "situation",
     });
     out.markup("\" data-value=\"").text(&kind.rule).markup("\">Show in the list of entries</a></p>\n</details>\n");
-}
-
-fn fold(out: &mut Out<'_, '_>, count: usize) {
-    out.markup(if count > UNFOLDED { "<details>\n" } else { "<details open>\n" });
-}
-
-fn more(out: &mut Out<'_, '_>, count: usize) {
-    if count > NAMED {
-        out.markup("<p class=\"more\">… and ").number((count - NAMED) as u64).markup(" more.</p>\n");
-    }
 }
 
 /// Who it is about, as the head of a row.
@@ -367,76 +333,8 @@ fn figures(out: &mut Out<'_, '_>, plan: &Plan) {
     }
     out.markup("</tbody>\n</table>\n");
 
-    let total = plan.situations().values().copied().max().unwrap_or(0);
-    out.markup("<table class=\"chart\">\n<caption>What was found</caption>\n");
-    out.markup("<thead><tr><th scope=\"col\">Situation</th><th scope=\"col\" class=\"number\">Objects</th>");
-    out.markup("<th scope=\"col\"><span class=\"hidden\">Meaning</span></th></tr></thead>\n<tbody>\n");
-    for (situation, count) in plan.situations() {
-        out.markup("<tr><th scope=\"row\"><a href=\"#entries\" data-show=\"situation\" data-value=\"");
-        out.markup(situation.as_str())
-            .markup("\">")
-            .markup(situation.as_str())
-            .markup("</a></th><td class=\"number\">");
-        out.number(*count).markup("</td><td>");
-        bar(out, found_tone(*situation), *count, 0, total);
-        out.markup("<small>").markup(words::situation(*situation)).markup("</small></td></tr>\n");
-    }
-    if plan.owned_elsewhere() > 0 {
-        out.markup("<tr><th scope=\"row\">owned elsewhere</th><td class=\"number\">").number(plan.owned_elsewhere());
-        out.markup("</td><td><small>belong to another job and are left alone</small></td></tr>\n");
-    }
-    out.markup("</tbody>\n</table>\n</div>\n</section>\n");
-}
-
-/// A bar of two parts; the figures beside it say the same in words.
-fn bar(out: &mut Out<'_, '_>, tone: &'static str, count: u64, blocked: u64, total: u64) {
-    // What is there shows, however little it is.
-    let width = |count: u64| match count {
-        0 => 0,
-        _ => u64::try_from(u128::from(count) * 400 / u128::from(total.max(1))).unwrap_or(400).max(2),
-    };
-    out.markup("<svg class=\"bar\" viewBox=\"0 0 404 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\" focusable=\"false\">");
-    out.markup("<rect class=\"")
-        .markup(tone)
-        .markup("\" x=\"0\" y=\"0\" height=\"10\" width=\"")
-        .plain_number(width(count));
-    out.markup("\"/>");
-    if blocked > 0 {
-        out.markup("<rect class=\"blocked\" y=\"0\" height=\"10\" x=\"").plain_number(width(count) + 2);
-        out.markup("\" width=\"").plain_number(width(blocked)).markup("\"/>");
-    }
-    out.markup("</svg>");
-}
-
-fn tone(action: Action) -> &'static str {
-    match action {
-        Action::Create | Action::Restore => "good",
-        Action::Update | Action::Link | Action::Relink => "plain",
-        Action::Disable | Action::Delete => "bad",
-        Action::Exception => "warn",
-        Action::Unlink | Action::Wait | Action::Report | Action::Ignore => "calm",
-    }
-}
-
-fn found_tone(situation: Situation) -> &'static str {
-    match situation {
-        Situation::Confirmed | Situation::Found => "plain",
-        Situation::Absent => "good",
-        Situation::Ambiguous
-        | Situation::FoundAlreadyLinked
-        | Situation::Rekeyed
-        | Situation::Duplicate
-        | Situation::Unreadable
-        | Situation::Missing
-        | Situation::RecycleBin => "warn",
-        Situation::Unqualified | Situation::SourceMissing | Situation::Retired => "bad",
-        Situation::Pending
-        | Situation::SourceIgnored
-        | Situation::LinkOnly
-        | Situation::Unassigned
-        | Situation::TargetIgnored
-        | Situation::AllGone => "calm",
-    }
+    parts::situations(out, plan.situations(), Link::ToEntries, plan.owned_elsewhere());
+    out.markup("</div>\n</section>\n");
 }
 
 fn limits(out: &mut Out<'_, '_>, plan: &Plan) {
@@ -502,40 +400,10 @@ fn told(out: &mut Out<'_, '_>, plan: &Plan) {
     out.markup("<p class=\"all\"><a href=\"#entries\" data-show=\"action\" data-value=\"report\">Show in the list of entries</a></p>\n</section>\n");
 }
 
-/// Where the script puts the list.
-fn entries(out: &mut Out<'_, '_>, plan: &Plan) {
-    out.markup("<section id=\"entries\" aria-labelledby=\"entries-title\">\n<h2 id=\"entries-title\">All entries <span class=\"count\">");
-    out.number(plan.entries().len() as u64).markup("</span></h2>\n");
-    out.markup("<noscript><p class=\"banner\">The list of all entries needs JavaScript. Everything above does not.</p></noscript>\n");
-    out.markup("<form id=\"tools\" role=\"search\" hidden>\n");
-    out.markup("<label class=\"search\"><span>Search</span><input id=\"search\" type=\"search\" autocomplete=\"off\" spellcheck=\"false\" placeholder=\"Name, id, attribute, value, reason\"></label>\n");
-    out.markup("<label><span>Show</span><select id=\"state\"></select></label>\n");
-    out.markup("<label><span>Action</span><select id=\"action\"></select></label>\n");
-    out.markup("<label><span>Situation</span><select id=\"situation\"></select></label>\n");
-    out.markup("<label><span>Problem</span><select id=\"problem\"></select></label>\n");
-    out.markup("<label><span>Class</span><select id=\"class\"></select></label>\n");
-    out.markup("<button type=\"reset\">Clear</button>\n</form>\n<p id=\"found\" role=\"status\" hidden></p>\n");
-    out.markup("<table id=\"list\" class=\"list\" hidden>\n<caption class=\"hidden\">All entries, what needs a person first</caption>\n");
-    out.markup("<thead><tr><th scope=\"col\">Action</th><th scope=\"col\">Who</th><th scope=\"col\">What changes, and why</th>");
-    out.markup("<th scope=\"col\">Found</th></tr></thead>\n<tbody id=\"rows\"></tbody>\n</table>\n");
-    out.markup("<p><button id=\"next\" type=\"button\" hidden>Show more</button></p>\n</section>\n");
-}
-
 fn badge(severity: Severity) -> &'static str {
     match severity {
         Severity::Blocks => "<span class=\"badge blocks\">blocked</span>",
         Severity::Attention => "<span class=\"badge attention\">attention</span>",
         Severity::Warning => "<span class=\"badge\">warning</span>",
     }
-}
-
-fn short(text: &str) -> String {
-    words::shorten(text, SHOWN)
-}
-
-/// The name of a rule as words.
-fn sentence(rule: &str) -> String {
-    let words = short(rule).replace('-', " ");
-    let mut letters = words.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

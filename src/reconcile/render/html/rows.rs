@@ -41,7 +41,7 @@ type Change = (usize, usize, String, Option<String>, Option<String>);
 type Set = (usize, usize, Vec<String>, usize, Vec<String>, usize);
 
 /// An entry. Numbers are places in the lists of actions, situations and texts.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Row {
     /// What is done.
     a: usize,
@@ -153,10 +153,57 @@ pub(super) fn write(out: &mut Out<'_, '_>, plan: &Plan) {
         }
         out.markup(if index == 0 { "\n" } else { ",\n" }).json(&Row::new(entry, &names, &mut texts));
     }
+    end(out, &texts);
+}
+
+/// The words that the entries go by.
+fn end(out: &mut Out<'_, '_>, texts: &Texts) {
     out.markup("\n],\n\"texts\":").json(&texts.in_order());
     let words = |all: Vec<&'static str>| all;
     out.markup(",\n\"actions\":").json(&words(Action::ALL.iter().map(|own| own.as_str()).collect()));
     out.markup(",\n\"situations\":").json(&words(Situation::ALL.iter().map(|own| own.as_str()).collect()));
     out.markup(",\n\"severities\":").json(&words(Severity::ALL.iter().map(|own| own.as_str()).collect()));
     out.markup("}");
+}
+
+/// What became of an entry, or what of it needs a person.
+pub(crate) struct Trouble<'a> {
+    pub(crate) action: Action,
+    pub(crate) situation: Situation,
+    pub(crate) class: &'a str,
+    pub(crate) key: String,
+    pub(crate) label: Option<&'a str>,
+    /// How bad it is; the group that it belongs to, by name; and what is said of it.
+    pub(crate) said: Vec<(Severity, &'a str, &'a str)>,
+}
+
+/// Writes troubles as entries, for the same script.
+pub(crate) fn write_troubles<'a>(out: &mut Out<'_, '_>, troubles: impl Iterator<Item = Trouble<'a>>) {
+    let mut texts = Texts::default();
+    let text = |text: &str| words::shorten(text, SHOWN);
+    let rows = troubles.map(|own| Row {
+        a: place(Action::ALL, &own.action),
+        s: place(Situation::ALL, &own.situation),
+        // Each of them needs a person; the group says how much.
+        n: 1,
+        k: texts.number(own.class),
+        i: text(&own.key),
+        l: own.label.map(text),
+        p: own
+            .said
+            .iter()
+            .map(|(severity, group, said)| {
+                (place(Severity::ALL, severity), texts.number(group), words::shorten(said, words::SENTENCE))
+            })
+            .collect(),
+        ..Row::default()
+    });
+    out.markup("{\"entries\":[");
+    for (index, row) in rows.enumerate() {
+        if out.is_broken() {
+            return;
+        }
+        out.markup(if index == 0 { "\n" } else { ",\n" }).json(&row);
+    }
+    end(out, &texts);
 }
