@@ -393,8 +393,22 @@ pub(super) fn select(inputs: &Inputs<'_>) -> Vec<Name> {
         .filter(|name| schema.get(name).is_some_and(|attribute| attribute.is_readable()))
         .cloned()
         .collect();
-    if let Some(licenses) = schema.licenses.as_ref().filter(|_| inputs.policy.preferences().looks_at_licenses()) {
-        names.insert(licenses.products.clone());
+    if let Some(licenses) = &schema.licenses {
+        let deeds = inputs.policy.preferences().deeds();
+        let mapped = inputs.mapping.rule(&licenses.products).is_some();
+        match &licenses.heirs {
+            None if deeds.takes_licenses => drop(names.insert(licenses.products.clone())),
+            Some(heirs) => {
+                // What gives licences is not deleted.
+                if deeds.takes_licenses || deeds.deletes {
+                    names.insert(licenses.products.clone());
+                }
+                if mapped || deeds.takes_licenses {
+                    names.extend(heirs.attributes().cloned());
+                }
+            }
+            None => {}
+        }
     }
     names.extend([&schema.status, &schema.created_at, &schema.label].into_iter().flatten().cloned());
     let scope = inputs.mapping.target_scope().or(schema.default_scope.as_ref());

@@ -9,6 +9,7 @@ mod file_targets;
 mod flow;
 mod flow_org;
 mod forms;
+mod group_licenses;
 mod header_mapping;
 mod import;
 mod job;

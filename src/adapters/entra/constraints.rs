@@ -5,13 +5,13 @@ use futures::{TryStreamExt, future};
 use super::products::{self, PlanRelation};
 use super::roles::Roles;
 use super::schema::{
-    self, ASSIGNABLE_TO_ROLE, GROUP_TYPES, IMMUTABLE_ID, MAIL_ENABLED, SKU_ID, SYNC_ENABLED, UNIQUE_NAME,
-    USAGE_LOCATION, USER_PRINCIPAL_NAME,
+    self, ASSIGNABLE_TO_ROLE, GROUP_TYPES, IMMUTABLE_ID, MAIL_ENABLED, SECURITY_ENABLED, SKU_ID, SYNC_ENABLED,
+    UNIQUE_NAME, USAGE_LOCATION, USER_PRINCIPAL_NAME,
 };
 use super::{countries, group_rules};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Domain, GraphClient};
-use crate::model::{Class, Kind, Name, ObjectId, Value};
+use crate::model::{Attributes, Class, Kind, Name, ObjectId, Value};
 use crate::reconcile::{Constraints, Draft, DraftStep, Finding, Products};
 
 /// The tenant as it was when planning started.
@@ -99,8 +99,7 @@ impl Constraints for EntraConstraints {
     fn check(&self, draft: &Draft<'_>) -> Vec<Finding> {
         let synced = draft.current.and_then(|current| current.get(SYNC_ENABLED));
         if synced == Some(&Value::Bool(true)) {
-            let message = "directory-synced: the object is mastered by another directory; change it there";
-            return vec![Finding::object("directory-synced", message)];
+            return of_synced(draft);
         }
         let mut findings = Vec::new();
         if *draft.class == Class::GROUP {
@@ -118,8 +117,16 @@ impl Constraints for EntraConstraints {
     }
 
     fn reads(&self) -> Vec<Name> {
-        let names =
-            [SYNC_ENABLED, IMMUTABLE_ID, USAGE_LOCATION, GROUP_TYPES, MAIL_ENABLED, ASSIGNABLE_TO_ROLE, UNIQUE_NAME];
+        let names = [
+            SYNC_ENABLED,
+            IMMUTABLE_ID,
+            USAGE_LOCATION,
+            GROUP_TYPES,
+            MAIL_ENABLED,
+            SECURITY_ENABLED,
+            ASSIGNABLE_TO_ROLE,
+            UNIQUE_NAME,
+        ];
         names.map(Name::from_static).to_vec()
     }
 
@@ -200,9 +207,27 @@ fn wrong_name(name: &str) -> Option<String> {
     (name.len() > 113).then(|| format!("{} characters; 113 are allowed", name.len()))
 }
 
-/// Who is to be given a licence must be somewhere.
+/// What cannot be done to an object that another directory keeps: all but its licences, which no other directory has.
+///
+/// See [licences of groups](https://learn.microsoft.com/entra/fundamentals/concept-group-based-licensing) and
+/// [update user](https://learn.microsoft.com/graph/api/user-update).
+fn of_synced(draft: &Draft<'_>) -> Vec<Finding> {
+    let message = "directory-synced: the object is mastered by another directory; change it there";
+    if draft.step != DraftStep::Elements || !draft.elements.iter().any(|name| name == SKU_ID) {
+        return vec![Finding::object("directory-synced", message)];
+    }
+    let others = draft.elements.iter().filter(|name| *name != SKU_ID);
+    let mut findings: Vec<_> =
+        others.map(|name| Finding::attribute(name.clone(), "directory-synced", message)).collect();
+    // What the mapping would write of the location is not written either.
+    let none = Attributes::new();
+    findings.extend(without_location(&Draft { attributes: &none, ..*draft }));
+    findings
+}
+
+/// Who is to be given a licence must be somewhere; the members of a group who are nowhere are where the tenant is.
 fn without_location(draft: &Draft<'_>) -> Option<Finding> {
-    if !draft.elements.iter().any(|name| name == SKU_ID) {
+    if *draft.class != Class::USER || !draft.elements.iter().any(|name| name == SKU_ID) {
         return None;
     }
     let location = match (draft.attributes.get(USAGE_LOCATION), draft.current) {
@@ -271,7 +296,7 @@ fn listed(names: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Attributes, Record};
+    use crate::model::Record;
 
     fn constraints() -> EntraConstraints {
         let domain =

@@ -5,6 +5,7 @@ mod countries;
 mod elements;
 mod group_rules;
 mod groups;
+mod license_faults;
 mod links;
 mod operations;
 mod products;

@@ -9,9 +9,9 @@ use icu_normalizer::{ComposingNormalizer, DecomposingNormalizer};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::links;
+use super::{license_faults, links};
 use super::record::ObjectRecord;
-use super::schema::{self, Attribute, Filtering, Link, MANAGER, Reading, Table, VISIBILITY};
+use super::schema::{self, ASSIGNED_LICENSES, Attribute, Filtering, Link, MANAGER, PROCESSING_STATE, Reading, Table, VISIBILITY};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{BatchRequest, BatchResponse, Call, GraphClass, GraphClient, List, Page};
 use crate::model::{
@@ -50,6 +50,8 @@ struct Wanted {
     select: Vec<&'static str>,
     manager: bool,
     links: Vec<&'static Link>,
+    /// Which members did not get the licences of a group.
+    faults: bool,
 }
 
 impl Wanted {
@@ -66,19 +68,40 @@ impl Wanted {
             select.insert(VISIBILITY);
         }
         let manager = wanted().any(|attribute| attribute.reading == Reading::Expanded);
-        Self { table, select: select.into_iter().collect(), manager, links }
+        let faults = wanted().any(|attribute| attribute.reading == Reading::Faults);
+        if faults {
+            // Only who has licences can fail to hand them on.
+            select.insert(ASSIGNED_LICENSES);
+        }
+        Self { table, select: select.into_iter().collect(), manager, links, faults }
     }
 
     /// Of a deleted object there is only what it holds itself.
     fn deleted(table: &'static Table) -> Self {
-        let selected = |attribute: &&Attribute| attribute.reading == Reading::Selected;
+        // A deleted group hands nothing on.
+        let selected = |attribute: &&Attribute| {
+            attribute.reading == Reading::Selected && attribute.name != PROCESSING_STATE
+        };
         let select: BTreeSet<_> = table.readable().filter(selected).map(Attribute::property).collect();
-        Self { table, select: select.into_iter().collect(), manager: false, links: Vec::new() }
+        Self { table, select: select.into_iter().collect(), manager: false, links: Vec::new(), faults: false }
     }
 
     /// Graph expands nothing in an advanced query.
     fn without_manager(self) -> Self {
         Self { manager: false, ..self }
+    }
+
+    /// Whether each object needs requests of its own.
+    fn has_more(&self) -> bool {
+        self.faults || !self.links.is_empty()
+    }
+
+    /// Reads what needs requests of its own.
+    async fn fill(&self, client: &GraphClient, mut records: Vec<&mut Record>) {
+        if self.faults {
+            license_faults::fill(client, records.iter_mut().map(|record| &mut **record).collect()).await;
+        }
+        links::fill(client, self.table, &self.links, records).await;
     }
 
     fn ask<T>(&self, call: Call<T>) -> Call<T> {
@@ -129,7 +152,7 @@ impl Reader {
         for class in [Class::USER, Class::GROUP] {
             let wanted = wanted(&class)?;
             let records = found.iter_mut().flatten().filter(|record| record.id.class == class);
-            links::fill(&self.client, wanted.table, &wanted.links, records.collect()).await;
+            wanted.fill(&self.client, records.collect()).await;
         }
         Ok(found.into_iter().map(|record| record.map_or(Lookup::None, Lookup::One)).collect())
     }
@@ -153,7 +176,7 @@ impl Reader {
         // Graph compares in its own way.
         let holds = one_of_these(attribute_schema, values);
         let mut records = once_each(records.filter(|record| record.get(name).is_some_and(&holds)));
-        links::fill(&self.client, table, &wanted.links, records.iter_mut().collect()).await;
+        wanted.fill(&self.client, records.iter_mut().collect()).await;
         if asks_for_managers {
             self.fill_managers(&mut records).await?;
         }
@@ -321,10 +344,9 @@ impl Walk {
                 None => return Some((vec![Ok(Read::complete())], None)),
             }
         }
-        let many = if self.wanted.links.is_empty() { self.waiting.len() } else { MAX_LINKED.min(self.waiting.len()) };
+        let many = if self.wanted.has_more() { MAX_LINKED.min(self.waiting.len()) } else { self.waiting.len() };
         let mut records: Vec<Record> = self.waiting.drain(..many).collect();
-        let Wanted { table, links, .. } = &self.wanted;
-        links::fill(&self.reader.client, table, links, records.iter_mut().collect()).await;
+        self.wanted.fill(&self.reader.client, records.iter_mut().collect()).await;
         Some((records.into_iter().map(|record| Ok(Read::Record(record))).collect(), Some(self)))
     }
 }

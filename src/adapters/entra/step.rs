@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Map, Value as Json};
 
-use super::schema::{ACCOUNT_ENABLED, LICENSE_STATES, MANAGER, MEMBERS, ORG_DATA, OWNERS, REVOKE_SESSIONS};
+use super::schema::{ACCOUNT_ENABLED, ASSIGNED_LICENSES, LICENSE_STATES, MANAGER, MEMBERS, ORG_DATA, OWNERS, REVOKE_SESSIONS};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::BatchRequest;
 use crate::model::{License, Name, Value};
@@ -116,7 +116,7 @@ impl Step {
             Part::ReadOrgData => user.get(ORG_DATA).is_some_and(|data| data.is_object() || data.is_null()),
             // Of a user without a manager Graph leaves the property out.
             Part::ReadManager => user["id"].is_string() && (user[MANAGER].is_null() || user[MANAGER]["id"].is_string()),
-            Part::ReadLicenses => user[LICENSE_STATES].is_array(),
+            Part::ReadLicenses => user[LICENSE_STATES].is_array() || user[ASSIGNED_LICENSES].is_array(),
             _ => true,
         };
         if !is_told {
@@ -149,9 +149,10 @@ impl Step {
         }
     }
 
-    /// Leaves out the removal of licences that the user does not have himself: that is done.
+    /// Leaves out the removal of licences that the user or group does not have itself: that is done.
     fn keep_held(&mut self, user: &Json) -> bool {
-        let states = user[LICENSE_STATES].as_array().map_or(&[][..], Vec::as_slice);
+        let rows = user[LICENSE_STATES].as_array().or_else(|| user[ASSIGNED_LICENSES].as_array());
+        let states = rows.map_or(&[][..], Vec::as_slice);
         let is_held = |sku: &str| {
             let same = |row: &&Json| row["skuId"].as_str().is_some_and(|own| own.eq_ignore_ascii_case(sku));
             states.iter().filter(same).any(|row| row["assignedByGroup"].is_null())
