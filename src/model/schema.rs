@@ -229,6 +229,8 @@ pub struct AttributeSchema {
     /// Whether a value for a moment may be written on the way to another, so that two objects can swap theirs; see
     /// `Constraints::temporary`.
     pub swappable: bool,
+    /// Whether a new object is made without it: it is written as a change of the object once that is there.
+    pub after_create: bool,
 }
 
 impl AttributeSchema {
@@ -248,6 +250,7 @@ impl AttributeSchema {
             anchor: false,
             max_length: None,
             swappable: false,
+            after_create: false,
         }
     }
 
@@ -344,6 +347,13 @@ impl AttributeSchema {
     #[must_use]
     pub fn swappable(mut self) -> Self {
         self.swappable = true;
+        self
+    }
+
+    /// Writes it once an object is made, and not with it: what makes the object has no place for it.
+    #[must_use]
+    pub fn after_create(mut self) -> Self {
+        self.after_create = true;
         self
     }
 

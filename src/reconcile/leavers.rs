@@ -163,6 +163,7 @@ impl Decider<'_> {
             status: true,
             renames: false,
             repeated: false,
+            later: false,
             through: None,
         });
         self.check(Some(target), entry, DraftStep::Disable);

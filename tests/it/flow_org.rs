@@ -124,7 +124,7 @@ pub(crate) fn group(id: &str, members: &[&str]) -> Record {
         .with("groups", texts(&[]))
 }
 
-fn users() -> Mapping {
+pub(crate) fn users() -> Mapping {
     Mapping::users()
         .attribute("displayName", "name")
         .attribute("employeeId", "id")

@@ -10,6 +10,7 @@ mod flow;
 mod flow_org;
 mod forms;
 mod group_licenses;
+mod guests;
 mod header_mapping;
 mod import;
 mod job;

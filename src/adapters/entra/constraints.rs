@@ -8,7 +8,7 @@ use super::schema::{
     self, ASSIGNABLE_TO_ROLE, GROUP_TYPES, IMMUTABLE_ID, MAIL_ENABLED, SECURITY_ENABLED, SKU_ID, SYNC_ENABLED,
     UNIQUE_NAME, USAGE_LOCATION, USER_PRINCIPAL_NAME,
 };
-use super::{countries, group_rules};
+use super::{countries, group_rules, guests};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Domain, GraphClient};
 use crate::model::{Attributes, Class, Kind, Name, ObjectId, Value};
@@ -22,6 +22,8 @@ pub(super) struct EntraConstraints {
     roles: Roles,
     /// The domain that the connection gives new users, in place of the tenant's default.
     own_domain: Option<String>,
+    /// Whether users are guests.
+    guests: bool,
 }
 
 #[derive(Debug)]
@@ -48,7 +50,25 @@ impl EntraConstraints {
     ) -> Result<Self> {
         let (domains, products, roles) =
             future::try_join3(Domains::read(client), products::read(client, relations), Roles::read(client)).await?;
-        Ok(Self { domains, products, roles, own_domain: own_domain.map(str::to_owned) })
+        Ok(Self { domains, products, roles, own_domain: own_domain.map(str::to_owned), guests: false })
+    }
+
+    /// The same for a target of guests.
+    pub(super) fn of_guests(self) -> Self {
+        Self { guests: true, ..self }
+    }
+
+    /// Who would be no guest, or be created as one.
+    fn check_guest(&self, draft: &Draft<'_>, findings: &mut Vec<Finding>) {
+        if !self.guests {
+            findings.extend(guests::not_invited(draft));
+            return;
+        }
+        let is_own = |domain: &str| match &self.domains {
+            Domains::Known(domains) => domains.iter().any(|own| own.name.eq_ignore_ascii_case(domain)),
+            Domains::Unknown(_) => false,
+        };
+        findings.extend(guests::check(draft, is_own));
     }
 
     fn check_values(&self, draft: &Draft<'_>, findings: &mut Vec<Finding>) {
@@ -108,6 +128,7 @@ impl Constraints for EntraConstraints {
                 return findings;
             }
         }
+        self.check_guest(draft, &mut findings);
         findings.extend(self.roles.check(draft));
         if matches!(draft.step, DraftStep::Create | DraftStep::Update) {
             self.check_values(draft, &mut findings);
@@ -307,6 +328,7 @@ mod tests {
             products: Products::default(),
             roles: Roles::default(),
             own_domain: None,
+            guests: false,
         }
     }
 

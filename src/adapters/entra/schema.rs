@@ -206,6 +206,11 @@ impl Table {
 static USERS: LazyLock<Table> = LazyLock::new(users::table);
 static GROUPS: LazyLock<Table> = LazyLock::new(groups::table);
 
+/// What is known of users.
+pub(super) fn users() -> &'static Table {
+    &USERS
+}
+
 /// What is known of a class.
 pub(super) fn of(class: &Class) -> Result<&'static Table> {
     let table = [&*USERS, &*GROUPS].into_iter().find(|table| table.class == *class);

@@ -8,6 +8,7 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
 use super::constraints::EntraConstraints;
+use super::guests::{self, Invitations};
 use super::products::PlanRelation;
 use super::read::Reader;
 use super::schema;
@@ -79,6 +80,8 @@ struct Inner {
     connection: Connection,
     reader: Reader,
     relations: Vec<PlanRelation>,
+    /// Whose users are guests.
+    invitations: Option<Invitations>,
 }
 
 /// Sets up an [`Entra`].
@@ -127,6 +130,75 @@ impl Entra {
             pace_observer: None,
             relations: Vec::new(),
         }
+    }
+
+    /// The guests of the tenant, as a target of their own: a job that writes to it invites whom it makes, and looks at
+    /// nobody who is no guest unless its mapping says so.
+    ///
+    /// A guest is made by a `mail` address, which must be mapped, and a `displayName`; all else that is mapped is written
+    /// as soon as the guest is there. He has no `password`, gets his `userPrincipalName` from Graph, and keeps the
+    /// address that he was invited by. Match by `mail`, so that those who were invited by hand are found. Who left is
+    /// disabled or deleted as others are.
+    ///
+    /// For people of both kinds in one store, give each kind a job, with scopes that exclude each other, and both one
+    /// link set: then guests are members and managers like anybody.
+    ///
+    /// # Permissions
+    ///
+    /// `User.Invite.All` beside those to read and update users: see [`guest_operations`](Self::guest_operations).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use entrant::adapters::{Entra, Invitations};
+    /// use entrant::connection::Connection;
+    /// use entrant::job::{Apply, Run};
+    /// use entrant::sim::Sim;
+    /// use entrant::store::{MemoryState, MemoryStore};
+    /// use entrant::{Job, Mapping, Policy, Preferences, Record, model::ObjectId};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> entrant::Result<()> {
+    /// # let sim = Sim::builder().domain("contoso.com").build();
+    /// # let connection = Connection::builder(sim.tenant_id(), sim.client_id())
+    /// #     .client_secret(sim.client_secret())
+    /// #     .cloud(sim.cloud())
+    /// #     .build()?;
+    /// # let entra = Entra::builder(connection).transport(sim.transport()).connect().await?;
+    /// let partner = Record::new(ObjectId::user("p1"))
+    ///     .with("id", "p1")
+    ///     .with("name", "Dana")
+    ///     .with("mail", "dana@fabrikam.com");
+    /// let job = Job::builder("partners")
+    ///     .source(MemoryStore::new("partners").with_records([partner]))
+    ///     .target(entra.guests(Invitations::new("https://myapplications.microsoft.com/")?))
+    ///     .mapping(
+    ///         Mapping::users()
+    ///             .attribute("mail", "mail")
+    ///             .attribute("displayName", "name")
+    ///             .attribute("employeeId", "id")
+    ///             .match_on("mail"),
+    ///     )
+    ///     .policy(Policy::outbound(Preferences::default()))
+    ///     .state(MemoryState::new())
+    ///     .build()?;
+    /// job.run(Run::full(), Apply::new()).await?;
+    /// let guest = &sim.users()[0];
+    /// assert_eq!((&guest["userType"], &guest["employeeId"]), (&"Guest".into(), &"p1".into()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// See [create invitation](https://learn.microsoft.com/graph/api/invitation-post).
+    #[must_use]
+    pub fn guests(&self, invitations: Invitations) -> Self {
+        let Inner { connection, reader, relations, .. } = &*self.0;
+        Self(Arc::new(Inner {
+            connection: connection.clone(),
+            reader: reader.clone(),
+            relations: relations.clone(),
+            invitations: Some(invitations),
+        }))
     }
 
     /// The connection, with what its check found.
@@ -226,7 +298,7 @@ impl EntraBuilder {
     fn finish(self, client: GraphClient) -> Entra {
         let origin = Origin::new(self.connection.name());
         let reader = Reader { client, origin };
-        Entra(Arc::new(Inner { connection: self.connection, reader, relations: self.relations }))
+        Entra(Arc::new(Inner { connection: self.connection, reader, relations: self.relations, invitations: None }))
     }
 }
 
@@ -261,12 +333,14 @@ impl Source for Entra {
 #[async_trait]
 impl Target for Entra {
     fn schema(&self, class: &Class) -> Result<Arc<Schema>> {
-        Ok(Arc::clone(schema::of(class)?.schema()))
+        let is_of_guests = *class == Class::USER && self.0.invitations.is_some();
+        Ok(Arc::clone(if is_of_guests { &guests::SCHEMA } else { schema::of(class)?.schema() }))
     }
 
     async fn constraints(&self) -> Result<Arc<dyn Constraints>> {
         let domain = self.connection().domain();
-        Ok(Arc::new(EntraConstraints::read(self.graph(), &self.0.relations, domain).await?))
+        let constraints = EntraConstraints::read(self.graph(), &self.0.relations, domain).await?;
+        Ok(Arc::new(if self.0.invitations.is_some() { constraints.of_guests() } else { constraints }))
     }
 
     fn clock_ahead(&self) -> time::Duration {
@@ -275,7 +349,7 @@ impl Target for Entra {
 
     fn write<'a>(&'a self, changes: Vec<Change>) -> BoxStream<'a, (ChangeId, Result<Written>)> {
         let Some(reason) = self.connection().refusal() else {
-            return write::write(self.graph().clone(), changes);
+            return write::write(self.graph().clone(), self.0.invitations.as_ref(), changes);
         };
         let refused = move |change: Change| (change.id, Err(Error::new(ErrorKind::NotReady, reason)));
         stream::iter(changes).map(refused).boxed()
