@@ -38,7 +38,8 @@ pub(super) fn remarks(licenses: &LicenseAttributes, current: Option<&Record>, pr
     }
     for ((product, error), who) in by_cause {
         let (number, name) = (who.len(), products.name(&product));
-        let message = format!("{number} of the members did not get {name} ({error}): {}", listed(who.into_iter(), ", "));
+        let message =
+            format!("{number} of the members did not get {name} ({error}): {}", listed(who.into_iter(), ", "));
         problems.push(warn("members-without-license", message));
     }
     if let Some(gap) = current.partial.get(faults) {
@@ -141,8 +142,7 @@ struct Seats<'a> {
 
 impl<'a> Seats<'a> {
     fn new(planners: &'a [Planner<'a>], assessments: &'a [Assessment<'a>], entries: &[Entry]) -> Self {
-        let mut seats =
-            Self { freed: HashMap::new(), held: HashSet::new(), made: HashSet::new(), holders: Vec::new() };
+        let mut seats = Self { freed: HashMap::new(), held: HashSet::new(), made: HashSet::new(), holders: Vec::new() };
         for (planner, assessment) in planners.iter().zip(assessments) {
             let inputs = planner.inputs();
             if let Some(licenses) = inputs.schema.licenses.as_ref().filter(|licenses| licenses.heirs.is_none()) {
@@ -166,12 +166,7 @@ impl<'a> Seats<'a> {
     }
 
     /// Takes a seat for each who needs one. Gives how many need one and how many of them there is none for, if any.
-    fn take<'b>(
-        &mut self,
-        product: &Arc<str>,
-        free: u64,
-        heirs: impl Iterator<Item = Heir<'b>>,
-    ) -> Option<(u64, u64)> {
+    fn take<'b>(&mut self, product: &Arc<str>, free: u64, heirs: impl Iterator<Item = Heir<'b>>) -> Option<(u64, u64)> {
         let mut needed = 0_u64;
         for (id, source) in heirs {
             let is_new = match (id, source) {

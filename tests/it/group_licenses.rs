@@ -15,7 +15,8 @@ use crate::job::org::{problems, texts};
 /// A world whose groups have licences too.
 fn world(records: impl IntoIterator<Item = Record>, seats: usize) -> World {
     let mut world = World::new(records, move |builder| builder.standard_skus(seats));
-    world.groups = groups().attribute("skuId", "sku").attribute("disabledPlans", "without").attribute("groupTypes", "types");
+    world.groups =
+        groups().attribute("skuId", "sku").attribute("disabledPlans", "without").attribute("groupTypes", "types");
     world
 }
 
@@ -47,7 +48,11 @@ async fn members_get_what_their_group_is_given_and_lose_it() {
     set(&world, "a", "sku", texts(&["ENTERPRISEPREMIUM"]));
     set(&world, "a", "without", texts(&["BI_AZURE_P2"]));
     let plan = world.plan().await;
-    assert_eq!(plan.effects().of_class(&entrant::model::Class::GROUP, Guard::LicenseRemoval), 0, "a swap takes nothing");
+    assert_eq!(
+        plan.effects().of_class(&entrant::model::Class::GROUP, Guard::LicenseRemoval),
+        0,
+        "a swap takes nothing"
+    );
     world.settle().await;
     assert_eq!(world.sim.licenses(&world.name("2")), ["ENTERPRISEPREMIUM"]);
     let e5 = Sku::office_e5(0);
@@ -139,10 +144,9 @@ async fn too_few_seats_are_said_before_and_told_after() {
 #[tokio::test]
 async fn seats_of_people_and_of_groups_are_the_same_seats() {
     let people = [person("1").with("sku", texts(&["ENTERPRISEPACK"])), person("2"), person("3")];
-    let records = people.into_iter().chain([
-        licensed("a", &["1", "2"], &["ENTERPRISEPACK"]),
-        licensed("b", &["2", "3"], &["ENTERPRISEPACK"]),
-    ]);
+    let records = people
+        .into_iter()
+        .chain([licensed("a", &["1", "2"], &["ENTERPRISEPACK"]), licensed("b", &["2", "3"], &["ENTERPRISEPACK"])]);
     let world = world(records, 2);
     let plan = world.plan().await;
     assert_eq!(problems(&plan, "a"), [""; 0], "one gets it himself, and the other seat is left: {plan}");
@@ -214,7 +218,11 @@ async fn groups_that_cannot_give_licences_are_found_when_planned() {
     let plan = world.plan().await;
     for (id, _, rule) in &kinds {
         let said = problems(&plan, id);
-        let is_right = if rule.is_empty() { !said.iter().any(|said| said.contains("skuId")) } else { said.iter().any(|said| said.starts_with(rule)) };
+        let is_right = if rule.is_empty() {
+            !said.iter().any(|said| said.contains("skuId"))
+        } else {
+            said.iter().any(|said| said.starts_with(rule))
+        };
         assert!(is_right, "{id}: {said:?}");
     }
     world.settle().await;
@@ -239,7 +247,11 @@ async fn a_group_that_gives_licences_is_deleted_when_they_are_gone() {
         world.settle().await;
         world.hr.remove(&ObjectId::group("a"));
         let plan = world.plan().await;
-        assert_eq!(problems(&plan, "a").iter().any(|said| said.starts_with("licensing-group")), stays, "{leaver:?} {plan}");
+        assert_eq!(
+            problems(&plan, "a").iter().any(|said| said.starts_with("licensing-group")),
+            stays,
+            "{leaver:?} {plan}"
+        );
         world.settle().await;
         assert_eq!(assigned(&world).1, taken, "{leaver:?}");
         world.clock.advance(Duration::from_secs(25 * 3600));
@@ -268,4 +280,3 @@ async fn a_lost_answer_gives_a_group_its_licences_once() {
         assert_eq!(world.sim.licenses(&world.name("1")), [""; 0], "fault {number}");
     }
 }
-

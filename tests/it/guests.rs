@@ -6,7 +6,7 @@ use entrant::adapters::{Entra, Invitations};
 use entrant::connection::{Connection, Operation};
 use entrant::job::{Apply, OutcomeKind, Report, Run, RunStatus};
 use entrant::model::{ObjectId, eq, ne};
-use entrant::reconcile::{Action, Guard, Leaver, Situation};
+use entrant::reconcile::{Action, Enable, Guard, Leaver, Situation};
 use entrant::sim::{Activity, Fault, SimBuilder};
 use entrant::{Job, Mapping, Plan, Policy, Preferences, Record, Value};
 use serde_json::{Value as Json, json};
@@ -202,7 +202,10 @@ async fn what_fails_after_the_invitation_is_made_up_for() {
     partners.world.sim.fail(Fault::on("PATCH", "/v1.0/users").in_batch().status(403).times(1));
     let report = partners.settle().await;
     assert_eq!(report.count(Action::Create, OutcomeKind::Failed), 1, "{report}");
-    assert_eq!((partners.guest("1")["userType"].clone(), partners.guest("1")["jobTitle"].clone()), (json!("Guest"), json!(null)));
+    assert_eq!(
+        (partners.guest("1")["userType"].clone(), partners.guest("1")["jobTitle"].clone()),
+        (json!("Guest"), json!(null))
+    );
     let plan = partners.plan().await;
     assert_eq!((plan.count(Action::Update), plan.entries()[0].situation), (1, Situation::Confirmed), "linked: {plan}");
     let report = partners.settle().await;
@@ -222,7 +225,9 @@ async fn a_guest_who_does_not_show_yet_is_waited_for() {
 
 #[tokio::test]
 async fn guests_leave_as_others_do() {
-    for (leaver, left) in [(Leaver::disable(), json!(false)), (Leaver::delete(), Json::Null), (Leaver::keep(), json!(true))] {
+    for (leaver, left) in
+        [(Leaver::disable(), json!(false)), (Leaver::delete(), Json::Null), (Leaver::keep(), json!(true))]
+    {
         let partners = Partners::new([partner("1"), partner("2")], |builder| builder);
         let partners = Partners { preferences: Preferences::default().with_source_deleted(leaver.clone()), ..partners };
         partners.settle().await;
@@ -237,18 +242,26 @@ async fn guests_leave_as_others_do() {
 async fn people_of_both_kinds_are_kept_by_two_jobs() {
     let records = [
         person("s1").with("kind", "staff"),
-        partner("p1").with("kind", "partner").with("manager", "s1").with("login", "x").with("country", "DE").with("sku", Value::Null),
+        partner("p1")
+            .with("kind", "partner")
+            .with("manager", "s1")
+            .with("login", "x")
+            .with("country", "DE")
+            .with("sku", Value::Null),
         group("a", &["s1", "p1"]),
     ];
     let world = World::new(records, |builder| builder);
-    let partners = Partners { world, preferences: Preferences::default(), mapping: mapping().scope(eq("kind", "partner")) };
+    let partners =
+        Partners { world, preferences: Preferences::default(), mapping: mapping().scope(eq("kind", "partner")) };
     let staff = || async {
         Job::builder("staff")
             .source(partners.world.hr.clone())
             .target(partners.world.entra().await)
             .mapping(crate::flow_org::users().scope(ne("kind", "partner")))
             .mapping(partners.world.groups.clone())
-            .policy(Policy::outbound(Preferences::default().with_left_scope(Leaver::delete()).with_source_deleted(Leaver::delete())))
+            .policy(Policy::outbound(
+                Preferences::default().with_left_scope(Leaver::delete()).with_source_deleted(Leaver::delete()),
+            ))
             .passwords(partners.world.sink.clone())
             .state(partners.world.state.clone())
             .clock(partners.world.clock.clone())
@@ -303,17 +316,26 @@ async fn what_guests_have_not_is_not_mapped() {
         (mapping().attribute("userPrincipalName", "mail"), "userPrincipalName"),
         (Mapping::users().attribute("displayName", "name").match_on("displayName"), "mail"),
     ] {
-        let error = builder(mapping).target(guests.clone()).passwords(partners.world.sink.clone()).build().expect_err(said);
+        let error =
+            builder(mapping).target(guests.clone()).passwords(partners.world.sink.clone()).build().expect_err(said);
         assert!(error.to_string().contains(said), "{error}");
     }
 }
 
+fn only_inviting() -> Preferences {
+    Preferences::default().without_disable().without_update().with_enable(Enable::Never)
+}
+
 #[tokio::test]
 async fn the_least_that_invites_is_enough() {
-    let operations = Entra::guest_operations(["mail", "displayName"], &Preferences::default().without_disable().without_update());
+    let operations = Entra::guest_operations(["mail", "displayName"], &only_inviting());
     assert!(operations.contains(Operation::InviteGuests) && !operations.contains(Operation::UpdateUsers));
     let partners = Partners::new([partner("1")], |builder| {
-        ["User.ReadWrite.All", "Directory.ReadWrite.All"].into_iter().fold(builder, SimBuilder::without_permission).permission("User.Invite.All")
+        ["User.ReadWrite.All", "Directory.ReadWrite.All"]
+            .into_iter()
+            .fold(builder, SimBuilder::without_permission)
+            .permission("User.Invite.All")
+            .permission("User.Read.All")
     });
     let mapping = Mapping::users().attribute("mail", "mail").attribute("displayName", "name").match_on("mail");
     let connection = Connection::builder(partners.world.sim.tenant_id(), partners.world.sim.client_id())
@@ -322,13 +344,14 @@ async fn the_least_that_invites_is_enough() {
         .operations(operations)
         .build()
         .expect("a connection");
-    let entra = Entra::builder(connection).transport(partners.world.sim.transport()).clock(partners.world.clock.clone());
+    let entra =
+        Entra::builder(connection).transport(partners.world.sim.transport()).clock(partners.world.clock.clone());
     let entra = entra.connect().await.expect("the check passes");
     let job = Job::builder("partners")
         .source(partners.world.hr.clone())
         .target(entra.guests(Invitations::new("https://x.example/").expect("an address")))
         .mapping(mapping)
-        .policy(Policy::outbound(Preferences::default().without_disable().without_update()))
+        .policy(Policy::outbound(only_inviting()))
         .state(partners.world.state.clone())
         .clock(partners.world.clock.clone())
         .build()

@@ -6,8 +6,7 @@ use super::schema::{self, ASSIGNED_LICENSES, LICENSE_STATES, MANAGER, MEMBER_GRO
 use super::step::{Element, Part, Step};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{
-    AssignedLicense, BatchRequest, DirectoryObjectId, GraphClient, GroupLinks, LicenseChange, ServicePlanId,
-    SkuId,
+    AssignedLicense, BatchRequest, DirectoryObjectId, GraphClient, GroupLinks, LicenseChange, ServicePlanId, SkuId,
 };
 use crate::model::{Class, ElementChange, License, Mutability, Name, ObjectId, Refused, Value};
 
@@ -362,10 +361,8 @@ mod tests {
     #[test]
     fn a_group_gets_its_licences_in_one_request() {
         let own = |number: usize| License::new(format!("00000000-0000-4000-8000-{number:012}")).to_value();
-        let (steps, refused) = routed(
-            &ObjectId::group(GROUP),
-            &[("skuId", vec![own(1)], vec![own(2)]), ("members", vec![id(7)], vec![])],
-        );
+        let (steps, refused) =
+            routed(&ObjectId::group(GROUP), &[("skuId", vec![own(1)], vec![own(2)]), ("members", vec![id(7)], vec![])]);
         assert_eq!(refused, [""; 0]);
         assert_eq!(
             steps[0],

@@ -100,7 +100,8 @@ pub(super) fn route(client: &GraphClient, invitations: &Invitations, attributes:
             (DISPLAY_NAME, Some(text)) => name = Some(text),
             (USER_KIND, Some(text)) if text.eq_ignore_ascii_case(GUEST) => {}
             _ => {
-                let message = "a guest is invited with a mail address and a display name; change the rest when he is there";
+                let message =
+                    "a guest is invited with a mail address and a display name; change the rest when he is there";
                 return Err(Error::new(ErrorKind::Invalid, message).with_context("attribute", attribute));
             }
         }
@@ -182,7 +183,7 @@ mod tests {
         assert_eq!(named(|attribute| attribute.required_on_create), [MAIL]);
         assert_eq!(named(|attribute| attribute.secret), [""; 0]);
         let with_it = named(|attribute| !attribute.after_create);
-        assert_eq!(with_it, [DISPLAY_NAME, MAIL, USER_KIND, USER_PRINCIPAL_NAME]);
+        assert_eq!(with_it, [DISPLAY_NAME, MAIL, USER_PRINCIPAL_NAME, USER_KIND]);
         assert_eq!(SCHEMA.attributes[MAIL].mutability, Mutability::CreateOnly);
         assert!(SCHEMA.default_scope.as_ref().is_some_and(|scope| {
             scope.matches(&attributes(&[(USER_KIND, "guest".into())])) && !scope.matches(&attributes(&[]))
@@ -212,11 +213,8 @@ mod tests {
             };
             Ok::<_, Error>(steps.into_iter().map(text).collect::<Vec<_>>())
         };
-        let whole = [
-            (DISPLAY_NAME, "Zoë O'Neil".into()),
-            (MAIL, "o'neil@fabrikam.com".into()),
-            (USER_KIND, "Guest".into()),
-        ];
+        let whole =
+            [(DISPLAY_NAME, "Zoë O'Neil".into()), (MAIL, "o'neil@fabrikam.com".into()), (USER_KIND, "Guest".into())];
         assert_eq!(
             routed(&quiet, &whole).expect("an invitation"),
             [

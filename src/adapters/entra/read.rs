@@ -9,9 +9,11 @@ use icu_normalizer::{ComposingNormalizer, DecomposingNormalizer};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{license_faults, links};
 use super::record::ObjectRecord;
-use super::schema::{self, ASSIGNED_LICENSES, Attribute, Filtering, Link, MANAGER, PROCESSING_STATE, Reading, Table, VISIBILITY};
+use super::schema::{
+    self, ASSIGNED_LICENSES, Attribute, Filtering, Link, MANAGER, PROCESSING_STATE, Reading, Table, VISIBILITY,
+};
+use super::{license_faults, links};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{BatchRequest, BatchResponse, Call, GraphClass, GraphClient, List, Page};
 use crate::model::{
@@ -79,9 +81,8 @@ impl Wanted {
     /// Of a deleted object there is only what it holds itself.
     fn deleted(table: &'static Table) -> Self {
         // A deleted group hands nothing on.
-        let selected = |attribute: &&Attribute| {
-            attribute.reading == Reading::Selected && attribute.name != PROCESSING_STATE
-        };
+        let selected =
+            |attribute: &&Attribute| attribute.reading == Reading::Selected && attribute.name != PROCESSING_STATE;
         let select: BTreeSet<_> = table.readable().filter(selected).map(Attribute::property).collect();
         Self { table, select: select.into_iter().collect(), manager: false, links: Vec::new(), faults: false }
     }

@@ -3,7 +3,9 @@
 use http::Method;
 use serde_json::{Map, Value as Json};
 
-use super::schema::{ACCOUNT_ENABLED, ASSIGNED_LICENSES, LICENSE_STATES, MANAGER, MEMBERS, ORG_DATA, OWNERS, REVOKE_SESSIONS};
+use super::schema::{
+    ACCOUNT_ENABLED, ASSIGNED_LICENSES, LICENSE_STATES, MANAGER, MEMBERS, ORG_DATA, OWNERS, REVOKE_SESSIONS,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::BatchRequest;
 use crate::model::{License, Name, Value};

@@ -30,18 +30,32 @@ const NAME: &str = "entra";
 /// Attributes have Graph's names, members of complex ones a dot (`employeeOrgData.division`,
 /// `onPremisesExtensionAttributes.extensionAttribute1`); `password` is the initial password, `resetPassword` whether
 /// the user must choose another at the first sign-in (true unless said otherwise when a user is created); `skuId` and
-/// `disabledPlans` are a user's licences. Of a group, `members` are the users and `memberGroups` the groups in it; it is
-/// created as a security group unless `groupTypes` says otherwise. A change of several attributes takes several
+/// `disabledPlans` are the licences of a user, or those that a group gives its direct members. Of a group, `members` are
+/// the users and `memberGroups` the groups in it; it is created as a security group unless `groupTypes` says otherwise;
+/// `licenseErrors` says which members did not get its licences. Guests are invited by a target of their own,
+/// [`guests`](Entra::guests). A change of several attributes takes several
 /// requests where Graph wants it so; if one of them fails, the others are made all the same, and the error says which
 /// `part` failed. Members, owners and licences that are refused are named one by one. Cheap to clone; clones share the
 /// token and the connections.
+///
+/// # What is not written
+///
+/// - **Directory-synchronised** users and groups are matched and linked, and may be members and managers; of their own
+///   only licences are written, which no other directory has. A location must come from the other directory.
+/// - **Distribution lists and mail-enabled security groups** are Exchange's; the members of a **dynamic** group are its
+///   rule's. All of them can be read, with who is in them.
+/// - **Shared mailboxes, rooms and equipment** are users who are switched off, with nothing that tells them from others.
+///   They stay off as long as [`Enable`](crate::reconcile::Enable) says no more than that what the job switched off comes
+///   back, and what is not linked is neither deleted nor loses a licence. To look at none of them at all, keep those who
+///   are off out of the mapping's target scope, or match by an attribute that only people have.
 ///
 /// # Permissions
 ///
 /// Of the application: `User.Read.All` and, for groups, `GroupMember.Read.All` to read (`Member.Read.Hidden` for groups
 /// that hide their members); `User.Create`, `User.ReadUpdate.All`, `User.EnableDisableAccount.All` and
 /// `User.DeleteRestore.All`, or `User.ReadWrite.All`, to write users, and for their licences
-/// `LicenseAssignment.ReadWrite.All`; `Group.ReadWrite.All` to write groups; `Domain.Read.All` or
+/// `LicenseAssignment.ReadWrite.All`, which the licences of groups take too (or `Group.ReadWrite.All`);
+/// `Group.ReadWrite.All` to write groups, `User.Invite.All` to invite guests; `Domain.Read.All` or
 /// `Organization.Read.All` to plan, and `LicenseAssignment.Read.All` and `RoleManagement.Read.Directory` to plan with
 /// seats and administrators known: [`Operations::outbound`](crate::connection::Operations::outbound) is all of it but
 /// deleting, and [`Setup`](crate::connection::Setup) asks for the least. Accounts with administrator roles ask for a directory role of the application too,
@@ -71,8 +85,9 @@ const NAME: &str = "entra";
 /// # }
 /// ```
 ///
-/// See [user](https://learn.microsoft.com/graph/api/resources/user) and
-/// [group](https://learn.microsoft.com/graph/api/resources/group).
+/// See [user](https://learn.microsoft.com/graph/api/resources/user),
+/// [group](https://learn.microsoft.com/graph/api/resources/group) and
+/// [licences of groups](https://learn.microsoft.com/entra/fundamentals/concept-group-based-licensing).
 #[derive(Clone)]
 pub struct Entra(Arc<Inner>);
 

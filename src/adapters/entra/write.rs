@@ -6,8 +6,8 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use serde_json::Value as Json;
 
-use super::guests::{self, Invitations};
 use super::elements;
+use super::guests::{self, Invitations};
 use super::routing::{object_of, route};
 use super::step::{Part, Step};
 use crate::error::{Error, ErrorKind, Result, Retry};
