@@ -394,21 +394,19 @@ pub(super) fn select(inputs: &Inputs<'_>) -> Vec<Name> {
         .cloned()
         .collect();
     if let Some(licenses) = &schema.licenses {
-        let deeds = inputs.policy.preferences().deeds();
-        let mapped = inputs.mapping.rule(&licenses.products).is_some();
-        match &licenses.heirs {
-            None if deeds.takes_licenses => drop(names.insert(licenses.products.clone())),
+        let preferences = inputs.policy.preferences();
+        let is_read = match &licenses.heirs {
+            None => preferences.looks_at_licenses(),
             Some(heirs) => {
-                // What gives licences is not deleted.
-                if deeds.takes_licenses || deeds.deletes {
-                    names.insert(licenses.products.clone());
-                }
-                if mapped || deeds.takes_licenses {
+                let gives = inputs.mapping.rule(&licenses.products).is_some();
+                if gives || preferences.takes_licenses_of_leavers() {
                     names.extend(heirs.attributes().cloned());
                 }
+                // What others have by it is not deleted.
+                preferences.takes_licenses_of_leavers() || preferences.deletes_leavers()
             }
-            None => {}
-        }
+        };
+        names.extend(is_read.then(|| licenses.products.clone()));
     }
     names.extend([&schema.status, &schema.created_at, &schema.label].into_iter().flatten().cloned());
     let scope = inputs.mapping.target_scope().or(schema.default_scope.as_ref());

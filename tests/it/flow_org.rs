@@ -284,7 +284,7 @@ async fn faults_on_the_way_leave_members_and_licences_right() {
     let all: Vec<&str> = ids.iter().map(String::as_str).collect();
     let faults: [fn() -> Fault; 6] = [
         || Fault::on("PATCH", "/v1.0/groups").in_batch().times(1).status(503),
-        || Fault::on("POST", "assignLicense").in_batch().times(3).status(429),
+        || Fault::on("POST", "/v1.0/users").containing("assignLicense").in_batch().times(3).status(429),
         || Fault::on("POST", "/v1.0/$batch").after(4).times(1).drop_after(),
         || Fault::on("POST", "/v1.0/$batch").after(5).times(1).drop_before(),
         || Fault::on("POST", "/v1.0/$batch").after(6).times(1).drop_after(),

@@ -262,9 +262,10 @@ async fn a_group_that_gives_licences_is_deleted_when_they_are_gone() {
 
 #[tokio::test]
 async fn a_lost_answer_gives_a_group_its_licences_once() {
-    let faults: [fn() -> Fault; 3] = [
-        || Fault::on("POST", "assignLicense").in_batch().times(1).status(503),
-        || Fault::on("POST", "assignLicense").in_batch().times(2).status(429),
+    let faults: [fn() -> Fault; 4] = [
+        || Fault::on("POST", "/v1.0/groups").containing("assignLicense").in_batch().times(1).status(503),
+        || Fault::on("POST", "/v1.0/groups").containing("assignLicense").in_batch().times(1).status(503).carried_out(),
+        || Fault::on("POST", "/v1.0/groups").containing("assignLicense").in_batch().times(2).status(429),
         || Fault::on("POST", "/v1.0/$batch").after(3).times(1).drop_after(),
     ];
     for (number, fault) in faults.into_iter().enumerate() {

@@ -258,8 +258,9 @@ mod tests {
             let findings = check(&draft, |domain| domain.eq_ignore_ascii_case("contoso.com"));
             findings.into_iter().map(|finding| finding.rule.to_string()).collect::<Vec<_>>().join(" ")
         };
+        type Row<'a> = (DraftStep, &'a [(&'a str, Value)], &'a str);
         #[rustfmt::skip]
-        let table: &[(DraftStep, &[(&str, Value)], &str)] = &[
+        let table: &[Row<'_>] = &[
             (DraftStep::Create, &[(MAIL, "dana@fabrikam.com".into()), (USER_KIND, "guest".into())], ""),
             (DraftStep::Create, &[(MAIL, "dana@Contoso.com".into())], "own-domain"),
             (DraftStep::Create, &[(MAIL, "dana".into())], "mail"),

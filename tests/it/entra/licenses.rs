@@ -305,7 +305,7 @@ async fn who_did_not_get_a_groups_licences_is_asked_of_groups_that_have_any() {
     assert_eq!(faults(&of(&groups)), [LicenseFault::new(unlucky, e3.sku_id(), "CountViolation")]);
     assert_eq!(groups.iter().map(|own| faults(own).len()).sum::<usize>(), 1);
 
-    sim.fail(Fault::on("GET", "membersWithLicenseErrors").in_batch().status(403).always());
+    sim.fail(Fault::on("GET", "/v1.0/groups").containing("membersWithLicenseErrors").in_batch().status(403).always());
     let (groups, completeness) = entra.collect(&query).await;
     assert!(completeness.is_complete(), "{completeness:?}");
     assert!(of(&groups).partial["licenseErrors"].contains("could not be read"), "{:?}", of(&groups).partial);
