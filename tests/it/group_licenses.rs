@@ -87,7 +87,9 @@ async fn what_others_gave_a_group_stays() {
     let licenses = Licenses::default().with_removal(LicenseRemoval::Always).with_managed(Managed::AllDirect);
     let mut unmapped = world;
     unmapped.groups = groups();
-    unmapped.preferences = Preferences::default().with_licenses(licenses);
+    // Somebody else's mapping of the same policy has them read.
+    let policy = Preferences::default().with_licenses(licenses).with_source_deleted(Leaver::remove_licenses());
+    unmapped.group_policy = Some(Policy::outbound(policy));
     unmapped.settle().await;
     assert_eq!(unmapped.sim.licenses(&unmapped.name("1")), ["EMS"]);
 }
