@@ -73,8 +73,12 @@ pub(super) fn warn_of_seats(planners: &[Planner<'_>], assessments: &[Assessment<
                 let Some((needed, short)) = seats.take(product, free, bequest.who(*is_new)) else { continue };
                 let gap = record.and_then(|record| record.partial.get(&heirs.members));
                 let more = gap.map_or(String::new(), |gap| format!("; there may be more members: {gap}"));
+                let unknown = match seats.holders.is_empty() {
+                    true => "; who has one already is not known, since no people are read",
+                    false => "",
+                };
                 let name = products.name(product);
-                let message = format!("{short} of {needed} members would get no seat of {name}{more}");
+                let message = format!("{short} of {needed} members would get no seat of {name}{unknown}{more}");
                 warnings.push((at, left_out(Severity::Warning, "seats-of-members", message, &licenses.products)));
             }
         }

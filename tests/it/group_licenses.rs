@@ -6,7 +6,7 @@ use entrant::job::{Apply, OutcomeKind, Run, RunStatus};
 use entrant::model::ObjectId;
 use entrant::reconcile::{Action, Guard, Leaver, LicenseRemoval, Licenses, Managed, days};
 use entrant::sim::{Activity, Fault, Sku};
-use entrant::{Policy, Preferences, Record, Value};
+use entrant::{Job, Policy, Preferences, Record, Value};
 use serde_json::json;
 
 use crate::flow_org::{World, group, groups, person};
@@ -153,6 +153,31 @@ async fn seats_of_people_and_of_groups_are_the_same_seats() {
     let plan = world.plan().await;
     assert_eq!(problems(&plan, "a"), [""; 0], "one gets it himself, and the other seat is left: {plan}");
     assert_eq!(problems(&plan, "b"), ["seats-of-members: skuId: 1 of 1 members would get no seat of ENTERPRISEPACK"]);
+}
+
+#[tokio::test]
+async fn where_no_people_are_read_it_is_said_that_fewer_seats_may_do() {
+    let world = world([licensed("a", &[], &["ENTERPRISEPACK"])], 2);
+    let people: Vec<_> = (0..3)
+        .map(|number| json!({"userPrincipalName": format!("x{number}@contoso.com"), "usageLocation": "DE"}))
+        .map(|user| world.sim.add_user(user))
+        .collect();
+    world.sim.add_group(json!({"displayName": "Group a", "mailNickname": "a", "members": people}));
+    let job = Job::builder("groups")
+        .source(world.hr.clone())
+        .target(world.entra().await)
+        .mapping(world.groups.clone())
+        .policy(Policy::outbound(Preferences::default()))
+        .state(world.state.clone())
+        .clock(world.clock.clone())
+        .build()
+        .expect("a job");
+    let plan = job.plan(Run::full()).await.expect("a plan");
+    let said = problems(&plan, "a").join("; ");
+    assert!(
+        said.contains("1 of 3 members would get no seat of ENTERPRISEPACK; who has one already is not known"),
+        "{plan}"
+    );
 }
 
 #[tokio::test]

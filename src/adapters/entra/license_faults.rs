@@ -109,6 +109,28 @@ mod tests {
 
     use super::*;
 
+    #[derive(Debug)]
+    struct Nowhere;
+
+    #[async_trait::async_trait]
+    impl crate::http::Transport for Nowhere {
+        async fn send(&self, _: http::Request<bytes::Bytes>) -> Result<http::Response<bytes::Bytes>> {
+            Err(Error::new(crate::error::ErrorKind::Transport, "nothing is sent in these tests"))
+        }
+    }
+
+    #[test]
+    fn it_is_asked_for_what_each_member_lacks() {
+        let token = crate::auth::StaticToken::new("t");
+        let client = GraphClient::builder(token).transport(Nowhere).build().expect("complete");
+        let request = request(&client, "a/../b").expect("an id");
+        assert_eq!(
+            (request.method.as_str(), request.url.as_str()),
+            ("GET", "/groups/a%2F..%2Fb/membersWithLicenseErrors?$select=id,licenseAssignmentStates&$top=999")
+        );
+        super::request(&client, "").expect_err("that would be another list");
+    }
+
     #[test]
     fn only_what_the_group_did_not_give_is_its_fault() {
         let state = |sku: &str, group: Option<&str>, error: Option<&str>| json!({"skuId": sku, "assignedByGroup": group, "error": error});
