@@ -234,6 +234,11 @@ async fn groups_that_cannot_give_licences_are_found_when_planned() {
         ("soft", json!({"groupTypes": ["Unified"], "mailEnabled": true, "securityEnabled": false}), "licensing-group"),
         ("mail", json!({"mailEnabled": true, "securityEnabled": true}), "mail-enabled-group"),
         ("list", json!({"mailEnabled": true, "securityEnabled": false}), "mail-enabled-group"),
+        (
+            "elsewhere",
+            json!({"onPremisesSyncEnabled": true, "mailEnabled": true, "securityEnabled": false}),
+            "mail-enabled-group",
+        ),
     ];
     let records = kinds.iter().map(|(id, ..)| licensed(id, &[], &["ENTERPRISEPACK"]));
     let world = world(records.chain([person("1")]), 5);

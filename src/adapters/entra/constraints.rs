@@ -240,9 +240,13 @@ fn of_synced(draft: &Draft<'_>) -> Vec<Finding> {
     let others = draft.elements.iter().filter(|name| *name != SKU_ID);
     let mut findings: Vec<_> =
         others.map(|name| Finding::attribute(name.clone(), "directory-synced", message)).collect();
-    // What the mapping would write of the location is not written either.
-    let none = Attributes::new();
-    findings.extend(without_location(&Draft { attributes: &none, ..*draft }));
+    // What the mapping would write beside them, such as a location, is not written either.
+    let (none, licenses) = (Attributes::new(), [Name::from_static(SKU_ID)]);
+    let alone = Draft { attributes: &none, elements: &licenses, ..*draft };
+    findings.extend(without_location(&alone));
+    if *draft.class == Class::GROUP {
+        findings.extend(group_rules::check(&alone));
+    }
     findings
 }
 
