@@ -2,7 +2,7 @@
 //!
 //! | store | what it is | feature |
 //! |---|---|---|
-//! | [`Entra`] | a tenant of Microsoft Entra ID, read and written | |
+//! | [`Entra`] | a tenant of Microsoft Entra ID, read and written; its guests, with [`Entra::guests`] | |
 //! | [`CsvSource`] | people or groups from a CSV file | `csv` |
 //! | [`CsvMemberships`] | groups with their members, from a CSV file beside theirs | `csv` |
 //! | [`CsvTarget`] | a CSV file, read and written | `csv` |
@@ -40,7 +40,7 @@ pub use csv::{CsvSource, CsvSourceBuilder};
 #[cfg(feature = "csv")]
 #[cfg_attr(docsrs, doc(cfg(feature = "csv")))]
 pub use csv_target::{CsvTarget, CsvTargetBuilder};
-pub use entra::{Entra, EntraBuilder, PlanRelation, member_scope};
+pub use entra::{Entra, EntraBuilder, Invitations, PlanRelation, member_scope};
 pub use jsonl::{JsonlSource, JsonlSourceBuilder};
 pub use jsonl_target::{JsonlTarget, JsonlTargetBuilder};
 #[cfg(feature = "csv")]

@@ -116,7 +116,8 @@ impl<'a, F: TableFormat> Sheet<'a, F> {
     fn change_elements(&mut self, id: ObjectId, changes: BTreeMap<Name, ElementChange>) -> Result<Written> {
         let schema = self.table.schema(&id.class)?;
         let at = self.position(&id)?.ok_or_else(|| missing(&id))?;
-        let there = |id: &ObjectId| id.class == self.table.file.class && self.by_id.contains_key(&id.id);
+        // What another file holds is not known here.
+        let there = |id: &ObjectId| id.class != self.table.file.class || self.by_id.contains_key(&id.id);
         let (values, refused) = elements::change(&schema, &there, &self.rows[at].record, changes);
         self.set(at, values.into_iter().collect())?;
         Ok(Written::new(id).with_refused(refused))

@@ -95,11 +95,9 @@ impl Settings {
         let mut schema = Schema::new(self.class.clone());
         let mut faults = Vec::new();
         for (name, attribute) in &self.attributes {
-            let elsewhere = matches!(&attribute.kind, Kind::Reference(class) if *class != self.class);
             let wrong = match () {
                 () if attribute.secret => Some("is secret, and a file keeps no secrets"),
                 () if !attribute.is_readable() => Some("cannot be read back, and all of a file can"),
-                () if elsewhere => Some("refers to objects of another class, which are not in this file"),
                 () => fault(attribute),
             };
             faults.extend(wrong.map(|wrong| format!("{name} {wrong}")));
@@ -334,7 +332,9 @@ macro_rules! table_settings {
 
         /// Declares an attribute. Only what is declared is written.
         ///
-        /// References are to objects of the file's own class. What is secret or cannot be read back does not build.
+        /// A reference to the file's own class is to one of its objects. One to another class, such as the members of
+        /// groups, is to what another file holds under the same [`name`](Self::name), and is taken as it is. What is
+        /// secret or cannot be read back does not build.
         pub fn attribute(mut self, name: impl Into<crate::model::Name>, schema: crate::model::AttributeSchema) -> Self {
             self.settings.attributes.push((name.into(), schema));
             self

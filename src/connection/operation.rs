@@ -52,8 +52,10 @@ pub enum Operation {
     WritePrivilegedMembers,
     /// Reading the products that the tenant has, with their seats.
     ReadLicenses,
-    /// Giving and taking licences.
+    /// Giving and taking licences of users.
     AssignLicenses,
+    /// Giving and taking licences of groups, for their members.
+    AssignGroupLicenses,
     /// Reading the tenant itself.
     ReadOrganization,
     /// Reading the tenant's domains.
@@ -128,6 +130,7 @@ const TABLE: &[Row] = {
         row(O::WritePrivilegedMembers, "add and remove members of role-assignable groups", G::Groups, &["GroupMember.ReadWrite.All", ROLE_WRITE], &[&[GROUP_WRITE, ROLE_WRITE]]),
         row(O::ReadLicenses, "read licences", G::Licenses, &["LicenseAssignment.Read.All"], &[&["LicenseAssignment.ReadWrite.All"], &["Organization.Read.All"], &[DIRECTORY_READ], &[DIRECTORY_WRITE]]),
         row(O::AssignLicenses, "assign licences", G::Licenses, &["LicenseAssignment.ReadWrite.All"], &[&[USER_WRITE], &[DIRECTORY_WRITE]]),
+        row(O::AssignGroupLicenses, "assign licences to groups", G::Licenses, &["LicenseAssignment.ReadWrite.All"], &[&[GROUP_WRITE], &[DIRECTORY_WRITE]]),
         row(O::ReadOrganization, "read the organization", G::Organization, &["Organization.Read.All"], &[&[DIRECTORY_READ], &[DIRECTORY_WRITE]]),
         // The organization names its verified domains too.
         row(O::ReadDomains, "read domains", G::Organization, &["Domain.Read.All"], &[&["Organization.Read.All"], &[DIRECTORY_READ], &[DIRECTORY_WRITE]]),

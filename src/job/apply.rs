@@ -368,8 +368,8 @@ impl Progress<'_> {
         match part {
             Part::Restore => false,
             Part::Temporary => change.through.is_some(),
-            Part::Main => alone || !change.status,
-            Part::Status => change.status,
+            Part::Main => !change.later && (alone || !change.status),
+            Part::Status => change.later || (change.status && !alone),
             Part::References | Part::Licenses => false,
         }
     }

@@ -393,8 +393,20 @@ pub(super) fn select(inputs: &Inputs<'_>) -> Vec<Name> {
         .filter(|name| schema.get(name).is_some_and(|attribute| attribute.is_readable()))
         .cloned()
         .collect();
-    if let Some(licenses) = schema.licenses.as_ref().filter(|_| inputs.policy.preferences().looks_at_licenses()) {
-        names.insert(licenses.products.clone());
+    if let Some(licenses) = &schema.licenses {
+        let preferences = inputs.policy.preferences();
+        let is_read = match &licenses.heirs {
+            None => preferences.looks_at_licenses(),
+            Some(heirs) => {
+                let gives = inputs.mapping.rule(&licenses.products).is_some();
+                if gives || preferences.takes_licenses_of_leavers() {
+                    names.extend(heirs.attributes().cloned());
+                }
+                // What others have by it is not deleted.
+                preferences.takes_licenses_of_leavers() || preferences.deletes_leavers()
+            }
+        };
+        names.extend(is_read.then(|| licenses.products.clone()));
     }
     names.extend([&schema.status, &schema.created_at, &schema.label].into_iter().flatten().cloned());
     let scope = inputs.mapping.target_scope().or(schema.default_scope.as_ref());

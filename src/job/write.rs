@@ -239,7 +239,7 @@ impl Progress<'_> {
             schema.get(name).is_some_and(|attribute| attribute.unique_in.is_some() && attribute.is_readable())
                 || matching.contains(name)
         };
-        let pairs = entry.changes.iter().filter(|change| tells(&change.attribute) && !change.redacted);
+        let pairs = entry.changes.iter().filter(|change| tells(&change.attribute) && !change.redacted && !change.later);
         Ok(pairs.map(|change| (change.attribute.clone(), change.new.clone())).collect())
     }
 

@@ -70,6 +70,9 @@ impl Mapping {
     /// Sets of references (`members`, `owners`) take ids of the source. What the job added is taken away when the source
     /// no longer names it; what others added stays, unless the set is [`exact`](Mapping::exact).
     ///
+    /// `skuId` takes the products, by id or name, that Entra gives the direct members of a group, and `disabledPlans` the
+    /// plans that they go without.
+    ///
     /// # Examples
     ///
     /// ```

@@ -55,7 +55,8 @@ pub enum Operation {
     Create {
         /// Of this class.
         class: Class,
-        /// With these attributes.
+        /// With these attributes. A job gives none that the schema writes
+        /// [after](super::AttributeSchema::after_create) the object is made: they come as an update.
         attributes: Attributes,
         /// And these, which are never shown.
         secrets: BTreeMap<Name, Secret>,

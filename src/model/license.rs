@@ -1,4 +1,4 @@
-//! A licence: a product, without some of its plans.
+//! A licence: a product, without some of its plans; and one that somebody did not get.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,6 +8,8 @@ use super::{Name, Value};
 const PRODUCT: Name = Name::from_static("skuId");
 const DISABLED_PLANS: Name = Name::from_static("disabledPlans");
 const INHERITED_FROM: Name = Name::from_static("assignedByGroup");
+const HEIR: Name = Name::from_static("member");
+const ERROR: Name = Name::from_static("error");
 
 /// A licence that an object holds or is to get: one element of the attribute that
 /// [`Schema::licenses`](super::Schema::licenses) names.
@@ -95,6 +97,52 @@ impl License {
             disabled_plans: plans.iter().filter_map(plan).collect(),
             inherited_from: text(&INHERITED_FROM),
         })
+    }
+}
+
+/// A licence that one of the heirs of an object did not get, such as a member of a group.
+///
+/// # Examples
+///
+/// ```
+/// use entrant::model::LicenseFault;
+///
+/// let fault = LicenseFault::new("a-user", "c7df2760-2c81-4ef7-b578-5b5392b571df", "CountViolation");
+/// assert_eq!(LicenseFault::from_value(&fault.to_value()), Some(fault));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct LicenseFault {
+    /// The id of the product (`skuId`).
+    pub product: Arc<str>,
+    /// Why it was not given, in the target's own word, such as `CountViolation`.
+    pub error: Arc<str>,
+    /// The id of the heir.
+    pub heir: Arc<str>,
+}
+
+impl LicenseFault {
+    /// A licence of a product that an heir did not get, and why.
+    pub fn new(heir: impl Into<Arc<str>>, product: impl Into<Arc<str>>, error: impl Into<Arc<str>>) -> Self {
+        Self { heir: heir.into(), product: product.into(), error: error.into() }
+    }
+
+    /// The fault as a value.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        let members = [(HEIR, &self.heir), (PRODUCT, &self.product), (ERROR, &self.error)];
+        Value::Object(Arc::new(members.into_iter().map(|(name, text)| (name, Value::Text(Arc::clone(text)))).collect()))
+    }
+
+    /// The fault that a value is; `None` if it is none.
+    #[must_use]
+    pub fn from_value(value: &Value) -> Option<Self> {
+        let Value::Object(members) = value else { return None };
+        let text = |name: &Name| match members.get(name) {
+            Some(Value::Text(text)) => Some(Arc::clone(text)),
+            _ => None,
+        };
+        Some(Self { heir: text(&HEIR)?, product: text(&PRODUCT)?, error: text(&ERROR)? })
     }
 }
 

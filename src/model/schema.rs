@@ -93,7 +93,18 @@ impl Schema {
     /// plans by id or name, and is not read.
     #[must_use]
     pub fn with_licenses(mut self, products: impl Into<Name>, disabled_plans: impl Into<Name>) -> Self {
-        self.licenses = Some(LicenseAttributes { products: products.into(), disabled_plans: disabled_plans.into() });
+        let (products, disabled_plans) = (products.into(), disabled_plans.into());
+        self.licenses = Some(LicenseAttributes { products, disabled_plans, heirs: None });
+        self
+    }
+
+    /// Says who inherits the licences that [`with_licenses`](Schema::with_licenses) names: an object of this class
+    /// hands them on, as a group does to its members, and needs no seat itself.
+    #[must_use]
+    pub fn with_heirs(mut self, heirs: LicenseHeirs) -> Self {
+        if let Some(licenses) = &mut self.licenses {
+            licenses.heirs = Some(heirs);
+        }
         self
     }
 
@@ -136,6 +147,57 @@ pub struct LicenseAttributes {
     pub products: Name,
     /// The plans that are left out of them.
     pub disabled_plans: Name,
+    /// Who inherits them, if the object has them for others.
+    pub heirs: Option<LicenseHeirs>,
+}
+
+/// The attributes that say who inherits the licences of an object, and what became of that.
+///
+/// # Examples
+///
+/// ```
+/// use entrant::model::{Class, LicenseHeirs, Schema};
+///
+/// let heirs = LicenseHeirs::new("members").with_faults("licenseErrors").with_state("state", "ProcessingComplete");
+/// let schema = Schema::new(Class::GROUP).with_licenses("skuId", "disabledPlans").with_heirs(heirs);
+/// assert_eq!(schema.licenses.and_then(|licenses| licenses.heirs).map(|heirs| heirs.members), Some("members".into()));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LicenseHeirs {
+    /// The reference attribute that names the heirs.
+    pub members: Name,
+    /// The attribute that holds a [`LicenseFault`](super::LicenseFault) for each licence that an heir did not get.
+    pub faults: Option<Name>,
+    /// The attribute that says how far handing them on has come, and its word for done.
+    pub state: Option<(Name, Name)>,
+}
+
+impl LicenseHeirs {
+    /// Those whom a reference attribute names.
+    pub fn new(members: impl Into<Name>) -> Self {
+        Self { members: members.into(), faults: None, state: None }
+    }
+
+    /// Names the attribute that holds a [`LicenseFault`](super::LicenseFault) for each licence that an heir did not get.
+    #[must_use]
+    pub fn with_faults(mut self, faults: impl Into<Name>) -> Self {
+        self.faults = Some(faults.into());
+        self
+    }
+
+    /// Names the attribute that says how far handing the licences on has come, and its word for done.
+    #[must_use]
+    pub fn with_state(mut self, state: impl Into<Name>, done: impl Into<Name>) -> Self {
+        self.state = Some((state.into(), done.into()));
+        self
+    }
+
+    /// The attributes that are read to know all of it.
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = &Name> {
+        let state = self.state.as_ref().map(|(state, _)| state);
+        std::iter::once(&self.members).chain(&self.faults).chain(state)
+    }
 }
 
 /// What one attribute may hold.
@@ -167,6 +229,8 @@ pub struct AttributeSchema {
     /// Whether a value for a moment may be written on the way to another, so that two objects can swap theirs; see
     /// `Constraints::temporary`.
     pub swappable: bool,
+    /// Whether a new object is made without it: it is written as a change of the object once that is there.
+    pub after_create: bool,
 }
 
 impl AttributeSchema {
@@ -186,6 +250,7 @@ impl AttributeSchema {
             anchor: false,
             max_length: None,
             swappable: false,
+            after_create: false,
         }
     }
 
@@ -282,6 +347,13 @@ impl AttributeSchema {
     #[must_use]
     pub fn swappable(mut self) -> Self {
         self.swappable = true;
+        self
+    }
+
+    /// Writes it once an object is made, and not with it: what makes the object has no place for it.
+    #[must_use]
+    pub fn after_create(mut self) -> Self {
+        self.after_create = true;
         self
     }
 

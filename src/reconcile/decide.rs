@@ -179,7 +179,8 @@ impl<'a> Decider<'a> {
         entry.candidates = entry.target.take().into_iter().collect();
         for flow in flows.iter().filter(|flow| !self.inputs.schema.is_elements(&flow.attribute)) {
             let Some(new) = self.inputs.mapping.on_create(flow).filter(|value| !value.is_null()) else { continue };
-            entry.changes.push(self.change(&flow.attribute, None, new));
+            let later = self.inputs.schema.get(&flow.attribute).is_some_and(|schema| schema.after_create);
+            entry.changes.push(AttributeChange { later, ..self.change(&flow.attribute, None, new) });
         }
         let inactive = entry.changes.iter().any(|change| change.status && change.new == Value::Bool(false));
         if inactive && !self.inputs.policy.preferences().create_inactive {
@@ -422,6 +423,7 @@ impl<'a> Decider<'a> {
             renames: schema.is_some_and(|schema| schema.renames),
             repeated: false,
             redacted: self.inputs.mapping.rule(attribute).is_some_and(Rule::is_redacted),
+            later: false,
             through: None,
         }
     }

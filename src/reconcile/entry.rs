@@ -158,6 +158,9 @@ pub struct AttributeChange {
     /// text `(redacted)`, or null for none. Applying evaluates again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub redacted: bool,
+    /// Whether the object is made without it, and it is written once the object is there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub later: bool,
     /// A value that is written first, so that another can take the old one: two objects swap theirs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub through: Option<Value>,

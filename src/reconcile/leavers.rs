@@ -52,7 +52,10 @@ impl Decider<'_> {
             entry.notes.push(LinkNote::Leaving);
         }
         let existed_before = link.target.origin == LinkOrigin::Adopted && !preferences.delete_adopted;
-        let deletes = due.contains(&LeaverStepKind::Delete);
+        // Who hands licences on is deleted once they are gone, by the next run.
+        let hands_on = self.inputs.schema.licenses.as_ref().is_some_and(|licenses| licenses.heirs.is_some());
+        let first_licenses = hands_on && due.contains(&LeaverStepKind::RemoveLicenses);
+        let deletes = due.contains(&LeaverStepKind::Delete) && !first_licenses;
         // That an account this young is not found on delete would prove nothing.
         if deletes && !existed_before && as_of - link.target.since < self.inputs.lag {
             entry.action = Action::Wait;
@@ -160,6 +163,7 @@ impl Decider<'_> {
             status: true,
             renames: false,
             repeated: false,
+            later: false,
             through: None,
         });
         self.check(Some(target), entry, DraftStep::Disable);

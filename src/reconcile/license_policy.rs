@@ -10,7 +10,9 @@ use super::Products;
 /// Which licences a job takes away, and when. What it gives, the mapping of the products' attribute says.
 ///
 /// By default it takes away only what it gave itself, once the mapped value is cleared or names other products; and
-/// gives none to people who are inactive.
+/// gives none to people who are inactive. The same holds for the licences that groups give their members, but that they
+/// are never taken because nothing is mapped, whatever [`LicenseRemoval`] says; and taking one counts in the guard
+/// `license-removal` once for each member.
 ///
 /// # Examples
 ///

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::case::Case;
 use super::decide::shorten;
 use super::found::{Found, basis, draft_findings, left_out};
+use super::heirs;
 use super::inputs::Inputs;
 use super::{
     Element, Entry, Finding, FindingKind, LicenseRemoval, Problem, Products, SetChange, SetKind, Severity, Situation,
@@ -68,7 +69,8 @@ pub(super) fn find_licenses(
     let preferences = &inputs.policy.preferences().licenses;
     let mut takes = match wanted {
         Wanted::Silent => return,
-        Wanted::Unmapped if preferences.removal != LicenseRemoval::Always => return,
+        // What people lose by way of others is never taken because nothing is said of it.
+        Wanted::Unmapped if preferences.removal != LicenseRemoval::Always || attributes.heirs.is_some() => return,
         _ => preferences.removal != LicenseRemoval::Never,
     };
     if let Some(reason) = not_delivered(case, rule) {
@@ -78,6 +80,7 @@ pub(super) fn find_licenses(
     }
     let current = case.target.filter(|_| !is_new);
     let finder = Finder { inputs, case, entry, attribute: &attributes.products, current };
+    found.problems.extend(heirs::remarks(attributes, current, &finder.products()));
     let Some(held) = Held::of(current, &attributes.products) else {
         let message = "the licences in the target were not read, so none is given or taken";
         found.problems.push(left_out(Severity::Attention, "target-not-read", message, finder.attribute));
@@ -301,6 +304,7 @@ impl Finder<'_> {
             remove,
             rule,
             given: given.unwrap_or_default(),
+            heirs: heirs::count(self.inputs, self.current),
             basis,
         }
     }

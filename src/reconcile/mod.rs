@@ -17,6 +17,7 @@ mod entry;
 mod found;
 mod given;
 mod guard;
+mod heirs;
 mod inputs;
 mod json_lines;
 mod leavers;

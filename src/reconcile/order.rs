@@ -79,7 +79,10 @@ impl Entry {
         let others = self.changes.is_empty() && self.secrets.is_empty() && !remembers;
         let only_sets = others && matches!(self.action, Action::Update | Action::Restore);
         let with_others = self.changes.len() > 1 || !self.secrets.is_empty();
-        let status = with_others && self.action != Action::Create && self.changes.iter().any(|change| change.status);
+        let status = match self.action {
+            Action::Create => self.changes.iter().any(|change| change.later),
+            _ => with_others && self.changes.iter().any(|change| change.status),
+        };
         [
             (Part::Restore, restores),
             (Part::Temporary, self.changes.iter().any(|change| change.through.is_some())),

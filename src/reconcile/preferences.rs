@@ -222,8 +222,17 @@ impl Preferences {
 
     /// Whether licences are looked at although no products are mapped.
     pub(crate) fn looks_at_licenses(&self) -> bool {
-        let takes = |(_, leaver): (_, &Leaver)| leaver.has(LeaverStepKind::RemoveLicenses);
-        self.licenses.removal == LicenseRemoval::Always || self.leavers().any(takes)
+        self.licenses.removal == LicenseRemoval::Always || self.takes_licenses_of_leavers()
+    }
+
+    /// Whether licences are taken from those who left.
+    pub(crate) fn takes_licenses_of_leavers(&self) -> bool {
+        self.leavers().any(|(_, leaver)| leaver.has(LeaverStepKind::RemoveLicenses))
+    }
+
+    /// Whether those who left are deleted.
+    pub(crate) fn deletes_leavers(&self) -> bool {
+        self.leavers().any(|(_, leaver)| leaver.has(LeaverStepKind::Delete))
     }
 
     /// The fields that name a step which objects of a class without a status cannot take.

@@ -347,6 +347,7 @@ impl References<'_> {
         let mut current: HashMap<&str, bool> =
             current.as_slice().iter().filter_map(Value::as_text).map(|id| (id, false)).collect();
         let mut set = SetChange {
+            heirs: 0,
             attribute: attribute.clone(),
             kind: if many { SetKind::References } else { SetKind::Reference },
             add: Vec::new(),

@@ -13,7 +13,9 @@ pub(super) fn settle(planners: &[Planner<'_>], entries: &mut [Entry]) {
     let mut products: HashMap<&Class, (&Products, &Name)> = HashMap::new();
     for planner in planners {
         let inputs = planner.inputs();
-        if let (Some(own), Some(licenses)) = (inputs.constraints.products(), &inputs.schema.licenses) {
+        if let (Some(own), Some(licenses)) = (inputs.constraints.products(), &inputs.schema.licenses)
+            && licenses.heirs.is_none()
+        {
             products.entry(inputs.mapping.target_class()).or_insert((own, &licenses.products));
         }
     }

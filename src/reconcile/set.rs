@@ -27,6 +27,9 @@ pub struct SetChange {
     /// How many elements of the attribute the job gave this object before, which limits how many it takes.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub given: u64,
+    /// For licences that others inherit: how many do, as far as is known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub heirs: u64,
     /// What the source said when the plan was made: a digest, to tell whether it says so still.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<String>,
@@ -59,7 +62,8 @@ pub struct Element {
     /// What people call it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// For a licence: whether giving it takes a seat, or taking it frees one.
+    /// For a licence: whether giving it takes a seat, or taking it frees one; a seat of each heir, where others inherit
+    /// it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub seat: bool,
 }
@@ -94,7 +98,7 @@ impl SetChange {
         !self.remove.is_empty() && (self.kind != SetKind::Reference || self.add.is_empty())
     }
 
-    /// How many elements are taken without another in their place.
+    /// How many elements are taken without another in their place; a licence counts once for each who inherits it.
     #[must_use]
     pub fn removals(&self) -> u64 {
         let swapped = match self.kind {
@@ -103,7 +107,7 @@ impl SetChange {
             SetKind::Reference => self.add.len(),
             SetKind::References => 0,
         };
-        self.remove.len().saturating_sub(swapped) as u64
+        (self.remove.len().saturating_sub(swapped) as u64).saturating_mul(self.heirs.max(1))
     }
 }
 

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::answer::{Answer, Refusal};
 use super::audit::Activity;
 use super::group::Processing;
+use super::group_property;
 use super::lag::Lag;
 use super::license::{Holding, License, conflict_of, details, effective, effective_skus, inherit, plans_of};
 use super::object::Object;
@@ -195,6 +196,10 @@ impl State {
         let slot = self.group_slot(key, call.now)?;
         let mut group = self.groups.current(slot).cloned().ok_or_else(|| Refusal::not_found(key))?;
         self.check_skus(&change.add)?;
+        // Documented is that security groups give licences; the words of the refusal are a guess.
+        if !change.add.is_empty() && !group.is_true(group_property::SECURITY_ENABLED) {
+            return Err(Refusal::bad("Licenses can be assigned to security-enabled groups only."));
+        }
         if change.remove.iter().any(|sku| !group.licenses.iter().any(|license| license.sku == *sku)) {
             return Err(Refusal::bad("Group does not have a corresponding license."));
         }

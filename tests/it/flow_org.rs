@@ -17,17 +17,19 @@ use crate::job::org::{problems, texts};
 use crate::job::world::Sink;
 
 /// An HR store, a simulated tenant, and what a job between them remembers.
-struct World {
-    clock: ManualClock,
-    hr: MemoryStore,
-    sim: Sim,
-    state: MemoryState,
-    sink: Sink,
-    preferences: Preferences,
+pub(crate) struct World {
+    pub(crate) clock: ManualClock,
+    pub(crate) hr: MemoryStore,
+    pub(crate) sim: Sim,
+    pub(crate) state: MemoryState,
+    pub(crate) sink: Sink,
+    pub(crate) preferences: Preferences,
+    pub(crate) groups: Mapping,
+    pub(crate) group_policy: Option<Policy>,
 }
 
 impl World {
-    fn new(records: impl IntoIterator<Item = Record>, tenant: impl Fn(SimBuilder) -> SimBuilder) -> Self {
+    pub(crate) fn new(records: impl IntoIterator<Item = Record>, tenant: impl Fn(SimBuilder) -> SimBuilder) -> Self {
         let clock = ManualClock::at(time::macros::datetime!(2026-01-05 08:00 UTC));
         Self {
             hr: MemoryStore::new("hr").with_records(records),
@@ -35,22 +37,31 @@ impl World {
             state: MemoryState::new().with_clock(clock.clone()),
             sink: Sink::default(),
             preferences: Preferences::default(),
+            groups: groups(),
+            group_policy: None,
             clock,
         }
     }
 
-    async fn job(&self) -> Job {
+    pub(crate) async fn entra(&self) -> Entra {
         let connection = Connection::builder(self.sim.tenant_id(), self.sim.client_id())
             .client_secret(self.sim.client_secret())
             .cloud(self.sim.cloud())
             .build()
             .expect("a connection");
         let entra = Entra::builder(connection).transport(self.sim.transport()).clock(self.clock.clone());
+        entra.connect().await.expect("the check passes")
+    }
+
+    pub(crate) async fn job(&self) -> Job {
         Job::builder("staff")
             .source(self.hr.clone())
-            .target(entra.connect().await.expect("the check passes"))
+            .target(self.entra().await)
             .mapping(users())
-            .mapping(groups())
+            .mapping(match &self.group_policy {
+                Some(policy) => self.groups.clone().policy(policy.clone()),
+                None => self.groups.clone().into(),
+            })
             .policy(Policy::outbound(self.preferences.clone()))
             .passwords(self.sink.clone())
             .state(self.state.clone())
@@ -59,33 +70,33 @@ impl World {
             .expect("a job")
     }
 
-    async fn plan(&self) -> Plan {
+    pub(crate) async fn plan(&self) -> Plan {
         self.job().await.plan(Run::full()).await.expect("a plan")
     }
 
     /// A run with all guards lifted, and an hour after it.
-    async fn settle(&self) -> Report {
+    pub(crate) async fn settle(&self) -> Report {
         let apply = Guard::ALL.iter().fold(Apply::new(), |apply, guard| apply.lift(*guard));
         let report = self.job().await.run(Run::full(), apply).await.expect("a report");
         self.clock.advance(Duration::from_secs(3600));
         report
     }
 
-    fn set(&self, id: &str, attribute: &str, value: impl Into<Value>) {
+    pub(crate) fn set(&self, id: &str, attribute: &str, value: impl Into<Value>) {
         assert!(self.hr.set(&ObjectId::user(id), attribute, value));
     }
 
-    fn name(&self, id: &str) -> String {
+    pub(crate) fn name(&self, id: &str) -> String {
         let user = self.sim.users().into_iter().find(|user| user["employeeId"] == json!(id)).expect("an account");
         user["userPrincipalName"].as_str().expect("a name").to_owned()
     }
 
-    fn id(&self, id: &str) -> String {
+    pub(crate) fn id(&self, id: &str) -> String {
         let user = self.sim.users().into_iter().find(|user| user["employeeId"] == json!(id)).expect("an account");
         user["id"].as_str().expect("an id").to_owned()
     }
 
-    fn is_enabled(&self, id: &str) -> bool {
+    pub(crate) fn is_enabled(&self, id: &str) -> bool {
         self.sim
             .users()
             .into_iter()
@@ -93,7 +104,7 @@ impl World {
     }
 }
 
-fn person(id: &str) -> Record {
+pub(crate) fn person(id: &str) -> Record {
     Record::new(ObjectId::user(id))
         .with("id", id)
         .with("login", format!("p{id}"))
@@ -105,7 +116,7 @@ fn person(id: &str) -> Record {
         .with("sku", Value::Null)
 }
 
-fn group(id: &str, members: &[&str]) -> Record {
+pub(crate) fn group(id: &str, members: &[&str]) -> Record {
     Record::new(ObjectId::group(id))
         .with("id", id)
         .with("name", format!("Group {id}"))
@@ -113,7 +124,7 @@ fn group(id: &str, members: &[&str]) -> Record {
         .with("groups", texts(&[]))
 }
 
-fn users() -> Mapping {
+pub(crate) fn users() -> Mapping {
     Mapping::users()
         .attribute("displayName", "name")
         .attribute("employeeId", "id")
@@ -129,7 +140,7 @@ fn users() -> Mapping {
         .match_on("employeeId")
 }
 
-fn groups() -> Mapping {
+pub(crate) fn groups() -> Mapping {
     Mapping::groups()
         .attribute("displayName", "name")
         .attribute("mailNickname", "id")
@@ -242,7 +253,9 @@ async fn what_the_tenant_forbids_is_refused_when_planned() {
     let plan = world.plan().await;
     assert!(problems(&plan, "a").iter().any(|problem| problem.starts_with("dynamic-membership")), "{plan}");
     assert!(problems(&plan, "2").iter().any(|problem| problem.starts_with("directory-synced")), "{plan}");
-    assert_eq!(world.sim.licenses(&world.name("2")), [""; 0], "what is synced is not written");
+    assert_eq!(world.sim.licenses(&world.name("2")), ["ENTERPRISEPACK"], "which no other directory has");
+    let synced = world.sim.user(&world.name("2")).expect("there");
+    assert_eq!(synced["displayName"], json!("Synced"), "what is synced is not written");
     world.set("3", "active", false);
     let plan = world.plan().await;
     let said = problems(&plan, "3").join("; ");
@@ -271,7 +284,7 @@ async fn faults_on_the_way_leave_members_and_licences_right() {
     let all: Vec<&str> = ids.iter().map(String::as_str).collect();
     let faults: [fn() -> Fault; 6] = [
         || Fault::on("PATCH", "/v1.0/groups").in_batch().times(1).status(503),
-        || Fault::on("POST", "assignLicense").in_batch().times(3).status(429),
+        || Fault::on("POST", "/v1.0/users").containing("assignLicense").in_batch().times(3).status(429),
         || Fault::on("POST", "/v1.0/$batch").after(4).times(1).drop_after(),
         || Fault::on("POST", "/v1.0/$batch").after(5).times(1).drop_before(),
         || Fault::on("POST", "/v1.0/$batch").after(6).times(1).drop_after(),

@@ -11,7 +11,6 @@ use futures::{StreamExt, TryStreamExt};
 use hmac_sha256::Hash;
 use serde::Deserialize;
 
-use super::links;
 use super::read::{MAX_LINKED, Reader, Wanted};
 use super::schema::{LICENSE_STATES, MANAGER, Table};
 use crate::error::{Error, ErrorKind, Result};
@@ -211,9 +210,7 @@ impl Telling {
                 (None, _) => self.doubts.add(id, "was told to be there, and is not found"),
             }
         }
-        let links = &self.wanted.links;
-        let broken = links::fill(&self.reader.client, self.table, links, records.iter_mut().collect()).await;
-        if broken > 0
+        if self.wanted.fill(&self.reader.client, records.iter_mut().collect()).await > 0
             && let Some(record) = records.iter().find(|record| !record.partial.is_empty())
         {
             self.doubts.add(Arc::clone(&record.id.id), "could not be read with all its members and owners");

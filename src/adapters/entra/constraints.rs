@@ -5,13 +5,13 @@ use futures::{TryStreamExt, future};
 use super::products::{self, PlanRelation};
 use super::roles::Roles;
 use super::schema::{
-    self, ASSIGNABLE_TO_ROLE, GROUP_TYPES, IMMUTABLE_ID, MAIL_ENABLED, SKU_ID, SYNC_ENABLED, UNIQUE_NAME,
-    USAGE_LOCATION, USER_PRINCIPAL_NAME,
+    self, ASSIGNABLE_TO_ROLE, GROUP_TYPES, IMMUTABLE_ID, MAIL_ENABLED, SECURITY_ENABLED, SKU_ID, SYNC_ENABLED,
+    UNIQUE_NAME, USAGE_LOCATION, USER_PRINCIPAL_NAME,
 };
-use super::{countries, group_rules};
+use super::{countries, group_rules, guests};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Domain, GraphClient};
-use crate::model::{Class, Kind, Name, ObjectId, Value};
+use crate::model::{Attributes, Class, Kind, Name, ObjectId, Value};
 use crate::reconcile::{Constraints, Draft, DraftStep, Finding, Products};
 
 /// The tenant as it was when planning started.
@@ -22,6 +22,8 @@ pub(super) struct EntraConstraints {
     roles: Roles,
     /// The domain that the connection gives new users, in place of the tenant's default.
     own_domain: Option<String>,
+    /// Whether users are guests.
+    guests: bool,
 }
 
 #[derive(Debug)]
@@ -48,7 +50,25 @@ impl EntraConstraints {
     ) -> Result<Self> {
         let (domains, products, roles) =
             future::try_join3(Domains::read(client), products::read(client, relations), Roles::read(client)).await?;
-        Ok(Self { domains, products, roles, own_domain: own_domain.map(str::to_owned) })
+        Ok(Self { domains, products, roles, own_domain: own_domain.map(str::to_owned), guests: false })
+    }
+
+    /// The same for a target of guests.
+    pub(super) fn of_guests(self) -> Self {
+        Self { guests: true, ..self }
+    }
+
+    /// Who would be no guest, or be created as one.
+    fn check_guest(&self, draft: &Draft<'_>, findings: &mut Vec<Finding>) {
+        if !self.guests {
+            findings.extend(guests::not_invited(draft));
+            return;
+        }
+        let is_own = |domain: &str| match &self.domains {
+            Domains::Known(domains) => domains.iter().any(|own| own.name.eq_ignore_ascii_case(domain)),
+            Domains::Unknown(_) => false,
+        };
+        findings.extend(guests::check(draft, is_own));
     }
 
     fn check_values(&self, draft: &Draft<'_>, findings: &mut Vec<Finding>) {
@@ -99,8 +119,7 @@ impl Constraints for EntraConstraints {
     fn check(&self, draft: &Draft<'_>) -> Vec<Finding> {
         let synced = draft.current.and_then(|current| current.get(SYNC_ENABLED));
         if synced == Some(&Value::Bool(true)) {
-            let message = "directory-synced: the object is mastered by another directory; change it there";
-            return vec![Finding::object("directory-synced", message)];
+            return of_synced(draft);
         }
         let mut findings = Vec::new();
         if *draft.class == Class::GROUP {
@@ -109,6 +128,7 @@ impl Constraints for EntraConstraints {
                 return findings;
             }
         }
+        self.check_guest(draft, &mut findings);
         findings.extend(self.roles.check(draft));
         if matches!(draft.step, DraftStep::Create | DraftStep::Update) {
             self.check_values(draft, &mut findings);
@@ -118,8 +138,16 @@ impl Constraints for EntraConstraints {
     }
 
     fn reads(&self) -> Vec<Name> {
-        let names =
-            [SYNC_ENABLED, IMMUTABLE_ID, USAGE_LOCATION, GROUP_TYPES, MAIL_ENABLED, ASSIGNABLE_TO_ROLE, UNIQUE_NAME];
+        let names = [
+            SYNC_ENABLED,
+            IMMUTABLE_ID,
+            USAGE_LOCATION,
+            GROUP_TYPES,
+            MAIL_ENABLED,
+            SECURITY_ENABLED,
+            ASSIGNABLE_TO_ROLE,
+            UNIQUE_NAME,
+        ];
         names.map(Name::from_static).to_vec()
     }
 
@@ -200,9 +228,31 @@ fn wrong_name(name: &str) -> Option<String> {
     (name.len() > 113).then(|| format!("{} characters; 113 are allowed", name.len()))
 }
 
-/// Who is to be given a licence must be somewhere.
+/// What cannot be done to an object that another directory keeps: all but its licences, which no other directory has.
+///
+/// See [licences of groups](https://learn.microsoft.com/entra/fundamentals/concept-group-based-licensing) and
+/// [update user](https://learn.microsoft.com/graph/api/user-update).
+fn of_synced(draft: &Draft<'_>) -> Vec<Finding> {
+    let message = "directory-synced: the object is mastered by another directory; change it there";
+    if draft.step != DraftStep::Elements || !draft.elements.iter().any(|name| name == SKU_ID) {
+        return vec![Finding::object("directory-synced", message)];
+    }
+    let others = draft.elements.iter().filter(|name| *name != SKU_ID);
+    let mut findings: Vec<_> =
+        others.map(|name| Finding::attribute(name.clone(), "directory-synced", message)).collect();
+    // What the mapping would write beside them, such as a location, is not written either.
+    let (none, licenses) = (Attributes::new(), [Name::from_static(SKU_ID)]);
+    let alone = Draft { attributes: &none, elements: &licenses, ..*draft };
+    findings.extend(without_location(&alone));
+    if *draft.class == Class::GROUP {
+        findings.extend(group_rules::check(&alone));
+    }
+    findings
+}
+
+/// Who is to be given a licence must be somewhere; the members of a group who are nowhere are where the tenant is.
 fn without_location(draft: &Draft<'_>) -> Option<Finding> {
-    if !draft.elements.iter().any(|name| name == SKU_ID) {
+    if *draft.class != Class::USER || !draft.elements.iter().any(|name| name == SKU_ID) {
         return None;
     }
     let location = match (draft.attributes.get(USAGE_LOCATION), draft.current) {
@@ -271,7 +321,7 @@ fn listed(names: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Attributes, Record};
+    use crate::model::Record;
 
     fn constraints() -> EntraConstraints {
         let domain =
@@ -282,6 +332,7 @@ mod tests {
             products: Products::default(),
             roles: Roles::default(),
             own_domain: None,
+            guests: false,
         }
     }
 

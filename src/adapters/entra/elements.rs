@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::schema::{self, LICENSE_STATES, MANAGER, MEMBER_GROUPS, MEMBERS, OWNERS, SKU_ID};
+use super::schema::{self, ASSIGNED_LICENSES, LICENSE_STATES, MANAGER, MEMBER_GROUPS, MEMBERS, OWNERS, SKU_ID};
 use super::step::{Element, Part, Step};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{
-    AssignedLicense, BatchRequest, Call, DirectoryObjectId, GraphClient, GroupLinks, LicenseChange, ServicePlanId,
-    SkuId,
+    AssignedLicense, BatchRequest, DirectoryObjectId, GraphClient, GroupLinks, LicenseChange, ServicePlanId, SkuId,
 };
-use crate::model::{ElementChange, License, Mutability, Name, ObjectId, Refused, Value};
+use crate::model::{Class, ElementChange, License, Mutability, Name, ObjectId, Refused, Value};
 
 /// The requests for a change of elements, in their order, and the elements that no request can be made of.
 ///
@@ -137,7 +136,10 @@ impl Route<'_> {
             }
         }
         if !change.is_empty() {
-            let request = self.client.users().assign_license(self.object, &change).into_batch();
+            let request = match self.object.class == Class::GROUP {
+                true => self.client.groups().assign_license(self.object, &change).into_batch(),
+                false => self.client.users().assign_license(self.object, &change).into_batch(),
+            };
             self.push(Part::Licenses, request, elements);
         }
     }
@@ -186,10 +188,13 @@ pub(super) fn one_by_one(client: &GraphClient, group: &ObjectId, elements: Vec<E
     (route.steps, route.refused)
 }
 
-/// The request that asks which licences a user has, and from whom.
-pub(super) fn ask_licenses(client: &GraphClient, user: &ObjectId) -> Result<Step> {
-    let call: Call<_> = client.users().get(user).select(["id", LICENSE_STATES]);
-    Ok(Step::of(Part::ReadLicenses, call.into_batch()?))
+/// The request that asks which licences a user has, and from whom; or which a group has.
+pub(super) fn ask_licenses(client: &GraphClient, object: &ObjectId) -> Result<Step> {
+    let request = match object.class == Class::GROUP {
+        true => client.groups().get(object).select(["id", ASSIGNED_LICENSES]).into_batch()?,
+        false => client.users().get(object).select(["id", LICENSE_STATES]).into_batch()?,
+    };
+    Ok(Step::of(Part::ReadLicenses, request))
 }
 
 /// Elements that were refused for one reason.
@@ -351,6 +356,19 @@ mod tests {
         let (steps, _) = routed(&user, &[("manager", vec![], vec![id(2)])]);
         assert!(steps[0].starts_with("GET /users/#0000000000bb?$select=id&$expand=manager"), "{steps:?}");
         assert_eq!(steps[1..], ["DELETE /users/#0000000000bb/manager/$ref"]);
+    }
+
+    #[test]
+    fn a_group_gets_its_licences_in_one_request() {
+        let own = |number: usize| License::new(format!("00000000-0000-4000-8000-{number:012}")).to_value();
+        let (steps, refused) =
+            routed(&ObjectId::group(GROUP), &[("skuId", vec![own(1)], vec![own(2)]), ("members", vec![id(7)], vec![])]);
+        assert_eq!(refused, [""; 0]);
+        assert_eq!(
+            steps[0],
+            r##"POST /groups/#0000000000aa/assignLicense {"addLicenses":[{"disabledPlans":[],"skuId":"#000000000001"}],"removeLicenses":["#000000000002"]}"##,
+        );
+        assert_eq!(steps.len(), 2, "{steps:?}");
     }
 
     #[test]

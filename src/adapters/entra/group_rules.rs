@@ -3,7 +3,7 @@
 use super::routing::has_type;
 use super::schema::{
     ASSIGNABLE_TO_ROLE, DYNAMIC, GROUP_TYPES, MAIL_ENABLED, MEMBER_GROUPS, MEMBERS, MEMBERSHIP_RULE, SECURITY_ENABLED,
-    UNIFIED, UNIQUE_NAME, VISIBILITY,
+    SKU_ID, UNIFIED, UNIQUE_NAME, VISIBILITY,
 };
 use crate::model::Value;
 use crate::reconcile::{Draft, DraftStep, Finding};
@@ -40,6 +40,15 @@ pub(super) fn check(draft: &Draft<'_>) -> Vec<Finding> {
         }
     }
     let drafted = |name: &str| draft.attributes.get(name).filter(|value| !value.is_null());
+    // What is not said of a new group is as it is made: see `routing::new_group`.
+    let security = match draft.current {
+        Some(current) => current.get(SECURITY_ENABLED).and_then(Value::as_bool),
+        None => drafted(SECURITY_ENABLED).and_then(Value::as_bool).or(Some(!is_unified)),
+    };
+    if draft.elements.iter().any(|own| own == SKU_ID) && security == Some(false) {
+        let message = "only a security-enabled group gives licences to its members: set securityEnabled";
+        refuse(SKU_ID, "licensing-group", message.into());
+    }
     let hides =
         drafted(VISIBILITY).and_then(Value::as_text).is_some_and(|text| text.eq_ignore_ascii_case("HiddenMembership"));
     match draft.step {
@@ -85,6 +94,16 @@ pub(super) fn check(draft: &Draft<'_>) -> Vec<Finding> {
                 refuse(UNIQUE_NAME, "unique-name", format!("a unique name is given once and stays; it is {own}"));
             }
         }
+        DraftStep::Delete => {
+            let licenses = value(SKU_ID).map_or(0, |licenses| licenses.as_slice().len());
+            if licenses > 0 {
+                let message = format!(
+                    "the group gives {licenses} licences to its members, and Graph deletes none that does: take them away \
+                     first, by Leaver::remove_licenses before the delete, or by hand"
+                );
+                return vec![Finding::object("licensing-group", message)];
+            }
+        }
         _ => {}
     }
     findings
@@ -127,6 +146,8 @@ mod tests {
         let dynamic = [types(&["unified", "dynamicmembership"]), (MAIL_ENABLED, true.into())];
         let roles = [types(&[]), (ASSIGNABLE_TO_ROLE, true.into()), (UNIQUE_NAME, "a".into())];
         let unknown = [(MAIL_ENABLED, true.into())];
+        let distribution = [types(&["Unified"]), (MAIL_ENABLED, true.into()), (SECURITY_ENABLED, false.into())];
+        let licensing = [types(&[]), (SKU_ID, Value::list(["a".into()]))];
         type Row<'a> = (DraftStep, Option<&'a [(&'a str, Value)]>, &'a [(&'a str, Value)], &'a [&'a str], &'a str);
         #[rustfmt::skip]
         let table: &[Row<'_>] = &[
@@ -144,6 +165,17 @@ mod tests {
             (Update, Some(&security), &[(UNIQUE_NAME, "b".into())], &[], ""),
             (Update, Some(&unified), &[(VISIBILITY, "hiddenmembership".into())], &[], "visibility@visibility"),
             (Update, Some(&unified), &[(VISIBILITY, "Private".into())], &[], ""),
+            (Elements, Some(&security), &[], &[SKU_ID], ""),
+            (Elements, Some(&distribution), &[], &[SKU_ID], "licensing-group@skuId"),
+            (Elements, Some(&unified), &[], &[SKU_ID], ""),
+            (Elements, Some(&dynamic), &[], &[SKU_ID], ""),
+            (Elements, Some(&roles), &[], &[SKU_ID], ""),
+            (Elements, Some(&mail), &[], &[SKU_ID], "mail-enabled-group@object"),
+            (Elements, None, &[types(&["Unified"])], &[SKU_ID], "licensing-group@skuId"),
+            (Elements, None, &[types(&["Unified"]), (SECURITY_ENABLED, true.into())], &[SKU_ID], ""),
+            (Elements, None, &[], &[SKU_ID], ""),
+            (Delete, Some(&licensing), &[], &[], "licensing-group@object"),
+            (Delete, Some(&security), &[], &[], ""),
             (Create, None, &security, &[MEMBERS], ""),
             (Create, None, &mail, &[], "mail-enabled-group@object"),
             (Create, None, &unified, &[MEMBER_GROUPS], "nested-group@memberGroups"),

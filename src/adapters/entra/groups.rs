@@ -1,11 +1,12 @@
 //! What a group of Entra ID holds.
 
 use super::schema::{
-    ASSIGNABLE_TO_ROLE, DYNAMIC, Filtering, GROUP_TYPE, GROUP_TYPES, Link, MAIL_ENABLED, MEMBER_GROUPS, MEMBERS,
-    MEMBERSHIP_RULE, OWNERS, Place, RULE_STATE, Row, SECURITY_ENABLED, SYNC_ENABLED, Table, UNIFIED, UNIQUE_NAME,
-    USER_TYPE, VISIBILITY, linked, row, words,
+    ASSIGNABLE_TO_ROLE, DISABLED_PLANS, DYNAMIC, Filtering, GROUP_TYPE, GROUP_TYPES, LICENSE_ERRORS, Link,
+    MAIL_ENABLED, MEMBER_GROUPS, MEMBERS, MEMBERSHIP_RULE, OWNERS, PROCESSING_STATE, Place, RULE_STATE, Reading, Row,
+    SECURITY_ENABLED, SKU_ID, SYNC_ENABLED, Table, UNIFIED, UNIQUE_NAME, USER_TYPE, VISIBILITY, linked, read_by, row,
+    words,
 };
-use crate::model::{AttributeSchema, Class, Kind, Mutability, Name, Schema};
+use crate::model::{AttributeSchema, Class, Kind, LicenseHeirs, Mutability, Name, Schema};
 
 /// What is read of a group by requests of its own.
 const LINKS: &[Link] = &[
@@ -13,9 +14,15 @@ const LINKS: &[Link] = &[
     Link { property: "owners", attributes: &[(USER_TYPE, OWNERS)] },
 ];
 
+/// What Graph says of a group whose licences its members have got.
+const PROCESSED: &str = "ProcessingComplete";
+
 /// What is known of groups.
 pub(super) fn table() -> Table {
+    let heirs = LicenseHeirs::new(MEMBERS).with_faults(LICENSE_ERRORS).with_state(PROCESSING_STATE, PROCESSED);
     let schema = Schema::new(Class::GROUP)
+        .with_licenses(SKU_ID, DISABLED_PLANS)
+        .with_heirs(heirs)
         .with_created_at(Name::from_static("createdDateTime"))
         .with_label(Name::from_static("displayName"));
     let place = Place {
@@ -70,6 +77,10 @@ fn rows() -> Vec<Row> {
         linked(MEMBERS, Class::USER),
         linked(MEMBER_GROUPS, Class::GROUP),
         linked(OWNERS, Class::USER),
+        read_by(SKU_ID, Reading::Assigned, folded().many()),
+        row(DISABLED_PLANS, No, folded().many().with_mutability(Mutability::WriteOnly)),
+        row(PROCESSING_STATE, No, read_only(folded())),
+        read_by(LICENSE_ERRORS, Reading::Faults, read_only(AttributeSchema::new(Kind::Complex).many())),
     ]
 }
 
@@ -92,7 +103,7 @@ mod tests {
         );
         assert_eq!(named(|attribute| attribute.anchor), ["uniqueName"]);
         assert_eq!(named(|attribute| attribute.secret), [""; 0]);
-        assert!(schema.status.is_none() && schema.licenses.is_none());
+        assert!(schema.status.is_none());
         assert!(["members", "memberGroups", "owners"].iter().all(|name| schema.is_elements(name)));
     }
 }

@@ -6,6 +6,8 @@ mod countries;
 mod elements;
 mod group_rules;
 mod groups;
+mod guests;
+mod license_faults;
 mod links;
 mod operations;
 mod products;
@@ -19,6 +21,7 @@ mod tenant;
 mod users;
 mod write;
 
+pub use guests::Invitations;
 pub use products::PlanRelation;
 pub use tenant::{Entra, EntraBuilder};
 pub use users::member_scope;

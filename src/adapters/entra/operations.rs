@@ -49,11 +49,19 @@ impl Entra {
             add(O::ReadMembers, has(&[MEMBERS, MEMBER_GROUPS]));
             add(O::CreateGroups, deeds.creates);
             let elements = [MEMBERS, MEMBER_GROUPS];
-            let ordinary = attributes.iter().any(|name| !elements.contains(&name.as_ref()));
+            let licenses = [SKU_ID, DISABLED_PLANS];
+            let ordinary =
+                attributes.iter().any(|name| !elements.contains(&name.as_ref()) && !licenses.contains(&name.as_ref()));
             add(O::UpdateGroups, deeds.updates && ordinary);
             add(O::WriteMembers, writes && has(&elements));
             add(O::WritePrivilegedMembers, writes && has(&elements) && has(&[ASSIGNABLE_TO_ROLE]));
             add(O::DeleteGroups, deeds.deletes || deeds.restores);
+            let gives = writes && has(&licenses);
+            add(O::ReadLicenses, gives);
+            add(O::AssignGroupLicenses, gives);
+            // Who did not get the licences of a group is asked of its members, and of each why.
+            add(O::ReadMembers, gives);
+            add(O::ReadUsers, gives);
         } else {
             add(O::ReadUsers, true);
             add(O::CreateUsers, deeds.creates);
@@ -73,6 +81,41 @@ impl Entra {
             add(O::ReadRoles, deeds.switches || deeds.deletes);
         }
         all.into_iter().collect()
+    }
+
+    /// What a job does that writes these attributes of guests, to a target of [`guests`](Self::guests): as
+    /// [`operations`](Self::operations), with invitations in place of new users.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use entrant::adapters::Entra;
+    /// use entrant::connection::Operation;
+    /// use entrant::Preferences;
+    ///
+    /// let operations = Entra::guest_operations(["mail", "displayName", "employeeId"], &Preferences::default());
+    /// assert!(operations.contains(Operation::InviteGuests) && operations.contains(Operation::UpdateUsers));
+    /// assert!(!operations.contains(Operation::CreateUsers));
+    /// ```
+    #[must_use]
+    pub fn guest_operations<N: AsRef<str>>(
+        attributes: impl IntoIterator<Item = N>,
+        preferences: &Preferences,
+    ) -> Operations {
+        let attributes: Vec<N> = attributes.into_iter().collect();
+        let names: Vec<&str> = attributes.iter().map(AsRef::as_ref).collect();
+        let operations = Self::operations(&Class::USER, names.iter().copied(), preferences);
+        if !operations.contains(Operation::CreateUsers) {
+            return operations;
+        }
+        let operations = operations.without(Operation::CreateUsers).with(Operation::InviteGuests);
+        // What does not go with the invitation is written afterwards.
+        let with_it = ["mail", "displayName", "userType"];
+        let later = |name: &&str| !with_it.contains(name) && *name != MANAGER && *name != SKU_ID;
+        match names.iter().any(later) {
+            true => operations.with(Operation::UpdateUsers),
+            false => operations,
+        }
     }
 }
 
@@ -104,6 +147,7 @@ mod tests {
             (&group, &["displayName", "members"], usual.clone(), format!("Group.ReadWrite.All, {tenant}")),
             (&group, &["members"], usual.clone().without_create(), format!("Group.Read.All, GroupMember.ReadWrite.All, {tenant}")),
             (&group, &["members"], reads(), format!("Group.Read.All, {tenant}")),
+            (&group, &["skuId"], usual.clone().without_create(), format!("Group.Read.All, LicenseAssignment.ReadWrite.All, {tenant}, User.Read.All")),
         ];
         for (class, attributes, preferences, expected) in table {
             assert_eq!(least(class, attributes, &preferences), expected, "{class:?} {attributes:?}");

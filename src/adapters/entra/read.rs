@@ -11,9 +11,11 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::changes::Watch;
-use super::links;
 use super::record::ObjectRecord;
-use super::schema::{self, Attribute, Filtering, Link, MANAGER, Reading, Table, VISIBILITY};
+use super::schema::{
+    self, ASSIGNED_LICENSES, Attribute, Filtering, Link, MANAGER, PROCESSING_STATE, Reading, Table, VISIBILITY,
+};
+use super::{license_faults, links};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{BatchRequest, BatchResponse, Call, GraphClass, GraphClient, List, Page};
 use crate::model::{
@@ -54,6 +56,8 @@ pub(super) struct Wanted {
     pub(super) select: Vec<&'static str>,
     pub(super) manager: bool,
     pub(super) links: Vec<&'static Link>,
+    /// Which members did not get the licences of a group.
+    pub(super) faults: bool,
 }
 
 impl Wanted {
@@ -70,19 +74,39 @@ impl Wanted {
             select.insert(VISIBILITY);
         }
         let manager = wanted().any(|attribute| attribute.reading == Reading::Expanded);
-        Self { table, select: select.into_iter().collect(), manager, links }
+        let faults = wanted().any(|attribute| attribute.reading == Reading::Faults);
+        if faults {
+            // Only who has licences can fail to hand them on.
+            select.insert(ASSIGNED_LICENSES);
+        }
+        Self { table, select: select.into_iter().collect(), manager, links, faults }
     }
 
     /// Of a deleted object there is only what it holds itself.
     fn deleted(table: &'static Table) -> Self {
-        let selected = |attribute: &&Attribute| attribute.reading == Reading::Selected;
+        // A deleted group hands nothing on.
+        let selected =
+            |attribute: &&Attribute| attribute.reading == Reading::Selected && attribute.name != PROCESSING_STATE;
         let select: BTreeSet<_> = table.readable().filter(selected).map(Attribute::property).collect();
-        Self { table, select: select.into_iter().collect(), manager: false, links: Vec::new() }
+        Self { table, select: select.into_iter().collect(), manager: false, links: Vec::new(), faults: false }
     }
 
     /// Graph expands nothing in an advanced query.
     fn without_manager(self) -> Self {
         Self { manager: false, ..self }
+    }
+
+    /// Whether each object needs requests of its own.
+    fn has_more(&self) -> bool {
+        self.faults || !self.links.is_empty()
+    }
+
+    /// Reads what needs requests of its own. How many lists broke off for a reason that may pass.
+    pub(super) async fn fill(&self, client: &GraphClient, mut records: Vec<&mut Record>) -> usize {
+        if self.faults {
+            license_faults::fill(client, records.iter_mut().map(|record| &mut **record).collect()).await;
+        }
+        links::fill(client, self.table, &self.links, records).await
     }
 
     fn ask<T>(&self, call: Call<T>) -> Call<T> {
@@ -158,7 +182,7 @@ impl Reader {
         for class in [Class::USER, Class::GROUP] {
             let wanted = wanted(&class)?;
             let records = found.iter_mut().flatten().filter(|record| record.id.class == class);
-            links::fill(&self.client, wanted.table, &wanted.links, records.collect()).await;
+            wanted.fill(&self.client, records.collect()).await;
         }
         Ok(found.into_iter().map(|record| record.map_or(Lookup::None, Lookup::One)).collect())
     }
@@ -182,7 +206,7 @@ impl Reader {
         // Graph compares in its own way.
         let holds = one_of_these(attribute_schema, values);
         let mut records = once_each(records.filter(|record| record.get(name).is_some_and(&holds)));
-        links::fill(&self.client, table, &wanted.links, records.iter_mut().collect()).await;
+        wanted.fill(&self.client, records.iter_mut().collect()).await;
         if asks_for_managers {
             self.fill_managers(&mut records).await?;
         }
@@ -354,11 +378,9 @@ impl Walk {
                 }
             }
         }
-        let many = if self.wanted.links.is_empty() { self.waiting.len() } else { MAX_LINKED.min(self.waiting.len()) };
+        let many = if self.wanted.has_more() { MAX_LINKED.min(self.waiting.len()) } else { self.waiting.len() };
         let mut records: Vec<Record> = self.waiting.drain(..many).collect();
-        let Wanted { table, links, .. } = &self.wanted;
-        let broken = links::fill(&self.reader.client, table, links, records.iter_mut().collect()).await;
-        if broken > 0 {
+        if self.wanted.fill(&self.reader.client, records.iter_mut().collect()).await > 0 {
             // Nothing would tell that there is more to be read of these.
             self.cursor = None;
         }

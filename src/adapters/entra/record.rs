@@ -10,7 +10,7 @@ use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::schema::{self, SKU_ID, Shape, Table, USER_PRINCIPAL_NAME};
+use super::schema::{self, Reading, SKU_ID, Shape, Table, USER_PRINCIPAL_NAME};
 use crate::model::{Attributes, License, Name, ObjectId, Origin, Record, Value};
 
 /// A user or a group as Graph writes it: its id, and those of its properties that the tables know.
@@ -20,6 +20,8 @@ pub(super) struct ObjectRecord {
     /// What kind of object it says that it is, if it does.
     type_name: Option<Box<str>>,
     attributes: Vec<(Name, Value)>,
+    /// The licences that it would have as a group. A user's `assignedLicenses` do not say from whom they are.
+    assigned: Option<Value>,
 }
 
 impl ObjectRecord {
@@ -31,6 +33,10 @@ impl ObjectRecord {
     pub(super) fn into_record(self, table: &Table, origin: &Origin) -> Record {
         let mut record = Record::new(ObjectId::new(table.class.clone(), self.id)).with_origin(origin.clone());
         record.attributes = Attributes::from_iter(self.attributes);
+        let is_group = table.attribute(SKU_ID).is_some_and(|attribute| attribute.reading == Reading::Assigned);
+        if let Some(assigned) = self.assigned.filter(|_| is_group) {
+            record.attributes.insert(Name::from_static(SKU_ID), assigned);
+        }
         record
     }
 
@@ -62,7 +68,7 @@ impl<'de> Deserialize<'de> for ObjectRecord {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ObjectRecord, A::Error> {
-                let (mut id, mut type_name) = (None, None);
+                let (mut id, mut type_name, mut assigned) = (None, None, None);
                 let mut attributes = Vec::with_capacity(map.size_hint().unwrap_or(16).min(64));
                 let mut set = |name, value| attributes.push((Name::from_static(name), value));
                 while let Some(Key(key)) = map.next_key()? {
@@ -92,6 +98,10 @@ impl<'de> Deserialize<'de> for ObjectRecord {
                                 set(SKU_ID, licenses(rows));
                             }
                         }
+                        Some(Shape::Assigned) => {
+                            let rows: Option<Vec<LicenseRow>> = map.next_value()?;
+                            assigned = rows.map(licenses);
+                        }
                         None if key == "@odata.type" => {
                             let value: Value = map.next_value()?;
                             type_name = value.as_text().map(Box::from);
@@ -103,7 +113,7 @@ impl<'de> Deserialize<'de> for ObjectRecord {
                 }
                 let id = id.filter(|id: &Arc<str>| !id.is_empty());
                 let id = id.ok_or_else(|| de::Error::missing_field("id"))?;
-                Ok(ObjectRecord { id, type_name, attributes })
+                Ok(ObjectRecord { id, type_name, attributes, assigned })
             }
         }
 
@@ -117,9 +127,10 @@ struct Reference {
     id: String,
 }
 
-/// One way by which a user has a licence.
+/// One way by which a user has a licence; or a licence of a group, which has a product and its plans alone.
 ///
-/// See [licenseAssignmentState](https://learn.microsoft.com/graph/api/resources/licenseassignmentstate).
+/// See [licenseAssignmentState](https://learn.microsoft.com/graph/api/resources/licenseassignmentstate) and
+/// [assignedLicense](https://learn.microsoft.com/graph/api/resources/assignedlicense).
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct LicenseRow {
@@ -132,7 +143,7 @@ struct LicenseRow {
     state: Option<String>,
 }
 
-/// The licences that a user holds; what could not be given is not held.
+/// The licences that a user or a group holds; what could not be given is not held.
 fn licenses(rows: Vec<LicenseRow>) -> Value {
     let is_held = |row: &LicenseRow| !row.state.as_deref().is_some_and(|state| state.eq_ignore_ascii_case("error"));
     let license = |row: LicenseRow| {
@@ -260,6 +271,24 @@ mod tests {
         assert_eq!(licenses(r#"{"id": "7", "licenseAssignmentStates": []}"#), Some(Value::list([])));
         for untold in [r#"{"id": "7", "licenseAssignmentStates": null}"#, r#"{"id": "7"}"#] {
             assert_eq!(licenses(untold), None, "nobody said that there are none: {untold}");
+        }
+    }
+
+    #[test]
+    fn the_licences_of_a_group_are_its_own() {
+        let read = |class: &Class, json: &str| {
+            let object: ObjectRecord = serde_json::from_str(json).expect("an object");
+            let record = object.into_record(schema::of(class).expect("known"), &Origin::new("entra"));
+            record.get("skuId").cloned()
+        };
+        let json = r#"{"id": "7", "assignedLicenses": [{"skuId": "A", "disabledPlans": ["P"]}],
+            "licenseProcessingState": {"state": "QueuedForProcessing"}}"#;
+        let own = License::new("a").without_plan("p");
+        assert_eq!(read(&Class::GROUP, json), Some(Value::list([own.to_value()])));
+        assert_eq!(read(&Class::USER, json), None, "of a user it does not say from whom it is");
+        assert_eq!(read(&Class::GROUP, r#"{"id": "7", "assignedLicenses": []}"#), Some(Value::list([])));
+        for untold in [r#"{"id": "7", "assignedLicenses": null}"#, r#"{"id": "7"}"#] {
+            assert_eq!(read(&Class::GROUP, untold), None, "nobody said that there are none: {untold}");
         }
     }
 

@@ -21,12 +21,18 @@ pub(super) const USAGE_LOCATION: &str = "usageLocation";
 pub(super) const IMMUTABLE_ID: &str = "onPremisesImmutableId";
 pub(super) const SYNC_ENABLED: &str = "onPremisesSyncEnabled";
 pub(super) const MANAGER: &str = "manager";
-/// The products that a user has licences of.
+/// The products that a user or a group has licences of.
 pub(super) const SKU_ID: &str = "skuId";
 /// The plans that are left out of them.
 pub(super) const DISABLED_PLANS: &str = "disabledPlans";
 /// Where Graph says which licences a user has, and from whom.
 pub(super) const LICENSE_STATES: &str = "licenseAssignmentStates";
+/// Where Graph says which licences a group has for its members.
+pub(super) const ASSIGNED_LICENSES: &str = "assignedLicenses";
+/// How far giving a group's licences to its members has come.
+pub(super) const PROCESSING_STATE: &str = "licenseProcessingState.state";
+/// What members of a group did not get of its licences, and why.
+pub(super) const LICENSE_ERRORS: &str = "licenseErrors";
 pub(super) const GROUP_TYPES: &str = "groupTypes";
 pub(super) const MAIL_ENABLED: &str = "mailEnabled";
 pub(super) const SECURITY_ENABLED: &str = "securityEnabled";
@@ -68,10 +74,14 @@ pub(super) enum Reading {
     Selected,
     /// By `$select` of another property, of which it is the essence.
     Licenses,
+    /// The same of a group, whose licences are its own in any case.
+    Assigned,
     /// By `$expand`.
     Expanded,
     /// By requests of its own.
     Linked,
+    /// By requests of its own, of objects that have licences.
+    Faults,
 }
 
 /// One attribute of a class.
@@ -89,6 +99,7 @@ impl Attribute {
     pub(super) fn property(&self) -> &'static str {
         match self.reading {
             Reading::Licenses => LICENSE_STATES,
+            Reading::Assigned => ASSIGNED_LICENSES,
             _ => self.name.split_once('.').map_or(self.name, |(parent, _)| parent),
         }
     }
@@ -100,7 +111,7 @@ impl Attribute {
 
     /// What to select to get it.
     pub(super) fn selected(&self) -> Option<&'static str> {
-        matches!(self.reading, Reading::Selected | Reading::Licenses).then(|| self.property())
+        matches!(self.reading, Reading::Selected | Reading::Licenses | Reading::Assigned).then(|| self.property())
     }
 }
 
@@ -110,6 +121,11 @@ pub(super) type Row = (Attribute, AttributeSchema);
 /// An attribute that is selected like any other.
 pub(super) fn row(name: &'static str, filtering: Filtering, schema: AttributeSchema) -> Row {
     words(name, filtering, &[], schema)
+}
+
+/// One that is read in a way of its own.
+pub(super) fn read_by(name: &'static str, reading: Reading, schema: AttributeSchema) -> Row {
+    (Attribute { name, filtering: Filtering::No, words: &[], reading }, schema)
 }
 
 /// One that takes only some words.
@@ -124,8 +140,7 @@ pub(super) fn words(
 
 /// One that refers to objects and is read by requests of its own.
 pub(super) fn linked(name: &'static str, class: Class) -> Row {
-    let attribute = Attribute { name, filtering: Filtering::No, words: &[], reading: Reading::Linked };
-    (attribute, AttributeSchema::reference(class).many())
+    read_by(name, Reading::Linked, AttributeSchema::reference(class).many())
 }
 
 /// What is known of a class.
@@ -191,6 +206,11 @@ impl Table {
 static USERS: LazyLock<Table> = LazyLock::new(users::table);
 static GROUPS: LazyLock<Table> = LazyLock::new(groups::table);
 
+/// What is known of users.
+pub(super) fn users() -> &'static Table {
+    &USERS
+}
+
 /// What is known of a class.
 pub(super) fn of(class: &Class) -> Result<&'static Table> {
     let table = [&*USERS, &*GROUPS].into_iter().find(|table| table.class == *class);
@@ -210,6 +230,8 @@ pub(super) enum Shape {
     Reference(&'static str),
     /// It says which licences there are, and from whom.
     Licenses,
+    /// It says which licences a group has.
+    Assigned,
 }
 
 /// How the value of a property of Graph becomes attributes; the same whichever class has it.
@@ -220,7 +242,10 @@ pub(super) fn shape(property: &str) -> Option<&'static Shape> {
             for attribute in table.readable() {
                 let name = attribute.name;
                 match (attribute.reading, attribute.member()) {
-                    (Reading::Linked, _) => {}
+                    (Reading::Linked | Reading::Faults, _) => {}
+                    (Reading::Assigned, _) => {
+                        shapes.insert(attribute.property(), Shape::Assigned);
+                    }
                     (Reading::Licenses, _) => {
                         shapes.insert(attribute.property(), Shape::Licenses);
                     }
@@ -253,12 +278,15 @@ mod tests {
     fn what_both_classes_have_is_read_alike() {
         let kind = |table: &Table, name| table.schema.get(name).map(|schema| (schema.kind.clone(), schema.cardinality));
         for attribute in USERS.readable() {
+            // Of licences each class has a property of its own.
             if let Some(other) = GROUPS.attribute(attribute.name) {
-                assert_eq!(attribute.reading, other.reading, "{}", attribute.name);
+                let alike = attribute.name == SKU_ID || attribute.reading == other.reading;
+                assert!(alike, "{}", attribute.name);
                 assert_eq!(kind(&USERS, attribute.name), kind(&GROUPS, attribute.name), "{}", attribute.name);
             }
         }
-        assert!(shape("licenseAssignmentStates").is_some() && shape("skuId").is_none() && shape("password").is_none());
+        assert!(shape("licenseAssignmentStates").is_some() && shape("assignedLicenses").is_some());
+        assert!(shape("skuId").is_none() && shape("password").is_none());
     }
 
     #[test]

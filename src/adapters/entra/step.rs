@@ -3,7 +3,9 @@
 use http::Method;
 use serde_json::{Map, Value as Json};
 
-use super::schema::{ACCOUNT_ENABLED, LICENSE_STATES, MANAGER, MEMBERS, ORG_DATA, OWNERS, REVOKE_SESSIONS};
+use super::schema::{
+    ACCOUNT_ENABLED, ASSIGNED_LICENSES, LICENSE_STATES, MANAGER, MEMBERS, ORG_DATA, OWNERS, REVOKE_SESSIONS,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::BatchRequest;
 use crate::model::{License, Name, Value};
@@ -31,6 +33,9 @@ pub(super) struct Element {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Part {
     Create,
+    /// Looks whether somebody has the address of the guest whom the next request invites.
+    FindGuest,
+    Invite,
     /// Reads `employeeOrgData`, of which the next request writes a part.
     ReadOrgData,
     Attributes,
@@ -61,6 +66,7 @@ impl Part {
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Create => "create",
+            Self::FindGuest | Self::Invite => "invitation",
             Self::ReadOrgData | Self::Attributes => "attributes",
             Self::Rule => "membershipRule",
             Self::UniqueName => "uniqueName",
@@ -83,7 +89,7 @@ impl Part {
 
     /// Whether it only says what the next request is to do, which cannot go without it.
     pub(super) fn is_question(self) -> bool {
-        matches!(self, Self::ReadOrgData | Self::ReadManager | Self::ReadLicenses)
+        matches!(self, Self::FindGuest | Self::ReadOrgData | Self::ReadManager | Self::ReadLicenses)
     }
 }
 
@@ -116,7 +122,8 @@ impl Step {
             Part::ReadOrgData => user.get(ORG_DATA).is_some_and(|data| data.is_object() || data.is_null()),
             // Of a user without a manager Graph leaves the property out.
             Part::ReadManager => user["id"].is_string() && (user[MANAGER].is_null() || user[MANAGER]["id"].is_string()),
-            Part::ReadLicenses => user[LICENSE_STATES].is_array(),
+            Part::FindGuest => user["value"].is_array(),
+            Part::ReadLicenses => user[LICENSE_STATES].is_array() || user[ASSIGNED_LICENSES].is_array(),
             _ => true,
         };
         if !is_told {
@@ -132,6 +139,15 @@ impl Step {
                 return Ok(self.elements.iter().any(is_held));
             }
             Part::ReadLicenses => return Ok(self.keep_held(user)),
+            Part::FindGuest => {
+                let holder = user["value"].as_array().and_then(|users| users.first());
+                if let Some(holder) = holder {
+                    let message = "somebody has the guest's address already, and is not invited again";
+                    let id = holder["id"].as_str().unwrap_or_default();
+                    let id = crate::http::redact::one_line(id, 100);
+                    return Err(Error::new(ErrorKind::Conflict, message).with_context("object", id));
+                }
+            }
             _ => {}
         }
         Ok(true)
@@ -149,9 +165,10 @@ impl Step {
         }
     }
 
-    /// Leaves out the removal of licences that the user does not have himself: that is done.
+    /// Leaves out the removal of licences that the user or group does not have itself: that is done.
     fn keep_held(&mut self, user: &Json) -> bool {
-        let states = user[LICENSE_STATES].as_array().map_or(&[][..], Vec::as_slice);
+        let rows = user[LICENSE_STATES].as_array().or_else(|| user[ASSIGNED_LICENSES].as_array());
+        let states = rows.map_or(&[][..], Vec::as_slice);
         let is_held = |sku: &str| {
             let same = |row: &&Json| row["skuId"].as_str().is_some_and(|own| own.eq_ignore_ascii_case(sku));
             states.iter().filter(same).any(|row| row["assignedByGroup"].is_null())
@@ -214,6 +231,7 @@ mod tests {
             ),
             (Part::ReadLicenses, &["null", "{}", r#"{"id": "7"}"#, r#"{"id": "7", "licenseAssignmentStates": null}"#]),
             (Part::ReadOrgData, &["null", "{}", r#"{"id": "7"}"#, r#"{"employeeOrgData": "x"}"#]),
+            (Part::FindGuest, &["null", "{}", "[]", r#"{"value": null}"#, r#"{"value": {}}"#]),
         ] {
             for answer in answers {
                 let mut step = Step::new(Part::Attributes, Method::PATCH, "/users/7")
@@ -227,6 +245,16 @@ mod tests {
                 assert_eq!(error.kind(), ErrorKind::Protocol, "{question:?} {answer}");
                 assert_eq!((&step.request.body, step.elements.len()), (&before, 1));
             }
+        }
+    }
+
+    #[test]
+    fn nobody_is_invited_twice() {
+        let mut step = Step::new(Part::Invite, Method::POST, "/invitations");
+        assert!(step.take_in(Part::FindGuest, &json!({"value": []})).expect("nobody"));
+        for holder in [json!({"id": "7"}), json!({})] {
+            let error = step.take_in(Part::FindGuest, &json!({"value": [holder]})).expect_err("somebody");
+            assert_eq!(error.kind(), ErrorKind::Conflict);
         }
     }
 

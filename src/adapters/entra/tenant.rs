@@ -8,6 +8,7 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
 use super::constraints::EntraConstraints;
+use super::guests::{self, Invitations};
 use super::products::PlanRelation;
 use super::read::Reader;
 use super::schema;
@@ -29,8 +30,10 @@ const NAME: &str = "entra";
 /// Attributes have Graph's names, members of complex ones a dot (`employeeOrgData.division`,
 /// `onPremisesExtensionAttributes.extensionAttribute1`); `password` is the initial password, `resetPassword` whether
 /// the user must choose another at the first sign-in (true unless said otherwise when a user is created); `skuId` and
-/// `disabledPlans` are a user's licences. Of a group, `members` are the users and `memberGroups` the groups in it; it is
-/// created as a security group unless `groupTypes` says otherwise. A change of several attributes takes several
+/// `disabledPlans` are the licences of a user, or those that a group gives its direct members. Of a group, `members` are
+/// the users and `memberGroups` the groups in it; it is created as a security group unless `groupTypes` says otherwise;
+/// `licenseErrors` says which members did not get its licences. Guests are invited by a target of their own,
+/// [`guests`](Entra::guests). A change of several attributes takes several
 /// requests where Graph wants it so; if one of them fails, the others are made all the same, and the error says which
 /// `part` failed. Members, owners and licences that are refused are named one by one. Cheap to clone; clones share the
 /// token and the connections.
@@ -44,7 +47,7 @@ const NAME: &str = "entra";
 /// ones. It does not tell:
 ///
 /// - that a licence which stays now comes from a group, or no longer does (Graph tracks `assignedLicenses`, not
-///   `licenseAssignmentStates`);
+///   `licenseAssignmentStates`), nor that a member did not get what his group hands on;
 /// - that members or managers went to the recycle bin: Graph keeps their links until they are purged, and tells of the
 ///   people themselves;
 /// - what changed so late that Graph's other replicas do not show it yet.
@@ -54,12 +57,24 @@ const NAME: &str = "entra";
 /// connection names it, and the cloud that they were taken for, and for up to 50,000 changed objects; after that
 /// [`ErrorKind::CursorExpired`]. Tenants without delta query (External ID, B2C) give no cursor.
 ///
+/// # What is not written
+///
+/// - **Directory-synchronised** users and groups are matched and linked, and may be members and managers; of their own
+///   only licences are written, which no other directory has. A location must come from the other directory.
+/// - **Distribution lists and mail-enabled security groups** are Exchange's; the members of a **dynamic** group are its
+///   rule's. All of them can be read, with who is in them.
+/// - **Shared mailboxes, rooms and equipment** are users who are switched off, with nothing that tells them from others.
+///   They stay off as long as [`Enable`](crate::reconcile::Enable) says no more than that what the job switched off comes
+///   back, and what is not linked is neither deleted nor loses a licence. To look at none of them at all, keep those who
+///   are off out of the mapping's target scope, or match by an attribute that only people have.
+///
 /// # Permissions
 ///
 /// Of the application: `User.Read.All` and, for groups, `GroupMember.Read.All` to read (`Member.Read.Hidden` for groups
 /// that hide their members); `User.Create`, `User.ReadUpdate.All`, `User.EnableDisableAccount.All` and
 /// `User.DeleteRestore.All`, or `User.ReadWrite.All`, to write users, and for their licences
-/// `LicenseAssignment.ReadWrite.All`; `Group.ReadWrite.All` to write groups; `Domain.Read.All` or
+/// `LicenseAssignment.ReadWrite.All`, which the licences of groups take too (or `Group.ReadWrite.All`);
+/// `Group.ReadWrite.All` to write groups, `User.Invite.All` to invite guests; `Domain.Read.All` or
 /// `Organization.Read.All` to plan, and `LicenseAssignment.Read.All` and `RoleManagement.Read.Directory` to plan with
 /// seats and administrators known: [`Operations::outbound`](crate::connection::Operations::outbound) is all of it but
 /// deleting, and [`Setup`](crate::connection::Setup) asks for the least. Accounts with administrator roles ask for a directory role of the application too,
@@ -89,8 +104,9 @@ const NAME: &str = "entra";
 /// # }
 /// ```
 ///
-/// See [user](https://learn.microsoft.com/graph/api/resources/user) and
-/// [group](https://learn.microsoft.com/graph/api/resources/group).
+/// See [user](https://learn.microsoft.com/graph/api/resources/user),
+/// [group](https://learn.microsoft.com/graph/api/resources/group) and
+/// [licences of groups](https://learn.microsoft.com/entra/fundamentals/concept-group-based-licensing).
 #[derive(Clone)]
 pub struct Entra(Arc<Inner>);
 
@@ -98,6 +114,8 @@ struct Inner {
     connection: Connection,
     reader: Reader,
     relations: Vec<PlanRelation>,
+    /// Whose users are guests.
+    invitations: Option<Invitations>,
 }
 
 /// Sets up an [`Entra`].
@@ -146,6 +164,75 @@ impl Entra {
             pace_observer: None,
             relations: Vec::new(),
         }
+    }
+
+    /// The guests of the tenant, as a target of their own: a job that writes to it invites whom it makes, and looks at
+    /// nobody who is no guest unless its mapping says so.
+    ///
+    /// A guest is made by a `mail` address, which must be mapped, and a `displayName`; all else that is mapped is written
+    /// as soon as the guest is there. He has no `password`, gets his `userPrincipalName` from Graph, and keeps the
+    /// address that he was invited by. Match by `mail`, so that those who were invited by hand are found. Who left is
+    /// disabled or deleted as others are.
+    ///
+    /// For people of both kinds in one store, give each kind a job, with scopes that exclude each other, and both one
+    /// link set: then guests are members and managers like anybody.
+    ///
+    /// # Permissions
+    ///
+    /// `User.Invite.All` beside those to read and update users: see [`guest_operations`](Self::guest_operations).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use entrant::adapters::{Entra, Invitations};
+    /// use entrant::connection::Connection;
+    /// use entrant::job::{Apply, Run};
+    /// use entrant::sim::Sim;
+    /// use entrant::store::{MemoryState, MemoryStore};
+    /// use entrant::{Job, Mapping, Policy, Preferences, Record, model::ObjectId};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> entrant::Result<()> {
+    /// # let sim = Sim::builder().domain("contoso.com").build();
+    /// # let connection = Connection::builder(sim.tenant_id(), sim.client_id())
+    /// #     .client_secret(sim.client_secret())
+    /// #     .cloud(sim.cloud())
+    /// #     .build()?;
+    /// # let entra = Entra::builder(connection).transport(sim.transport()).connect().await?;
+    /// let partner = Record::new(ObjectId::user("p1"))
+    ///     .with("id", "p1")
+    ///     .with("name", "Dana")
+    ///     .with("mail", "dana@fabrikam.com");
+    /// let job = Job::builder("partners")
+    ///     .source(MemoryStore::new("partners").with_records([partner]))
+    ///     .target(entra.guests(Invitations::new("https://myapplications.microsoft.com/")?))
+    ///     .mapping(
+    ///         Mapping::users()
+    ///             .attribute("mail", "mail")
+    ///             .attribute("displayName", "name")
+    ///             .attribute("employeeId", "id")
+    ///             .match_on("mail"),
+    ///     )
+    ///     .policy(Policy::outbound(Preferences::default()))
+    ///     .state(MemoryState::new())
+    ///     .build()?;
+    /// job.run(Run::full(), Apply::new()).await?;
+    /// let guest = &sim.users()[0];
+    /// assert_eq!((&guest["userType"], &guest["employeeId"]), (&"Guest".into(), &"p1".into()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// See [create invitation](https://learn.microsoft.com/graph/api/invitation-post).
+    #[must_use]
+    pub fn guests(&self, invitations: Invitations) -> Self {
+        let Inner { connection, reader, relations, .. } = &*self.0;
+        Self(Arc::new(Inner {
+            connection: connection.clone(),
+            reader: reader.clone(),
+            relations: relations.clone(),
+            invitations: Some(invitations),
+        }))
     }
 
     /// The connection, with what its check found.
@@ -246,7 +333,7 @@ impl EntraBuilder {
         let origin = Origin::new(self.connection.name());
         let tenant = self.connection.tenant().to_string().to_ascii_lowercase().into();
         let reader = Reader { client, origin, tenant };
-        Entra(Arc::new(Inner { connection: self.connection, reader, relations: self.relations }))
+        Entra(Arc::new(Inner { connection: self.connection, reader, relations: self.relations, invitations: None }))
     }
 }
 
@@ -281,12 +368,14 @@ impl Source for Entra {
 #[async_trait]
 impl Target for Entra {
     fn schema(&self, class: &Class) -> Result<Arc<Schema>> {
-        Ok(Arc::clone(schema::of(class)?.schema()))
+        let is_of_guests = *class == Class::USER && self.0.invitations.is_some();
+        Ok(Arc::clone(if is_of_guests { &guests::SCHEMA } else { schema::of(class)?.schema() }))
     }
 
     async fn constraints(&self) -> Result<Arc<dyn Constraints>> {
         let domain = self.connection().domain();
-        Ok(Arc::new(EntraConstraints::read(self.graph(), &self.0.relations, domain).await?))
+        let constraints = EntraConstraints::read(self.graph(), &self.0.relations, domain).await?;
+        Ok(Arc::new(if self.0.invitations.is_some() { constraints.of_guests() } else { constraints }))
     }
 
     fn clock_ahead(&self) -> time::Duration {
@@ -295,7 +384,7 @@ impl Target for Entra {
 
     fn write<'a>(&'a self, changes: Vec<Change>) -> BoxStream<'a, (ChangeId, Result<Written>)> {
         let Some(reason) = self.connection().refusal() else {
-            return write::write(self.graph().clone(), changes);
+            return write::write(self.graph().clone(), self.0.invitations.as_ref(), changes);
         };
         let refused = move |change: Change| (change.id, Err(Error::new(ErrorKind::NotReady, reason)));
         stream::iter(changes).map(refused).boxed()

@@ -1,8 +1,8 @@
 //! What a user of Entra ID holds.
 
 use super::schema::{
-    ACCOUNT_ENABLED, Attribute, DISABLED_PLANS, Filtering, IMMUTABLE_ID, MANAGER, PASSWORD, Place, RESET_PASSWORD,
-    REVOKE_SESSIONS, Reading, Row, SKU_ID, SYNC_ENABLED, Table, USER_PRINCIPAL_NAME, USER_TYPE, row, words,
+    ACCOUNT_ENABLED, DISABLED_PLANS, Filtering, IMMUTABLE_ID, MANAGER, PASSWORD, Place, RESET_PASSWORD,
+    REVOKE_SESSIONS, Reading, Row, SKU_ID, SYNC_ENABLED, Table, USER_PRINCIPAL_NAME, USER_TYPE, read_by, row, words,
 };
 use crate::model::{AttributeSchema, Class, Filter, Kind, Mutability, Name, Schema, eq};
 
@@ -57,10 +57,6 @@ const EXTENSION_ATTRIBUTES: [&str; 15] = [
 fn rows() -> Vec<Row> {
     use Filtering::{Advanced, Equals, No, Prefix};
 
-    let read_by = |name, reading, schema| {
-        let attribute = Attribute { name, filtering: No, words: &[], reading };
-        (attribute, schema)
-    };
     let text = |max| AttributeSchema::text().with_max_length(max);
     let unbounded = AttributeSchema::text;
     let folded = || AttributeSchema::text().ignore_case();

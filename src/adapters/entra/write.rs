@@ -4,8 +4,10 @@ use std::collections::{HashMap, VecDeque};
 
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
+use serde_json::Value as Json;
 
 use super::elements;
+use super::guests::{self, Invitations};
 use super::routing::{object_of, route};
 use super::step::{Part, Step};
 use crate::error::{Error, ErrorKind, Result, Retry};
@@ -17,8 +19,12 @@ const MAX_TOGETHER: usize = 20;
 
 /// Carries changes out in rounds: of each object one request a round, so that those of one object keep their order;
 /// or several, of those that add or remove one member each.
-pub(super) fn write(client: GraphClient, changes: Vec<Change>) -> BoxStream<'static, (ChangeId, Result<Written>)> {
-    stream::unfold(Run::new(client, changes), |mut run| async move {
+pub(super) fn write(
+    client: GraphClient,
+    invitations: Option<&Invitations>,
+    changes: Vec<Change>,
+) -> BoxStream<'static, (ChangeId, Result<Written>)> {
+    stream::unfold(Run::new(client, invitations, changes), |mut run| async move {
         let answer = run.next().await?;
         Some((answer, run))
     })
@@ -53,7 +59,7 @@ struct Pending {
 }
 
 impl Run {
-    fn new(client: GraphClient, changes: Vec<Change>) -> Self {
+    fn new(client: GraphClient, invitations: Option<&Invitations>, changes: Vec<Change>) -> Self {
         let mut run = Self { client, queues: Vec::new(), round: None, answers: VecDeque::new() };
         let mut places: HashMap<ObjectId, usize> = HashMap::new();
         for change in changes {
@@ -61,7 +67,18 @@ impl Run {
             let object = object.cloned();
             let routed = match change.operation {
                 Operation::Elements { id, changes } => elements::route(&run.client, &id, changes),
-                operation => route(operation).map(|steps| (steps, Vec::new())),
+                operation => {
+                    let steps = match (operation, invitations) {
+                        (Operation::Create { attributes, secrets, .. }, Some(invitations)) if class == Class::USER => {
+                            match secrets.is_empty() {
+                                true => guests::route(&run.client, invitations, &attributes),
+                                false => Err(Error::new(ErrorKind::Invalid, "a guest has no password here")),
+                            }
+                        }
+                        (operation, _) => route(operation),
+                    };
+                    steps.map(|steps| (steps, Vec::new()))
+                }
             };
             let (steps, refused) = match routed {
                 Ok(routed) => routed,
@@ -201,8 +218,10 @@ impl Pending {
             (Part::Bind, Err(error), _) if step.elements.len() == 1 && error.is_already_there() => return Ok(()),
             (_, outcome, _) => outcome?,
         };
-        if step.part == Part::Create {
-            self.object = Some(created(&self.class, &response)?);
+        match step.part {
+            Part::Create => self.object = Some(created(&self.class, &response.body["id"])?),
+            Part::Invite => self.object = Some(created(&self.class, &response.body["invitedUser"]["id"])?),
+            _ => {}
         }
         if step.part.is_question() {
             let goes_on = match self.steps.front_mut() {
@@ -259,8 +278,8 @@ fn take_done(queue: &mut VecDeque<Pending>) -> Option<Pending> {
     if first.steps.is_empty() && first.open == 0 { queue.pop_front() } else { None }
 }
 
-fn created(class: &Class, response: &BatchResponse) -> Result<ObjectId> {
-    let id = response.body["id"].as_str().filter(|id| !id.is_empty());
+fn created(class: &Class, id: &Json) -> Result<ObjectId> {
+    let id = id.as_str().filter(|id| !id.is_empty());
     id.map(|id| ObjectId::new(class.clone(), id)).ok_or_else(no_id)
 }
 

@@ -103,6 +103,7 @@ impl Group {
                 | ErrorKind::Stale
                 | ErrorKind::TenantChanged
                 | ErrorKind::Leased
+                | ErrorKind::CursorExpired
                 | ErrorKind::EmptySource => Self::Failed,
             },
             Outcome::Stale { .. } => Self::Stale,

@@ -187,7 +187,9 @@ fn write_set(f: &mut fmt::Formatter<'_>, set: &SetChange) -> fmt::Result {
         }
         let (shown, more) = Names::default().elements(elements, SHOWN_ELEMENTS, SHOWN);
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        writeln!(f, "      {} {sign} {}{more}   ← {}", plain(&set.attribute), shown.join(", "), plain(&set.rule))?;
+        let heirs = if set.heirs == 0 { String::new() } else { format!(" (for {} members)", set.heirs) };
+        let (attribute, rule) = (plain(&set.attribute), plain(&set.rule));
+        writeln!(f, "      {attribute} {sign} {}{more}{heirs}   ← {rule}", shown.join(", "))?;
     }
     Ok(())
 }

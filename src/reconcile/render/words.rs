@@ -332,6 +332,10 @@ impl Loss {
             };
             parts.extend(rules.first().map(|rule| format!("by {}", sentence(rule))));
         }
+        let heirs = self.sets(entry).map(|set| set.heirs).max().unwrap_or(0);
+        if heirs > 0 {
+            parts.insert(0, format!("from {heirs} members"));
+        }
         if parts.is_empty() {
             parts.push(situation(entry.situation).to_owned());
         }
@@ -369,7 +373,9 @@ impl Headline {
             count(&mut own.deleted, is_user && Loss::Deleted.is_of(entry));
             count(&mut own.others_deleted, !is_user && Loss::Deleted.is_of(entry));
             count(&mut own.switched_off, Loss::Disabled.is_of(entry));
-            count(&mut own.lose_licenses, Loss::Licenses.is_of(entry));
+            if entry.runs() {
+                own.lose_licenses += Loss::Licenses.sets(entry).map(|set| set.heirs.max(1)).sum::<u64>();
+            }
             count(&mut own.later, Loss::Later.is_of(entry));
             if entry.runs() {
                 own.references_taken += Loss::References.sets(entry).map(SetChange::removals).sum::<u64>();

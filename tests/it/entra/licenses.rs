@@ -1,10 +1,10 @@
-//! Licences and managers of users.
+//! Licences of users and groups, and managers.
 
 use std::collections::BTreeMap;
 
 use entrant::adapters::Entra;
 use entrant::graph::GraphClass;
-use entrant::model::{Class, ElementChange, License, Name, ObjectId, Operation, Refused};
+use entrant::model::{Class, ElementChange, License, LicenseFault, Name, ObjectId, Operation, Refused};
 use entrant::sim::{Activity, Fault, Sim, Sku};
 use entrant::store::{Lookup, Query, Source, SourceExt, Target};
 use entrant::{ErrorKind, Record, Result, Value};
@@ -229,4 +229,84 @@ async fn one_change_may_hold_all_kinds_of_elements() {
     shown.sort_by_key(|row| (row.0, format!("{row:?}")));
     assert_eq!(shown, [("disabledPlans", ErrorKind::Invalid), ("manager", ErrorKind::NotFound)]);
     assert_eq!(sim.licenses(&ada), ["ENTERPRISEPACK"], "a product's id alone is a licence with all plans");
+}
+
+fn group_licenses(group: &str, add: &[License], remove: &[&str]) -> Operation {
+    let add = add.iter().map(License::to_value);
+    let remove = remove.iter().map(|sku| License::new(*sku).to_value());
+    let changes = BTreeMap::from([(Name::from("skuId"), ElementChange::new(add, remove))]);
+    Operation::Elements { id: ObjectId::group(group), changes }
+}
+
+#[tokio::test]
+async fn licences_of_groups_are_given_read_and_taken() {
+    let (sim, clock) = licensed();
+    let entra = entra(&sim, &clock).await;
+    let (e3, e5) = (Sku::office_e3(0), Sku::office_e5(0));
+    let plan = e5.plan_id("BI_AZURE_P2").expect("E5 has reports");
+    let ada = add_user(&sim, "ada");
+    let group = sim.add_group(json!({"displayName": "licensed", "members": [ada]}));
+    sim.assign_group_license(&group, &e3.sku_id());
+    let swap = group_licenses(&group, &[License::new(e5.sku_id()).without_plan(&*plan)], &[&e3.sku_id()]);
+    for _ in 0..2 {
+        let refused = refused(&entra, swap.clone()).await.expect("written");
+        assert!(refused.is_empty(), "what is gone already holds up nothing: {refused:?}");
+    }
+    assert_eq!(sim.licenses(&ada), ["ENTERPRISEPREMIUM"]);
+    let read = |id: String| {
+        let entra = entra.clone();
+        async move {
+            match entra.get(&[ObjectId::group(id)]).await.expect("it works").remove(0) {
+                Lookup::One(record) => record,
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    let record = read(group.clone()).await;
+    assert_eq!(held(&record), [License::new(e5.sku_id()).without_plan(&*plan)]);
+    assert_eq!(record.get("licenseProcessingState.state"), Some(&"ProcessingComplete".into()));
+    assert_eq!(record.get("licenseErrors"), Some(&Value::list([])));
+    let user = read_one(&entra, &ada).await;
+    assert_eq!(held(&user), [License::new(e5.sku_id()).without_plan(&*plan).inherited_from(group.as_str())]);
+
+    let unknown = refused(&entra, group_licenses(&group, &[License::new(NOBODY)], &[])).await.expect("written");
+    assert_eq!(
+        unknown[0].error.graph().map(|said| said.class()),
+        Some(GraphClass::UnknownSku { sku: NOBODY.try_into().ok() })
+    );
+}
+
+#[tokio::test]
+async fn who_did_not_get_a_groups_licences_is_asked_of_groups_that_have_any() {
+    let (sim, clock) = licensed();
+    let entra = entra(&sim, &clock).await;
+    let e3 = Sku::office_e3(0);
+    let people: Vec<_> = (0..4).map(|number| add_user(&sim, &format!("p{number}"))).collect();
+    let group = sim.add_group(json!({"displayName": "licensed", "members": people}));
+    for number in 0..50 {
+        sim.add_group(json!({"displayName": format!("g{number}"), "members": people}));
+    }
+    sim.assign_group_license(&group, &e3.sku_id());
+    let unlucky = people.iter().find(|id| sim.licenses(id).is_empty()).expect("three seats for four").clone();
+    let query = Query::all(Class::GROUP).with_select(["skuId", "licenseErrors"].map(Name::from));
+    let before = sim.requests();
+    let (groups, _) = entra.collect(&query).await;
+    let after = sim.requests();
+    assert_eq!(after.batch_items - before.batch_items, 1, "one group is asked");
+    let faults = |record: &Record| -> Vec<LicenseFault> {
+        record
+            .get("licenseErrors")
+            .map_or(&[][..], Value::as_slice)
+            .iter()
+            .filter_map(LicenseFault::from_value)
+            .collect()
+    };
+    let of = |groups: &[Record]| groups.iter().find(|own| *own.id.id == *group).expect("there").clone();
+    assert_eq!(faults(&of(&groups)), [LicenseFault::new(unlucky, e3.sku_id(), "CountViolation")]);
+    assert_eq!(groups.iter().map(|own| faults(own).len()).sum::<usize>(), 1);
+
+    sim.fail(Fault::on("GET", "/v1.0/groups").containing("membersWithLicenseErrors").in_batch().status(403).always());
+    let (groups, completeness) = entra.collect(&query).await;
+    assert!(completeness.is_complete(), "{completeness:?}");
+    assert!(of(&groups).partial["licenseErrors"].contains("could not be read"), "{:?}", of(&groups).partial);
 }
