@@ -18,6 +18,7 @@ mod links;
 mod observe;
 mod password;
 mod planning;
+mod quarantine;
 mod recover;
 mod report;
 mod run;
@@ -26,11 +27,13 @@ mod schedule;
 #[cfg(feature = "schedule")]
 mod scheduler;
 mod secrets;
+mod tenure;
 mod write;
 
 pub use builder::{JobBuilder, JobError, JobMapping};
 pub use job::Job;
 pub use observe::{Event, Observer};
+pub use quarantine::Quarantine;
 pub use report::{
     Buckets, ElementCount, EntryReport, Outcome, OutcomeCount, OutcomeKind, Report, RunStatus, SyncStatus,
 };

@@ -56,6 +56,12 @@ pub enum RunStatus {
     NeedsAttention,
     /// Something was not read to its end, or is still in doubt: run again.
     Incomplete,
+    /// The job is in quarantine from now on: too many writes failed, or its credentials are refused. No plan is applied
+    /// until [`Job::release`](super::Job::release).
+    Quarantined {
+        /// Why.
+        reason: String,
+    },
     /// Guards stopped it before the first write.
     Stopped {
         /// The guards that the plan exceeds.
@@ -140,6 +146,12 @@ pub enum Outcome {
     },
     /// It waits for a grace period to pass.
     Waiting,
+    /// It failed in an earlier run, and its next attempt is not due yet; the rest of the entry, if there is any, is told
+    /// by the plan.
+    Held {
+        /// What failed, and when it is tried again.
+        reason: String,
+    },
 }
 
 /// An [`Outcome`] without its details.
@@ -155,6 +167,7 @@ pub enum OutcomeKind {
     Failed,
     Pending,
     Waiting,
+    Held,
 }
 
 impl Outcome {
@@ -169,6 +182,7 @@ impl Outcome {
             Self::Failed { .. } => OutcomeKind::Failed,
             Self::Pending { .. } => OutcomeKind::Pending,
             Self::Waiting => OutcomeKind::Waiting,
+            Self::Held { .. } => OutcomeKind::Held,
         }
     }
 
@@ -180,7 +194,9 @@ impl Outcome {
 
     fn reason(&self) -> Option<&str> {
         match self {
-            Self::Blocked { reason } | Self::Stale { reason } | Self::Pending { reason } => Some(reason),
+            Self::Blocked { reason } | Self::Stale { reason } | Self::Pending { reason } | Self::Held { reason } => {
+                Some(reason)
+            }
             Self::Failed { message, .. } => Some(message),
             Self::Applied | Self::Unchanged | Self::Waiting => None,
         }
@@ -197,6 +213,7 @@ impl fmt::Display for OutcomeKind {
             Self::Failed => "failed",
             Self::Pending => "pending",
             Self::Waiting => "waiting",
+            Self::Held => "held",
         })
     }
 }
@@ -275,8 +292,8 @@ impl Report {
     /// The outcomes as a provisioning service's status page counts them.
     #[must_use]
     pub fn sync_status(&self) -> SyncStatus {
-        let failed =
-            self.sum(|count| matches!(count.outcome, OutcomeKind::Failed | OutcomeKind::Blocked | OutcomeKind::Stale));
+        use OutcomeKind as O;
+        let failed = self.sum(|count| matches!(count.outcome, O::Failed | O::Blocked | O::Stale | O::Held));
         let success = self.outcome(OutcomeKind::Applied);
         SyncStatus {
             impacted: success + failed + self.outcome(OutcomeKind::Pending),
@@ -339,6 +356,10 @@ impl fmt::Display for Report {
                 f,
                 "Incomplete: something was not read to its end, or is still in doubt; mend that and run again."
             )?,
+            RunStatus::Quarantined { reason } => {
+                writeln!(f, "Quarantined: {reason}.")?;
+                writeln!(f, "Nothing is applied any more; mend that, then release the job with Job::release().")?;
+            }
             RunStatus::Stopped { breaches } => {
                 writeln!(f, "Stopped before the first write.")?;
                 breaches.iter().try_for_each(|breach| writeln!(f, "  {breach}"))?;

@@ -3,12 +3,15 @@
 mod apply;
 mod corners;
 pub(crate) mod crash;
+#[cfg(unix)]
+mod disks;
 mod doubts;
 mod explained;
 mod faults;
 mod flow_types;
 mod guards;
 mod hidden;
+mod journal_cost;
 mod leavers;
 mod licenses;
 mod matching;
@@ -16,6 +19,9 @@ mod order;
 pub(crate) mod org;
 mod policy;
 mod presets;
+#[cfg(unix)]
+mod processes;
+mod quarantine;
 mod random;
 mod random_org;
 mod reads;
@@ -26,6 +32,7 @@ mod retire;
 mod scoping;
 mod seats;
 mod spy;
+mod state_files;
 mod truth_table;
 mod unique_value;
 pub(crate) mod world;
