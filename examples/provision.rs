@@ -102,6 +102,9 @@ struct Flags {
     /// Apply exactly this saved plan
     #[arg(long, value_name = "FILE")]
     apply: Option<PathBuf>,
+    /// Take the job out of its quarantine first, once what put it there is mended; what failed is tried again
+    #[arg(long, conflicts_with = "plan")]
+    release: bool,
     /// Look at one person only, with the explanation
     #[arg(long, value_name = "KEY", conflicts_with = "apply")]
     only: Option<String>,
@@ -165,6 +168,9 @@ async fn provision(flags: Flags) -> Result<ExitCode> {
         job = job.mapping(groups.mapping.policy(Policy::outbound(group_preferences(&flags))));
     }
     let job = finish(&flags, job)?;
+    if flags.release {
+        job.release().await?;
+    }
     let plan = match &flags.apply {
         Some(file) => read_plan(file)?,
         None => job.plan(run(&flags)).await?,

@@ -102,6 +102,29 @@ impl RedbState {
         })
     }
 
+    /// Makes a file as small as what it holds; `false` if it was already.
+    ///
+    /// What jobs forget leaves room that is used again, so that a file grows no larger than it ever needed to be; this is
+    /// for one that once held far more. No other process should have it open.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open); [`ErrorKind::Store`] if it is in use.
+    pub fn compact(path: impl AsRef<Path>) -> Result<bool> {
+        let path = path.as_ref();
+        if !path.try_exists().is_ok_and(|exists| exists) {
+            return Err(
+                Error::new(ErrorKind::Store, "there is no state to compact").with_context("file", path.display())
+            );
+        }
+        let Self { database, .. } = Self::open(path)?;
+        let compact = || -> Result<bool, Fault> {
+            let mut database = Arc::into_inner(database).ok_or("the file is in use")?;
+            Ok(database.compact()?)
+        };
+        compact().map_err(|fault| fault.of(path, "cannot compact the state"))
+    }
+
     /// Dates leases by another clock than the machine's.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock) -> Self {

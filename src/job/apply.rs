@@ -12,10 +12,10 @@ use tokio::sync::OnceCell;
 use super::builder::Ready;
 use super::ledger::{Intent, LinkSet};
 use super::links::Links;
-use super::quarantine::{Trials, not_tried};
+use super::quarantine::Trials;
 use super::run::RETIRE;
 use super::tenure::Tenure;
-use super::{Apply, ElementCount, EntryReport, Event, Job, Outcome, OutcomeKind, Report, RunStatus};
+use super::{Apply, ElementCount, EntryReport, Event, Job, Outcome, OutcomeKind, Report, RunStatus, Stop};
 use crate::clock::later;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Context;
@@ -51,6 +51,7 @@ pub(super) struct Progress<'a> {
     pub(super) counts: BTreeMap<Name, ElementCount>,
     places: HashMap<&'a EntryKey, usize>,
     pub(super) trials: Trials,
+    pub(super) stop: Option<Stop>,
     /// What expressions are evaluated with, once something must be.
     pub(super) context: OnceCell<Context>,
 }
@@ -72,7 +73,8 @@ impl Job {
     ///
     /// # Cancellation
     ///
-    /// What was sent may be carried out; it is noted, and the next run looks.
+    /// What was sent may be carried out; it is noted, and the next run looks. The lease runs out by itself, within a minute;
+    /// with [`Stop`] it is given back.
     pub async fn apply(&self, plan: &Plan, apply: Apply) -> Result<Report> {
         self.check(plan, &apply)?;
         let tenant = self.tenant();
@@ -239,13 +241,14 @@ impl Job {
             counts: BTreeMap::new(),
             places: plan.entries().iter().enumerate().map(|(at, entry)| (&entry.key, at)).collect(),
             trials,
+            stop: apply.stop.clone(),
             context: OnceCell::new(),
         };
         let waves = waves(plan.entries());
         self.tell(&Event::Applying { entries: plan.entries().iter().filter(|entry| entry.runs()).count() as u64 });
         for wave in waves {
             for window in wave.entries.chunks(WINDOW) {
-                if progress.is_refused() {
+                if progress.ends_early().is_some() {
                     break;
                 }
                 progress.renew().await?;
@@ -256,9 +259,8 @@ impl Job {
             progress.let_go().await?;
         }
         for (at, entry) in plan.entries().iter().enumerate() {
-            let refused = progress.is_refused() && entry.runs();
-            let outcome = progress.outcomes[at].take();
-            let outcome = outcome.unwrap_or_else(|| if refused { not_tried() } else { unrun(entry) });
+            let not_tried = progress.ends_early().filter(|_| entry.runs());
+            let outcome = progress.outcomes[at].take().or(not_tried).unwrap_or_else(|| unrun(entry));
             let target = progress.targets.remove(&at).or_else(|| entry.target.clone());
             let told = EntryReport {
                 key: entry.key.clone(),
@@ -323,6 +325,21 @@ impl Progress<'_> {
     /// Keeps the lease while it lasts; whoever lost it must not write.
     pub(super) async fn renew(&self) -> Result<()> {
         self.tenure.keep().await
+    }
+
+    /// Whether the host stopped the run.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stop.as_ref().is_some_and(Stop::is_stopped)
+    }
+
+    /// The outcome of what is not tried any more, if nothing is.
+    fn ends_early(&self) -> Option<Outcome> {
+        let why = match (self.is_refused(), self.is_stopped()) {
+            (true, _) => "not tried: the credentials are refused",
+            (false, true) => "not tried: the run was stopped",
+            (false, false) => return None,
+        };
+        Some(Outcome::Pending { reason: why.to_owned() })
     }
 
     pub(super) fn now(&self) -> OffsetDateTime {

@@ -29,7 +29,7 @@ impl Progress<'_> {
             if open.is_empty() {
                 break;
             }
-            if self.now() >= deadline {
+            if self.now() >= deadline || self.is_stopped() {
                 for (work, error) in open {
                     // The intent stays: the next run looks again.
                     let reason = self.told(&work, error.to_chain());

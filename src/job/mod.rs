@@ -27,6 +27,7 @@ mod schedule;
 #[cfg(feature = "schedule")]
 mod scheduler;
 mod secrets;
+mod stop;
 mod tenure;
 mod write;
 
@@ -44,3 +45,4 @@ pub use schedule::{Schedule, ScheduleError};
 #[cfg(feature = "schedule")]
 #[cfg_attr(docsrs, doc(cfg(feature = "schedule")))]
 pub use scheduler::{PastRun, PastRunOutcome, Scheduler, SchedulerBuilder, SchedulerState, SchedulerStatus};
+pub use stop::Stop;

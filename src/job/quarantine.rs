@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use super::Job;
 use super::apply::Progress;
 use super::ledger::{Ledger, decode, encode};
 use super::run::looks_at_all;
 use super::write::Work;
-use super::{Job, Outcome};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::model::Completeness;
 use crate::reconcile::{EntryKey, Hold, Holds, Lane, Part, Plan};
@@ -285,11 +285,6 @@ impl Progress<'_> {
         self.job.put_in_quarantine(&self.lease, reason.clone()).await?;
         Ok(Some(reason))
     }
-}
-
-/// The outcome of what was not tried any more.
-pub(super) fn not_tried() -> Outcome {
-    Outcome::Pending { reason: "not tried: the credentials are refused".to_owned() }
 }
 
 /// What fails by itself, and is held back by itself. References do not count.

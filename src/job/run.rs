@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Stop;
 use crate::expr::Seed;
 use crate::model::Filter;
 use crate::reconcile::{Guard, days};
@@ -132,11 +133,12 @@ pub struct Apply {
     pub(super) lifted: BTreeSet<Guard>,
     pub(super) max_age: Duration,
     pub(super) wait: Duration,
+    pub(super) stop: Option<Stop>,
 }
 
 impl Default for Apply {
     fn default() -> Self {
-        Self { lifted: BTreeSet::new(), max_age: days(7), wait: Duration::ZERO }
+        Self { lifted: BTreeSet::new(), max_age: days(7), wait: Duration::ZERO, stop: None }
     }
 }
 
@@ -159,6 +161,13 @@ impl Apply {
     #[must_use]
     pub fn wait(mut self, longest: Duration) -> Self {
         self.wait = longest;
+        self
+    }
+
+    /// Lets the run be stopped from outside.
+    #[must_use]
+    pub fn stop_with(mut self, stop: &Stop) -> Self {
+        self.stop = Some(stop.clone());
         self
     }
 

@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::poll_fn;
+use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
 use futures::future::{FutureExt, OptionFuture};
 use futures::stream::{BoxStream, StreamExt};
 
-use super::Outcome;
 use super::apply::Progress;
 use super::builder::Ready;
 use super::elements::split_refused;
 use super::ledger::{Intent, Taken};
+use super::{Outcome, Stop};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Attributes, Change, ChangeId, Mutability, Name, ObjectId, Operation, Schema, Value, Written};
 use crate::permit::Permit;
@@ -34,6 +35,8 @@ enum Next {
     Answer(ChangeId, Result<Written>),
     /// None came for a while.
     Nothing,
+    /// The run is stopped.
+    Stopped,
     /// There are no more.
     Over,
 }
@@ -347,7 +350,7 @@ impl Progress<'_> {
         loop {
             let next = self.next_answer(&mut answers, !written.is_empty()).await?;
             let is_time = !matches!(next, Next::Answer(..));
-            let is_over = matches!(next, Next::Over);
+            let is_over = matches!(next, Next::Over | Next::Stopped);
             if let Next::Answer(number, answer) = next {
                 let Some(mut work) = open.remove(&number) else { continue };
                 match answer {
@@ -376,6 +379,13 @@ impl Progress<'_> {
             // It was not sent; what was noted of it is for whoever took over.
             return Err(left.swap_remove(at).1);
         }
+        drop(answers);
+        if self.is_stopped() {
+            for work in open.drain().map(|(_, work)| work) {
+                // The intent stays: the next run looks.
+                self.settle(work.at, Outcome::Pending { reason: "the run was stopped before the answer".to_owned() });
+            }
+        }
         for work in open.into_values() {
             left.push((work, Error::new(ErrorKind::Protocol, "the target did not answer").with_outcome_in_doubt()));
         }
@@ -387,9 +397,13 @@ impl Progress<'_> {
     async fn next_answer(&self, answers: &mut Answers<'_>, impatient: bool) -> Result<Next> {
         let sleeps = (impatient && self.job.real_time).then(|| self.job.clock.sleep(NOTED_WITHIN));
         let mut sleep = OptionFuture::from(sleeps);
+        let mut stopped = pin!(OptionFuture::from(self.stop.as_ref().map(Stop::stopped)));
         loop {
             let next = poll_fn(|context| {
                 // Whatever goes on in there may send.
+                if stopped.as_mut().poll(context) == Poll::Ready(Some(())) {
+                    return Poll::Ready(Some(Next::Stopped));
+                }
                 if self.tenure.is_in_question() {
                     return Poll::Ready(None);
                 }

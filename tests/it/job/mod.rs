@@ -1,6 +1,7 @@
 //! Plan and apply, between stores in memory.
 
 mod apply;
+mod cancelled;
 mod corners;
 pub(crate) mod crash;
 #[cfg(unix)]
@@ -12,6 +13,7 @@ mod flow_types;
 mod guards;
 mod hidden;
 mod journal_cost;
+mod lease;
 mod leavers;
 mod licenses;
 mod matching;

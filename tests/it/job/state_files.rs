@@ -6,7 +6,7 @@ use std::time::Duration;
 use entrant::adapters::RedbState;
 use entrant::job::{Apply, Run, RunStatus};
 use entrant::reconcile::{Policy, Preferences};
-use entrant::store::{State, Table};
+use entrant::store::{Batch, State, Table};
 use entrant::{ErrorKind, Job};
 use futures::TryStreamExt;
 use redb::ReadableDatabase;
@@ -117,4 +117,38 @@ async fn a_file_of_a_later_format_is_refused() {
     let stays =
         read.open_table(version).expect("the table").get("version").expect("read").map(|version| version.value());
     assert_eq!(stays, Some(1_000), "it stays as it was");
+}
+
+/// A file that once held far more can be made small again, and holds what it held.
+#[tokio::test]
+async fn a_file_can_be_made_small() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("state.redb");
+    let size = || std::fs::metadata(&path).expect("it is there").len();
+    assert_eq!(RedbState::compact(&path).expect_err("not there").kind(), ErrorKind::Store);
+    assert!(!path.exists(), "nothing is made");
+    {
+        let state = RedbState::open(&path).expect("a new file");
+        let lease = state.lease("x", Duration::from_secs(60)).await.expect("works").expect("free");
+        let key = |number: u32| number.to_be_bytes().to_vec();
+        let (mut full, mut empty) = (Batch::new(), Batch::new());
+        for number in 0..20_000 {
+            full.put(Table::Journal, key(number), "x".repeat(200));
+            if number > 0 {
+                empty.remove(Table::Journal, key(number));
+            }
+        }
+        state.commit(&lease, full).await.expect("written");
+        state.commit(&lease, empty).await.expect("written");
+    }
+    let before = size();
+    RedbState::compact(&path).expect("compacted");
+    assert!(size() < before / 4, "{} of {before}", size());
+    let state = RedbState::open(&path).expect("a good file");
+    assert_eq!(
+        state.get(Table::Journal, &0_u32.to_be_bytes()).await.expect("works"),
+        Some("x".repeat(200).into_bytes())
+    );
+    let lease = state.lease("x", Duration::ZERO).await.expect("works");
+    assert!(lease.is_none(), "leases too: it is held still");
 }
