@@ -216,7 +216,10 @@ async fn provision(flags: Flags) -> Result<ExitCode> {
         Some(file) => Some((file, open_private(file)?)),
         None => None,
     };
-    let report = job.apply(&plan, apply).await?;
+    let report = job.apply(&plan, apply).await.map_err(|error| match error.kind() {
+        ErrorKind::Quarantined => error.with_context("or pass", "--release"),
+        _ => error,
+    })?;
     print_json(&flags, &plan, &guards, Some(&report));
     if !flags.json {
         print!("{report}");

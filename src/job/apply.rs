@@ -81,7 +81,7 @@ impl Job {
         let tenure = Arc::new(self.take_tenure(apply.wait).await?);
         let applying = self.apply_leased(plan, &apply, &tenure, tenant.as_deref());
         let mut applying = pin!(permit::under(Arc::<Tenure>::clone(&tenure), applying));
-        let result = if self.real_time {
+        let result = if self.is_timed() {
             // Also while the target asks to wait longer than a lease lasts.
             match select(&mut applying, pin!(tenure.keep_on())).await {
                 Either::Left((result, _)) => result,

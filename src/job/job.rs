@@ -95,6 +95,12 @@ impl Job {
         self.apply(&plan, apply).await
     }
 
+    /// Whether something can be done beside a request once some time has passed: not by a clock that others move, and
+    /// not where nobody wakes who sleeps.
+    pub(super) fn is_timed(&self) -> bool {
+        self.real_time && tokio::runtime::Handle::try_current().is_ok()
+    }
+
     pub(super) fn tell(&self, event: &Event<'_>) {
         if let Some(observer) = &self.observer {
             observer.event(event);

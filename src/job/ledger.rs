@@ -170,7 +170,8 @@ impl Ledger {
         let Some(bytes) = self.state.get(Table::LinkSets, &self.key(&[])).await? else { return Ok(None) };
         let set: LinkSet = decode(Table::LinkSets, &bytes)?;
         if set.format != FORMAT {
-            return Err(Error::new(ErrorKind::Store, "the state was written by another version of this crate")
+            let message = "the state was written by another version of this crate; use one that is at least as new";
+            return Err(Error::new(ErrorKind::Store, message)
                 .with_context("format", set.format)
                 .with_context("expected", FORMAT));
         }

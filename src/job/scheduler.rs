@@ -191,7 +191,8 @@ impl Scheduler {
         self.shared.now.notify_one();
     }
 
-    /// Begins no more runs, waits for the one that goes on, and gives the history.
+    /// Begins no more runs, waits for the one that goes on, and gives the history. To end that one too, stop it with the
+    /// [`Stop`](super::Stop) that [`SchedulerBuilder::apply`] was given.
     ///
     /// # Cancellation
     ///

@@ -395,7 +395,7 @@ impl Progress<'_> {
 
     /// The next answer, as long as the right to send lasts. With `impatient`, not for ever.
     async fn next_answer(&self, answers: &mut Answers<'_>, impatient: bool) -> Result<Next> {
-        let sleeps = (impatient && self.job.real_time).then(|| self.job.clock.sleep(NOTED_WITHIN));
+        let sleeps = (impatient && self.job.is_timed()).then(|| self.job.clock.sleep(NOTED_WITHIN));
         let mut sleep = OptionFuture::from(sleeps);
         let mut stopped = pin!(OptionFuture::from(self.stop.as_ref().map(Stop::stopped)));
         loop {
