@@ -368,11 +368,10 @@ impl State for RedbState {
     }
 }
 
+type Rows = redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
+
 /// The rows of a table; `None` if there never were any.
-fn rows_of(
-    database: &Database,
-    table: Table,
-) -> Result<Option<redb::ReadOnlyTable<&'static [u8], &'static [u8]>>, Fault> {
+fn rows_of(database: &Database, table: Table) -> Result<Option<Rows>, Fault> {
     match database.begin_read()?.open_table(definition(table)) {
         Ok(rows) => Ok(Some(rows)),
         Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),

@@ -123,7 +123,8 @@ async fn noting_takes_no_more_flushes_than_there_are_batches() {
         let plan = job.plan(Run::full()).await.expect("a plan");
         assert_eq!(plan.entries().len(), 1_000, "{act}");
         let before = sim.requests().batch_posts;
-        (state.take(), sink.take());
+        state.take();
+        sink.take();
         let report = job.apply(&plan, Apply::new()).await.expect("a report");
         assert_eq!(report.status, RunStatus::Complete, "{act}: {report}");
         let posts = sim.requests().batch_posts - before;

@@ -14,6 +14,9 @@ use futures::stream::BoxStream;
 /// What a [`Spy`] makes of an answer.
 type Answer = Box<dyn FnMut(&Change, Result<Written>) -> Result<Written> + Send>;
 
+/// Which writes a [`Spy`] refuses, and how.
+type Refusal = Box<dyn FnMut(&Change) -> Option<Error> + Send>;
+
 /// A store in memory behind a target that is watched.
 #[derive(Debug, Clone)]
 pub(crate) struct Spy {
@@ -28,7 +31,7 @@ struct Shared {
     writes: usize,
     dies: Option<Death>,
     answer: Option<Answer>,
-    refusal: Option<Box<dyn FnMut(&Change) -> Option<Error> + Send>>,
+    refusal: Option<Refusal>,
     unasked: Option<Error>,
     hidden: BTreeSet<String>,
 }
