@@ -107,6 +107,9 @@ struct Flags {
     /// Apply exactly this saved plan
     #[arg(long, value_name = "FILE")]
     apply: Option<PathBuf>,
+    /// Take the job out of its quarantine first, once what put it there is mended; what failed is tried again
+    #[arg(long, conflicts_with = "plan")]
+    release: bool,
     /// Look at one person only, with the explanation
     #[arg(long, value_name = "KEY", conflicts_with = "apply")]
     only: Option<String>,
@@ -188,6 +191,9 @@ async fn provision(flags: Flags) -> Result<ExitCode> {
         "" => error,
         advice => Error::new(error.kind(), format!("{}; {advice}", error.to_chain())),
     })?;
+    if flags.release {
+        job.release().await?;
+    }
     let plan = match saved {
         Some(plan) => plan,
         None => job.plan(run(&flags)).await.map_err(|error| match error.kind() {
@@ -250,7 +256,10 @@ async fn provision(flags: Flags) -> Result<ExitCode> {
     let apply = flags.lift.iter().fold(Apply::new().wait(Duration::from_secs(90)), |apply, guard| apply.lift(*guard));
     // Before anything is changed: a report that cannot be kept is better known in time.
     let report_file = flags.report.as_ref().map(|file| open_private(file).map(|out| (file, out))).transpose()?;
-    let report = job.apply(&plan, apply).await?;
+    let report = job.apply(&plan, apply).await.map_err(|error| match error.kind() {
+        ErrorKind::Quarantined => error.with_context("or pass", "--release"),
+        _ => error,
+    })?;
     print_json(Some(&report));
     if !flags.json {
         print!("{report}");

@@ -73,6 +73,8 @@ pub enum ErrorKind {
     Stale,
     /// The connection has not passed its check, or is switched off.
     NotReady,
+    /// The job is in quarantine, and applies nothing until it is released.
+    Quarantined,
     /// The link set belongs to another tenant.
     TenantChanged,
     /// Another run holds, or took over, the lease.

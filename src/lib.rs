@@ -152,6 +152,7 @@ pub mod job;
 pub mod mapping;
 pub mod model;
 pub mod odata;
+mod permit;
 pub mod reconcile;
 pub mod secret;
 #[cfg(feature = "sim")]

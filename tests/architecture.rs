@@ -10,6 +10,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("clock", &["error"]),
     ("secret", &["error"]),
     ("cloud", &["error"]),
+    ("permit", &["error"]),
     ("model", &["error", "clock", "secret", "cloud"]),
     ("expr", &["error", "clock", "secret", "cloud", "model"]),
     ("mapping", &["error", "clock", "secret", "cloud", "model", "expr"]),
@@ -17,12 +18,12 @@ const EDGES: &[(&str, &[&str])] = &[
     ("odata", &["error", "clock", "secret", "cloud", "model"]),
     ("http", &["error", "clock", "secret", "cloud"]),
     ("auth", &["error", "clock", "secret", "cloud", "http"]),
-    ("graph", &["error", "clock", "secret", "cloud", "model", "odata", "http", "auth"]),
+    ("graph", &["error", "clock", "secret", "cloud", "permit", "model", "odata", "http", "auth"]),
     ("store", &["error", "clock", "secret", "cloud", "model", "reconcile"]),
     ("connection", &["error", "clock", "secret", "cloud", "http", "auth", "graph"]),
     ("adapters", ADAPTERS),
     // The engine knows no product: what it works on reaches it through the traits of `store`.
-    ("job", &["error", "clock", "secret", "cloud", "model", "expr", "mapping", "reconcile", "store"]),
+    ("job", &["error", "clock", "secret", "cloud", "permit", "model", "expr", "mapping", "reconcile", "store"]),
     ("sim", &["error", "clock", "secret", "cloud", "http"]),
     ("testing", &["error", "clock", "secret", "cloud", "model", "store", "reconcile"]),
 ];

@@ -2,6 +2,8 @@
 
 use futures::future::{self, Either};
 
+use crate::permit::inherited;
+
 /// Drives a future on whether or not its outcome is asked for: what it holds of the client's pace must not wait for the
 /// reader of a stream. Dropping it gives it up.
 pub(super) fn driven<T: Send + 'static>(
@@ -14,7 +16,7 @@ pub(super) fn driven<T: Send + 'static>(
         }
     }
     let task = match tokio::runtime::Handle::try_current() {
-        Ok(runtime) => Either::Left(AbortOnDrop(runtime.spawn(future))),
+        Ok(runtime) => Either::Left(AbortOnDrop(runtime.spawn(inherited(future)))),
         // Without a runtime there is nobody else to drive it.
         Err(_) => Either::Right(future),
     };

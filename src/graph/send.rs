@@ -20,6 +20,7 @@ use crate::http::Traffic;
 use crate::http::pace::{Feedback, Permit, no_turn};
 use crate::http::redact::path_for_people;
 use crate::http::retry::{Attempts, retry_after};
+use crate::permit;
 
 /// How wrong a machine's clock may be.
 const MAX_AHEAD: time::Duration = time::Duration::days(366);
@@ -125,6 +126,7 @@ impl GraphClient {
             if is_late(&attempts) {
                 return Err(finally(late_token(), in_doubt));
             }
+            permit::check().await.map_err(|error| finally(error, in_doubt))?;
             let Failed { error, feedback, challenge } = match self.exchange(outgoing, &token, attempts.number()).await {
                 Ok(answer) => return Ok(Sent { answer, permit, token }),
                 Err(failed) => failed,

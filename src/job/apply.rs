@@ -1,20 +1,26 @@
 //! Applying a plan: checked, leased, recovered, then wave by wave.
 
 use std::collections::{BTreeMap, HashMap};
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::{Either, select};
 use time::OffsetDateTime;
 use tokio::sync::OnceCell;
 
 use super::builder::Ready;
 use super::ledger::{Intent, LinkSet};
 use super::links::Links;
+use super::quarantine::Trials;
 use super::run::RETIRE;
-use super::{Apply, ElementCount, EntryReport, Event, Job, Outcome, OutcomeKind, Report, RunStatus};
+use super::tenure::Tenure;
+use super::{Apply, ElementCount, EntryReport, Event, Job, Outcome, OutcomeKind, Report, RunStatus, Stop};
 use crate::clock::later;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Context;
 use crate::model::{Name, ObjectId};
+use crate::permit;
 use crate::reconcile::{
     Action, AttributeChange, Breach, EdgeKind, Entry, EntryKey, LinkNote, Part, Plan, breaches, edge_parts, waves,
 };
@@ -32,6 +38,7 @@ pub(super) struct Progress<'a> {
     pub(super) job: &'a Job,
     pub(super) plan: &'a Plan,
     pub(super) lease: Lease,
+    pub(super) tenure: Arc<Tenure>,
     pub(super) links: Links,
     outcomes: Vec<Option<Outcome>>,
     /// How many parts of each entry are still to be dealt with.
@@ -43,6 +50,8 @@ pub(super) struct Progress<'a> {
     pub(super) targets: HashMap<usize, ObjectId>,
     pub(super) counts: BTreeMap<Name, ElementCount>,
     places: HashMap<&'a EntryKey, usize>,
+    pub(super) trials: Trials,
+    pub(super) stop: Option<Stop>,
     /// What expressions are evaluated with, once something must be.
     pub(super) context: OnceCell<Context>,
 }
@@ -55,6 +64,8 @@ impl Job {
     ///
     /// # Errors
     ///
+    /// [`ErrorKind::Quarantined`] until [`Job::release`], if the job is in quarantine: over 40 % of at least 100 writes
+    /// of a run failed, or its credentials were refused;
     /// [`ErrorKind::Stale`] if the plan is another job's, was changed, is too old, or was made with another mapping or
     /// policy; [`ErrorKind::NotReady`] if the target lets no writes through; [`ErrorKind::Leased`] if another run is at
     /// work; [`ErrorKind::Store`] if the state or the password sink fails: then nothing more is written. A guard that
@@ -62,14 +73,25 @@ impl Job {
     ///
     /// # Cancellation
     ///
-    /// What was sent may be carried out; it is noted, and the next run looks.
+    /// What was sent may be carried out; it is noted, and the next run looks. The lease runs out by itself, within a minute;
+    /// with [`Stop`] it is given back.
     pub async fn apply(&self, plan: &Plan, apply: Apply) -> Result<Report> {
         self.check(plan, &apply)?;
         let tenant = self.tenant();
-        let lease = self.take_lease(apply.wait).await?;
-        let result = self.apply_leased(plan, &apply, lease.clone(), tenant.as_deref()).await;
+        let tenure = Arc::new(self.take_tenure(apply.wait).await?);
+        let applying = self.apply_leased(plan, &apply, &tenure, tenant.as_deref());
+        let mut applying = pin!(permit::under(Arc::<Tenure>::clone(&tenure), applying));
+        let result = if self.is_timed() {
+            // Also while the target asks to wait longer than a lease lasts.
+            match select(&mut applying, pin!(tenure.keep_on())).await {
+                Either::Left((result, _)) => result,
+                Either::Right(_) => applying.await,
+            }
+        } else {
+            applying.await
+        };
         // Whatever came of it, the next run need not wait.
-        self.give_back(lease).await;
+        self.give_back(tenure.lease()).await;
         result
     }
 
@@ -81,7 +103,7 @@ impl Job {
     ///
     /// [`ErrorKind::Leased`] if a run is at work; whatever the state fails with.
     pub async fn reinstate(&self) -> Result<()> {
-        let lease = self.take_lease(Duration::ZERO).await?;
+        let lease = self.take_lease().await?;
         let mut batch = Batch::new();
         self.ledger.remove_retired(&mut batch, &self.name);
         let done = self.ledger.state().commit(&lease, batch).await;
@@ -99,27 +121,36 @@ impl Job {
         Ok(breaches(plan, &self.guards, &recent))
     }
 
+    /// The lease on the link set, for what is done at once.
+    pub(super) async fn take_lease(&self) -> Result<Lease> {
+        Ok(self.take_tenure(Duration::ZERO).await?.lease())
+    }
+
     /// The lease on the link set; while another holds it, waited for so long.
-    async fn take_lease(&self, wait: Duration) -> Result<Lease> {
+    async fn take_tenure(&self, wait: Duration) -> Result<Tenure> {
         let name = self.ledger.lease_name();
         let deadline = later(self.clock.now(), wait);
         loop {
-            if let Some(lease) = self.ledger.state().lease(&name, self.lease).await? {
-                return Ok(lease);
+            let (state, since) = (self.ledger.state(), self.clock.now());
+            if let Some(lease) = state.lease(&name, self.lease).await? {
+                let (state, clock) = (Arc::clone(state), Arc::clone(&self.clock));
+                return Ok(Tenure::new(state, clock, self.lease, &self.link_set, lease, since));
             }
             if self.clock.now() >= deadline {
-                return Err(Error::new(
-                    ErrorKind::Leased,
-                    "another run is at work on this link set; wait for it to end",
-                )
-                .with_context("link set", &self.link_set));
+                let error =
+                    Error::new(ErrorKind::Leased, "another run is at work on this link set; wait for it to end")
+                        .with_context("link set", &self.link_set);
+                return Err(match self.ledger.state().holder(&name).await? {
+                    Some(holder) => error.with_context("held by", holder),
+                    None => error,
+                });
             }
             self.clock.sleep(LEASE_POLL).await;
         }
     }
 
     /// Gives the lease back. One that cannot be given back runs out by itself.
-    async fn give_back(&self, lease: Lease) {
+    pub(super) async fn give_back(&self, lease: Lease) {
         if let Err(error) = self.ledger.state().release(lease).await {
             tracing::warn!(error = %error.to_chain(), "the lease could not be given back; it runs out by itself");
         }
@@ -152,7 +183,14 @@ impl Job {
         }
     }
 
-    async fn apply_leased(&self, plan: &Plan, apply: &Apply, lease: Lease, tenant: Option<&str>) -> Result<Report> {
+    async fn apply_leased(
+        &self,
+        plan: &Plan,
+        apply: &Apply,
+        tenure: &Arc<Tenure>,
+        tenant: Option<&str>,
+    ) -> Result<Report> {
+        let lease = tenure.lease();
         let started = self.clock.now();
         let mut report = Report::new(plan, started);
         let link_set = self.ledger.open(tenant).await?;
@@ -165,18 +203,17 @@ impl Job {
             .with_context("job", &self.name)
             .with_context("since", at));
         }
+        self.refuse_in_quarantine().await?;
         let looks = self.looks_before_creating(plan, link_set.as_ref())?;
         let mut batch = Batch::new();
+        let trials = self.trials(plan, &mut batch).await?;
         self.ledger.put_link_set(&mut batch, link_set, tenant);
         self.ledger.forget_effects(&mut batch, &self.name, started - time::Duration::DAY).await?;
         self.ledger.state().commit(&lease, batch).await?;
         // First what a dead run did: it counts for the guards.
         let doubts = self.recover(&lease).await?;
         // Looking may have taken long.
-        let lease = self.ledger.state().renew(&lease, self.lease).await?.ok_or_else(|| {
-            Error::new(ErrorKind::Leased, "another run took over; this one stops")
-                .with_context("link set", &self.link_set)
-        })?;
+        tenure.keep().await?;
         let mut stopped = self.breaches(plan).await?;
         stopped.retain(|breach| !apply.lifted.contains(&breach.guard));
         if !stopped.is_empty() {
@@ -194,6 +231,7 @@ impl Job {
             job: self,
             plan,
             lease,
+            tenure: Arc::clone(tenure),
             links,
             outcomes,
             parts_left: plan.entries().iter().map(|entry| entry.parts().len()).collect(),
@@ -202,12 +240,17 @@ impl Job {
             targets: HashMap::new(),
             counts: BTreeMap::new(),
             places: plan.entries().iter().enumerate().map(|(at, entry)| (&entry.key, at)).collect(),
+            trials,
+            stop: apply.stop.clone(),
             context: OnceCell::new(),
         };
         let waves = waves(plan.entries());
         self.tell(&Event::Applying { entries: plan.entries().iter().filter(|entry| entry.runs()).count() as u64 });
         for wave in waves {
             for window in wave.entries.chunks(WINDOW) {
+                if progress.ends_early().is_some() {
+                    break;
+                }
                 progress.renew().await?;
                 progress.window(window, wave.part).await?;
             }
@@ -216,7 +259,8 @@ impl Job {
             progress.let_go().await?;
         }
         for (at, entry) in plan.entries().iter().enumerate() {
-            let outcome = progress.outcomes[at].take().unwrap_or_else(|| unrun(entry));
+            let not_tried = progress.ends_early().filter(|_| entry.runs());
+            let outcome = progress.outcomes[at].take().or(not_tried).unwrap_or_else(|| unrun(entry));
             let target = progress.targets.remove(&at).or_else(|| entry.target.clone());
             let told = EntryReport::new(entry, target, outcome);
             if !entry.runs() {
@@ -224,8 +268,12 @@ impl Job {
             }
             report.add(&told);
         }
+        let quarantine = progress.judge().await?;
         report.elements = progress.counts;
-        report.status = self.status(plan, &report);
+        report.status = match quarantine {
+            Some(reason) => RunStatus::Quarantined { reason },
+            None => self.status(plan, &report),
+        };
         Ok(self.finish(report))
     }
 
@@ -270,17 +318,23 @@ impl Job {
 
 impl Progress<'_> {
     /// Keeps the lease while it lasts; whoever lost it must not write.
-    pub(super) async fn renew(&mut self) -> Result<()> {
-        let left = self.lease.expires - self.job.clock.now();
-        if left > self.job.lease / 2 {
-            return Ok(());
-        }
-        let renewed = self.job.ledger.state().renew(&self.lease, self.job.lease).await?;
-        self.lease = renewed.ok_or_else(|| {
-            Error::new(ErrorKind::Leased, "another run took over; this one stops")
-                .with_context("link set", &self.job.link_set)
-        })?;
-        Ok(())
+    pub(super) async fn renew(&self) -> Result<()> {
+        self.tenure.keep().await
+    }
+
+    /// Whether the host stopped the run.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stop.as_ref().is_some_and(Stop::is_stopped)
+    }
+
+    /// The outcome of what is not tried any more, if nothing is.
+    fn ends_early(&self) -> Option<Outcome> {
+        let why = match (self.is_refused(), self.is_stopped()) {
+            (true, _) => "not tried: the credentials are refused",
+            (false, true) => "not tried: the run was stopped",
+            (false, false) => return None,
+        };
+        Some(Outcome::Pending { reason: why.to_owned() })
     }
 
     pub(super) fn now(&self) -> OffsetDateTime {
@@ -388,6 +442,7 @@ fn unrun(entry: &Entry) -> Outcome {
             reason: entry.reason.clone().or(problem).unwrap_or_else(|| format!("{} needs a person", entry.situation)),
         },
         Action::Wait => Outcome::Waiting,
+        _ if entry.is_held() => Outcome::Held { reason: entry.held().map(ToString::to_string).unwrap_or_default() },
         _ if entry.is_blocked() => Outcome::Blocked { reason: problem.unwrap_or_default() },
         _ => Outcome::Unchanged,
     }

@@ -18,6 +18,7 @@ const LAG: Duration = Duration::from_secs(15 * 60);
 const SETTLE: Duration = Duration::from_secs(60);
 /// How long a lease lasts without being renewed.
 const LEASE: Duration = Duration::from_secs(60);
+const SHORTEST_LEASE: Duration = Duration::from_secs(1);
 
 /// Builds a [`Job`].
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub struct JobBuilder {
     clock: Arc<dyn Clock>,
     lag: Duration,
     settle: Duration,
+    lease: Duration,
+    real_time: bool,
 }
 
 /// A mapping with a policy of its own, if it has one.
@@ -102,6 +105,8 @@ impl JobBuilder {
             clock: Arc::new(SystemClock::new()),
             lag: LAG,
             settle: SETTLE,
+            lease: LEASE,
+            real_time: true,
         }
     }
 
@@ -168,9 +173,11 @@ impl JobBuilder {
         self
     }
 
-    /// What time it is; the machine's clock if not given.
+    /// What time it is; the machine's clock if not given. With another one a lease is renewed between requests, and not
+    /// beside them.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
+        self.real_time = false;
         self
     }
 
@@ -183,6 +190,15 @@ impl JobBuilder {
     /// How long a write waits for an object to show before it is given up: 60 seconds if not given.
     pub fn settle_deadline(mut self, settle: Duration) -> Self {
         self.settle = settle;
+        self
+    }
+
+    /// How long another run must wait after one has died: 60 seconds if not given, and never less than 1.
+    ///
+    /// A run holds a lease on its link set and renews it as it goes. One that stood still for longer, because the machine
+    /// slept or the program was stopped, looks before its next request whether another took over, and then ends.
+    pub fn lease(mut self, lasts: Duration) -> Self {
+        self.lease = lasts;
         self
     }
 
@@ -248,7 +264,8 @@ impl JobBuilder {
                     clock: self.clock,
                     lag: self.lag,
                     settle: self.settle,
-                    lease: LEASE,
+                    lease: self.lease.max(SHORTEST_LEASE),
+                    real_time: self.real_time,
                 })
             }
             (source, target, _) => {

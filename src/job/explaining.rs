@@ -5,11 +5,12 @@ use super::{Job, Run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::mapping::Explanation;
 use crate::model::ObjectId;
-use crate::reconcile::Header;
+use crate::reconcile::{EntryKey, Header};
 
 impl Job {
     /// Explains what the mappings make of one source object, attribute by attribute: what is read, what the parts of an
-    /// expression give, what would be written, and what the target holds if the object is linked. Writes nothing.
+    /// expression give, what would be written, what the target holds if the object is linked, and what failed in earlier
+    /// runs. Writes nothing.
     ///
     /// What would be done about it, and why, says a plan of [`Run::one`]. There is one explanation for each mapping that
     /// reads an object of this id, and for each record if several share it.
@@ -67,8 +68,10 @@ impl Job {
                 None => None,
             };
             let current = current.and_then(Result::ok).and_then(|records| records.into_iter().next());
+            let failures = self.failures_of(&EntryKey::of_source(ready.mapping.name(), &source)).await?;
             for record in records {
-                let explanation = ready.mapping.explain(&record, &context);
+                let mut explanation = ready.mapping.explain(&record, &context);
+                explanation.failures.clone_from(&failures);
                 explanations.push(match &current {
                     Some(current) => explanation.with_current(&ready.mapping, current),
                     None => explanation,

@@ -18,15 +18,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(16);
 impl Progress<'_> {
     /// Deals with what failed: looks for what may have been done, waits for what may not show yet, notes the rest.
     pub(super) async fn follow_up(&mut self, left: Vec<(Work, Error)>) -> Result<()> {
-        let mut open: Vec<(Work, Error)> = Vec::new();
-        for (work, error) in left {
-            if self.is_unsettled(&work, &error) {
-                self.doubted(&work);
-                open.push((work, error));
-            } else {
-                self.fail(&work, &error).await?;
-            }
-        }
+        let (mut open, failed): (Vec<_>, Vec<_>) =
+            left.into_iter().partition(|(work, error)| self.is_unsettled(work, error));
+        open.iter().for_each(|(work, _)| self.doubted(work));
+        self.fail(failed).await?;
         let deadline = later(self.now(), self.job.settle);
         let mut wait = FIRST_WAIT;
         while !open.is_empty() {
@@ -34,7 +29,7 @@ impl Progress<'_> {
             if open.is_empty() {
                 break;
             }
-            if self.now() >= deadline {
+            if self.now() >= deadline || self.is_stopped() {
                 for (work, error) in open {
                     // The intent stays: the next run looks again.
                     let reason = self.told(&work, error.to_chain());
@@ -93,6 +88,7 @@ impl Progress<'_> {
             .into_iter()
             .partition(|(work, error)| error.kind() != ErrorKind::Conflict && self.is_safe_to_repeat(work));
         let works: Vec<Work> = repeated.into_iter().map(|(work, _)| work).collect();
+        let mut failed = Vec::new();
         for (work, error) in self.write(works).await? {
             if self.is_unsettled(&work, &error) {
                 left.push((work, error));
@@ -101,9 +97,10 @@ impl Progress<'_> {
                 let reason = self.told(&work, error.to_chain());
                 self.settle(work.at, Outcome::Pending { reason });
             } else {
-                self.fail(&work, &error).await?;
+                failed.push((work, error));
             }
         }
+        self.fail(failed).await?;
         Ok(left)
     }
 
@@ -123,24 +120,28 @@ impl Progress<'_> {
         }
     }
 
-    async fn fail(&mut self, work: &Work, error: &Error) -> Result<()> {
-        // What may have been done stays noted; what surely was not is forgotten.
-        let in_doubt = error.is_outcome_in_doubt() || self.is_doubted(work);
-        if !in_doubt {
-            let mut batch = Batch::new();
-            self.job.ledger.remove_intent(&mut batch, self.job.name(), &work.intent);
-            self.job.ledger.state().commit(&self.lease, batch).await?;
-        }
-        let outcome = if in_doubt {
-            Outcome::Pending { reason: self.told(work, error.to_chain()) }
-        } else {
+    /// Notes what did not go through, durably, and why.
+    async fn fail(&mut self, failed: Vec<(Work, Error)>) -> Result<()> {
+        let mut batch = Batch::new();
+        for (work, error) in failed {
+            // What may have been done stays noted; what surely was not is forgotten.
+            if error.is_outcome_in_doubt() || self.is_doubted(&work) {
+                let reason = self.told(&work, error.to_chain());
+                self.settle(work.at, Outcome::Pending { reason });
+                continue;
+            }
             let message = match error.graph() {
                 Some(graph) if !graph.message.is_empty() => format!("{}: {}", error.to_chain(), graph.message),
                 _ => error.to_chain(),
             };
-            Outcome::Failed { class: error.kind(), message: self.told(work, message) }
-        };
-        self.settle(work.at, outcome);
+            let message = self.told(&work, message);
+            self.job.ledger.remove_intent(&mut batch, self.job.name(), &work.intent);
+            self.failed(&mut batch, &work, &error, &message)?;
+            self.settle(work.at, Outcome::Failed { class: error.kind(), message });
+        }
+        if !batch.is_empty() {
+            self.job.ledger.state().commit(&self.lease, batch).await?;
+        }
         Ok(())
     }
 }

@@ -62,6 +62,8 @@ pub struct Job {
     pub(super) lag: Duration,
     pub(super) settle: Duration,
     pub(super) lease: Duration,
+    /// Whether time passes by itself.
+    pub(super) real_time: bool,
 }
 
 impl Job {
@@ -81,9 +83,22 @@ impl Job {
     /// # Errors
     ///
     /// As [`plan`](Job::plan) and [`apply`](Job::apply). A guard that stops it is no error but the report's status.
+    /// Credentials that are refused put the job in quarantine.
     pub async fn run(&self, run: Run, apply: Apply) -> Result<Report> {
-        let plan = self.plan(run).await?;
+        let plan = match self.plan(run).await {
+            Ok(plan) => plan,
+            Err(error) => {
+                self.note_refusal(&error).await;
+                return Err(error);
+            }
+        };
         self.apply(&plan, apply).await
+    }
+
+    /// Whether something can be done beside a request once some time has passed: not by a clock that others move, and
+    /// not where nobody wakes who sleeps.
+    pub(super) fn is_timed(&self) -> bool {
+        self.real_time && tokio::runtime::Handle::try_current().is_ok()
     }
 
     pub(super) fn tell(&self, event: &Event<'_>) {

@@ -170,7 +170,8 @@ impl Ledger {
         let Some(bytes) = self.state.get(Table::LinkSets, &self.key(&[])).await? else { return Ok(None) };
         let set: LinkSet = decode(Table::LinkSets, &bytes)?;
         if set.format != FORMAT {
-            return Err(Error::new(ErrorKind::Store, "the state was written by another version of this crate")
+            let message = "the state was written by another version of this crate; use one that is at least as new";
+            return Err(Error::new(ErrorKind::Store, message)
                 .with_context("format", set.format)
                 .with_context("expected", FORMAT));
         }
@@ -360,13 +361,13 @@ impl Ledger {
 
     // Keys.
 
-    fn key(&self, rest: &[&str]) -> Vec<u8> {
+    pub(super) fn key(&self, rest: &[&str]) -> Vec<u8> {
         let parts: Vec<&str> = std::iter::once(self.set.as_str()).chain(rest.iter().copied()).collect();
         serde_json::to_vec(&parts).expect("a list of text is JSON")
     }
 
     /// What the keys under these parts, and no others, begin with.
-    fn prefix(&self, rest: &[&str]) -> Vec<u8> {
+    pub(super) fn prefix(&self, rest: &[&str]) -> Vec<u8> {
         let mut prefix = self.key(rest);
         prefix.pop();
         prefix.push(b',');
@@ -374,11 +375,11 @@ impl Ledger {
     }
 }
 
-fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+pub(super) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     serde_json::to_vec(value).expect("stored values have only text keys and no values that could fail")
 }
 
-fn decode<T: for<'a> Deserialize<'a>>(table: Table, bytes: &[u8]) -> Result<T> {
+pub(super) fn decode<T: for<'a> Deserialize<'a>>(table: Table, bytes: &[u8]) -> Result<T> {
     serde_json::from_slice(bytes).map_err(|error| {
         Error::new(ErrorKind::Store, "the state holds something that cannot be read: damaged, or of another version")
             .with_context("table", table.as_str())

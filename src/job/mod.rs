@@ -18,6 +18,7 @@ mod links;
 mod observe;
 mod password;
 mod planning;
+mod quarantine;
 mod recover;
 mod render;
 mod report;
@@ -27,11 +28,14 @@ mod schedule;
 #[cfg(feature = "schedule")]
 mod scheduler;
 mod secrets;
+mod stop;
+mod tenure;
 mod write;
 
 pub use builder::{JobBuilder, JobError, JobMapping};
 pub use job::Job;
 pub use observe::{Event, Observer};
+pub use quarantine::Quarantine;
 pub use report::{
     Buckets, ElementCount, EntryReport, Outcome, OutcomeCount, OutcomeKind, Report, RunStatus, SyncStatus,
 };
@@ -42,3 +46,4 @@ pub use schedule::{Schedule, ScheduleError};
 #[cfg(feature = "schedule")]
 #[cfg_attr(docsrs, doc(cfg(feature = "schedule")))]
 pub use scheduler::{PastRun, PastRunOutcome, Scheduler, SchedulerBuilder, SchedulerState, SchedulerStatus};
+pub use stop::Stop;

@@ -14,8 +14,8 @@ use crate::expr::Context;
 use crate::mapping::Rule;
 use crate::model::{Anchor, Class, Completeness, Filter, Name, ObjectId, Record, Value, comparison_key};
 use crate::reconcile::{
-    self, Abilities, Answer, Answers, Constraints, Extent, Header, InDoubt, Inputs, LinkIndex, Linked, Plan, Planner,
-    Questions, Side, SideRead, schema_drift,
+    self, Abilities, Answer, Answers, Constraints, Extent, Header, Holds, InDoubt, Inputs, LinkIndex, Linked, Plan,
+    Planner, Questions, Side, SideRead, schema_drift,
 };
 use crate::store::{GetSupport, Lookup, Query, Read, Source};
 
@@ -53,6 +53,7 @@ impl Job {
         let index = LinkIndex::new(&links, self.source.name(), self.target.name());
         let given = self.ledger.given(self.target.name()).await?;
         let intents = self.ledger.intents(&self.name).await?;
+        let holds = if run.by_hand { Holds::new() } else { self.holds(as_of).await? };
         let constraints = self.target.constraints().await?;
         let mut header = Header::new(&self.name, &self.link_set, tenant, as_of);
         let context = self.drawing_context(&run, &*constraints, &mut header)?;
@@ -71,6 +72,7 @@ impl Job {
                 links: &index,
                 given: &given,
                 in_doubt,
+                holds: &holds,
                 job: &self.name,
                 abilities: self.abilities(),
                 lists_all: matches!(run.extent, RunExtent::One(_)),

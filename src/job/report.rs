@@ -59,6 +59,12 @@ pub enum RunStatus {
     NeedsAttention,
     /// Something was not read to its end, or is still in doubt: run again.
     Incomplete,
+    /// The job is in quarantine from now on: too many writes failed, or its credentials are refused. No plan is applied
+    /// until [`Job::release`](super::Job::release).
+    Quarantined {
+        /// Why.
+        reason: String,
+    },
     /// Guards stopped it before the first write.
     Stopped {
         /// The guards that the plan exceeds.
@@ -149,6 +155,12 @@ pub enum Outcome {
     },
     /// It waits for a grace period to pass.
     Waiting,
+    /// It failed in an earlier run, and its next attempt is not due yet; the rest of the entry, if there is any, is told
+    /// by the plan.
+    Held {
+        /// What failed, and when it is tried again.
+        reason: String,
+    },
 }
 
 /// An [`Outcome`] without its details.
@@ -164,6 +176,7 @@ pub enum OutcomeKind {
     Failed,
     Pending,
     Waiting,
+    Held,
 }
 
 impl Outcome {
@@ -178,6 +191,7 @@ impl Outcome {
             Self::Failed { .. } => OutcomeKind::Failed,
             Self::Pending { .. } => OutcomeKind::Pending,
             Self::Waiting => OutcomeKind::Waiting,
+            Self::Held { .. } => OutcomeKind::Held,
         }
     }
 
@@ -189,7 +203,9 @@ impl Outcome {
 
     pub(super) fn reason(&self) -> Option<&str> {
         match self {
-            Self::Blocked { reason } | Self::Stale { reason } | Self::Pending { reason } => Some(reason),
+            Self::Blocked { reason } | Self::Stale { reason } | Self::Pending { reason } | Self::Held { reason } => {
+                Some(reason)
+            }
             Self::Failed { message, .. } => Some(message),
             Self::Applied | Self::Unchanged | Self::Waiting => None,
         }
@@ -206,6 +222,7 @@ impl fmt::Display for OutcomeKind {
             Self::Failed => "failed",
             Self::Pending => "pending",
             Self::Waiting => "waiting",
+            Self::Held => "held",
         })
     }
 }
@@ -232,7 +249,7 @@ impl EntryReport {
             Outcome::Failed { .. } => Some(0),
             Outcome::Stale { .. } => Some(1),
             Outcome::Pending { .. } => Some(2),
-            Outcome::Blocked { .. } => Some(3),
+            Outcome::Blocked { .. } | Outcome::Held { .. } => Some(3),
             Outcome::Applied | Outcome::Unchanged | Outcome::Waiting => (!self.attention.is_empty()).then_some(4),
         }
     }
@@ -315,8 +332,8 @@ impl Report {
     /// The outcomes as a provisioning service's status page counts them.
     #[must_use]
     pub fn sync_status(&self) -> SyncStatus {
-        let failed =
-            self.sum(|count| matches!(count.outcome, OutcomeKind::Failed | OutcomeKind::Blocked | OutcomeKind::Stale));
+        use OutcomeKind as O;
+        let failed = self.sum(|count| matches!(count.outcome, O::Failed | O::Blocked | O::Stale | O::Held));
         let success = self.outcome(OutcomeKind::Applied);
         SyncStatus {
             impacted: success + failed + self.outcome(OutcomeKind::Pending),
@@ -379,6 +396,10 @@ impl fmt::Display for Report {
                 f,
                 "Incomplete: something was not read to its end, or is still in doubt; mend that and run again."
             )?,
+            RunStatus::Quarantined { reason } => {
+                writeln!(f, "Quarantined: {reason}.")?;
+                writeln!(f, "Nothing is applied any more; mend that, then release the job with Job::release().")?;
+            }
             RunStatus::Stopped { breaches } => {
                 writeln!(f, "Stopped before the first write.")?;
                 breaches.iter().try_for_each(|breach| writeln!(f, "  {}", plain(&breach.to_string())))?;

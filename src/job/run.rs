@@ -4,12 +4,21 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Stop;
 use crate::expr::Seed;
 use crate::model::Filter;
 use crate::reconcile::{Guard, days};
 
 /// The word for a run that gives a job up, in its plan.
 pub(super) const RETIRE: &str = "retire";
+/// The words for a run of all objects, in its plan.
+const FULL: &str = "full";
+const BY_HAND: &str = " by hand";
+
+/// Whether a run, by what its plan says, looked at all objects of both sides.
+pub(super) fn looks_at_all(described: &str) -> bool {
+    described.strip_suffix(BY_HAND).unwrap_or(described) == FULL
+}
 
 /// Which objects a run looks at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +28,7 @@ pub struct Run {
     pub(super) filter: Option<Filter>,
     pub(super) allow_empty: bool,
     pub(super) seed: Option<Seed>,
+    pub(super) by_hand: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,16 +39,20 @@ pub(super) enum Extent {
 }
 
 impl Run {
+    fn of(extent: Extent) -> Self {
+        Self { extent, filter: None, allow_empty: false, seed: None, by_hand: false }
+    }
+
     /// All objects of both sides: the run that finds who is gone.
     #[must_use]
     pub fn full() -> Self {
-        Self { extent: Extent::Full, filter: None, allow_empty: false, seed: None }
+        Self::of(Extent::Full)
     }
 
-    /// One source object, by its id.
+    /// One source object, by its id. It is a run [by hand](Run::by_hand).
     #[must_use]
     pub fn one(id: impl Into<Arc<str>>) -> Self {
-        Self { extent: Extent::One(id.into()), filter: None, allow_empty: false, seed: None }
+        Self { by_hand: true, ..Self::of(Extent::One(id.into())) }
     }
 
     /// All that the job owns, because the job is to be given up: each object gets what
@@ -52,7 +66,7 @@ impl Run {
     /// To begin with some of the objects, use [`Plan::select`](crate::reconcile::Plan::select); a filter is refused.
     #[must_use]
     pub fn retire() -> Self {
-        Self { extent: Extent::Retire, filter: None, allow_empty: false, seed: None }
+        Self { by_hand: true, ..Self::of(Extent::Retire) }
     }
 
     /// Only source objects for which this holds; all others are left untouched, also those that are gone.
@@ -62,6 +76,18 @@ impl Run {
     #[must_use]
     pub fn filter(mut self, filter: Filter) -> Self {
         self.filter = Some(filter);
+        self
+    }
+
+    /// Someone asks for it and waits: what failed in earlier runs is tried again at once.
+    ///
+    /// In other runs what failed, and is the same as it was, waits for its next attempt: 6 hours after the first failure, 12
+    /// after the second, then a day each time, for 28 days; after that a person must look. Whatever changed since is tried
+    /// at once, and so is every disable. References are not held back, nor is what failed because the target could not
+    /// be reached.
+    #[must_use]
+    pub fn by_hand(mut self) -> Self {
+        self.by_hand = true;
         self
     }
 
@@ -86,10 +112,13 @@ impl Run {
     /// The run in a word, for the plan.
     pub(super) fn describe(&self) -> String {
         let mut text = match &self.extent {
-            Extent::Full => "full".to_owned(),
+            Extent::Full => FULL.to_owned(),
             Extent::One(id) => format!("one {id}"),
             Extent::Retire => RETIRE.to_owned(),
         };
+        if self.by_hand && self.extent == Extent::Full {
+            text.push_str(BY_HAND);
+        }
         if let Some(filter) = &self.filter {
             text.push_str(&format!(" where {filter:?}"));
         }
@@ -104,11 +133,12 @@ pub struct Apply {
     pub(super) lifted: BTreeSet<Guard>,
     pub(super) max_age: Duration,
     pub(super) wait: Duration,
+    pub(super) stop: Option<Stop>,
 }
 
 impl Default for Apply {
     fn default() -> Self {
-        Self { lifted: BTreeSet::new(), max_age: days(7), wait: Duration::ZERO }
+        Self { lifted: BTreeSet::new(), max_age: days(7), wait: Duration::ZERO, stop: None }
     }
 }
 
@@ -131,6 +161,13 @@ impl Apply {
     #[must_use]
     pub fn wait(mut self, longest: Duration) -> Self {
         self.wait = longest;
+        self
+    }
+
+    /// Lets the run be stopped from outside.
+    #[must_use]
+    pub fn stop_with(mut self, stop: &Stop) -> Self {
+        self.stop = Some(stop.clone());
         self
     }
 

@@ -185,13 +185,14 @@ impl Scheduler {
         self.shared.board().report.clone()
     }
 
-    /// Asks for a run beside the schedule: at once, or when the one that goes on has ended. Asked several times before
+    /// Asks for a run beside the schedule, [by hand](Run::by_hand): at once, or when the one that goes on has ended. Asked several times before
     /// it begins, it is one run.
     pub fn run_now(&self) {
         self.shared.now.notify_one();
     }
 
-    /// Begins no more runs, waits for the one that goes on, and gives the history.
+    /// Begins no more runs, waits for the one that goes on, and gives the history. To end that one too, stop it with the
+    /// [`Stop`](super::Stop) that [`SchedulerBuilder::apply`] was given.
     ///
     /// # Cancellation
     ///
@@ -276,7 +277,7 @@ impl SchedulerBuilder {
                 board.status.state = SchedulerState::Running { since: started };
                 board.status.next = self.schedule.next_after(started);
             }
-            let (outcome, report) = self.run_once().await;
+            let (outcome, report) = self.run_once(due).await;
             let finished = clock.now();
             // The clock may have been set back; no moment has two runs.
             let last = due.unwrap_or(after).max(after);
@@ -305,8 +306,9 @@ impl SchedulerBuilder {
         }
     }
 
-    async fn run_once(&self) -> (PastRunOutcome, Option<Arc<Report>>) {
-        let (job, run, apply) = (Arc::clone(&self.job), self.run.clone(), self.apply.clone());
+    async fn run_once(&self, due: Option<OffsetDateTime>) -> (PastRunOutcome, Option<Arc<Report>>) {
+        let run = if due.is_none() { self.run.clone().by_hand() } else { self.run.clone() };
+        let (job, apply) = (Arc::clone(&self.job), self.apply.clone());
         // In a task of its own, so that a host's code that panics ends one run and not all.
         let ended: Result<Report> = match tokio::spawn(async move { job.run(run, apply).await }).await {
             Ok(ended) => ended,
@@ -360,6 +362,7 @@ impl fmt::Display for PastRun {
                     RunStatus::Complete => "complete",
                     RunStatus::NeedsAttention => "needs attention",
                     RunStatus::Incomplete => "incomplete",
+                    RunStatus::Quarantined { .. } => "quarantined",
                     RunStatus::Stopped { .. } => "stopped by a guard",
                 };
                 write!(f, "{status}, {} written, {} failed", entries.success, entries.failed)

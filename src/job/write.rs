@@ -1,23 +1,45 @@
 //! A window of entries: checked, noted, written, settled.
 
 use std::collections::{BTreeMap, HashMap};
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
 
-use futures::StreamExt;
+use futures::future::{FutureExt, OptionFuture};
+use futures::stream::{BoxStream, StreamExt};
 
-use super::Outcome;
 use super::apply::Progress;
 use super::builder::Ready;
 use super::elements::split_refused;
 use super::ledger::{Intent, Taken};
+use super::{Outcome, Stop};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Attributes, Change, ChangeId, Mutability, Name, ObjectId, Operation, Schema, Value, Written};
+use crate::permit::Permit;
 use crate::reconcile::{
     Action, AttributeChange, Entry, Guard, Link, LinkEnd, LinkNote, LinkOrigin, Part, write_only_digest,
 };
 use crate::store::{Batch, Source};
 
-/// How many answers are settled in one commit.
-const SETTLED_TOGETHER: usize = 20;
+/// How many answers are settled in one commit: those of two batches, so that noting takes fewer flushes than there are
+/// batches.
+const SETTLED_TOGETHER: usize = 40;
+/// No answer waits longer than this for others to be noted with it.
+const NOTED_WITHIN: Duration = Duration::from_millis(500);
+
+type Answers<'a> = BoxStream<'a, (ChangeId, Result<Written>)>;
+
+/// What comes of waiting for an answer.
+enum Next {
+    Answer(ChangeId, Result<Written>),
+    /// None came for a while.
+    Nothing,
+    /// The run is stopped.
+    Stopped,
+    /// There are no more.
+    Over,
+}
 
 /// A part of an entry on its way to the target.
 #[derive(Debug, Clone)]
@@ -322,11 +344,14 @@ impl Progress<'_> {
         let mut open: HashMap<ChangeId, Work> =
             works.into_iter().map(|work| (ChangeId::new(work.at as u64), work)).collect();
         let target = self.job.target.clone();
-        let mut answers = target.write(changes).ready_chunks(SETTLED_TOGETHER);
+        let mut answers = target.write(changes);
         let mut left = Vec::new();
-        while let Some(answers) = answers.next().await {
-            let mut written = Vec::new();
-            for (number, answer) in answers {
+        let mut written = Vec::new();
+        loop {
+            let next = self.next_answer(&mut answers, !written.is_empty()).await?;
+            let is_time = !matches!(next, Next::Answer(..));
+            let is_over = matches!(next, Next::Over | Next::Stopped);
+            if let Next::Answer(number, answer) = next {
                 let Some(mut work) = open.remove(&number) else { continue };
                 match answer {
                     Ok(Written { id, refused }) => {
@@ -342,14 +367,60 @@ impl Progress<'_> {
                     Err(error) => left.push((work, error)),
                 }
             }
-            self.commit_written(written).await?;
-            self.renew().await?;
+            if is_time || written.len() >= SETTLED_TOGETHER {
+                self.commit_written(std::mem::take(&mut written)).await?;
+                self.renew().await?;
+            }
+            if is_over {
+                break;
+            }
+        }
+        if let Some(at) = left.iter().position(|(_, error)| error.kind() == ErrorKind::Leased) {
+            // It was not sent; what was noted of it is for whoever took over.
+            return Err(left.swap_remove(at).1);
+        }
+        drop(answers);
+        if self.is_stopped() {
+            for work in open.drain().map(|(_, work)| work) {
+                // The intent stays: the next run looks.
+                self.settle(work.at, Outcome::Pending { reason: "the run was stopped before the answer".to_owned() });
+            }
         }
         for work in open.into_values() {
             left.push((work, Error::new(ErrorKind::Protocol, "the target did not answer").with_outcome_in_doubt()));
         }
         left.sort_by_key(|(work, _)| work.at);
         Ok(left)
+    }
+
+    /// The next answer, as long as the right to send lasts. With `impatient`, not for ever.
+    async fn next_answer(&self, answers: &mut Answers<'_>, impatient: bool) -> Result<Next> {
+        let sleeps = (impatient && self.job.is_timed()).then(|| self.job.clock.sleep(NOTED_WITHIN));
+        let mut sleep = OptionFuture::from(sleeps);
+        let mut stopped = pin!(OptionFuture::from(self.stop.as_ref().map(Stop::stopped)));
+        loop {
+            let next = poll_fn(|context| {
+                // Whatever goes on in there may send.
+                if stopped.as_mut().poll(context) == Poll::Ready(Some(())) {
+                    return Poll::Ready(Some(Next::Stopped));
+                }
+                if self.tenure.is_in_question() {
+                    return Poll::Ready(None);
+                }
+                match answers.poll_next_unpin(context) {
+                    Poll::Ready(Some((number, answer))) => Poll::Ready(Some(Next::Answer(number, answer))),
+                    Poll::Ready(None) => Poll::Ready(Some(Next::Over)),
+                    Poll::Pending => match sleep.poll_unpin(context) {
+                        Poll::Ready(Some(())) => Poll::Ready(Some(Next::Nothing)),
+                        Poll::Ready(None) | Poll::Pending => Poll::Pending,
+                    },
+                }
+            });
+            match next.await {
+                Some(next) => return Ok(next),
+                None => self.tenure.make_sure().await?,
+            }
+        }
     }
 
     /// Notes what was written, durably, before anything else happens; and what is left of it, if something is.
@@ -361,8 +432,9 @@ impl Progress<'_> {
         let mut created = Vec::new();
         for (work, id, open) in &written {
             self.settled(&mut batch, work, Some(id));
-            if let Some(open) = open {
-                self.job.ledger.put_intent(&mut batch, self.job.name(), open);
+            match open {
+                Some(open) => self.job.ledger.put_intent(&mut batch, self.job.name(), open),
+                None => self.succeeded(&mut batch, work),
             }
             if work.intent.action == Action::Create
                 && self.job.ready(&work.intent.key)?.mapping.generates_password().is_some()

@@ -31,6 +31,10 @@ pub struct Explanation {
     pub scope: String,
     /// Each target attribute that has a rule, in order.
     pub attributes: Vec<AttributeExplanation>,
+    /// Writes of this object that failed in earlier runs: how often, why, and when they are tried again. A mapping by
+    /// itself knows of none; a [`Job`](crate::Job) does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<String>,
 }
 
 /// How one target attribute comes to its value.
@@ -139,7 +143,7 @@ impl CompiledMapping {
             Belonging::Unknown(error) => format!("nobody can say whether it is in scope: {error}"),
         };
         let attributes = self.rules.iter().map(|rule| rule.explain(record, context)).collect();
-        Explanation { mapping: self.name.clone(), object: record.id.clone(), scope, attributes }
+        Explanation { mapping: self.name.clone(), object: record.id.clone(), scope, attributes, failures: Vec::new() }
     }
 }
 
@@ -298,6 +302,7 @@ impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ObjectId { class, id } = &self.object;
         writeln!(f, "{class} {} by mapping {}: {}", plain(id), self.mapping, plain(&self.scope))?;
+        self.failures.iter().try_for_each(|failure| writeln!(f, "  {}", plain(failure)))?;
         self.attributes.iter().try_for_each(|attribute| write!(f, "{attribute}"))
     }
 }

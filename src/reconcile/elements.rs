@@ -9,7 +9,7 @@ use super::inputs::Inputs;
 use super::licenses::find_licenses;
 use super::planner::Planner;
 use super::references::{References, Referents};
-use super::{Action, Entry, EntryKey, FindingKind, Problem, Severity, heirs, seats};
+use super::{Action, Entry, EntryKey, FindingKind, Problem, Severity, heirs, holds, seats};
 use crate::model::Name;
 
 /// Adds references and licences to the entries; an object of which nothing else changes gets an entry for them.
@@ -56,6 +56,7 @@ pub(super) fn settle(
         });
         add(decider, &mut entries[at], found);
     }
+    holds::hold_licenses(planners, entries);
     seats::settle(planners, entries);
     heirs::warn_of_seats(planners, assessments, entries);
     for entry in entries.iter_mut() {

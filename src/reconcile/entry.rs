@@ -56,7 +56,7 @@ pub struct Entry {
     /// Why it is as it is, where the situation does not say enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// When a waiting entry is due.
+    /// When a waiting entry is due: its grace period is over, or what failed is tried again.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
     pub until: Option<OffsetDateTime>,
     /// What changes in the link beside what the action says.

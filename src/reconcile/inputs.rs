@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{Constraints, Given, LinkIndex, Policy};
+use super::{Constraints, Given, Holds, LinkIndex, Policy};
 use crate::expr::Context;
 use crate::mapping::CompiledMapping;
 use crate::model::{Anchor, Completeness, Name, ObjectId, Origin, Record, Schema, Value};
@@ -23,6 +23,8 @@ pub(crate) struct Inputs<'a> {
     /// What the job gave before.
     pub(crate) given: &'a Given,
     pub(crate) in_doubt: &'a [InDoubt],
+    /// What failed before and is not to be tried yet.
+    pub(crate) holds: &'a Holds,
     pub(crate) job: &'a str,
     pub(crate) abilities: Abilities,
     /// Whether to list an object although there is nothing to do: someone asked for it by name.

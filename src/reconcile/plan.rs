@@ -49,6 +49,9 @@ pub(crate) struct Header {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) memberships: BTreeMap<Class, u64>,
     pub(crate) problems: Vec<Problem>,
+    /// Whether entries may have been left out by hand.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) selected: bool,
 }
 
 /// What was read of one side.
@@ -84,6 +87,7 @@ impl Header {
             linked: BTreeMap::new(),
             memberships: BTreeMap::new(),
             problems: Vec::new(),
+            selected: false,
         }
     }
 }
@@ -235,8 +239,9 @@ impl Plan {
                 open.extend(entry.after.iter().filter_map(|edge| by_key.get(&edge.entry).copied()));
             }
         }
-        let entries = self.entries.iter().filter(|entry| kept.contains(&entry.key)).cloned().collect();
-        Self::new(self.header.clone(), entries)
+        let entries: Vec<Entry> = self.entries.iter().filter(|entry| kept.contains(&entry.key)).cloned().collect();
+        let selected = self.header.selected || entries.len() < self.entries.len();
+        Self::new(Header { selected, ..self.header.clone() }, entries)
     }
 }
 

@@ -9,7 +9,7 @@ use super::conceal;
 use super::decide::Decider;
 use super::inputs::{Answers, Inputs, Questions, Side};
 use super::unique::Spaces;
-use super::{Entry, Problem, Severity, Situation, elements, references};
+use super::{Entry, Problem, Severity, Situation, elements, holds, references};
 use crate::model::{Completeness, ObjectId, Origin, Record};
 
 /// What planning yields.
@@ -64,6 +64,7 @@ pub(crate) fn plan(planners: &[Planner<'_>]) -> Result<Planned, Vec<Questions>> 
         indexes: assessments.iter().map(|assessment| &assessment.index).collect(),
     };
     choose::settle(&spaces, planners, &assessments, &mut planned.entries);
+    holds::hold_objects(planners, &mut planned.entries);
     elements::settle(planners, &assessments, &deciders, &mut planned.entries);
     conceal::conceal(planners, &assessments, &mut planned.entries);
     Ok(planned)

@@ -37,6 +37,13 @@ pub trait State: fmt::Debug + Send + Sync + 'static {
     /// Each lease of a name has a higher fence than all before it, also over restarts.
     async fn lease(&self, name: &str, ttl: Duration) -> Result<Option<Lease>>;
 
+    /// Who holds the lease of a name, in words for people, such as `process 4711 (provision)`; `None` if nobody does, or
+    /// nobody knows.
+    async fn holder(&self, name: &str) -> Result<Option<String>> {
+        let _ = name;
+        Ok(None)
+    }
+
     /// Prolongs a lease to `ttl` from now; `None` if it was released or another was given since.
     async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<Option<Lease>>;
 
@@ -60,12 +67,14 @@ pub enum Table {
     Given,
     /// What is known of a job as a whole, such as that it was given up.
     Jobs,
+    /// Writes that failed, for when they are tried again; and jobs that apply nothing until they are released.
+    Quarantine,
 }
 
 impl Table {
     /// All tables.
     pub const ALL: &[Table] =
-        &[Table::LinkSets, Table::Links, Table::Journal, Table::Removals, Table::Given, Table::Jobs];
+        &[Table::LinkSets, Table::Links, Table::Journal, Table::Removals, Table::Given, Table::Jobs, Table::Quarantine];
 
     /// A name for use in a database: lower-case letters and `_`.
     #[must_use]
@@ -77,6 +86,7 @@ impl Table {
             Self::Removals => "removals",
             Self::Given => "given",
             Self::Jobs => "jobs",
+            Self::Quarantine => "quarantine",
         }
     }
 }
@@ -173,6 +183,10 @@ macro_rules! forward_state {
 
             async fn lease(&self, name: &str, ttl: Duration) -> Result<Option<Lease>> {
                 (**self).lease(name, ttl).await
+            }
+
+            async fn holder(&self, name: &str) -> Result<Option<String>> {
+                (**self).holder(name).await
             }
 
             async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<Option<Lease>> {

@@ -20,6 +20,7 @@ const FENCED: &str = "a commit under a lease that another took over, or that was
 const ONE_HOLDER: &str = "a lease is given to one only while it lasts";
 const FENCES_RISE: &str = "each lease of a name has a higher fence than all before it, also over restarts";
 const RENEWED: &str = "a renewed lease lasts from now";
+const HOLDER: &str = "asking who holds a lease is no error, and nobody holds one that was given back";
 const FORGIVING: &str = "giving back a lease that is no longer held is no error, and takes it from nobody";
 
 /// Runs the cases of [`State`]'s contract.
@@ -137,7 +138,9 @@ async fn leases<S: State>(open: &impl AsyncFn() -> S, pass: &impl AsyncFn(Durati
     works(FORGIVING, state.release(first).await)?;
     works(FORGIVING, put(&other, &second, "second").await)?;
 
+    works(HOLDER, state.holder("job").await)?;
     works(FORGIVING, other.release(second.clone()).await)?;
+    same(HOLDER, &works(HOLDER, state.holder("job").await)?, &None)?;
     works(FORGIVING, other.release(second.clone()).await)?;
     fails(FENCED, put(&other, &second, "released").await, ErrorKind::Leased)?;
     same(RENEWED, &works(RENEWED, other.renew(&second, TTL).await)?, &None)?;

@@ -23,6 +23,7 @@ pub(super) fn sentence(report: &Report) -> String {
         RunStatus::Incomplete => {
             format!("{written} It is not finished: something was not read to its end, or is still in doubt.")
         }
+        RunStatus::Quarantined { reason } => format!("{written} The job is in quarantine: {reason}."),
         RunStatus::Stopped { breaches } => {
             let guards = if breaches.len() == 1 { "a guard" } else { "guards" };
             format!("Stopped by {guards} before the first write: nothing was changed.")
@@ -32,7 +33,8 @@ pub(super) fn sentence(report: &Report) -> String {
 
 /// How many entries need a person.
 pub(super) fn attention(report: &Report) -> u64 {
-    report.troubles.iter().filter(|entry| entry.outcome.kind() != OutcomeKind::Pending).count() as u64
+    let passes = |outcome| matches!(outcome, OutcomeKind::Pending | OutcomeKind::Held);
+    report.troubles.iter().filter(|entry| !passes(entry.outcome.kind())).count() as u64
         + report.troubles_left_out
 }
 
@@ -42,6 +44,10 @@ pub(in crate::job) fn steps(report: &Report) -> Vec<String> {
     if let RunStatus::Stopped { breaches } = &report.status {
         steps.extend(breaches.iter().map(|breach| shorten(&breach.to_string(), SENTENCE)));
         return steps;
+    }
+    if let RunStatus::Quarantined { reason } = &report.status {
+        let why = shorten(reason, SENTENCE);
+        steps.push(format!("Mend what put the job in quarantine ({why}), then release it with Job::release()"));
     }
     // The kept ones are the worst, so that those left out are of the last kind or better.
     let more = if report.troubles_left_out > 0 { " or more" } else { "" };
@@ -81,6 +87,7 @@ pub(super) enum Group {
     Stale,
     Pending,
     Blocked,
+    Held,
     Lacking,
 }
 
@@ -103,12 +110,14 @@ impl Group {
                 | ErrorKind::Stale
                 | ErrorKind::TenantChanged
                 | ErrorKind::Leased
+                | ErrorKind::Quarantined
                 | ErrorKind::CursorExpired
                 | ErrorKind::EmptySource => Self::Failed,
             },
             Outcome::Stale { .. } => Self::Stale,
             Outcome::Pending { .. } => Self::Pending,
             Outcome::Blocked { .. } => Self::Blocked,
+            Outcome::Held { .. } => Self::Held,
             Outcome::Applied | Outcome::Unchanged | Outcome::Waiting => Self::Lacking,
         }
     }
@@ -127,13 +136,14 @@ impl Group {
             Self::Stale => "out of date",
             Self::Pending => "in doubt",
             Self::Blocked => "blocked",
+            Self::Held => "held back after a failure",
             Self::Lacking => "done, but lacking something",
         }
     }
 
     pub(super) fn severity(self) -> Severity {
         match self {
-            Self::Stale | Self::Pending | Self::Lacking => Severity::Attention,
+            Self::Stale | Self::Pending | Self::Held | Self::Lacking => Severity::Attention,
             _ => Severity::Blocks,
         }
     }
@@ -151,6 +161,7 @@ impl Group {
             Self::Stale => "make a new plan, which begins from what is there now",
             Self::Pending => "run again; the next run looks whether it was carried out",
             Self::Blocked => "correct what the reason says, in the source or the target; a later run carries it out",
+            Self::Held => "correct what failed; it is tried again at the moment that is said, or at once by Run::by_hand()",
             Self::Lacking => "the rest was carried out; correct what is said, and a later run adds it",
         }
     }

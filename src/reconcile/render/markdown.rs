@@ -258,7 +258,11 @@ fn entries(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
 }
 
 fn entry(f: &mut fmt::Formatter<'_>, entry: &Entry, names: &Names<'_>) -> fmt::Result {
-    let held = if entry.is_blocked() { ", blocked" } else { "" };
+    let held = match entry.is_blocked() {
+        true if entry.is_held() => ", waiting",
+        true => ", blocked",
+        false => "",
+    };
     write!(f, "- **{}**{held} {} ({})", entry.action, name(entry), entry.situation)?;
     writeln!(f)?;
     for change in &entry.changes {

@@ -136,7 +136,11 @@ fn reports(f: &mut fmt::Formatter<'_>, plan: &Plan) -> fmt::Result {
 
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let blocked = if self.is_blocked() { " BLOCKED" } else { "" };
+        let blocked = match self.is_blocked() {
+            true if self.is_held() => " WAITING",
+            true => " BLOCKED",
+            false => "",
+        };
         writeln!(f, "  {}{blocked} {} [{}]", self.action, name(self), self.situation)?;
         for change in &self.changes {
             writeln!(f, "      {}", describe(change))?;

@@ -1,14 +1,19 @@
 //! Plan and apply, between stores in memory.
 
 mod apply;
+mod cancelled;
 mod corners;
 pub(crate) mod crash;
+#[cfg(unix)]
+mod disks;
 mod doubts;
 mod explained;
 mod faults;
 mod flow_types;
 mod guards;
 mod hidden;
+mod journal_cost;
+mod lease;
 mod leavers;
 mod licenses;
 mod matching;
@@ -16,6 +21,9 @@ mod order;
 pub(crate) mod org;
 mod policy;
 mod presets;
+#[cfg(unix)]
+mod processes;
+mod quarantine;
 mod random;
 mod random_org;
 mod reads;
@@ -26,6 +34,7 @@ mod retire;
 mod scoping;
 mod seats;
 mod spy;
+mod state_files;
 mod truth_table;
 mod unique_value;
 pub(crate) mod world;

@@ -7,12 +7,15 @@ use async_trait::async_trait;
 use entrant::model::{Anchor, Change, ChangeId, Class, Name, ObjectId, Operation, Schema, Value, Written};
 use entrant::reconcile::Constraints;
 use entrant::store::{Capabilities, Lookup, MemoryStore, Query, Read, Source, Target};
-use entrant::{Record, Result};
+use entrant::{Error, Record, Result};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 
 /// What a [`Spy`] makes of an answer.
 type Answer = Box<dyn FnMut(&Change, Result<Written>) -> Result<Written> + Send>;
+
+/// Which writes a [`Spy`] refuses, and how.
+type Refusal = Box<dyn FnMut(&Change) -> Option<Error> + Send>;
 
 /// A store in memory behind a target that is watched.
 #[derive(Debug, Clone)]
@@ -28,6 +31,8 @@ struct Shared {
     writes: usize,
     dies: Option<Death>,
     answer: Option<Answer>,
+    refusal: Option<Refusal>,
+    unasked: Option<Error>,
     hidden: BTreeSet<String>,
 }
 
@@ -74,6 +79,16 @@ impl Spy {
     /// Answers otherwise than the store would.
     pub(crate) fn answers(&self, answer: impl FnMut(&Change, Result<Written>) -> Result<Written> + Send + 'static) {
         self.shared().answer = Some(Box::new(answer));
+    }
+
+    /// Refuses some writes in place of carrying them out.
+    pub(crate) fn refuses(&self, refusal: impl FnMut(&Change) -> Option<Error> + Send + 'static) {
+        self.shared().refusal = Some(Box::new(refusal));
+    }
+
+    /// Fails from now on when it is asked what it forbids.
+    pub(crate) fn forbids_to_ask(&self, error: Error) {
+        self.shared().unasked = Some(error);
     }
 
     /// Does not show an element in what is read, as a replica that lags.
@@ -153,7 +168,11 @@ impl Target for Spy {
         self.inner.schema(class)
     }
     async fn constraints(&self) -> Result<Arc<dyn Constraints>> {
-        self.inner.constraints().await
+        let unasked = self.shared().unasked.as_ref().map(|error| Error::new(error.kind(), error.to_string()));
+        match unasked {
+            Some(error) => Err(error),
+            None => self.inner.constraints().await,
+        }
     }
     fn write<'a>(&'a self, changes: Vec<Change>) -> BoxStream<'a, (ChangeId, Result<Written>)> {
         self.shared().calls.push(changes.len());
@@ -171,6 +190,10 @@ impl Target for Spy {
                 };
                 if dead {
                     return futures::future::pending().await;
+                }
+                let refused = self.shared().refusal.as_mut().and_then(|refusal| refusal(&change));
+                if let Some(error) = refused {
+                    return (change.id, Err(error));
                 }
                 let mut answers = self.inner.write(vec![change.clone()]).collect::<Vec<_>>().await;
                 if dies == Some(Death::After(number)) {
