@@ -79,6 +79,9 @@ pub enum ErrorKind {
     Leased,
     /// A source that read completely and empty, which is more often a fault than the truth.
     EmptySource,
+    /// The cursor is no longer good for reading what changed since: too old, of something else, or more has changed than
+    /// is worth reading so. Everything must be read anew.
+    CursorExpired,
 }
 
 /// Whether repeating helps. Decided where it is known.

@@ -123,9 +123,9 @@ fn kind_of(status: StatusCode, class: &GraphClass) -> ErrorKind {
             GraphClass::NotFound
             | GraphClass::ReplicationDelay
             | GraphClass::ReferenceMissing
-            | GraphClass::UnknownSku { .. }
-            | GraphClass::ResyncRequired,
+            | GraphClass::UnknownSku { .. },
         ) => ErrorKind::NotFound,
+        (_, GraphClass::ResyncRequired) => ErrorKind::CursorExpired,
         (401, _) => ErrorKind::Unauthenticated,
         (403, _) => ErrorKind::Forbidden,
         (408, _) => ErrorKind::TimedOut,

@@ -42,6 +42,25 @@ pub trait Source: fmt::Debug + Send + Sync + 'static {
     /// for gone. A store may apply `query.filter` and `query.select` or yield more; the caller checks again. It must not
     /// yield less: of an id that it yields it yields all records, and what it cannot test as
     /// [`Filter::matches`] does it leaves to the caller.
+    ///
+    /// # Changes
+    ///
+    /// A store that keeps track of changes ends a whole read with a cursor where [`Query::wants_cursor`] asks for one,
+    /// and then reads what changed [since](Query::since) it:
+    ///
+    /// - The cursor of a whole read stands for a moment before the first record was read, so that what changes while
+    ///   it is read is told next time.
+    /// - A read since a cursor yields of each object that changed the record as it is now, whole, with all that
+    ///   `select` asks for, or [`Read::Deleted`] once it is gone; in any order, more than once, and objects that did
+    ///   not change too. `filter` is left to the caller: what no longer passes it has changed as well.
+    /// - It ends with the next cursor. What it does not yield is not taken for gone, and not for unchanged either
+    ///   unless it is complete.
+    /// - The same cursor may be read from again.
+    /// - A cursor that is too old, or that another store, class or selection gave, fails with
+    ///   [`ErrorKind::CursorExpired`], before or after some of the changes, and the caller reads everything anew.
+    ///
+    /// A store that keeps no track of changes never yields a cursor, and need not look at `since`: to read it all is
+    /// more than was asked for. A cursor may be missing for once, too; then the next read is a whole one.
     fn read(&self, query: &Query) -> BoxStream<'_, Result<Read>>;
 }
 
@@ -141,15 +160,18 @@ pub struct Query {
     pub filter: Option<Filter>,
     /// At least these attributes; all that the store has if `None`.
     pub select: Option<Arc<[Name]>>,
-    /// Only what changed since.
+    /// Only what changed since, as one of the store's own ends said it. See [`Source::read`].
     pub since: Option<Cursor>,
+    /// Whether a whole read ends with a cursor, if the store keeps track of changes; it may cost a request or some
+    /// memory. A read [`since`](Self::since) a cursor ends with one in any case.
+    pub wants_cursor: bool,
 }
 
 impl Query {
     /// The whole class.
     #[must_use]
     pub fn all(class: Class) -> Self {
-        Self { class, filter: None, select: None, since: None }
+        Self { class, filter: None, select: None, since: None, wants_cursor: false }
     }
 
     /// Narrows it down.
@@ -165,10 +187,27 @@ impl Query {
         self.select = Some(select.into_iter().collect());
         self
     }
+
+    /// Asks for a cursor at the end.
+    #[must_use]
+    pub fn with_cursor(mut self) -> Self {
+        self.wants_cursor = true;
+        self
+    }
+
+    /// Asks for what changed since only.
+    #[must_use]
+    pub fn with_since(mut self, cursor: Cursor) -> Self {
+        self.since = Some(cursor);
+        self
+    }
 }
 
 /// Where a read of changes goes on. Opaque to everyone but the store that made it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// It opens nothing for somebody who cannot read the store anyway. It may say which objects somebody looks at, and is
+/// kept as carefully as the rest of a job's state; the debug form does not show it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Cursor(Box<str>);
 
@@ -182,6 +221,13 @@ impl Cursor {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl fmt::Debug for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Long, and nothing for people.
+        f.write_str("Cursor(…)")
     }
 }
 
@@ -201,13 +247,13 @@ pub enum Read {
         /// What is wrong with it, in one line.
         reason: String,
     },
-    /// A change feed says that this object was deleted.
+    /// An object that was deleted since the cursor, and is gone. It may be one that was never read before.
     Deleted(ObjectId),
     /// The end, always the last step.
     End {
         /// Whether that was all.
         completeness: Completeness,
-        /// Where to go on next time, if the store keeps track of changes.
+        /// Where to go on next time, if the store keeps track of changes and was asked. Only a complete read has one.
         cursor: Option<Cursor>,
     },
 }
@@ -217,6 +263,12 @@ impl Read {
     #[must_use]
     pub fn complete() -> Self {
         Self::End { completeness: Completeness::Complete, cursor: None }
+    }
+
+    /// The end of a read that yielded all there is, and where to go on next time.
+    #[must_use]
+    pub fn complete_at(cursor: Cursor) -> Self {
+        Self::End { completeness: Completeness::Complete, cursor: Some(cursor) }
     }
 
     /// The end of a read that broke off, and why.
