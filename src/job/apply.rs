@@ -9,12 +9,12 @@ use tokio::sync::OnceCell;
 use super::builder::Ready;
 use super::ledger::{Intent, LinkSet};
 use super::links::Links;
-use super::run::RETIRE;
+use super::run::{INCREMENTAL, RETIRE};
 use super::{Apply, ElementCount, EntryReport, Event, Job, Outcome, OutcomeKind, Report, RunStatus};
 use crate::clock::later;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Context;
-use crate::model::{Name, ObjectId};
+use crate::model::{Class, Name, ObjectId};
 use crate::reconcile::{
     Action, AttributeChange, Breach, EdgeKind, Entry, EntryKey, LinkNote, Part, Plan, breaches, edge_parts, waves,
 };
@@ -42,6 +42,8 @@ pub(super) struct Progress<'a> {
     pub(super) doubts: HashMap<ObjectId, Intent>,
     pub(super) targets: HashMap<usize, ObjectId>,
     pub(super) counts: BTreeMap<Name, ElementCount>,
+    /// How many references more objects of a class have by now that this job gave.
+    pub(super) memberships: BTreeMap<Class, i64>,
     places: HashMap<&'a EntryKey, usize>,
     /// What expressions are evaluated with, once something must be.
     pub(super) context: OnceCell<Context>,
@@ -171,7 +173,7 @@ impl Job {
         self.ledger.forget_effects(&mut batch, &self.name, started - time::Duration::DAY).await?;
         self.ledger.state().commit(&lease, batch).await?;
         // First what a dead run did: it counts for the guards.
-        let doubts = self.recover(&lease).await?;
+        let doubts = self.recover(&lease, plan.header().run != INCREMENTAL).await?;
         // Looking may have taken long.
         let lease = self.ledger.state().renew(&lease, self.lease).await?.ok_or_else(|| {
             Error::new(ErrorKind::Leased, "another run took over; this one stops")
@@ -186,9 +188,12 @@ impl Job {
         if retires(plan) && retired.is_none() {
             let mut batch = Batch::new();
             self.ledger.put_retired(&mut batch, &self.name, self.clock.now());
+            // Should the job be taken up again, nothing is as it was.
+            self.remove_bookmarks(&mut batch);
             self.ledger.state().commit(&lease, batch).await?;
         }
-        let links = self.links().await?;
+        let links = self.links_for(plan).await?;
+        let linked_before = links.owned(&self.name);
         let outcomes = vec![None; plan.entries().len()];
         let mut progress = Progress {
             job: self,
@@ -201,6 +206,7 @@ impl Job {
             doubts,
             targets: HashMap::new(),
             counts: BTreeMap::new(),
+            memberships: BTreeMap::new(),
             places: plan.entries().iter().enumerate().map(|(at, entry)| (&entry.key, at)).collect(),
             context: OnceCell::new(),
         };
@@ -215,6 +221,7 @@ impl Job {
         if retires(plan) {
             progress.let_go().await?;
         }
+        progress.put_bookmarks(&linked_before).await?;
         for (at, entry) in plan.entries().iter().enumerate() {
             let outcome = progress.outcomes[at].take().unwrap_or_else(|| unrun(entry));
             let target = progress.targets.remove(&at).or_else(|| entry.target.clone());
@@ -294,6 +301,11 @@ impl Progress<'_> {
 
     pub(super) fn entry(&self, at: usize) -> &Entry {
         &self.plan.entries()[at]
+    }
+
+    /// What became of an entry, once all its parts were dealt with.
+    pub(super) fn outcome(&self, at: usize) -> Outcome {
+        self.outcomes[at].clone().unwrap_or_else(|| unrun(self.entry(at)))
     }
 
     /// The entry of a key, if the plan has it.

@@ -196,7 +196,7 @@ impl Ledger {
         Ok(stored.retired_at)
     }
 
-    /// Remembers that the job is being given up.
+    /// Remembers that the job is being given up: what it knew of changes is of no use to the next that takes it up.
     pub(super) fn put_retired(&self, batch: &mut Batch, job: &str, at: OffsetDateTime) {
         batch.put(Table::Jobs, self.key(&[job]), encode(&StoredJob { retired_at: Some(at) }));
     }
@@ -217,6 +217,23 @@ impl Ledger {
             }
         }
         Ok(links)
+    }
+
+    /// The link of one end, if it has one.
+    pub(super) async fn link_of(&self, store: &str, object: &ObjectId) -> Result<Option<Link>> {
+        let mut key = self.key(&[QUALIFIER, store, object.class.as_str(), &object.id]);
+        // From the second end it is one step to the first.
+        for _ in 0..2 {
+            let Some(bytes) = self.state.get(Table::Links, &key).await? else { return Ok(None) };
+            match decode(Table::Links, &bytes)? {
+                StoredLink::Link(link) => {
+                    let is_of = link.end(store).is_some_and(|end| end.object == *object);
+                    return Ok(is_of.then_some(*link));
+                }
+                StoredLink::At(first) => key = first.into_bytes(),
+            }
+        }
+        Ok(None)
     }
 
     pub(super) fn put_link(&self, batch: &mut Batch, link: &Link) {
@@ -267,7 +284,17 @@ impl Ledger {
     /// What was given to the objects of a store.
     pub(super) async fn given(&self, store: &str) -> Result<Given> {
         let mut given = Given::default();
-        let mut stored = self.state.scan(Table::Given, &self.prefix(&[QUALIFIER, store]));
+        self.add_given(&mut given, &self.prefix(&[QUALIFIER, store])).await?;
+        Ok(given)
+    }
+
+    /// What was given to one object of a store.
+    pub(super) async fn given_to(&self, given: &mut Given, store: &str, object: &ObjectId) -> Result<()> {
+        self.add_given(given, &self.prefix(&[QUALIFIER, store, object.class.as_str(), &object.id])).await
+    }
+
+    async fn add_given(&self, given: &mut Given, prefix: &[u8]) -> Result<()> {
+        let mut stored = self.state.scan(Table::Given, prefix);
         while let Some((key, bytes)) = stored.try_next().await? {
             let key: Vec<Arc<str>> = decode(Table::Given, &key)?;
             let GivenAt { at } = decode(Table::Given, &bytes)?;
@@ -276,7 +303,7 @@ impl Ledger {
                 given.insert(object, Name::from(&**attribute), Arc::clone(element), at);
             }
         }
-        Ok(given)
+        Ok(())
     }
 
     pub(super) fn put_given(
@@ -360,13 +387,13 @@ impl Ledger {
 
     // Keys.
 
-    fn key(&self, rest: &[&str]) -> Vec<u8> {
+    pub(super) fn key(&self, rest: &[&str]) -> Vec<u8> {
         let parts: Vec<&str> = std::iter::once(self.set.as_str()).chain(rest.iter().copied()).collect();
         serde_json::to_vec(&parts).expect("a list of text is JSON")
     }
 
     /// What the keys under these parts, and no others, begin with.
-    fn prefix(&self, rest: &[&str]) -> Vec<u8> {
+    pub(super) fn prefix(&self, rest: &[&str]) -> Vec<u8> {
         let mut prefix = self.key(rest);
         prefix.pop();
         prefix.push(b',');
@@ -374,11 +401,11 @@ impl Ledger {
     }
 }
 
-fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+pub(super) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     serde_json::to_vec(value).expect("stored values have only text keys and no values that could fail")
 }
 
-fn decode<T: for<'a> Deserialize<'a>>(table: Table, bytes: &[u8]) -> Result<T> {
+pub(super) fn decode<T: for<'a> Deserialize<'a>>(table: Table, bytes: &[u8]) -> Result<T> {
     serde_json::from_slice(bytes).map_err(|error| {
         Error::new(ErrorKind::Store, "the state holds something that cannot be read: damaged, or of another version")
             .with_context("table", table.as_str())

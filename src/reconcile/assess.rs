@@ -1,6 +1,6 @@
 //! Which situation each object is in; and what must still be looked up to know.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::case::{Assessment, Case, Extent, SourceRead, Sourced};
@@ -16,12 +16,14 @@ use crate::model::{Anchor, Name, ObjectId, Origin, Record, Value, comparison_key
 const CANDIDATES_SHOWN: usize = 10;
 
 /// Assesses every object, or says what must be looked up first.
+#[expect(clippy::too_many_arguments, reason = "all that was read and found out")]
 pub(super) fn assess<'a>(
     inputs: &Inputs<'a>,
     extent: Extent,
     sources: &'a [Sourced],
     mut read: SourceRead,
     unreadable: &'a [(ObjectId, Origin, String)],
+    deleted: &BTreeSet<ObjectId>,
     target_side: &'a Side,
     answers: &'a Answers,
 ) -> Result<Assessment<'a>, Questions> {
@@ -65,8 +67,13 @@ pub(super) fn assess<'a>(
                 cases.extend(assessor.link_without_source(link, read));
             }
         }
-    } else if inputs.abilities.source_get_is_authoritative {
-        for (id, answer) in &answers.sources {
+    } else {
+        let is_there = |id: &ObjectId| by_id.contains_key(id) || broken.contains_key(id);
+        for id in deleted.iter().filter(|id| !is_there(id)) {
+            cases.extend(assessor.deleted(id));
+        }
+        let asked = answers.sources.iter().filter(|_| inputs.abilities.source_get_is_authoritative);
+        for (id, answer) in asked.filter(|(id, _)| !deleted.contains(id)) {
             if let (Ok(found), Some(link)) = (answer, inputs.links.of_source(id))
                 && found.is_empty()
                 && link.target.deleted_at.is_none()
@@ -410,6 +417,18 @@ impl<'a> Assessor<'a> {
             }
         }
         self.source_gone(link, Evidence::NotInCompleteRead { read: read.objects, asked_again })
+    }
+
+    /// A source that was deleted, as the source says.
+    fn deleted(&mut self, id: &ObjectId) -> Option<Case<'a>> {
+        match self.inputs.links.of_source(id).filter(|link| link.target.deleted_at.is_none()) {
+            Some(link) => self.source_gone(link, Evidence::Deleted),
+            None => {
+                let mut case = Case::new(EntryKey::of_source(self.key_name(), id), Situation::AllGone);
+                case.source_id = Some(id.clone());
+                Some(case)
+            }
+        }
     }
 
     /// Whether the link is between the mapping's classes, and its target this job's.

@@ -60,12 +60,27 @@ pub enum Table {
     Given,
     /// What is known of a job as a whole, such as that it was given up.
     Jobs,
+    /// Where each mapping of a job goes on reading: cursors.
+    Bookmarks,
+    /// The source objects that a job is not done with: an incremental run looks at them again.
+    Pending,
+    /// Digests of the records of sources that keep no track of changes.
+    Seen,
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: &[Table] =
-        &[Table::LinkSets, Table::Links, Table::Journal, Table::Removals, Table::Given, Table::Jobs];
+    pub const ALL: &[Table] = &[
+        Table::LinkSets,
+        Table::Links,
+        Table::Journal,
+        Table::Removals,
+        Table::Given,
+        Table::Jobs,
+        Table::Bookmarks,
+        Table::Pending,
+        Table::Seen,
+    ];
 
     /// A name for use in a database: lower-case letters and `_`.
     #[must_use]
@@ -77,6 +92,9 @@ impl Table {
             Self::Removals => "removals",
             Self::Given => "given",
             Self::Jobs => "jobs",
+            Self::Bookmarks => "bookmarks",
+            Self::Pending => "pending",
+            Self::Seen => "seen",
         }
     }
 }
