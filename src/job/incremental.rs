@@ -96,7 +96,9 @@ impl Job {
                 }
             }
             header.bookmarks.extend(changes.bookmark.map(|bookmark| (mapping.name().clone(), bookmark)));
-            let mut planner = Planner::new(inputs, Extent::Only, changes.source, changes.target);
+            // All that changed is not all that there is.
+            let part = |side: Side| Side { completeness: None, ..side };
+            let mut planner = Planner::new(inputs, Extent::Only, part(changes.source), part(changes.target));
             planner.deleted(changes.deleted);
             planner.answer(Answers { sources: changes.asked, ..Answers::default() });
             planners.push(planner);

@@ -170,6 +170,9 @@ impl<'a> Assessor<'a> {
         case.link = Some(link);
         match self.whereabouts(&link.target.object) {
             Whereabouts::Asked => return None,
+            Whereabouts::Here(record) if sourced.is_in_scope() && !self.ask_for_new_values(sourced, record) => {
+                return None;
+            }
             Whereabouts::Here(record) => {
                 case.target = Some(record);
                 case.situation = if !sourced.is_in_scope() && link.target.owner.is_none() {
@@ -541,6 +544,26 @@ impl<'a> Assessor<'a> {
         }
         let values = self.identifying_values(sourced);
         // Not `all`: every missing question is to be asked in one go.
+        values.iter().fold(true, |known, (name, value)| self.ask_find(name, value) && known)
+    }
+
+    /// Asks who holds the unique values that a linked object does not have yet; whether all were asked before.
+    fn ask_for_new_values(&mut self, sourced: &Sourced, record: &Record) -> bool {
+        if self.target_complete || !self.inputs.abilities.target_find {
+            return true;
+        }
+        let schema = self.inputs.schema;
+        let is_new = |(name, value): &(Name, Value)| {
+            let Some(attribute) = schema.get(name).filter(|attribute| attribute.unique_in.is_some()) else {
+                return false;
+            };
+            // What is made unique is chosen once, when the object is made.
+            let chosen = self.inputs.mapping.rule(name).is_some_and(Rule::is_chosen);
+            let key = comparison_key(attribute, value);
+            let own = record.get(name).map_or(&[][..], Value::as_slice);
+            !chosen && !own.iter().any(|own| comparison_key(attribute, own) == key)
+        };
+        let values: Vec<_> = self.identifying_values(sourced).into_iter().filter(is_new).collect();
         values.iter().fold(true, |known, (name, value)| self.ask_find(name, value) && known)
     }
 

@@ -10,6 +10,8 @@ mod flow_types;
 mod guards;
 mod hidden;
 mod incremental;
+mod incremental_org;
+mod incremental_random;
 mod leavers;
 mod licenses;
 mod matching;
