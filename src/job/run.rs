@@ -52,8 +52,9 @@ impl Run {
     /// Everything else is as in a full run: policy, evidence, guards (their limits are taken from what was linked at the
     /// last full run, and what was linked and let go of since), what is read again before a removal. Only that an object is
     /// gone *without a word* it cannot see: who is merely absent from the source is found by a full run. So is what changes
-    /// without a trace in either feed: what another job of the link set linked or let go of, and who still refers to an
-    /// account that was made anew. Run a full one now and then, each night say: it is the safety net.
+    /// without a trace in either feed: what another job of the link set linked or let go of; a group of which the target's
+    /// feed does not say that it lost a member with the member's account. Run a full one now and then, each night say: it
+    /// is the safety net.
     ///
     /// Where to go on is remembered when a plan is applied as a whole, a full one too: not if it was narrowed by
     /// [`Plan::select`](crate::reconcile::Plan::select) or a [filter](Self::filter), stopped by a guard, cut off, or made

@@ -56,6 +56,10 @@ pub(super) fn watched(
         });
         if let Some(why) = why {
             watched.insert(Arc::clone(&id.id), why);
+            // The one that is gone has no case of its own, until nobody comes for its account any more.
+            if let (Situation::Rekeyed, Some(link)) = (case.situation, case.link) {
+                watched.insert(Arc::clone(&link.source.id), why);
+            }
         }
     }
     watched

@@ -131,6 +131,28 @@ impl Side {
         }
     }
 
+    /// Takes out of all sets whoever is gone, as a directory does by itself.
+    fn tidy(&self) {
+        let directory = &self.org.directory;
+        let records = directory.records();
+        let is_there = |id: &Value| {
+            let id = id.as_text().unwrap_or_default();
+            records.iter().any(|record| &*record.id.id == id)
+        };
+        for record in &records {
+            for name in ["members", "memberGroups", "owners"] {
+                if let Some(Value::List(elements)) = record.get(name)
+                    && !elements.iter().all(is_there)
+                {
+                    directory.set(&record.id, name, Value::list(elements.iter().filter(|id| is_there(id)).cloned()));
+                }
+            }
+            if record.get("manager").is_some_and(|manager| !manager.is_null() && !is_there(manager)) {
+                directory.set(&record.id, "manager", Value::Null);
+            }
+        }
+    }
+
     /// All objects, with the elements of each in one order.
     fn objects(&self) -> Vec<Record> {
         let mut records = self.org.directory.records();
@@ -175,6 +197,8 @@ proptest! {
                     let report = full.job.apply(&all, Apply::new()).await.expect("a report");
                     let plan = incremental.job.plan(Run::incremental().allow_empty_source()).await.expect("a plan");
                     let told = incremental.job.apply(&plan, Apply::new()).await.expect("a report");
+                    full.tidy();
+                    incremental.tidy();
                     prop_assert_eq!(
                         full.objects(), incremental.objects(),
                         "round {} pass {} after {:?}:\n{}{}{}{}", number, pass, events, all, report, plan, told
