@@ -111,8 +111,9 @@ impl Target for People {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    let numbers = std::env::args().skip(1).filter_map(|word| word.parse().ok());
-    let people = numbers.last().unwrap_or(if std::env::args().any(|word| word == "--test") { 2_000 } else { PEOPLE });
+    let number = std::env::args().skip(1).find_map(|word| word.parse().ok());
+    let few = std::env::args().any(|word| word == "--test");
+    let people = number.unwrap_or(if few { 2_000 } else { PEOPLE });
     let (hr, directory) = (People::new("hr", "", people), People::new("directory", "t", people));
     let mapping = ATTRIBUTES
         .iter()

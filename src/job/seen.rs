@@ -72,7 +72,7 @@ impl Seen {
         None
     }
 
-    /// Adds a record; gives the digest of all records of its id so far, and how many there are before it.
+    /// Adds a record; gives the digest of all records of its id so far.
     pub(super) fn add(&mut self, record: &Record) -> Digest {
         let one = u128::from_le_bytes(self.attributes.digest(record));
         let digest = self.digests.entry(Arc::clone(&record.id.id)).or_default();
@@ -127,5 +127,66 @@ impl Attributes {
         let mut digest = Digest::default();
         digest.copy_from_slice(&hash.finalize()[..16]);
         digest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mapping::{AbsentMeans, Mapping};
+    use crate::model::{AttributeSchema, Class, Mutability, ObjectId, Schema, eq};
+    use crate::reconcile::{Preferences, Situation, When};
+
+    fn mapping() -> CompiledMapping {
+        let schema = Schema::new(Class::USER)
+            .with("name", AttributeSchema::text())
+            .with("password", AttributeSchema::text().secret().with_mutability(Mutability::CreateOnly));
+        let mapping =
+            Mapping::users().attribute("name", "name").attribute("password", "pin").scope(eq("kind", "staff"));
+        mapping.compile(&schema, AbsentMeans::Unknown).expect("a sound mapping")
+    }
+
+    fn policy() -> Policy {
+        let when = When::Source(eq("type", "guest"));
+        Policy::outbound(Preferences::default()).rule_when(Situation::Absent, when, crate::reconcile::Action::Ignore)
+    }
+
+    fn person(id: &str) -> Record {
+        let record = Record::new(ObjectId::user(id)).with("name", "Ada").with("pin", "1234");
+        record.with("kind", "staff").with("type", "member").with("shoes", "38")
+    }
+
+    fn digest(records: &[Record]) -> String {
+        Seen::of(&mapping(), &policy(), records).digest()
+    }
+
+    #[test]
+    fn what_is_mapped_or_looked_at_is_a_change_and_what_is_secret_is_not() {
+        let before = digest(&[person("1")]);
+        for (name, value, changes) in [
+            ("name", "Grace", true),
+            ("kind", "external", true),
+            ("type", "guest", true),
+            ("pin", "4321", false),
+            ("shoes", "39", false),
+        ] {
+            assert_eq!(digest(&[person("1").with(name, value)]) != before, changes, "{name}");
+        }
+        let mut partial = person("1");
+        partial.partial.insert("name".into(), "cut off".to_owned());
+        assert_ne!(digest(&[partial]), before);
+        assert_ne!(digest(&[person("2")]), before, "the id counts");
+    }
+
+    #[test]
+    fn the_order_of_records_says_nothing_and_their_number_does() {
+        let (one, other) = (person("1"), person("1").with("name", "Grace"));
+        assert_eq!(
+            digest(&[one.clone(), other.clone(), person("2")]),
+            digest(&[person("2"), other.clone(), one.clone()])
+        );
+        assert_ne!(digest(&[one.clone(), other]), digest(std::slice::from_ref(&one)));
+        assert_ne!(digest(&[one.clone(), one.clone()]), digest(&[one]));
+        assert_ne!(digest(&[]), digest(&[person("1")]));
     }
 }
