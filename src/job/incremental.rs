@@ -14,6 +14,7 @@ use crate::error::{ErrorKind, Result};
 use crate::model::{Class, Completeness, ObjectId, Origin, Record};
 use crate::reconcile::{
     Answer, Answers, Bookmark, Extent, Given, Inputs, Link, LinkIndex, Linked, Plan, Planner, Problem, Severity, Side,
+    SideRead, Watch,
 };
 use crate::store::{Cursor, Query, Read, Source};
 
@@ -86,7 +87,7 @@ impl Job {
                 (self.target.name(), target_class, &changes.target, changes.told[1]),
             ] {
                 let read = side_read(store, class, side);
-                header.reads.push(crate::reconcile::SideRead { objects: told, changes: true, ..read });
+                header.reads.push(SideRead { objects: told, changes: true, ..read });
             }
             if let Some(stored) = stored {
                 header.linked.insert(target_class.clone(), stored.linked);
@@ -198,6 +199,12 @@ impl Job {
             source.records.retain(|_, records| records.iter().any(|record| filter.matches(&record.attributes)));
         }
         let mut asked = self.ask_for(run, wanted, &mut source.completeness).await;
+        // What cannot be said to be gone may show again.
+        let unknown = asked.iter().filter(|(id, answer)| {
+            let nothing = answer.as_ref().is_ok_and(Vec::is_empty);
+            nothing && !inputs.abilities.source_get_is_authoritative && !source.deleted.contains(*id)
+        });
+        let watch = unknown.map(|(id, _)| (Arc::clone(&id.id), Watch::Undone)).collect();
         let bookmark = (source.is_complete() && target.is_complete() && run.filter.is_none()).then(|| Bookmark {
             before: Some(stored.number),
             fingerprint: stored.fingerprint.clone(),
@@ -205,7 +212,7 @@ impl Job {
             source: source.cursor.clone().or_else(|| stored.source.clone()),
             seen: seen.map(|seen| seen.digest()),
             target: target.cursor.clone().or_else(|| stored.target.clone()),
-            watch: BTreeMap::new(),
+            watch,
         });
         // An object that cannot be read shares its id with no other.
         asked.retain(|id, _| !source.unreadable.iter().any(|(unreadable, ..)| unreadable == id));

@@ -158,7 +158,7 @@ impl Job {
                     header.owned_elsewhere = planned.owned_elsewhere;
                     for (planner, watch) in planners.iter().zip(planned.watch) {
                         if let Some(bookmark) = header.bookmarks.get_mut(planner.inputs().mapping.name()) {
-                            bookmark.watch = watch;
+                            bookmark.watch.extend(watch);
                         }
                     }
                     return Ok(Plan::new(header, planned.entries));

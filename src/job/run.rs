@@ -53,7 +53,8 @@ impl Run {
     /// last full run, and what was linked and let go of since), what is read again before a removal. Only that an object is
     /// gone *without a word* it cannot see: who is merely absent from the source is found by a full run. So is what changes
     /// without a trace in either feed: what another job of the link set linked or let go of; a group of which the target's
-    /// feed does not say that it lost a member with the member's account. Run a full one now and then, each night say: it
+    /// feed does not say that it lost a member with the member's account. And a rule that moves a link from one who left
+    /// needs to see that he left, which only a full run does. Run a full one now and then, each night say: it
     /// is the safety net.
     ///
     /// Where to go on is remembered when a plan is applied as a whole, a full one too: not if it was narrowed by

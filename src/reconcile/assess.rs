@@ -422,18 +422,6 @@ impl<'a> Assessor<'a> {
         self.source_gone(link, Evidence::NotInCompleteRead { read: read.objects, asked_again })
     }
 
-    /// A source that was deleted, as the source says.
-    fn deleted(&mut self, id: &ObjectId) -> Option<Case<'a>> {
-        match self.inputs.links.of_source(id).filter(|link| link.target.deleted_at.is_none()) {
-            Some(link) => self.source_gone(link, Evidence::Deleted),
-            None => {
-                let mut case = Case::new(EntryKey::of_source(self.key_name(), id), Situation::AllGone);
-                case.source_id = Some(id.clone());
-                Some(case)
-            }
-        }
-    }
-
     /// Whether the link is between the mapping's classes, and its target this job's.
     fn owns(&self, link: &Linked) -> bool {
         let mapping = self.inputs.mapping;
@@ -451,7 +439,7 @@ impl<'a> Assessor<'a> {
         Some(case)
     }
 
-    fn source_gone(&mut self, link: &'a Linked, evidence: Evidence) -> Option<Case<'a>> {
+    pub(super) fn source_gone(&mut self, link: &'a Linked, evidence: Evidence) -> Option<Case<'a>> {
         if self.is_owned_elsewhere(link) || link.target.owner.is_none() {
             return None;
         }
@@ -547,26 +535,6 @@ impl<'a> Assessor<'a> {
         values.iter().fold(true, |known, (name, value)| self.ask_find(name, value) && known)
     }
 
-    /// Asks who holds the unique values that a linked object does not have yet; whether all were asked before.
-    fn ask_for_new_values(&mut self, sourced: &Sourced, record: &Record) -> bool {
-        if self.target_complete || !self.inputs.abilities.target_find {
-            return true;
-        }
-        let schema = self.inputs.schema;
-        let is_new = |(name, value): &(Name, Value)| {
-            let Some(attribute) = schema.get(name).filter(|attribute| attribute.unique_in.is_some()) else {
-                return false;
-            };
-            // What is made unique is chosen once, when the object is made.
-            let chosen = self.inputs.mapping.rule(name).is_some_and(Rule::is_chosen);
-            let key = comparison_key(attribute, value);
-            let own = record.get(name).map_or(&[][..], Value::as_slice);
-            !chosen && !own.iter().any(|own| comparison_key(attribute, own) == key)
-        };
-        let values: Vec<_> = self.identifying_values(sourced).into_iter().filter(is_new).collect();
-        values.iter().fold(true, |known, (name, value)| self.ask_find(name, value) && known)
-    }
-
     pub(super) fn ask_find(&mut self, name: &Name, value: &Value) -> bool {
         let question = (name.clone(), value.clone());
         let known = self.answers.find.contains_key(&question);
@@ -591,7 +559,7 @@ impl<'a> Assessor<'a> {
         })
     }
 
-    fn identifying_values(&self, sourced: &Sourced) -> Vec<(Name, Value)> {
+    pub(super) fn identifying_values(&self, sourced: &Sourced) -> Vec<(Name, Value)> {
         let mapping = self.inputs.mapping;
         let unique = self.inputs.schema.attributes.iter().filter(|(_, schema)| schema.unique_in.is_some());
         let mut names: Vec<&Name> = mapping.matching().iter().chain(unique.map(|(name, _)| name)).collect();

@@ -25,6 +25,7 @@ mod license_policy;
 mod licenses;
 mod link;
 mod order;
+mod partial;
 mod plan;
 mod planner;
 mod policy;

@@ -352,10 +352,11 @@ async fn only_those_for_whom_the_mapping_looked_at_the_clock_are_looked_at_again
 
 #[tokio::test]
 async fn nothing_but_a_whole_plan_moves_on() {
-    type Narrow = fn(&Feeds) -> Run;
+    type Look = fn(&Feeds) -> Run;
+    type Narrow = fn(Plan) -> Plan;
     let select = |plan: Plan| plan.select(|entry| &*entry.key.id == "1");
     #[rustfmt::skip]
-    let table: [(&str, Narrow, fn(Plan) -> Plan); 5] = [
+    let table: [(&str, Look, Narrow); 5] = [
         ("selected", |_| Run::incremental(), select),
         ("selected of a full one", |_| Run::full(), select),
         ("filtered", |_| Run::incremental().filter(eq("id", "1")), |plan| plan),
@@ -592,4 +593,35 @@ async fn a_job_that_was_given_up_and_taken_up_again_begins_anew() {
     job.run(Run::retire(), Apply::new()).await.expect("a report");
     job.reinstate().await.expect("taken up again");
     assert!(why_full(&feeds.plan(&job).await).is_some());
+}
+
+#[tokio::test]
+async fn who_waits_and_cannot_be_said_to_be_gone_is_not_forgotten() {
+    for (support, left) in [(GetSupport::Found, 1), (GetSupport::Authoritative, 0)] {
+        let feeds = Feeds::settled().await;
+        _ = feeds.world.hr.clone().with_capabilities(Capabilities::default().with_get(support));
+        let job = feeds.job();
+        feeds.world.hr.push(person("4").with("login", ""));
+        feeds.run(&job, Run::incremental()).await;
+        // The feed does not say so.
+        feeds.hr.behaves(Manners { forgets: true, ..Manners::default() });
+        feeds.world.hr.remove(&user("4"));
+        feeds.run(&job, Run::incremental()).await;
+        feeds.run(&job, Run::incremental()).await;
+        feeds.clear();
+        feeds.plan(&job).await;
+        assert_eq!(feeds.hr.asked().len(), left, "{support:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_filter_looks_at_nobody_else_and_takes_nobody_for_gone() {
+    let feeds = Feeds::settled().await;
+    let job = feeds.job();
+    feeds.world.hr.set(&user("1"), "title", "Chief");
+    feeds.world.hr.set(&user("2"), "title", "Chief");
+    feeds.world.hr.remove(&user("3"));
+    let plan = job.plan(Run::incremental().filter(eq("id", "2"))).await.expect("a plan");
+    assert_eq!((looked_at(&plan), plan.count(Action::Update)), (1, 1), "{plan}");
+    assert_eq!(entry(&plan, "2").action, Action::Update);
 }

@@ -42,6 +42,8 @@ pub(crate) struct Manners {
     pub(crate) replays: bool,
     /// Of what came back after it was deleted it tells both.
     pub(crate) tells_all: bool,
+    /// It says of nobody that he was deleted.
+    pub(crate) forgets: bool,
 }
 
 impl Tracked {
@@ -108,6 +110,9 @@ impl Tracked {
                 continue;
             }
             let gone_between = before.iter().any(|then| !then.contains_key(id));
+            if manners.forgets && !now.contains_key(id) {
+                continue;
+            }
             if !now.contains_key(id) || (manners.tells_all && gone_between) {
                 steps.push(Ok(Read::Deleted(id.clone())));
             }
