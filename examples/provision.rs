@@ -87,8 +87,11 @@ struct Flags {
     #[arg(long, value_name = "FILE", default_value = "entrant.redb")]
     state: PathBuf,
     /// Look at everybody (the default)
-    #[arg(long)]
+    #[arg(long, conflicts_with = "incremental")]
     full: bool,
+    /// Look at what changed in the files and in the tenant since the last run; who is gone from a file is seen by a full run
+    #[arg(long, conflicts_with = "only")]
+    incremental: bool,
     /// What to allow that is refused otherwise
     #[arg(long, value_enum, value_delimiter = ',')]
     allow: Vec<Allow>,
@@ -379,7 +382,11 @@ fn preferences(flags: &Flags, people: &Table) -> Result<Preferences> {
 }
 
 fn run(flags: &Flags) -> Run {
-    let run = flags.only.as_ref().map_or_else(Run::full, |key| Run::one(key.as_str()));
+    let run = match &flags.only {
+        Some(key) => Run::one(key.as_str()),
+        None if flags.incremental => Run::incremental(),
+        None => Run::full(),
+    };
     if flags.allow.contains(&Allow::EmptySource) { run.allow_empty_source() } else { run }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use hmac_sha256::HMAC;
 use time::OffsetDateTime;
@@ -30,13 +31,25 @@ pub struct Context {
     taken: Arc<HashSet<String>>,
     seed: Option<Seed>,
     hidden_seed: Option<Seed>,
+    watch: Option<ClockWatch>,
+}
+
+/// Notes whether somebody looked at the clock.
+#[derive(Debug, Clone)]
+struct ClockWatch(Arc<AtomicBool>);
+
+impl PartialEq for ClockWatch {
+    /// Being watched makes no other context.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl Context {
     /// A context as of a moment, without parameters, taken values and seed.
     #[must_use]
     pub fn new(as_of: OffsetDateTime) -> Self {
-        Self { as_of, parameters: Arc::default(), taken: Arc::default(), seed: None, hidden_seed: None }
+        Self { as_of, parameters: Arc::default(), taken: Arc::default(), seed: None, hidden_seed: None, watch: None }
     }
 
     /// Sets the value of `%name%`. Names are compared exactly.
@@ -88,6 +101,21 @@ impl Context {
     /// The moment that counts as now.
     #[must_use]
     pub fn as_of(&self) -> OffsetDateTime {
+        self.as_of
+    }
+
+    /// The same context, with word on whether an expression that is evaluated with it asks what time it is.
+    pub(crate) fn watched(&self) -> (Self, impl Fn() -> bool + use<>) {
+        let read = Arc::new(AtomicBool::new(false));
+        let context = Self { watch: Some(ClockWatch(Arc::clone(&read))), ..self.clone() };
+        (context, move || read.swap(false, Ordering::Relaxed))
+    }
+
+    /// The moment that counts as now, for an expression that asks for it.
+    pub(super) fn read_clock(&self) -> OffsetDateTime {
+        if let Some(ClockWatch(read)) = &self.watch {
+            read.store(true, Ordering::Relaxed);
+        }
         self.as_of
     }
 

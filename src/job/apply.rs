@@ -13,13 +13,13 @@ use super::builder::Ready;
 use super::ledger::{Intent, LinkSet};
 use super::links::Links;
 use super::quarantine::Trials;
-use super::run::RETIRE;
+use super::run::{INCREMENTAL, RETIRE};
 use super::tenure::Tenure;
 use super::{Apply, ElementCount, EntryReport, Event, Job, Outcome, OutcomeKind, Report, RunStatus, Stop};
 use crate::clock::later;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Context;
-use crate::model::{Name, ObjectId};
+use crate::model::{Class, Name, ObjectId};
 use crate::permit;
 use crate::reconcile::{
     Action, AttributeChange, Breach, EdgeKind, Entry, EntryKey, LinkNote, Part, Plan, breaches, edge_parts, waves,
@@ -49,6 +49,8 @@ pub(super) struct Progress<'a> {
     pub(super) doubts: HashMap<ObjectId, Intent>,
     pub(super) targets: HashMap<usize, ObjectId>,
     pub(super) counts: BTreeMap<Name, ElementCount>,
+    /// How many references more objects of a class have by now that this job gave.
+    pub(super) memberships: BTreeMap<Class, i64>,
     places: HashMap<&'a EntryKey, usize>,
     pub(super) trials: Trials,
     pub(super) stop: Option<Stop>,
@@ -211,7 +213,7 @@ impl Job {
         self.ledger.forget_effects(&mut batch, &self.name, started - time::Duration::DAY).await?;
         self.ledger.state().commit(&lease, batch).await?;
         // First what a dead run did: it counts for the guards.
-        let doubts = self.recover(&lease).await?;
+        let doubts = self.recover(&lease, plan.header().run != INCREMENTAL).await?;
         // Looking may have taken long.
         tenure.keep().await?;
         let mut stopped = self.breaches(plan).await?;
@@ -223,9 +225,12 @@ impl Job {
         if retires(plan) && retired.is_none() {
             let mut batch = Batch::new();
             self.ledger.put_retired(&mut batch, &self.name, self.clock.now());
+            // Should the job be taken up again, nothing is as it was.
+            self.remove_bookmarks(&mut batch);
             self.ledger.state().commit(&lease, batch).await?;
         }
-        let links = self.links().await?;
+        let links = self.links_for(plan).await?;
+        let linked_before = links.owned(&self.name);
         let outcomes = vec![None; plan.entries().len()];
         let mut progress = Progress {
             job: self,
@@ -239,6 +244,7 @@ impl Job {
             doubts,
             targets: HashMap::new(),
             counts: BTreeMap::new(),
+            memberships: BTreeMap::new(),
             places: plan.entries().iter().enumerate().map(|(at, entry)| (&entry.key, at)).collect(),
             trials,
             stop: apply.stop.clone(),
@@ -257,6 +263,9 @@ impl Job {
         }
         if retires(plan) {
             progress.let_go().await?;
+        }
+        if progress.ends_early().is_none() {
+            progress.put_bookmarks(&linked_before).await?;
         }
         for (at, entry) in plan.entries().iter().enumerate() {
             let not_tried = progress.ends_early().filter(|_| entry.runs());
@@ -343,6 +352,11 @@ impl Progress<'_> {
 
     pub(super) fn entry(&self, at: usize) -> &Entry {
         &self.plan.entries()[at]
+    }
+
+    /// What became of an entry, once all its parts were dealt with.
+    pub(super) fn outcome(&self, at: usize) -> Outcome {
+        self.outcomes[at].clone().unwrap_or_else(|| unrun(self.entry(at)))
     }
 
     /// The entry of a key, if the plan has it.

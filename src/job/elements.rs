@@ -121,8 +121,15 @@ impl Progress<'_> {
         let Some(Operation::Elements { changes, .. }) = &work.operation else { return };
         for (attribute, change) in changes {
             let count = self.counts.entry(attribute.clone()).or_default();
-            count.given += change.add.len() as u64;
-            count.taken += change.remove.len() as u64;
+            let (given, taken) = (change.add.len() as u64, change.remove.len() as u64);
+            count.given += given;
+            count.taken += taken;
+            let is_reference = self.job.ready(&work.intent.key).is_ok_and(|ready| ready.schema.is_reference(attribute));
+            if is_reference {
+                let more = i64::try_from(given).unwrap_or(i64::MAX).saturating_sub_unsigned(taken);
+                let count = self.memberships.entry(work.intent.class.clone()).or_default();
+                *count = count.saturating_add(more);
+            }
         }
     }
 

@@ -197,7 +197,7 @@ impl Ledger {
         Ok(stored.retired_at)
     }
 
-    /// Remembers that the job is being given up.
+    /// Remembers that the job is being given up: what it knew of changes is of no use to the next that takes it up.
     pub(super) fn put_retired(&self, batch: &mut Batch, job: &str, at: OffsetDateTime) {
         batch.put(Table::Jobs, self.key(&[job]), encode(&StoredJob { retired_at: Some(at) }));
     }
@@ -218,6 +218,23 @@ impl Ledger {
             }
         }
         Ok(links)
+    }
+
+    /// The link of one end, if it has one.
+    pub(super) async fn link_of(&self, store: &str, object: &ObjectId) -> Result<Option<Link>> {
+        let mut key = self.key(&[QUALIFIER, store, object.class.as_str(), &object.id]);
+        // From the second end it is one step to the first.
+        for _ in 0..2 {
+            let Some(bytes) = self.state.get(Table::Links, &key).await? else { return Ok(None) };
+            match decode(Table::Links, &bytes)? {
+                StoredLink::Link(link) => {
+                    let is_of = link.end(store).is_some_and(|end| end.object == *object);
+                    return Ok(is_of.then_some(*link));
+                }
+                StoredLink::At(first) => key = first.into_bytes(),
+            }
+        }
+        Ok(None)
     }
 
     pub(super) fn put_link(&self, batch: &mut Batch, link: &Link) {
@@ -268,7 +285,17 @@ impl Ledger {
     /// What was given to the objects of a store.
     pub(super) async fn given(&self, store: &str) -> Result<Given> {
         let mut given = Given::default();
-        let mut stored = self.state.scan(Table::Given, &self.prefix(&[QUALIFIER, store]));
+        self.add_given(&mut given, &self.prefix(&[QUALIFIER, store])).await?;
+        Ok(given)
+    }
+
+    /// What was given to one object of a store.
+    pub(super) async fn given_to(&self, given: &mut Given, store: &str, object: &ObjectId) -> Result<()> {
+        self.add_given(given, &self.prefix(&[QUALIFIER, store, object.class.as_str(), &object.id])).await
+    }
+
+    async fn add_given(&self, given: &mut Given, prefix: &[u8]) -> Result<()> {
+        let mut stored = self.state.scan(Table::Given, prefix);
         while let Some((key, bytes)) = stored.try_next().await? {
             let key: Vec<Arc<str>> = decode(Table::Given, &key)?;
             let GivenAt { at } = decode(Table::Given, &bytes)?;
@@ -277,7 +304,7 @@ impl Ledger {
                 given.insert(object, Name::from(&**attribute), Arc::clone(element), at);
             }
         }
-        Ok(given)
+        Ok(())
     }
 
     pub(super) fn put_given(

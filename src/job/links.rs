@@ -1,11 +1,19 @@
 //! The links between a job's two stores while a plan is applied, found from either end.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use futures::{StreamExt, TryStreamExt, stream};
 
 use super::Job;
+use super::ledger::Intent;
+use super::run::INCREMENTAL;
 use crate::error::Result;
-use crate::model::ObjectId;
-use crate::reconcile::{Link, LinkEnd};
+use crate::model::{Class, ObjectId};
+use crate::reconcile::{Link, LinkEnd, Plan};
+use crate::store::Source;
+
+/// How many links are looked up at the same time.
+const TOGETHER: usize = 32;
 
 /// The links between two stores, by their ends.
 #[derive(Debug)]
@@ -68,6 +76,16 @@ impl Links {
         Some(link)
     }
 
+    /// How many objects of each class a job owns in the target.
+    pub(super) fn owned(&self, job: &str) -> BTreeMap<Class, u64> {
+        let mut owned = BTreeMap::new();
+        let ends = self.iter().filter_map(|link| link.end(&self.target));
+        for end in ends.filter(|end| end.deleted_at.is_none() && end.owner.as_deref() == Some(job)) {
+            *owned.entry(end.object.class.clone()).or_default() += 1;
+        }
+        owned
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Link> {
         self.by_source.values()
     }
@@ -81,5 +99,56 @@ impl Job {
             links.insert(link);
         }
         Ok(links)
+    }
+
+    /// The links that applying a plan may meet. Of an incremental one they are few, and looked up one by one.
+    pub(super) async fn links_for(&self, plan: &Plan) -> Result<Links> {
+        if plan.header().run != INCREMENTAL {
+            return self.links().await;
+        }
+        let (mut sources, mut targets) = (BTreeSet::new(), BTreeSet::new());
+        for entry in plan.entries() {
+            let sets = || entry.sets.iter().flat_map(|set| set.add.iter().chain(&set.remove));
+            sources.extend(entry.source.iter().chain(sets().filter_map(|element| element.source.as_ref())).cloned());
+            targets.extend(entry.target.iter().chain(&entry.candidates).cloned());
+        }
+        self.links_at(sources, targets).await
+    }
+
+    /// The links that settling intents may meet.
+    pub(super) async fn links_of<'a>(
+        &self,
+        intents: &'a [Intent],
+        made: impl Iterator<Item = &'a ObjectId>,
+    ) -> Result<Links> {
+        let sources = intents.iter().filter_map(|intent| intent.source.clone());
+        let targets = intents.iter().flat_map(|intent| intent.target.iter().chain(&intent.replaces));
+        self.links_at(sources.collect(), targets.chain(made).cloned().collect()).await
+    }
+
+    async fn links_at(&self, sources: BTreeSet<ObjectId>, targets: BTreeSet<ObjectId>) -> Result<Links> {
+        let (here, there) = (self.source.name(), self.target.name());
+        let mut links = Links::new(here, there);
+        for (store, ends) in [(here, sources), (there, targets)] {
+            for (_, link) in self.look_up_links(store, ends).await? {
+                if let Some(link) = link {
+                    links.insert(link);
+                }
+            }
+        }
+        Ok(links)
+    }
+
+    /// Looks links up by one of their ends.
+    pub(super) async fn look_up_links(
+        &self,
+        store: &str,
+        ends: impl IntoIterator<Item = ObjectId>,
+    ) -> Result<Vec<(ObjectId, Option<Link>)>> {
+        let look_up = |end: ObjectId| async move {
+            let link = self.ledger.link_of(store, &end).await?;
+            Ok((end, link))
+        };
+        stream::iter(ends).map(look_up).buffered(TOGETHER).try_collect().await
     }
 }

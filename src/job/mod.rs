@@ -6,11 +6,13 @@
 //! up where it stopped.
 
 mod apply;
+mod bookmark;
 mod builder;
 mod doubts;
 mod elements;
 mod explaining;
 mod follow_up;
+mod incremental;
 #[expect(clippy::module_inception, reason = "the file holds the type of that name")]
 mod job;
 mod ledger;
@@ -28,6 +30,7 @@ mod schedule;
 #[cfg(feature = "schedule")]
 mod scheduler;
 mod secrets;
+mod seen;
 mod stop;
 mod tenure;
 mod write;

@@ -1,30 +1,48 @@
 //! Making a plan: reading both sides, asking what planning asks, and nothing written.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use futures::StreamExt;
 use time::OffsetDateTime;
 
+use super::bookmark::StoredBookmark;
 use super::builder::Ready;
 use super::ledger::Intent;
 use super::run::Extent as RunExtent;
 use super::{Event, Job, Run, password};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Context;
-use crate::mapping::Rule;
+use crate::mapping::{CompiledMapping, Rule};
 use crate::model::{Anchor, Class, Completeness, Filter, Name, ObjectId, Record, Value, comparison_key};
 use crate::reconcile::{
-    self, Abilities, Answer, Answers, Constraints, Extent, Header, Holds, InDoubt, Inputs, LinkIndex, Linked, Plan,
-    Planner, Questions, Side, SideRead, schema_drift,
+    self, Abilities, Answer, Answers, Constraints, Extent, Given, Header, Holds, InDoubt, Inputs, LinkIndex, Linked,
+    Plan, Planner, Policy, Problem, Questions, Severity, Side, SideRead, schema_drift,
 };
 use crate::store::{GetSupport, Lookup, Query, Read, Source};
 
 /// How many objects are looked up at once.
 const LOOKUP: usize = 1_000;
-/// How often planning may ask: twice for each kind of question, and once for each level of nested groups.
-const ROUNDS: usize = 64;
+/// How often planning may ask: twice for each kind of question, and once for each level of nested groups; and as often for
+/// links.
+const ROUNDS: usize = 128;
 /// How many objects are read between two words to the observer.
 const PROGRESS: u64 = 1_000;
+
+/// What a plan starts from, beside the objects and their links.
+pub(super) struct Ground {
+    pub(super) header: Header,
+    pub(super) constraints: Arc<dyn Constraints>,
+    pub(super) context: Context,
+    /// For each mapping.
+    pub(super) in_doubt: Vec<Vec<InDoubt>>,
+    /// What is held back after a failure.
+    pub(super) holds: Holds,
+    /// The source objects for which a write was begun whose outcome is not known.
+    pub(super) begun: Vec<ObjectId>,
+    /// For each mapping: where it goes on.
+    pub(super) bookmarks: Vec<Option<StoredBookmark>>,
+}
 
 impl Job {
     /// Makes a plan, and writes nothing.
@@ -46,39 +64,72 @@ impl Job {
             )
             .with_context("job", &self.name));
         }
+        if run.extent == RunExtent::Incremental {
+            return self.plan_incrementally(run).await;
+        }
+        let ground = self.ground(&run).await?;
+        self.plan_by_reading(&run, &ground, None).await
+    }
+
+    /// What a plan starts from, beside the objects and their links.
+    pub(super) async fn ground(&self, run: &Run) -> Result<Ground> {
         let tenant = self.tenant();
         let link_set = self.ledger.open(tenant.as_deref()).await?;
         let as_of = whole_second(self.clock.now());
-        let links = self.ledger.links().await?;
-        let index = LinkIndex::new(&links, self.source.name(), self.target.name());
-        let given = self.ledger.given(self.target.name()).await?;
         let intents = self.ledger.intents(&self.name).await?;
         let holds = if run.by_hand { Holds::new() } else { self.holds(as_of).await? };
         let constraints = self.target.constraints().await?;
         let mut header = Header::new(&self.name, &self.link_set, tenant, as_of);
-        let context = self.drawing_context(&run, &*constraints, &mut header)?;
+        let context = self.drawing_context(run, &*constraints, &mut header)?;
         header.link_set_id = link_set.map(|set| set.id);
         header.run = run.describe();
         header.fingerprint = self.fingerprint();
-        let in_doubt: Vec<Vec<InDoubt>> = self.mappings.iter().map(|ready| in_doubt(&intents, ready)).collect();
+        let in_doubt = self.mappings.iter().map(|ready| in_doubt(&intents, ready)).collect();
+        let begun = intents.into_iter().filter_map(|intent| intent.source).collect();
+        let bookmarks = self.bookmarks().await?;
+        Ok(Ground { header, constraints, context, in_doubt, holds, begun, bookmarks })
+    }
+
+    pub(super) fn inputs<'a>(
+        &'a self,
+        at: usize,
+        ground: &'a Ground,
+        links: &'a LinkIndex,
+        given: &'a Given,
+        run: &Run,
+    ) -> Inputs<'a> {
+        let ready = &self.mappings[at];
+        Inputs {
+            mapping: &ready.mapping,
+            policy: &ready.policy,
+            schema: &ready.schema,
+            constraints: &*ground.constraints,
+            context: &ground.context,
+            links,
+            given,
+            in_doubt: &ground.in_doubt[at],
+            holds: &ground.holds,
+            job: &self.name,
+            abilities: self.abilities(),
+            lists_all: matches!(run.extent, RunExtent::One(_)),
+            lag: self.lag,
+        }
+    }
+
+    /// A plan from what is read of both sides. `in_place`: why it takes the place of an incremental one.
+    pub(super) async fn plan_by_reading(&self, run: &Run, ground: &Ground, in_place: Option<String>) -> Result<Plan> {
+        let mut header = ground.header.clone();
+        header.run = run.describe();
+        let asked = in_place.is_some();
+        header.problems.extend(in_place.map(full_run));
+        let links = self.ledger.links().await?;
+        let index = LinkIndex::new(&links, self.source.name(), self.target.name());
+        let given = self.ledger.given(self.target.name()).await?;
         let mut planners = Vec::with_capacity(self.mappings.len());
-        for (ready, in_doubt) in self.mappings.iter().zip(&in_doubt) {
-            let inputs = Inputs {
-                mapping: &ready.mapping,
-                policy: &ready.policy,
-                schema: &ready.schema,
-                constraints: &*constraints,
-                context: &context,
-                links: &index,
-                given: &given,
-                in_doubt,
-                holds: &holds,
-                job: &self.name,
-                abilities: self.abilities(),
-                lists_all: matches!(run.extent, RunExtent::One(_)),
-                lag: self.lag,
-            };
-            planners.push(self.planner(&run, inputs, &mut header).await?);
+        for (at, ready) in self.mappings.iter().enumerate() {
+            let inputs = self.inputs(at, ground, &index, &given, run);
+            let before = ground.bookmarks[at].as_ref();
+            planners.push(self.planner(run, inputs, &mut header, before, asked).await?);
             let class = ready.mapping.target_class();
             let owned = |link: &Linked| {
                 link.target.object.class == *class && link.target.owner.as_deref() == Some(self.name.as_str())
@@ -88,11 +139,32 @@ impl Job {
             let memberships = given.count(ours, |name| ready.schema.is_reference(name));
             header.memberships.insert(class.clone(), memberships);
         }
+        self.ask(planners, header, &index, &given).await
+    }
+
+    /// Plans, and answers what planning asks, until nothing is asked.
+    pub(super) async fn ask(
+        &self,
+        mut planners: Vec<Planner<'_>>,
+        mut header: Header,
+        links: &LinkIndex,
+        given: &Given,
+    ) -> Result<Plan> {
         for _ in 0..ROUNDS {
-            match reconcile::plan(&planners) {
+            let planned = reconcile::plan(&planners);
+            // What was planned without a link that there may be is planned again with it.
+            if self.look_up(links, given).await? {
+                continue;
+            }
+            match planned {
                 Ok(planned) => {
                     header.situations = planned.situations;
                     header.owned_elsewhere = planned.owned_elsewhere;
+                    for (planner, watch) in planners.iter().zip(planned.watch) {
+                        if let Some(bookmark) = header.bookmarks.get_mut(planner.inputs().mapping.name()) {
+                            bookmark.watch.extend(watch);
+                        }
+                    }
                     return Ok(Plan::new(header, planned.entries));
                 }
                 Err(questions) => {
@@ -110,7 +182,14 @@ impl Job {
     }
 
     /// Reads both sides of a mapping.
-    async fn planner<'a>(&self, run: &Run, inputs: Inputs<'a>, header: &mut Header) -> Result<Planner<'a>> {
+    async fn planner<'a>(
+        &self,
+        run: &Run,
+        inputs: Inputs<'a>,
+        header: &mut Header,
+        before: Option<&StoredBookmark>,
+        asked: bool,
+    ) -> Result<Planner<'a>> {
         if run.extent == RunExtent::Retire {
             let target = self.read_target(true, &inputs).await;
             header.reads.push(side_read(self.target.name(), inputs.mapping.target_class(), &target));
@@ -129,6 +208,8 @@ impl Job {
                 .with_context("class", inputs.mapping.source_class()));
             }
             header.problems.extend(schema_drift(&inputs, &mut source));
+            let bookmark = self.bookmark_after(&inputs, before, asked, &source, &target);
+            header.bookmarks.extend(bookmark.map(|bookmark| (inputs.mapping.name().clone(), bookmark)));
         }
         for (store, class, side) in [
             (self.source.name(), inputs.mapping.source_class(), &source),
@@ -156,23 +237,16 @@ impl Job {
 
     async fn read_source(&self, run: &Run, inputs: &Inputs<'_>) -> Side {
         let class = inputs.mapping.source_class();
-        let mut query = Query::all(class.clone());
-        if let Some(mut select) = inputs.mapping.select() {
-            select.extend(inputs.policy.source_attributes().cloned());
-            // What the run is narrowed down by is looked at again.
-            select.extend(run.filter.iter().flat_map(Filter::attributes).cloned());
-            select.sort();
-            select.dedup();
-            query = query.with_select(select);
-        }
+        let mut query = source_query(run, inputs.mapping, inputs.policy);
         let wanted: Option<ObjectId> = match &run.extent {
             // Asked by id, see `planner`.
             RunExtent::One(_) if inputs.abilities.source_get => return Side::default(),
             RunExtent::One(id) => Some(ObjectId::new(class.clone(), id.clone())),
-            RunExtent::Full | RunExtent::Retire => None,
+            RunExtent::Full | RunExtent::Incremental | RunExtent::Retire => None,
         };
-        if let Some(filter) = &run.filter {
-            query = query.with_filter(filter.clone());
+        match &run.filter {
+            Some(filter) => query = query.with_filter(filter.clone()),
+            None => query.wants_cursor = run.extent == RunExtent::Full,
         }
         let mut side = self.read(&*self.source, &query).await;
         let asked_for = |record: &Record| {
@@ -194,7 +268,8 @@ impl Job {
         if !whole && inputs.abilities.target_get && inputs.abilities.target_find {
             return Side::default();
         }
-        let query = Query::all(inputs.mapping.target_class().clone()).with_select(select(inputs));
+        let mut query = Query::all(inputs.mapping.target_class().clone()).with_select(select(inputs));
+        query.wants_cursor = whole;
         self.read(&*self.target, &query).await
     }
 
@@ -202,6 +277,7 @@ impl Job {
         let mut records = Vec::new();
         let mut unreadable = Vec::new();
         let mut completeness = None;
+        let mut cursor = None;
         let mut stream = store.read(query);
         while completeness.is_none() {
             match stream.next().await {
@@ -213,7 +289,10 @@ impl Job {
                 }
                 Some(Ok(Read::Unreadable { id, origin, reason })) => unreadable.push((id, origin, reason)),
                 Some(Ok(Read::Deleted(_))) => {}
-                Some(Ok(Read::End { completeness: end, .. })) => completeness = Some(end),
+                Some(Ok(Read::End { completeness: end, cursor: next })) => {
+                    completeness = Some(end);
+                    cursor = next.map(|next| next.as_str().to_owned());
+                }
                 Some(Err(error)) => completeness = Some(Completeness::Partial { reason: error.to_chain() }),
                 None => {
                     completeness =
@@ -222,10 +301,10 @@ impl Job {
             }
         }
         self.tell_read(store.name(), &query.class, records.len());
-        Side { records, unreadable, completeness }
+        Side { records, unreadable, completeness, cursor }
     }
 
-    fn tell_read(&self, store: &str, class: &Class, objects: usize) {
+    pub(super) fn tell_read(&self, store: &str, class: &Class, objects: usize) {
         self.tell(&Event::Reading { store, class, objects: objects as u64 });
     }
 
@@ -340,7 +419,7 @@ impl Job {
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    fn abilities(&self) -> Abilities {
+    pub(super) fn abilities(&self) -> Abilities {
         let (source, target) = (self.source.capabilities(), self.target.capabilities());
         Abilities {
             source_get: source.get != GetSupport::Unsupported,
@@ -353,12 +432,31 @@ impl Job {
     }
 }
 
-fn side_read(store: &str, class: &Class, side: &Side) -> SideRead {
+/// What to ask the source for: what is mapped, and what is looked at beside.
+pub(super) fn source_query(run: &Run, mapping: &CompiledMapping, policy: &Policy) -> Query {
+    let query = Query::all(mapping.source_class().clone());
+    let Some(mut select) = mapping.select() else { return query };
+    select.extend(policy.source_attributes().cloned());
+    // What the run is narrowed down by is looked at again.
+    select.extend(run.filter.iter().flat_map(Filter::attributes).cloned());
+    select.sort();
+    select.dedup();
+    query.with_select(select)
+}
+
+/// The word on why a run that was to go by what changed is a full one.
+fn full_run(reason: String) -> Problem {
+    let message = format!("an incremental run was asked for, and this is a full one: {reason}");
+    Problem::new(Severity::Warning, "full-run", message)
+}
+
+pub(super) fn side_read(store: &str, class: &Class, side: &Side) -> SideRead {
     SideRead {
         store: store.to_owned(),
         class: class.clone(),
         objects: side.records.len() as u64,
         completeness: side.completeness.clone(),
+        changes: false,
     }
 }
 

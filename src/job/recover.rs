@@ -25,9 +25,11 @@ impl Job {
     /// Settles the writes whose outcome is not known, by looking at the target.
     ///
     /// Gives the creates that are still in doubt, by their source.
-    pub(super) async fn recover(&self, lease: &Lease) -> Result<HashMap<ObjectId, Intent>> {
+    ///
+    /// `sweeps`: also forgets the links of those that were deleted so long ago that they cannot come back, for which it
+    /// goes through all of them.
+    pub(super) async fn recover(&self, lease: &Lease, sweeps: bool) -> Result<HashMap<ObjectId, Intent>> {
         let now = self.clock.now();
-        let mut links = self.links().await?;
         let mut batch = Batch::new();
         let mut created = Vec::new();
         let intents = self.ledger.intents(&self.name).await?;
@@ -35,6 +37,7 @@ impl Job {
         let records = if ids.is_empty() { HashMap::new() } else { reread(&*self.target, &ids).await };
         let creates: Vec<&Intent> = intents.iter().filter(|intent| intent.action == Action::Create).collect();
         let made = self.seek_created(&creates).await;
+        let mut links = if sweeps { self.links().await? } else { self.links_of(&intents, made.values()).await? };
         let mut doubts = HashMap::new();
         for intent in intents {
             let settled = if intent.action == Action::Create {
@@ -48,7 +51,7 @@ impl Job {
                 doubts.insert(source, intent);
             }
         }
-        for link in links.iter() {
+        for link in links.iter().filter(|_| sweeps) {
             let deleted = link.end(self.target.name()).and_then(|end| end.deleted_at);
             if deleted.is_some_and(|deleted| now - deleted > TOMBSTONE) {
                 self.ledger.remove_link(&mut batch, link);
@@ -392,8 +395,10 @@ impl Progress<'_> {
         };
         let mapping = &self.job.ready(&entry.key)?.mapping;
         let changed = match (evidence, records.as_slice()) {
-            (Evidence::NotInCompleteRead { .. } | Evidence::NotFoundById, []) => None,
-            (Evidence::NotInCompleteRead { .. } | Evidence::NotFoundById, _) => Some("the source has it again"),
+            (Evidence::NotInCompleteRead { .. } | Evidence::NotFoundById | Evidence::Deleted, []) => None,
+            (Evidence::NotInCompleteRead { .. } | Evidence::NotFoundById | Evidence::Deleted, _) => {
+                Some("the source has it again")
+            }
             (Evidence::JobRetired, _) => None,
             (_, []) => Some("the source no longer has it"),
             (_, [_, _, ..]) => Some("the source now has several of this id"),

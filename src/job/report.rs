@@ -46,6 +46,9 @@ pub struct Report {
     pub troubles_left_out: u64,
     /// How many entries left something optional out.
     pub warnings: u64,
+    /// What the plan as a whole had to say, such as why it was a full one where an incremental one was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// How a run ended.
@@ -270,6 +273,7 @@ impl Report {
             troubles: Vec::new(),
             troubles_left_out: 0,
             warnings: plan.entries().iter().filter(warned).count() as u64,
+            notes: plan.problems().iter().map(ToString::to_string).collect(),
         }
     }
 
@@ -405,6 +409,7 @@ impl fmt::Display for Report {
                 breaches.iter().try_for_each(|breach| writeln!(f, "  {}", plain(&breach.to_string())))?;
             }
         }
+        self.notes.iter().try_for_each(|note| writeln!(f, "  {note}"))?;
         let mut counts = self.outcomes.clone();
         counts.sort_by_key(|count| (count.action, count.outcome, count.situation));
         for OutcomeCount { situation, action, outcome, count } in &counts {

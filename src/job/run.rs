@@ -19,6 +19,8 @@ const BY_HAND: &str = " by hand";
 pub(super) fn looks_at_all(described: &str) -> bool {
     described.strip_suffix(BY_HAND).unwrap_or(described) == FULL
 }
+/// The word for a run that goes by what changed, in its plan.
+pub(super) const INCREMENTAL: &str = "incremental";
 
 /// Which objects a run looks at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +36,7 @@ pub struct Run {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Extent {
     Full,
+    Incremental,
     One(Arc<str>),
     Retire,
 }
@@ -47,6 +50,96 @@ impl Run {
     #[must_use]
     pub fn full() -> Self {
         Self::of(Extent::Full)
+    }
+
+    /// What changed on either side since the last plan that was applied as a whole, and what is not done with yet: a run
+    /// whose cost grows with the changes and not with the directory.
+    ///
+    /// It looks at
+    ///
+    /// - source objects that changed or were deleted, as the source's change feed says;
+    /// - source objects whose counterpart in the target changed or went: what someone else did there is put right;
+    /// - source objects that wait: whose entry failed, is blocked, stale or in doubt, or needs a person; who have no
+    ///   counterpart of their own; whose references or seats are not all there; who left and are in a grace period; for
+    ///   whom the mapping asked what time it is.
+    ///
+    /// Everything else is as in a full run: policy, evidence, guards (their limits are taken from what was linked at the
+    /// last full run, and what was linked and let go of since), what is read again before a removal. Only that an object is
+    /// gone *without a word* it cannot see: who is merely absent from the source is found by a full run. So is what changes
+    /// without a trace in either feed: what another job of the link set linked or let go of; a group of which the target's
+    /// feed does not say that it lost a member with the member's account. And a rule that moves a link from one who left
+    /// needs to see that he left, which only a full run does. Run a full one now and then, each night say: it
+    /// is the safety net.
+    ///
+    /// Where to go on is remembered when a plan is applied as a whole, a full one too: not if it was narrowed by
+    /// [`Plan::select`](crate::reconcile::Plan::select) or a [filter](Self::filter), stopped by a guard, cut off, or made
+    /// while a side could not be read to its end. Then the next run sees the same again, which does no harm.
+    ///
+    /// # When it is a full run
+    ///
+    /// A plan of a full run is made instead, and says why ([`Plan::problems`](crate::reconcile::Plan::problems), rule
+    /// `full-run`), if
+    ///
+    /// - no plan was applied as a whole before, or only plans that were not made for going on;
+    /// - the mapping, its scope, the policy, a parameter, a store's name or the tenant is another one than then;
+    /// - a store no longer takes the cursor that it gave ([`ErrorKind::CursorExpired`](crate::ErrorKind::CursorExpired));
+    /// - the target cannot be asked both by id and by value;
+    /// - objects are to be looked at again that the source neither said to have changed nor can be asked for by id;
+    /// - so much is to be looked at that a full run is cheaper: more than a tenth of what is linked, and more than 1,000.
+    ///
+    /// So a schedule may ask for an incremental run from the first time on.
+    ///
+    /// # Stores that keep no track of changes
+    ///
+    /// A source without cursors, such as a file, is read whole each time, and a digest of every record is kept to tell
+    /// which of them changed: 16 bytes and the id for each in the state, and one more read of the source when a plan is
+    /// applied. This begins with the first incremental run. The target is still not read whole. What the mapping keeps
+    /// secret is not in the digests, and no change.
+    ///
+    /// A target without cursors is taken to be as the job left it; what others changed there is left to full runs, and the
+    /// plan warns of that (`target-changes-unseen`).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use entrant::job::{Apply, Job, Run};
+    /// use entrant::mapping::Mapping;
+    /// use entrant::model::{AttributeSchema, Class, ObjectId, Schema};
+    /// use entrant::reconcile::{Action, Policy, Preferences};
+    /// use entrant::store::{MemoryState, MemoryStore};
+    /// use entrant::Record;
+    ///
+    /// # async fn example() -> entrant::Result<()> {
+    /// let people = MemoryStore::new("hr");
+    /// for id in ["7", "8", "9"] {
+    ///     people.push(Record::new(ObjectId::user(id)).with("name", "Ada"));
+    /// }
+    /// let schema = Schema::new(Class::USER).with("displayName", AttributeSchema::text());
+    /// let job = Job::builder("staff")
+    ///     .source(people.clone())
+    ///     .target(MemoryStore::new("directory").with_schema(schema))
+    ///     .mapping(Mapping::users().attribute("displayName", "name"))
+    ///     .policy(Policy::outbound(Preferences::default()))
+    ///     .state(MemoryState::new())
+    ///     .build()?;
+    ///
+    /// // The first time it is a full run by itself.
+    /// let first = job.plan(Run::incremental()).await?;
+    /// assert_eq!(first.problems()[0].rule, "full-run");
+    /// job.apply(&first, Apply::new()).await?;
+    /// job.run(Run::incremental(), Apply::new()).await?;
+    ///
+    /// people.set(&ObjectId::user("8"), "name", "Grace");
+    /// let plan = job.plan(Run::incremental()).await?;
+    /// assert_eq!(plan.count(Action::Update), 1);
+    /// assert_eq!(plan.situations().values().sum::<u64>(), 1, "nobody else was looked at");
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(example()).unwrap();
+    /// ```
+    #[must_use]
+    pub fn incremental() -> Self {
+        Self::of(Extent::Incremental)
     }
 
     /// One source object, by its id. It is a run [by hand](Run::by_hand).
@@ -113,6 +206,7 @@ impl Run {
     pub(super) fn describe(&self) -> String {
         let mut text = match &self.extent {
             Extent::Full => FULL.to_owned(),
+            Extent::Incremental => INCREMENTAL.to_owned(),
             Extent::One(id) => format!("one {id}"),
             Extent::Retire => RETIRE.to_owned(),
         };

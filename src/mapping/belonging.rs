@@ -67,7 +67,7 @@ impl CompiledMapping {
     }
 
     /// The top-level source attributes that the scopes may read.
-    pub(super) fn scope_attributes(&self) -> impl Iterator<Item = Name> + '_ {
+    pub(crate) fn scope_attributes(&self) -> impl Iterator<Item = Name> + '_ {
         let of_scope = self.scope.iter().flat_map(Filter::attributes).cloned();
         of_scope.chain(self.scoping.iter().flat_map(ScopingFilter::attributes))
     }

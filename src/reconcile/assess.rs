@@ -1,6 +1,6 @@
 //! Which situation each object is in; and what must still be looked up to know.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::case::{Assessment, Case, Extent, SourceRead, Sourced};
@@ -16,12 +16,14 @@ use crate::model::{Anchor, Name, ObjectId, Origin, Record, Value, comparison_key
 const CANDIDATES_SHOWN: usize = 10;
 
 /// Assesses every object, or says what must be looked up first.
+#[expect(clippy::too_many_arguments, reason = "all that was read and found out")]
 pub(super) fn assess<'a>(
     inputs: &Inputs<'a>,
     extent: Extent,
     sources: &'a [Sourced],
     mut read: SourceRead,
     unreadable: &'a [(ObjectId, Origin, String)],
+    deleted: &BTreeSet<ObjectId>,
     target_side: &'a Side,
     answers: &'a Answers,
 ) -> Result<Assessment<'a>, Questions> {
@@ -65,8 +67,13 @@ pub(super) fn assess<'a>(
                 cases.extend(assessor.link_without_source(link, read));
             }
         }
-    } else if inputs.abilities.source_get_is_authoritative {
-        for (id, answer) in &answers.sources {
+    } else {
+        let is_there = |id: &ObjectId| by_id.contains_key(id) || broken.contains_key(id);
+        for id in deleted.iter().filter(|id| !is_there(id)) {
+            cases.extend(assessor.deleted(id));
+        }
+        let asked = answers.sources.iter().filter(|_| inputs.abilities.source_get_is_authoritative);
+        for (id, answer) in asked.filter(|(id, _)| !deleted.contains(id)) {
             if let (Ok(found), Some(link)) = (answer, inputs.links.of_source(id))
                 && found.is_empty()
                 && link.target.deleted_at.is_none()
@@ -163,6 +170,9 @@ impl<'a> Assessor<'a> {
         case.link = Some(link);
         match self.whereabouts(&link.target.object) {
             Whereabouts::Asked => return None,
+            Whereabouts::Here(record) if sourced.is_in_scope() && !self.ask_for_new_values(sourced, record) => {
+                return None;
+            }
             Whereabouts::Here(record) => {
                 case.target = Some(record);
                 case.situation = if !sourced.is_in_scope() && link.target.owner.is_none() {
@@ -429,7 +439,7 @@ impl<'a> Assessor<'a> {
         Some(case)
     }
 
-    fn source_gone(&mut self, link: &'a Linked, evidence: Evidence) -> Option<Case<'a>> {
+    pub(super) fn source_gone(&mut self, link: &'a Linked, evidence: Evidence) -> Option<Case<'a>> {
         if self.is_owned_elsewhere(link) || link.target.owner.is_none() {
             return None;
         }
@@ -549,7 +559,7 @@ impl<'a> Assessor<'a> {
         })
     }
 
-    fn identifying_values(&self, sourced: &Sourced) -> Vec<(Name, Value)> {
+    pub(super) fn identifying_values(&self, sourced: &Sourced) -> Vec<(Name, Value)> {
         let mapping = self.inputs.mapping;
         let unique = self.inputs.schema.attributes.iter().filter(|(_, schema)| schema.unique_in.is_some());
         let mut names: Vec<&Name> = mapping.matching().iter().chain(unique.map(|(name, _)| name)).collect();

@@ -42,7 +42,7 @@ impl<'a> Decider<'a> {
         case.situation == Situation::Confirmed && self.answer(case) == Decision::Do(Action::Update)
     }
 
-    fn answer(&self, case: &Case<'_>) -> Decision {
+    pub(super) fn answer(&self, case: &Case<'_>) -> Decision {
         self.inputs.policy.decide(case.situation, self.pair(case), self.inputs.schema.status.is_some())
     }
 

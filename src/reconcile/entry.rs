@@ -212,6 +212,8 @@ pub enum Evidence {
     },
     /// The source was asked for this id, and its answer that there is none is authoritative.
     NotFoundById,
+    /// The source was asked what changed, and said that the object was deleted.
+    Deleted,
     /// Someone retires the job that owns the object.
     JobRetired,
 }
@@ -226,6 +228,7 @@ impl fmt::Display for Evidence {
             }
             Self::NotInCompleteRead { read, .. } => write!(f, "not among the {read} records of a complete read"),
             Self::NotFoundById => f.write_str("not found when asked by id"),
+            Self::Deleted => f.write_str("the source says that it was deleted"),
             Self::JobRetired => f.write_str("the job that owns it is being retired"),
         }
     }

@@ -52,6 +52,8 @@ pub(crate) struct Side {
     pub(crate) unreadable: Vec<(ObjectId, Origin, String)>,
     /// Whether that was all; `None` if the side was not read as a whole.
     pub(crate) completeness: Option<Completeness>,
+    /// Where to go on reading next time, where the store keeps track of changes.
+    pub(crate) cursor: Option<String>,
 }
 
 impl Side {

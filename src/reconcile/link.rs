@@ -1,10 +1,12 @@
 //! Who is whom, and who owns what.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use super::growing::Growing;
 use crate::model::{Name, ObjectId};
 
 /// Joins two ends: an object of one store, and its counterpart in another. A link is ownership.
@@ -124,6 +126,15 @@ pub struct LinkIndex {
     links: Vec<Linked>,
     by_source: HashMap<ObjectId, usize>,
     by_target: HashMap<ObjectId, usize>,
+    /// Where not all links are known: those that were looked up.
+    lookups: Option<Arc<Lookups>>,
+}
+
+/// Links that are looked up little by little, by either end.
+#[derive(Debug, Default)]
+struct Lookups {
+    by_source: Growing<ObjectId, Linked>,
+    by_target: Growing<ObjectId, Linked>,
 }
 
 /// A link between a job's two stores.
@@ -157,17 +168,51 @@ impl LinkIndex {
     /// The link of a source object, a tombstone too.
     #[must_use]
     pub fn of_source(&self, source: &ObjectId) -> Option<&Linked> {
-        self.by_source.get(source).map(|position| &self.links[*position])
+        let known = self.by_source.get(source).map(|position| &self.links[*position]);
+        known.or_else(|| self.lookups.as_ref()?.by_source.get(source))
     }
 
     /// The link of a target object.
     #[must_use]
     pub fn of_target(&self, target: &ObjectId) -> Option<&Linked> {
-        self.by_target.get(target).map(|position| &self.links[*position])
+        let known = self.by_target.get(target).map(|position| &self.links[*position]);
+        known.or_else(|| self.lookups.as_ref()?.by_target.get(target))
     }
 
     /// All links that are no tombstones.
     pub fn iter(&self) -> impl Iterator<Item = &Linked> {
         self.links.iter().filter(|link| link.target.deleted_at.is_none())
+    }
+
+    /// An index of which nothing is known at first: what is asked for is noted, see [`Self::missed`]. It has nothing to
+    /// [go through](Self::iter).
+    pub(crate) fn looked_up() -> Self {
+        Self { lookups: Some(Arc::default()), ..Self::default() }
+    }
+
+    /// The ends in the source and in the target whose links were asked for and are to be looked up.
+    pub(crate) fn missed(&self) -> (BTreeSet<ObjectId>, BTreeSet<ObjectId>) {
+        let lookups = self.lookups.as_ref();
+        lookups.map(|lookups| (lookups.by_source.missed(), lookups.by_target.missed())).unwrap_or_default()
+    }
+
+    /// Puts in the links that were looked up, by the end that was asked for.
+    pub(crate) fn put(
+        &self,
+        by_source: impl IntoIterator<Item = (ObjectId, Option<Linked>)>,
+        by_target: impl IntoIterator<Item = (ObjectId, Option<Linked>)>,
+    ) {
+        let Some(lookups) = &self.lookups else { return };
+        lookups.by_source.put(by_source);
+        // A tombstone is found from its source only.
+        let lives = |link: &Linked| link.target.deleted_at.is_none();
+        lookups.by_target.put(by_target.into_iter().map(|(id, link)| (id, link.filter(lives))));
+    }
+}
+
+impl Linked {
+    /// A link as a job sees it that reads the one store and writes the other; none if it is between others.
+    pub(crate) fn of(link: &Link, source: &str, target: &str) -> Option<Self> {
+        Some(Self { source: link.end(source)?.object.clone(), target: link.end(target)?.clone() })
     }
 }

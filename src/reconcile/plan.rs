@@ -1,13 +1,14 @@
 //! A plan: a value that can be read, kept, narrowed down and applied.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{Action, Effects, Entry, EntryKey, Problem, Severity, Situation};
+use super::{Action, Effects, Entry, EntryKey, Problem, Severity, Situation, Watch};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Class, Completeness};
+use crate::model::{Class, Completeness, Name};
 
 /// The format of a plan; another one is refused.
 pub(super) const FORMAT: u32 = 1;
@@ -52,6 +53,32 @@ pub(crate) struct Header {
     /// Whether entries may have been left out by hand.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) selected: bool,
+    /// Where the next incremental run goes on once this plan was applied as a whole, by mapping.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) bookmarks: BTreeMap<Name, Bookmark>,
+}
+
+/// Where the next incremental run of a mapping goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Bookmark {
+    /// The number of the bookmark that was there when the plan was made: if another took its place, this one is too old.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) before: Option<u64>,
+    /// What it holds for; with another mapping or policy it says nothing.
+    pub(crate) fingerprint: String,
+    /// Where to go on reading the source, where that keeps track of changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<String>,
+    /// A digest of all that was read of a source that does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) seen: Option<String>,
+    /// Where to go on reading the target, where that keeps track of changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) target: Option<String>,
+    /// The sources to look at again, whatever becomes of their entries.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) watch: BTreeMap<Arc<str>, Watch>,
 }
 
 /// What was read of one side.
@@ -67,6 +94,9 @@ pub struct SideRead {
     pub objects: u64,
     /// Whether that was all; `None` if only single objects were looked up.
     pub completeness: Option<Completeness>,
+    /// Whether only what changed was asked for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub changes: bool,
 }
 
 impl Header {
@@ -88,6 +118,7 @@ impl Header {
             memberships: BTreeMap::new(),
             problems: Vec::new(),
             selected: false,
+            bookmarks: BTreeMap::new(),
         }
     }
 }
@@ -239,9 +270,14 @@ impl Plan {
                 open.extend(entry.after.iter().filter_map(|edge| by_key.get(&edge.entry).copied()));
             }
         }
-        let entries: Vec<Entry> = self.entries.iter().filter(|entry| kept.contains(&entry.key)).cloned().collect();
-        let selected = self.header.selected || entries.len() < self.entries.len();
-        Self::new(Header { selected, ..self.header.clone() }, entries)
+        let mut header = self.header.clone();
+        if kept.len() < self.entries.len() {
+            header.selected = true;
+            // What was left out is still to be done: the next incremental run begins where this one did.
+            header.bookmarks.clear();
+        }
+        let entries = self.entries.iter().filter(|entry| kept.contains(&entry.key)).cloned().collect();
+        Self::new(header, entries)
     }
 }
 

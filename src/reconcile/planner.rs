@@ -1,6 +1,7 @@
 //! The pure stage as a whole: from what was read of one mapping to its entries, or to questions.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::assess::assess;
 use super::case::{Assessment, Extent, SourceRead, Sourced};
@@ -9,7 +10,8 @@ use super::conceal;
 use super::decide::Decider;
 use super::inputs::{Answers, Inputs, Questions, Side};
 use super::unique::Spaces;
-use super::{Entry, Problem, Severity, Situation, elements, holds, references};
+use super::watch::{Watch, watched};
+use super::{Entry, EntryKey, Problem, Severity, Situation, elements, holds, references};
 use crate::model::{Completeness, ObjectId, Origin, Record};
 
 /// What planning yields.
@@ -18,6 +20,8 @@ pub(crate) struct Planned {
     pub(crate) entries: Vec<Entry>,
     pub(crate) situations: BTreeMap<Situation, u64>,
     pub(crate) owned_elsewhere: u64,
+    /// For each planner the sources that the next incremental run looks at again, whatever becomes of their entries.
+    pub(crate) watch: Vec<BTreeMap<Arc<str>, Watch>>,
 }
 
 /// Plans all mappings of a run together: what one of them finds protects what another would take away, and a value is
@@ -67,6 +71,10 @@ pub(crate) fn plan(planners: &[Planner<'_>]) -> Result<Planned, Vec<Questions>> 
     holds::hold_objects(planners, &mut planned.entries);
     elements::settle(planners, &assessments, &deciders, &mut planned.entries);
     conceal::conceal(planners, &assessments, &mut planned.entries);
+    let entries: HashMap<&EntryKey, &Entry> = planned.entries.iter().map(|entry| (&entry.key, entry)).collect();
+    let all = planners.iter().zip(&assessments).zip(&deciders);
+    planned.watch =
+        all.map(|((planner, assessment), decider)| watched(&planner.inputs, assessment, decider, &entries)).collect();
     Ok(planned)
 }
 
@@ -80,6 +88,8 @@ pub(crate) struct Planner<'a> {
     unreadable: Vec<(ObjectId, Origin, String)>,
     target: Side,
     answers: Answers,
+    /// Sources that were deleted, as the source says when it is asked what changed.
+    deleted: BTreeSet<ObjectId>,
 }
 
 impl<'a> Planner<'a> {
@@ -89,7 +99,13 @@ impl<'a> Planner<'a> {
         let objects = source.records.len() as u64;
         let read = SourceRead { objects, complete: source.is_complete(), scope_delivered };
         let sources = source.records.into_iter().map(|record| Sourced::new(&inputs, record)).collect();
-        Self { inputs, extent, sources, read, unreadable: source.unreadable, target, answers: Answers::default() }
+        let (unreadable, answers, deleted) = (source.unreadable, Answers::default(), BTreeSet::new());
+        Self { inputs, extent, sources, read, unreadable, target, answers, deleted }
+    }
+
+    /// Takes in which sources were deleted, as the source says. One of which there is a record all the same is there.
+    pub(crate) fn deleted(&mut self, ids: impl IntoIterator<Item = ObjectId>) {
+        self.deleted.extend(ids);
     }
 
     /// Takes answers in. Sources that were looked up again are planned as if they had been read.
@@ -113,7 +129,8 @@ impl<'a> Planner<'a> {
     }
 
     fn assess(&self) -> Result<Assessment<'_>, Questions> {
-        assess(&self.inputs, self.extent, &self.sources, self.read, &self.unreadable, &self.target, &self.answers)
+        let Self { inputs, extent, sources, read, unreadable, target, answers, deleted } = self;
+        assess(inputs, *extent, sources, *read, unreadable, deleted, target, answers)
     }
 
     /// Whether the source was looked at as a whole, and read to its end.

@@ -69,12 +69,28 @@ pub enum Table {
     Jobs,
     /// Writes that failed, for when they are tried again; and jobs that apply nothing until they are released.
     Quarantine,
+    /// Where each mapping of a job goes on reading: cursors.
+    Bookmarks,
+    /// The source objects that a job is not done with: an incremental run looks at them again.
+    Pending,
+    /// Digests of the records of sources that keep no track of changes.
+    Seen,
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: &[Table] =
-        &[Table::LinkSets, Table::Links, Table::Journal, Table::Removals, Table::Given, Table::Jobs, Table::Quarantine];
+    pub const ALL: &[Table] = &[
+        Table::LinkSets,
+        Table::Links,
+        Table::Journal,
+        Table::Removals,
+        Table::Given,
+        Table::Jobs,
+        Table::Quarantine,
+        Table::Bookmarks,
+        Table::Pending,
+        Table::Seen,
+    ];
 
     /// A name for use in a database: lower-case letters and `_`.
     #[must_use]
@@ -87,6 +103,9 @@ impl Table {
             Self::Given => "given",
             Self::Jobs => "jobs",
             Self::Quarantine => "quarantine",
+            Self::Bookmarks => "bookmarks",
+            Self::Pending => "pending",
+            Self::Seen => "seen",
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::model::Value;
 ///
 /// See [Now](https://learn.microsoft.com/entra/identity/app-provisioning/functions-for-customizing-application-data#now).
 pub(super) fn now<'a>(call: &Call<'a, '_>) -> Result<Item<'a>, Stop> {
-    match datetime::within(call.context().as_of()) {
+    match datetime::within(call.context().read_clock()) {
         Some(now) => Ok(Item::from(now)),
         None => Err(call.fault("now is not in the years 1 to 9999")),
     }

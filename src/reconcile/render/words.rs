@@ -152,6 +152,7 @@ pub(crate) fn minute(moment: time::OffsetDateTime) -> String {
 /// How a read ended.
 pub(super) fn ending(read: &SideRead) -> (bool, String) {
     match &read.completeness {
+        Some(Completeness::Complete) if read.changes => (true, "all that changed".to_owned()),
         Some(Completeness::Complete) => (true, "complete".to_owned()),
         Some(Completeness::Partial { reason }) => (false, sentence(reason)),
         None => (true, "looked up one by one".to_owned()),
