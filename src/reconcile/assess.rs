@@ -1,10 +1,10 @@
 //! Which situation each object is in; and what must still be looked up to know.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::case::{Assessment, Case, Extent, SourceRead, Sourced};
-use super::conflict::{contest, rekey};
+use super::conflict::{contest, rekey, tell_apart};
 use super::correlate::{Match, TargetIndex};
 use super::inputs::{Answers, Inputs, Questions, Side};
 use super::link::Linked;
@@ -37,7 +37,7 @@ pub(super) fn assess<'a>(
         questions: Questions::default(),
         owned_elsewhere: 0,
         candidates: HashSet::new(),
-        lists_noted: HashSet::new(),
+        lists_noted: HashMap::new(),
     };
     let mut by_id: BTreeMap<&ObjectId, Vec<&Sourced>> = BTreeMap::new();
     for sourced in sources {
@@ -55,7 +55,7 @@ pub(super) fn assess<'a>(
         }
     }
     for (id, unreadable) in &broken {
-        cases.extend(unreadable.iter().map(|one| assessor.unreadable(id, one)));
+        cases.extend(assessor.unreadable_of(id, unreadable));
     }
     if extent == Extent::Owned {
         cases.extend(inputs.links.iter().filter_map(|link| assessor.retired(link)).collect::<Vec<_>>());
@@ -101,7 +101,8 @@ pub(super) struct Assessor<'a> {
     pub(super) owned_elsewhere: u64,
     /// Targets that some source may be.
     pub(super) candidates: HashSet<ObjectId>,
-    pub(super) lists_noted: HashSet<usize>,
+    /// The first few of each list of several candidates.
+    pub(super) lists_noted: HashMap<usize, Vec<ObjectId>>,
 }
 
 /// What is known of a linked target that was not in the list.
@@ -326,15 +327,24 @@ impl<'a> Assessor<'a> {
         Some(case)
     }
 
-    /// Notes what a source may be: the first few for the eye, all of them so that nobody takes them away.
+    /// Notes what a source may be: the first few by their ids for the eye, all of them so that nobody takes them away.
     fn note_candidates(&mut self, case: &mut Case<'a>, found: &Arc<Vec<usize>>) {
-        let id = |position: &usize| self.index.record(*position).id.clone();
-        case.candidates = found.iter().take(CANDIDATES_SHOWN).map(id).collect();
         case.candidate_count = found.len();
-        // The same list is met by all that it matches; going through it once is enough.
-        if self.lists_noted.insert(Arc::as_ptr(found) as usize) {
-            self.candidates.extend(found.iter().map(id));
+        let id = |position: &usize| self.index.record(*position).id.clone();
+        if let [one] = found.as_slice() {
+            case.candidates = vec![id(one)];
+            self.candidates.insert(id(one));
+            return;
         }
+        // The same list is met by all that it matches; going through it once is enough.
+        let shown = self.lists_noted.entry(Arc::as_ptr(found) as usize).or_insert_with(|| {
+            let mut ids: Vec<ObjectId> = found.iter().map(id).collect();
+            ids.sort();
+            self.candidates.extend(ids.iter().cloned());
+            ids.truncate(CANDIDATES_SHOWN);
+            ids
+        });
+        case.candidates.clone_from(shown);
     }
 
     /// Records that share an id: nobody's, until a person says whose it is. Those that cannot be read count too.
@@ -361,7 +371,19 @@ impl<'a> Assessor<'a> {
             }
             cases.push(shared(case));
         }
-        cases.extend(unreadable.iter().map(|one| shared(self.unreadable(&one.0, one))));
+        if let Some(one) = unreadable.first() {
+            cases.extend(self.unreadable_of(&one.0, unreadable).into_iter().map(shared));
+        }
+        tell_apart(&mut cases);
+        cases
+    }
+
+    /// Objects of one id that are there and cannot be read, in an order that does not depend on that of the read.
+    fn unreadable_of(&self, id: &ObjectId, several: &[&'a (ObjectId, Origin, String)]) -> Vec<Case<'a>> {
+        let mut several = several.to_vec();
+        several.sort();
+        let mut cases: Vec<Case<'a>> = several.into_iter().map(|one| self.unreadable(id, one)).collect();
+        tell_apart(&mut cases);
         cases
     }
 

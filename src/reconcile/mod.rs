@@ -27,6 +27,8 @@ mod order;
 mod plan;
 mod planner;
 mod policy;
+#[cfg(test)]
+mod policy_table;
 mod preferences;
 mod presets;
 mod problem;

@@ -21,3 +21,4 @@ mod sim;
 mod stores;
 mod synchronization;
 mod wire;
+mod worlds;

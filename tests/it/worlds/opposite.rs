@@ -1,0 +1,1 @@
+//! Two jobs in opposite directions on one link set.
