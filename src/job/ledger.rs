@@ -221,19 +221,21 @@ impl Ledger {
 
     pub(super) fn put_link(&self, batch: &mut Batch, link: &Link) {
         let [first, second] = &link.ends;
-        let at = String::from_utf8_lossy(&self.end_key(first)).into_owned();
-        batch.put(Table::Links, self.end_key(first), encode(&StoredLink::Link(Box::new(link.clone()))));
-        batch.put(Table::Links, self.end_key(second), encode(&StoredLink::At(at)));
+        let key = self.end_key(first, second);
+        let at = String::from_utf8_lossy(&key).into_owned();
+        batch.put(Table::Links, key, encode(&StoredLink::Link(Box::new(link.clone()))));
+        batch.put(Table::Links, self.end_key(second, first), encode(&StoredLink::At(at)));
     }
 
     pub(super) fn remove_link(&self, batch: &mut Batch, link: &Link) {
-        for end in &link.ends {
-            batch.remove(Table::Links, self.end_key(end));
-        }
+        let [first, second] = &link.ends;
+        batch.remove(Table::Links, self.end_key(first, second));
+        batch.remove(Table::Links, self.end_key(second, first));
     }
 
-    fn end_key(&self, end: &LinkEnd) -> Vec<u8> {
-        self.key(&[QUALIFIER, &end.store, end.object.class.as_str(), &end.object.id])
+    /// An object is linked once to each other store: what came from HR and goes on into a table has two links.
+    fn end_key(&self, end: &LinkEnd, other: &LinkEnd) -> Vec<u8> {
+        self.key(&[QUALIFIER, &end.store, end.object.class.as_str(), &end.object.id, &other.store])
     }
 
     // The journal: intents whose outcome is not known.

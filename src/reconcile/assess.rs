@@ -237,6 +237,10 @@ impl<'a> Assessor<'a> {
         match found {
             Match::Candidates(found) if found.len() == 1 => {
                 let record = self.index.record(found[0]);
+                if self.inputs.links.is_of_others(&record.id, self.inputs.job) {
+                    self.owned_elsewhere += 1;
+                    return None;
+                }
                 case.target = Some(record);
                 case.target_id = Some(record.id.clone());
                 case.situation = match self.inputs.links.of_target(&record.id) {
@@ -312,6 +316,10 @@ impl<'a> Assessor<'a> {
         let mut deleted = deleted.into_values();
         match (deleted.next(), deleted.next()) {
             (None, _) => {}
+            (Some(record), None) if self.inputs.links.is_of_others(&record.id, self.inputs.job) => {
+                self.owned_elsewhere += 1;
+                return None;
+            }
             (Some(record), None) => {
                 case.situation = Situation::RecycleBin;
                 case.target = Some(record);
@@ -485,7 +493,8 @@ impl<'a> Assessor<'a> {
         let mut leftovers = Vec::new();
         for record in self.index.iter().filter(|record| !accounted.contains(&record.id)) {
             let link = self.inputs.links.of_target(&record.id);
-            if link.is_some_and(|link| self.is_owned_elsewhere_quietly(link)) {
+            let of_others = || self.inputs.links.is_of_others(&record.id, self.inputs.job);
+            if link.is_some_and(|link| self.is_owned_elsewhere_quietly(link)) || of_others() {
                 continue;
             }
             // Linked, and its source not read this time: nothing is known of it.

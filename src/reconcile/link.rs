@@ -124,6 +124,8 @@ pub struct LinkIndex {
     links: Vec<Linked>,
     by_source: HashMap<ObjectId, usize>,
     by_target: HashMap<ObjectId, usize>,
+    /// Who owns objects of the target that are linked to objects of other stores than the job's source.
+    by_others: HashMap<ObjectId, String>,
 }
 
 /// A link between a job's two stores.
@@ -137,12 +139,18 @@ pub struct Linked {
 }
 
 impl LinkIndex {
-    /// The links between two stores; others are left out.
+    /// The links between two stores; of others only whom a target belongs to.
     #[must_use]
     pub fn new<'a>(links: impl IntoIterator<Item = &'a Link>, source: &str, target: &str) -> Self {
         let mut index = Self::default();
         for link in links {
-            let (Some(from), Some(to)) = (link.end(source), link.end(target)) else { continue };
+            let Some(to) = link.end(target) else { continue };
+            let Some(from) = link.end(source) else {
+                if let (Some(owner), None) = (&to.owner, to.deleted_at) {
+                    index.by_others.insert(to.object.clone(), owner.clone());
+                }
+                continue;
+            };
             let position = index.links.len();
             index.links.push(Linked { source: from.object.clone(), target: to.clone() });
             // A tombstone is found from its source only: its target is gone, and the id is not used again.
@@ -164,6 +172,12 @@ impl LinkIndex {
     #[must_use]
     pub fn of_target(&self, target: &ObjectId) -> Option<&Linked> {
         self.by_target.get(target).map(|position| &self.links[*position])
+    }
+
+    /// Whether another job owns a target object that it linked to another store than this job's source.
+    #[must_use]
+    pub fn is_of_others(&self, target: &ObjectId, job: &str) -> bool {
+        self.by_others.get(target).is_some_and(|owner| owner != job)
     }
 
     /// All links that are no tombstones.

@@ -79,5 +79,8 @@ fn the_table_in_the_documentation_is_what_a_policy_does() {
         fs::write(&path, &now).expect("the table can be written");
     }
     let written = fs::read_to_string(&path).expect("the table is there");
-    assert!(written == now, "{FILE} is out of date; write it anew with {UPDATE}=1 cargo test --lib policy_table\n{now}");
+    assert!(
+        written == now,
+        "{FILE} is out of date; write it anew with {UPDATE}=1 cargo test --lib policy_table\n{now}"
+    );
 }

@@ -260,15 +260,14 @@ impl Source for MemoryStore {
 
     fn read(&self, query: &Query) -> BoxStream<'_, Result<Read>> {
         let shared = self.lock();
-        let wanted = |record: &&Record| {
-            record.id.class == query.class
-                && query.filter.as_ref().is_none_or(|filter| filter.matches(&record.attributes))
-        };
-        let mut steps: Vec<_> = shared
-            .objects
-            .iter()
-            .map(|object| &object.record)
-            .filter(wanted)
+        let matches = |record: &Record| query.filter.as_ref().is_none_or(|filter| filter.matches(&record.attributes));
+        let of_class =
+            shared.objects.iter().map(|object| &object.record).filter(|record| record.id.class == query.class);
+        // Of an id that fits all records, so that a twin is seen.
+        let fitting: HashSet<&ObjectId> =
+            of_class.clone().filter(|record| matches(record)).map(|record| &record.id).collect();
+        let mut steps: Vec<_> = of_class
+            .filter(|record| fitting.contains(&record.id))
             .map(|record| Ok(Read::Record(select(record, query.select.as_deref()))))
             .collect();
         steps.push(Ok(shared.partial.as_ref().map_or_else(Read::complete, Read::partial)));

@@ -26,6 +26,7 @@ mod retire;
 mod scoping;
 mod seats;
 mod spy;
+mod switches;
 mod truth_table;
 mod unique_value;
 pub(crate) mod world;

@@ -223,8 +223,7 @@ fn leaver() -> impl Strategy<Value = Leaver> {
 }
 
 fn preferences() -> impl Strategy<Value = (Preferences, LicenseRemoval, Managed, Enable)> {
-    let removal =
-        select(vec![LicenseRemoval::Never, LicenseRemoval::WhenMappedValueCleared, LicenseRemoval::Always]);
+    let removal = select(vec![LicenseRemoval::Never, LicenseRemoval::WhenMappedValueCleared, LicenseRemoval::Always]);
     let managed = select(vec![Managed::Own, Managed::list(["F3"]), Managed::AllDirect]);
     let enable = select(vec![Enable::Own, Enable::Own, Enable::OnSourceChange, Enable::Always, Enable::Never]);
     let leavers = (prop::option::of(leaver()), prop::option::of(leaver()));
@@ -268,12 +267,8 @@ fn setup() -> impl Strategy<Value = Setup> {
     let rule = (select(Situation::ALL), select(Action::ALL));
     let rules = prop_oneof![2 => Just(Vec::new()), 1 => prop::collection::vec(rule, 1..6)];
     let seats = || prop::option::weighted(0.6, 0..4_u64);
-    let get = select(vec![
-        GetSupport::Authoritative,
-        GetSupport::Authoritative,
-        GetSupport::Found,
-        GetSupport::Unsupported,
-    ]);
+    let get =
+        select(vec![GetSupport::Authoritative, GetSupport::Authoritative, GetSupport::Found, GetSupport::Unsupported]);
     let switches = (any::<bool>(), any::<bool>(), any::<bool>());
     (preferences(), rules, switches, (seats(), seats(), seats()), get).prop_map(
         |((preferences, removal, managed, enable), rules, (exact, flat, deletes_groups), (e3, e5, f3), source_get)| {
@@ -284,18 +279,7 @@ fn setup() -> impl Strategy<Value = Setup> {
             let seats = [e3, e5, f3];
             let kept = (preferences, removal, managed, enable);
             let (preferences, removal, managed, enable) = kept;
-            Setup {
-                preferences,
-                removal,
-                managed,
-                enable,
-                rules,
-                exact,
-                flat,
-                deletes_groups,
-                seats,
-                source_get,
-            }
+            Setup { preferences, removal, managed, enable, rules, exact, flat, deletes_groups, seats, source_get }
         },
     )
 }
@@ -404,8 +388,12 @@ pub(super) fn scene() -> impl Strategy<Value = Scene> {
     let people = prop::collection::vec(person(), 1..8);
     let teams = prop::collection::vec(team(), 1..4);
     let source = (people, teams).prop_map(|(people, teams)| people.into_iter().chain(teams).collect());
-    (setup(), before(), source, prop::collection::vec(turn(), 1..5))
-        .prop_map(|(setup, before, source, turns)| Scene { setup, before, source, turns })
+    (setup(), before(), source, prop::collection::vec(turn(), 1..5)).prop_map(|(setup, before, source, turns)| Scene {
+        setup,
+        before,
+        source,
+        turns,
+    })
 }
 
 impl Turn {

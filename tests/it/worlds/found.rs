@@ -1,13 +1,17 @@
 //! What random worlds have found: each fault as a small world of its own.
 
-use entrant::job::Run;
-use entrant::model::ObjectId;
-use entrant::reconcile::{Plan, Situation};
-use entrant::store::MemoryStore;
-use entrant::{Job, Policy, Preferences};
+use std::time::Duration;
+
+use entrant::job::{Apply, Run};
+use entrant::model::{Change, ChangeId, ObjectId, Operation, eq};
+use entrant::reconcile::{Action, Plan, Situation, Winner};
+use entrant::store::{MemoryStore, Target};
+use entrant::{Job, Mapping, Policy, Preferences};
+use futures::StreamExt;
 
 use super::watched::{Faults, Watched};
-use crate::job::world::{World, account, entry, mapping, person};
+use crate::job::org::{self, Org};
+use crate::job::world::{World, account, entry, mapping, person, schema};
 
 async fn plan(world: &World, hr: Watched) -> Plan {
     let job = Job::builder("staff")
@@ -65,4 +69,88 @@ async fn candidates_are_named_in_the_order_of_their_ids() {
         plans.push(plan.to_json());
     }
     assert_eq!(plans[0], plans[1]);
+}
+
+/// Someone who left, and whose account lies in the bin by another's hand, is nobody's manager and no member; who is in
+/// the bin only for a while comes back to what he was given.
+#[tokio::test]
+async fn nobody_is_given_a_manager_whose_account_lies_in_the_recycle_bin() {
+    for leaves_scope in [false, true] {
+        let org = Org::new([org::person("1"), org::person("2"), org::group("a", &["2"])]);
+        org.settle().await;
+        let change = Change::new(ChangeId::new(1), Operation::Delete { id: org.id("1") });
+        org.directory.write(vec![change]).next().await.expect("an answer").1.expect("deleted");
+        match leaves_scope {
+            true => org.set("1", "kind", "external"),
+            false => org.hr.remove(&ObjectId::user("1")),
+        }
+        org.set("2", "manager", "1");
+        org.set_group("a", "members", org::texts(&["1", "2"]));
+        let plan = org.plan().await;
+        for id in ["2", "a"] {
+            let told = org::problems(&plan, id);
+            assert!(told.len() == 1 && told[0].contains("recycle bin"), "{told:?}\n{plan}");
+        }
+        assert!(plan.is_converged(), "{plan}");
+    }
+}
+
+/// A run that is narrowed down sees the twin that does not fit as well, and acts on neither.
+#[tokio::test]
+async fn a_filter_hides_no_twin() {
+    let world = World::new([person("1"), person("2")]);
+    world.settled_run().await;
+    world.hr.push(person("1").with("title", "Chief"));
+    let plan = world.job().plan(Run::full().filter(eq("title", "Chief"))).await.expect("a plan");
+    let twins: Vec<_> = plan.entries().iter().map(|entry| (entry.situation, entry.action)).collect();
+    assert_eq!(twins, [(Situation::Duplicate, Action::Exception); 2], "{plan}");
+}
+
+/// What came from HR is linked to HR, and to the table that it goes on into: neither job takes the other's link, and a
+/// second job from another store does not get what the first one owns.
+#[tokio::test]
+async fn an_object_is_linked_once_to_each_store_and_owned_once() {
+    let world = World::new([person("1"), person("2")]);
+    world.settled_run().await;
+    let onward = MemoryStore::new("table").with_schema(schema()).with_clock(world.clock.clone());
+    let other = MemoryStore::new("other").with_records([person("1").with("title", "Other"), person("3")]);
+    let job = |name: &str, source: MemoryStore, target: MemoryStore, mapping: Mapping, policy: Policy| {
+        Job::builder(name)
+            .source(source)
+            .target(target)
+            .mapping(mapping)
+            .policy(policy)
+            .passwords(world.sink.clone())
+            .state(world.state.clone())
+            .clock(world.clock.clone())
+            .build()
+            .expect("the job is sound")
+    };
+    let same = Mapping::users()
+        .attribute("userPrincipalName", "userPrincipalName")
+        .attribute("employeeId", "employeeId")
+        .attribute("displayName", "displayName")
+        .attribute("jobTitle", "jobTitle")
+        .attribute("active", "active")
+        .generate_password()
+        .match_on("employeeId");
+    let import = job("import", world.directory.clone(), onward.clone(), same, Policy::inbound(Winner::Source));
+    import.run(Run::full(), Apply::new()).await.expect("a report");
+    assert_eq!(onward.records().len(), 2);
+    world.clock.advance(Duration::from_secs(3600));
+    let plan = world.plan().await;
+    assert!(plan.is_converged() && plan.situations()[&Situation::Confirmed] == 2, "{plan}");
+    assert!(import.plan(Run::full()).await.expect("a plan").is_converged());
+
+    let policy = Policy::outbound(Preferences::default());
+    let second = job("second", other, world.directory.clone(), mapping(), policy);
+    let plan = second.plan(Run::full()).await.expect("a plan");
+    assert_eq!((plan.owned_elsewhere(), plan.count(Action::Create)), (1, 1), "{plan}");
+    assert!(plan.situations().get(&Situation::Unassigned).is_none(), "{plan}");
+    second.run(Run::full(), Apply::new()).await.expect("a report");
+    assert_eq!(world.account_of("1").get("jobTitle"), Some(&"Clerk".into()));
+    // And still nobody took anybody's link.
+    world.clock.advance(Duration::from_secs(3600));
+    let plan = world.plan().await;
+    assert!(plan.is_converged() && plan.situations()[&Situation::Confirmed] == 2, "{plan}");
 }

@@ -253,7 +253,8 @@ fn changed(moment: &Moment<'_>, past: &mut Past, before: &Record, after: &Record
     for (name, value) in before.attributes.iter().filter(|(name, _)| !SETS.contains(&name.as_str())) {
         let is_cleared = !value.is_blank() && after.get(name).is_none_or(Value::is_blank);
         if is_cleared {
-            let says = matches!(&standing, Some(Standing::Here(record)) if record.get(name).is_some_and(Value::is_null));
+            let says =
+                matches!(&standing, Some(Standing::Here(record)) if record.get(name).is_some_and(Value::is_null));
             prop_assert!(says && name.as_str() == "title", "{} of {} was cleared: {:?}", name, id, standing);
             past.taken.push((moment.now, id.class.clone(), Kind::Clear));
         }

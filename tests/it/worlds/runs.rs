@@ -97,10 +97,8 @@ impl World {
                 directory.set(id, "skuId", Value::list(held));
             }
             Strange::Deletes => {
-                let delete = entrant::model::Change::new(
-                    entrant::model::ChangeId::new(1),
-                    Operation::Delete { id: id.clone() },
-                );
+                let delete =
+                    entrant::model::Change::new(entrant::model::ChangeId::new(1), Operation::Delete { id: id.clone() });
                 directory.write(vec![delete]).next().await.expect("an answer").1.expect("it is deleted");
             }
             Strange::Purges => directory.remove(id),
@@ -161,7 +159,12 @@ impl World {
         let again = job.plan(run()).await.expect("a plan");
         self.hr.read_backwards(false);
         self.directory.read_backwards(false);
-        prop_assert!(again == plan, "the order of the records makes a difference:\n{}\n{}", plan, differing(&plan, &again));
+        prop_assert!(
+            again == plan,
+            "the order of the records makes a difference:\n{}\n{}",
+            plan,
+            differing(&plan, &again)
+        );
         prop_assert_eq!(again.to_json(), plan.to_json());
         let after = (self.directory.written(), memory(&self.org.state).await);
         prop_assert!(before == after, "planning wrote something");

@@ -118,7 +118,12 @@ impl Watched {
         self.shared().deeds[written..].to_vec()
     }
 
-    fn carry_out(&self, change: Change, answer: Result<Written>, before: Option<Record>) -> (ChangeId, Result<Written>) {
+    fn carry_out(
+        &self,
+        change: Change,
+        answer: Result<Written>,
+        before: Option<Record>,
+    ) -> (ChangeId, Result<Written>) {
         let id = answer.as_ref().ok().map(|written| written.id.clone());
         if let Some(id) = id {
             let after = self.inner.record(&id);
