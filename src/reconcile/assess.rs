@@ -164,6 +164,7 @@ impl<'a> Assessor<'a> {
         case.link = Some(link);
         match self.whereabouts(&link.target.object) {
             Whereabouts::Asked => return None,
+            Whereabouts::Here(record) if sourced.is_in_scope() && !self.ask_for_taken(sourced, record) => return None,
             Whereabouts::Here(record) => {
                 case.target = Some(record);
                 case.situation = if !sourced.is_in_scope() && link.target.owner.is_none() {
@@ -553,6 +554,26 @@ impl<'a> Assessor<'a> {
         }
         let values = self.identifying_values(sourced);
         // Not `all`: every missing question is to be asked in one go.
+        values.iter().fold(true, |known, (name, value)| self.ask_find(name, value) && known)
+    }
+
+    /// Asks who holds the unique values that a linked object is to get, where not all of the target was read; whether all
+    /// were asked before.
+    fn ask_for_taken(&mut self, sourced: &Sourced, current: &Record) -> bool {
+        if self.target_complete || !self.inputs.abilities.target_find {
+            return true;
+        }
+        let (schema, mapping) = (self.inputs.schema, self.inputs.mapping);
+        let is_new = |(name, value): &(Name, Value)| {
+            let Some(attribute) = schema.get(name).filter(|attribute| attribute.unique_in.is_some()) else {
+                return false;
+            };
+            let key = comparison_key(attribute, value);
+            let held = current.get(name).map_or(&[][..], Value::as_slice);
+            !mapping.rule(name).is_some_and(Rule::is_chosen)
+                && !held.iter().any(|own| comparison_key(attribute, own) == key)
+        };
+        let values: Vec<(Name, Value)> = self.identifying_values(sourced).into_iter().filter(is_new).collect();
         values.iter().fold(true, |known, (name, value)| self.ask_find(name, value) && known)
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use entrant::job::{Apply, Run};
+use entrant::job::{Apply, OutcomeKind, Run};
 use entrant::model::{Change, ChangeId, ObjectId, Operation, eq};
 use entrant::reconcile::{Action, Plan, Situation, Winner};
 use entrant::store::{MemoryStore, Target};
@@ -153,4 +153,24 @@ async fn an_object_is_linked_once_to_each_store_and_owned_once() {
     world.clock.advance(Duration::from_secs(3600));
     let plan = world.plan().await;
     assert!(plan.is_converged() && plan.situations()[&Situation::Confirmed] == 2, "{plan}");
+}
+
+/// Looked at alone, nobody is given a name that another holds: it is an exception, and no failed write.
+#[tokio::test]
+async fn a_name_that_is_taken_is_seen_in_a_run_for_one() {
+    for run in [Run::one("1"), Run::full().filter(eq("id", "1"))] {
+        let world = World::new([person("1")]);
+        world.settled_run().await;
+        world.directory.push(account("holder", None).with("userPrincipalName", "TAKEN@contoso.com"));
+        world.hr.set(&ObjectId::user("1"), "login", "taken@contoso.com");
+        world.hr.set(&ObjectId::user("1"), "title", "Chief");
+        let job = world.job();
+        let plan = job.plan(run).await.expect("a plan");
+        let whole = job.plan(Run::full()).await.expect("a plan");
+        assert_eq!(entry(&plan, "1").problems, entry(&whole, "1").problems, "{plan}");
+        let report = job.apply(&plan, Apply::new()).await.expect("a report");
+        assert_eq!(report.outcome(OutcomeKind::Failed), 0, "{plan}{report}");
+        let account = world.account_of("1");
+        assert_eq!(account.get("userPrincipalName"), Some(&"p1@contoso.com".into()));
+    }
 }
