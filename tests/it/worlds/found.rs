@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use entrant::job::{Apply, OutcomeKind, Run};
+use entrant::job::{Apply, OutcomeKind, Run, RunStatus};
 use entrant::model::{Change, ChangeId, ObjectId, Operation, eq};
-use entrant::reconcile::{Action, Plan, Situation, Winner};
+use entrant::reconcile::{Action, Guard, Plan, Situation, Winner};
 use entrant::store::{MemoryStore, Target};
 use entrant::{Job, Mapping, Policy, Preferences};
 use futures::StreamExt;
@@ -173,4 +173,27 @@ async fn a_name_that_is_taken_is_seen_in_a_run_for_one() {
         let account = world.account_of("1");
         assert_eq!(account.get("userPrincipalName"), Some(&"p1@contoso.com".into()));
     }
+}
+
+/// Empty text takes a value away as null does: it counts for the guard, and no run that takes an account over writes it.
+#[tokio::test]
+async fn empty_text_clears() {
+    let world = World::new((1..=5).map(|id| person(&id.to_string()).with("title", "")));
+    (1..=5).for_each(|id| world.directory.push(account(&format!("a{id}"), Some(&id.to_string()))));
+    // Nothing is said of null, so that empty text is a value.
+    let mapping = Mapping::users()
+        .attribute("userPrincipalName", "login")
+        .attribute("employeeId", "id")
+        .attribute("displayName", "name")
+        .attribute("jobTitle", "title")
+        .attribute("active", "active")
+        .generate_password()
+        .match_on("employeeId");
+    let job = world.scoped_job(mapping);
+    job.run(Run::full(), Apply::new().lift(Guard::Adopt)).await.expect("a report");
+    assert_eq!(world.account_of("1").get("jobTitle"), Some(&"Clerk".into()), "not in the run that takes over");
+    world.clock.advance(Duration::from_secs(3600));
+    let report = job.run(Run::full(), Apply::new()).await.expect("a report");
+    let RunStatus::Stopped { breaches } = &report.status else { panic!("{report}") };
+    assert_eq!((breaches[0].guard, breaches[0].planned), (Guard::Clear, 5), "{report}");
 }

@@ -253,9 +253,12 @@ fn changed(moment: &Moment<'_>, past: &mut Past, before: &Record, after: &Record
     for (name, value) in before.attributes.iter().filter(|(name, _)| !SETS.contains(&name.as_str())) {
         let is_cleared = !value.is_blank() && after.get(name).is_none_or(Value::is_blank);
         if is_cleared {
+            // Empty text is a value, and clears all the same.
+            let from = if name.as_str() == "employeeId" { "id" } else { name.as_str() };
             let says =
-                matches!(&standing, Some(Standing::Here(record)) if record.get(name).is_some_and(Value::is_null));
-            prop_assert!(says && name.as_str() == "title", "{} of {} was cleared: {:?}", name, id, standing);
+                matches!(&standing, Some(Standing::Here(record)) if record.get(from).is_some_and(Value::is_blank));
+            let is_mapped_so = matches!(name.as_str(), "title" | "employeeId");
+            prop_assert!(says && is_mapped_so, "{} of {} was cleared: {:?}", name, id, standing);
             past.taken.push((moment.now, id.class.clone(), Kind::Clear));
         }
     }
