@@ -108,7 +108,7 @@ async fn quickstart() -> Result<ExitCode> {
     title("5. Life goes on: joiners, movers and leavers, and a seat that is free again. The plan has exactly them");
     file("people.csv", &a_month_later(PEOPLE))?;
     file("members.csv", &members_a_month_later(MEMBERS))?;
-    let plan = job.plan(once_more()).await?;
+    let plan = job.plan(Run::incremental()).await?;
     progress.clear();
     plan.entries().iter().filter(|entry| entry.runs()).for_each(show);
     println!();
@@ -135,11 +135,6 @@ async fn quickstart() -> Result<ExitCode> {
     println!("  examples/import.rs      the other direction: cargo run --example import");
     println!("  cargo doc --open        the library");
     Ok(ExitCode::SUCCESS)
-}
-
-/// What the second round looks at.
-fn once_more() -> Run {
-    Run::full()
 }
 
 /// An entry in full; one that makes an object, by its first line.

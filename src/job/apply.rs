@@ -209,6 +209,7 @@ impl Job {
         let looks = self.looks_before_creating(plan, link_set.as_ref())?;
         let mut batch = Batch::new();
         let trials = self.trials(plan, &mut batch).await?;
+        self.ledger.upgrade(&mut batch, link_set.as_ref()).await?;
         self.ledger.put_link_set(&mut batch, link_set, tenant);
         self.ledger.forget_effects(&mut batch, &self.name, started - time::Duration::DAY).await?;
         self.ledger.state().commit(&lease, batch).await?;

@@ -13,8 +13,8 @@ use super::{Job, Run};
 use crate::error::{ErrorKind, Result};
 use crate::model::{Class, Completeness, ObjectId, Origin, Record};
 use crate::reconcile::{
-    Answer, Answers, Bookmark, Extent, Given, Inputs, Link, LinkIndex, Linked, Plan, Planner, Problem, Severity, Side,
-    SideRead, Watch,
+    Answer, Answers, AtTarget, Bookmark, Extent, Given, Inputs, LinkIndex, Linked, Plan, Planner, Problem, Severity,
+    Side, SideRead, Watch,
 };
 use crate::store::{Cursor, Query, Read, Source};
 
@@ -115,12 +115,10 @@ impl Job {
             return Ok(false);
         }
         let (here, there) = (self.source.name(), self.target.name());
-        let linked = |found: Vec<(ObjectId, Option<Link>)>| {
-            found.into_iter().map(|(id, link)| (id, link.and_then(|link| Linked::of(&link, here, there))))
-        };
-        let by_source = self.look_up_links(here, by_source).await?;
-        let by_target = self.look_up_links(there, by_target).await?;
-        links.put(linked(by_source), linked(by_target));
+        let by_source = self.look_up_links(here, by_source).await?.into_iter();
+        let by_source = by_source.map(|(id, links)| (id, links.iter().find_map(|link| Linked::of(link, here, there))));
+        let by_target = self.look_up_links(there, by_target).await?.into_iter();
+        links.put(by_source, by_target.map(|(id, links)| (id, AtTarget::of(&links, here, there))));
         let mut found = Given::default();
         for object in &objects {
             self.ledger.given_to(&mut found, there, object).await?;
@@ -276,8 +274,8 @@ impl Job {
         let mut wanted: BTreeSet<ObjectId> = pending.into_keys().map(|id| ObjectId::new(class.clone(), id)).collect();
         let begun = ground.begun.iter().filter(|source| source.class == *class);
         wanted.extend(begun.cloned());
-        for (_, link) in self.look_up_links(self.target.name(), target.ids()).await? {
-            let linked = link.and_then(|link| Linked::of(&link, self.source.name(), self.target.name()));
+        for (_, links) in self.look_up_links(self.target.name(), target.ids()).await? {
+            let linked = links.iter().filter_map(|link| Linked::of(link, self.source.name(), self.target.name()));
             let ours = linked.filter(|linked| {
                 let owner = linked.target.owner.as_deref();
                 linked.source.class == *class && owner.is_none_or(|owner| owner == self.name)

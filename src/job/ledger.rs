@@ -15,8 +15,10 @@ use crate::model::{Class, ElementChange, Name, ObjectId, Value};
 use crate::reconcile::{Action, Effects, EntryKey, Given, Guard, InDoubt, Link, LinkEnd, Part};
 use crate::store::{Batch, State, Table};
 
-/// The format of what is stored; another one is refused.
-const FORMAT: u32 = 1;
+/// The format of what is stored. An older one is brought up to date by the first run that writes; a newer one is refused.
+const FORMAT: u32 = 2;
+/// In the first format the key of a link did not name the store at its other end.
+const ONE_LINK_AN_OBJECT: u32 = 1;
 /// Which of several targets of one source a link is for. There is one so far.
 const QUALIFIER: &str = "default";
 
@@ -178,6 +180,23 @@ impl Ledger {
         Ok(Some(set))
     }
 
+    /// Brings what an earlier version stored up to date.
+    pub(super) async fn upgrade(&self, batch: &mut Batch, stored: Option<&LinkSet>) -> Result<()> {
+        if stored.is_none_or(|set| set.format != ONE_LINK_AN_OBJECT) {
+            return Ok(());
+        }
+        for link in self.links().await? {
+            for end in &link.ends {
+                batch.remove(
+                    Table::Links,
+                    self.key(&[QUALIFIER, &end.store, end.object.class.as_str(), &end.object.id]),
+                );
+            }
+            self.put_link(batch, &link);
+        }
+        Ok(())
+    }
+
     /// Claims the link set for a tenant.
     pub(super) fn put_link_set(&self, batch: &mut Batch, stored: Option<LinkSet>, tenant: Option<&str>) {
         let (id, known) = match stored {
@@ -220,38 +239,45 @@ impl Ledger {
         Ok(links)
     }
 
-    /// The link of one end, if it has one.
-    pub(super) async fn link_of(&self, store: &str, object: &ObjectId) -> Result<Option<Link>> {
-        let mut key = self.key(&[QUALIFIER, store, object.class.as_str(), &object.id]);
-        // From the second end it is one step to the first.
-        for _ in 0..2 {
-            let Some(bytes) = self.state.get(Table::Links, &key).await? else { return Ok(None) };
-            match decode(Table::Links, &bytes)? {
-                StoredLink::Link(link) => {
-                    let is_of = link.end(store).is_some_and(|end| end.object == *object);
-                    return Ok(is_of.then_some(*link));
-                }
-                StoredLink::At(first) => key = first.into_bytes(),
-            }
+    /// The links of an object: one to each other store at most.
+    pub(super) async fn links_of(&self, store: &str, object: &ObjectId) -> Result<Vec<Link>> {
+        let prefix = self.prefix(&[QUALIFIER, store, object.class.as_str(), &object.id]);
+        let mut stored = self.state.scan(Table::Links, &prefix);
+        let mut links = Vec::new();
+        while let Some((_, bytes)) = stored.try_next().await? {
+            let found = match decode(Table::Links, &bytes)? {
+                StoredLink::Link(link) => Some(link),
+                StoredLink::At(first) => match self.state.get(Table::Links, first.as_bytes()).await? {
+                    Some(bytes) => match decode(Table::Links, &bytes)? {
+                        StoredLink::Link(link) => Some(link),
+                        StoredLink::At(_) => None,
+                    },
+                    None => None,
+                },
+            };
+            let is_of = |link: &Link| link.end(store).is_some_and(|end| end.object == *object);
+            links.extend(found.map(|link| *link).filter(is_of));
         }
-        Ok(None)
+        Ok(links)
     }
 
     pub(super) fn put_link(&self, batch: &mut Batch, link: &Link) {
         let [first, second] = &link.ends;
-        let at = String::from_utf8_lossy(&self.end_key(first)).into_owned();
-        batch.put(Table::Links, self.end_key(first), encode(&StoredLink::Link(Box::new(link.clone()))));
-        batch.put(Table::Links, self.end_key(second), encode(&StoredLink::At(at)));
+        let key = self.end_key(first, second);
+        let at = String::from_utf8_lossy(&key).into_owned();
+        batch.put(Table::Links, key, encode(&StoredLink::Link(Box::new(link.clone()))));
+        batch.put(Table::Links, self.end_key(second, first), encode(&StoredLink::At(at)));
     }
 
     pub(super) fn remove_link(&self, batch: &mut Batch, link: &Link) {
-        for end in &link.ends {
-            batch.remove(Table::Links, self.end_key(end));
-        }
+        let [first, second] = &link.ends;
+        batch.remove(Table::Links, self.end_key(first, second));
+        batch.remove(Table::Links, self.end_key(second, first));
     }
 
-    fn end_key(&self, end: &LinkEnd) -> Vec<u8> {
-        self.key(&[QUALIFIER, &end.store, end.object.class.as_str(), &end.object.id])
+    /// An object is linked once to each other store: what came from HR and goes on into a table has two links.
+    fn end_key(&self, end: &LinkEnd, other: &LinkEnd) -> Vec<u8> {
+        self.key(&[QUALIFIER, &end.store, end.object.class.as_str(), &end.object.id, &other.store])
     }
 
     // The journal: intents whose outcome is not known.

@@ -130,24 +130,22 @@ impl Job {
         let (here, there) = (self.source.name(), self.target.name());
         let mut links = Links::new(here, there);
         for (store, ends) in [(here, sources), (there, targets)] {
-            for (_, link) in self.look_up_links(store, ends).await? {
-                if let Some(link) = link {
-                    links.insert(link);
-                }
+            for (_, found) in self.look_up_links(store, ends).await? {
+                found.into_iter().for_each(|link| _ = links.insert(link));
             }
         }
         Ok(links)
     }
 
-    /// Looks links up by one of their ends.
+    /// Looks links up by one of their ends: an object has one to each other store at most.
     pub(super) async fn look_up_links(
         &self,
         store: &str,
         ends: impl IntoIterator<Item = ObjectId>,
-    ) -> Result<Vec<(ObjectId, Option<Link>)>> {
+    ) -> Result<Vec<(ObjectId, Vec<Link>)>> {
         let look_up = |end: ObjectId| async move {
-            let link = self.ledger.link_of(store, &end).await?;
-            Ok((end, link))
+            let links = self.ledger.links_of(store, &end).await?;
+            Ok((end, links))
         };
         stream::iter(ends).map(look_up).buffered(TOGETHER).try_collect().await
     }

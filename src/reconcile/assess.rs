@@ -1,10 +1,10 @@
 //! Which situation each object is in; and what must still be looked up to know.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::case::{Assessment, Case, Extent, SourceRead, Sourced};
-use super::conflict::{contest, rekey};
+use super::conflict::{contest, rekey, tell_apart};
 use super::correlate::{Match, TargetIndex};
 use super::inputs::{Answers, Inputs, Questions, Side};
 use super::link::Linked;
@@ -39,7 +39,7 @@ pub(super) fn assess<'a>(
         questions: Questions::default(),
         owned_elsewhere: 0,
         candidates: HashSet::new(),
-        lists_noted: HashSet::new(),
+        lists_noted: HashMap::new(),
     };
     let mut by_id: BTreeMap<&ObjectId, Vec<&Sourced>> = BTreeMap::new();
     for sourced in sources {
@@ -57,7 +57,7 @@ pub(super) fn assess<'a>(
         }
     }
     for (id, unreadable) in &broken {
-        cases.extend(unreadable.iter().map(|one| assessor.unreadable(id, one)));
+        cases.extend(assessor.unreadable_of(id, unreadable));
     }
     if extent == Extent::Owned {
         cases.extend(inputs.links.iter().filter_map(|link| assessor.retired(link)).collect::<Vec<_>>());
@@ -108,7 +108,8 @@ pub(super) struct Assessor<'a> {
     pub(super) owned_elsewhere: u64,
     /// Targets that some source may be.
     pub(super) candidates: HashSet<ObjectId>,
-    pub(super) lists_noted: HashSet<usize>,
+    /// The first few of each list of several candidates.
+    pub(super) lists_noted: HashMap<usize, Vec<ObjectId>>,
 }
 
 /// What is known of a linked target that was not in the list.
@@ -246,6 +247,10 @@ impl<'a> Assessor<'a> {
         match found {
             Match::Candidates(found) if found.len() == 1 => {
                 let record = self.index.record(found[0]);
+                if self.inputs.links.is_of_others(&record.id, self.inputs.job) {
+                    self.owned_elsewhere += 1;
+                    return None;
+                }
                 case.target = Some(record);
                 case.target_id = Some(record.id.clone());
                 case.situation = match self.inputs.links.of_target(&record.id) {
@@ -321,6 +326,10 @@ impl<'a> Assessor<'a> {
         let mut deleted = deleted.into_values();
         match (deleted.next(), deleted.next()) {
             (None, _) => {}
+            (Some(record), None) if self.inputs.links.is_of_others(&record.id, self.inputs.job) => {
+                self.owned_elsewhere += 1;
+                return None;
+            }
             (Some(record), None) => {
                 case.situation = Situation::RecycleBin;
                 case.target = Some(record);
@@ -336,15 +345,24 @@ impl<'a> Assessor<'a> {
         Some(case)
     }
 
-    /// Notes what a source may be: the first few for the eye, all of them so that nobody takes them away.
+    /// Notes what a source may be: the first few by their ids for the eye, all of them so that nobody takes them away.
     fn note_candidates(&mut self, case: &mut Case<'a>, found: &Arc<Vec<usize>>) {
-        let id = |position: &usize| self.index.record(*position).id.clone();
-        case.candidates = found.iter().take(CANDIDATES_SHOWN).map(id).collect();
         case.candidate_count = found.len();
-        // The same list is met by all that it matches; going through it once is enough.
-        if self.lists_noted.insert(Arc::as_ptr(found) as usize) {
-            self.candidates.extend(found.iter().map(id));
+        let id = |position: &usize| self.index.record(*position).id.clone();
+        if let [one] = found.as_slice() {
+            case.candidates = vec![id(one)];
+            self.candidates.insert(id(one));
+            return;
         }
+        // The same list is met by all that it matches; going through it once is enough.
+        let shown = self.lists_noted.entry(Arc::as_ptr(found) as usize).or_insert_with(|| {
+            let mut ids: Vec<ObjectId> = found.iter().map(id).collect();
+            ids.sort();
+            self.candidates.extend(ids.iter().cloned());
+            ids.truncate(CANDIDATES_SHOWN);
+            ids
+        });
+        case.candidates.clone_from(shown);
     }
 
     /// Records that share an id: nobody's, until a person says whose it is. Those that cannot be read count too.
@@ -371,7 +389,19 @@ impl<'a> Assessor<'a> {
             }
             cases.push(shared(case));
         }
-        cases.extend(unreadable.iter().map(|one| shared(self.unreadable(&one.0, one))));
+        if let Some(one) = unreadable.first() {
+            cases.extend(self.unreadable_of(&one.0, unreadable).into_iter().map(shared));
+        }
+        tell_apart(&mut cases);
+        cases
+    }
+
+    /// Objects of one id that are there and cannot be read, in an order that does not depend on that of the read.
+    fn unreadable_of(&self, id: &ObjectId, several: &[&'a (ObjectId, Origin, String)]) -> Vec<Case<'a>> {
+        let mut several = several.to_vec();
+        several.sort();
+        let mut cases: Vec<Case<'a>> = several.into_iter().map(|one| self.unreadable(id, one)).collect();
+        tell_apart(&mut cases);
         cases
     }
 
@@ -473,7 +503,8 @@ impl<'a> Assessor<'a> {
         let mut leftovers = Vec::new();
         for record in self.index.iter().filter(|record| !accounted.contains(&record.id)) {
             let link = self.inputs.links.of_target(&record.id);
-            if link.is_some_and(|link| self.is_owned_elsewhere_quietly(link)) {
+            let of_others = || self.inputs.links.is_of_others(&record.id, self.inputs.job);
+            if link.is_some_and(|link| self.is_owned_elsewhere_quietly(link)) || of_others() {
                 continue;
             }
             // Linked, and its source not read this time: nothing is known of it.

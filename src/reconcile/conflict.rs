@@ -58,3 +58,14 @@ pub(super) fn rekey(cases: &mut Vec<Case<'_>>) {
     }
     cases.retain(|case| case.situation == Situation::Rekeyed || !merged.contains(&case.key));
 }
+
+/// Numbers records that share an id anew where their rows do not tell them apart: they have none, or are of several
+/// files.
+pub(super) fn tell_apart(cases: &mut [Case<'_>]) {
+    let rows: HashSet<Option<u64>> = cases.iter().map(|case| case.key.record).collect();
+    if rows.len() < cases.len() {
+        for (number, case) in (1..).zip(cases) {
+            case.key.record = Some(number);
+        }
+    }
+}

@@ -172,11 +172,10 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<V
 }
 
 impl AttributeChange {
-    /// Whether it takes a value away without giving another.
+    /// Whether it takes a value away without giving another: empty text is none.
     #[must_use]
     pub fn clears(&self) -> bool {
-        let empty = |value: &Value| value.as_slice().is_empty();
-        empty(&self.new) && self.old.as_ref().is_some_and(|old| !empty(old))
+        self.new.is_blank() && self.old.as_ref().is_some_and(|old| !old.is_blank())
     }
 }
 

@@ -126,6 +126,8 @@ pub struct LinkIndex {
     links: Vec<Linked>,
     by_source: HashMap<ObjectId, usize>,
     by_target: HashMap<ObjectId, usize>,
+    /// Who owns objects of the target that are linked to objects of other stores than the job's source.
+    by_others: HashMap<ObjectId, String>,
     /// Where not all links are known: those that were looked up.
     lookups: Option<Arc<Lookups>>,
 }
@@ -134,7 +136,15 @@ pub struct LinkIndex {
 #[derive(Debug, Default)]
 struct Lookups {
     by_source: Growing<ObjectId, Linked>,
-    by_target: Growing<ObjectId, Linked>,
+    by_target: Growing<ObjectId, AtTarget>,
+}
+
+/// What is known of an object of the target.
+#[derive(Debug)]
+pub(crate) struct AtTarget {
+    link: Option<Linked>,
+    /// Who owns it, if it is linked to an object of another store than the job's source.
+    of_others: Option<String>,
 }
 
 /// A link between a job's two stores.
@@ -148,12 +158,18 @@ pub struct Linked {
 }
 
 impl LinkIndex {
-    /// The links between two stores; others are left out.
+    /// The links between two stores; of others only whom a target belongs to.
     #[must_use]
     pub fn new<'a>(links: impl IntoIterator<Item = &'a Link>, source: &str, target: &str) -> Self {
         let mut index = Self::default();
         for link in links {
-            let (Some(from), Some(to)) = (link.end(source), link.end(target)) else { continue };
+            let Some(to) = link.end(target) else { continue };
+            let Some(from) = link.end(source) else {
+                if let (Some(owner), None) = (&to.owner, to.deleted_at) {
+                    index.by_others.insert(to.object.clone(), owner.clone());
+                }
+                continue;
+            };
             let position = index.links.len();
             index.links.push(Linked { source: from.object.clone(), target: to.clone() });
             // A tombstone is found from its source only: its target is gone, and the id is not used again.
@@ -176,7 +192,14 @@ impl LinkIndex {
     #[must_use]
     pub fn of_target(&self, target: &ObjectId) -> Option<&Linked> {
         let known = self.by_target.get(target).map(|position| &self.links[*position]);
-        known.or_else(|| self.lookups.as_ref()?.by_target.get(target))
+        known.or_else(|| self.lookups.as_ref()?.by_target.get(target)?.link.as_ref())
+    }
+
+    /// Whether another job owns a target object that it linked to another store than this job's source.
+    #[must_use]
+    pub fn is_of_others(&self, target: &ObjectId, job: &str) -> bool {
+        let looked_up = || self.lookups.as_ref()?.by_target.get(target)?.of_others.as_ref();
+        self.by_others.get(target).or_else(looked_up).is_some_and(|owner| owner != job)
     }
 
     /// All links that are no tombstones.
@@ -200,13 +223,11 @@ impl LinkIndex {
     pub(crate) fn put(
         &self,
         by_source: impl IntoIterator<Item = (ObjectId, Option<Linked>)>,
-        by_target: impl IntoIterator<Item = (ObjectId, Option<Linked>)>,
+        by_target: impl IntoIterator<Item = (ObjectId, Option<AtTarget>)>,
     ) {
         let Some(lookups) = &self.lookups else { return };
         lookups.by_source.put(by_source);
-        // A tombstone is found from its source only.
-        let lives = |link: &Linked| link.target.deleted_at.is_none();
-        lookups.by_target.put(by_target.into_iter().map(|(id, link)| (id, link.filter(lives))));
+        lookups.by_target.put(by_target);
     }
 }
 
@@ -214,5 +235,21 @@ impl Linked {
     /// A link as a job sees it that reads the one store and writes the other; none if it is between others.
     pub(crate) fn of(link: &Link, source: &str, target: &str) -> Option<Self> {
         Some(Self { source: link.end(source)?.object.clone(), target: link.end(target)?.clone() })
+    }
+}
+
+impl AtTarget {
+    /// What the links of one object of the target say, as [`LinkIndex::new`] takes them; none if they say nothing.
+    pub(crate) fn of(links: &[Link], source: &str, target: &str) -> Option<Self> {
+        // A tombstone is found from its source only.
+        let ends = links.iter().filter_map(|link| Some((link, link.end(target)?)));
+        let mut found = Self { link: None, of_others: None };
+        for (link, end) in ends.filter(|(_, end)| end.deleted_at.is_none()) {
+            match Linked::of(link, source, target) {
+                Some(linked) => found.link = Some(linked),
+                None => found.of_others = end.owner.clone().or(found.of_others),
+            }
+        }
+        (found.link.is_some() || found.of_others.is_some()).then_some(found)
     }
 }

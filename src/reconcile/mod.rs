@@ -31,6 +31,8 @@ mod partial;
 mod plan;
 mod planner;
 mod policy;
+#[cfg(test)]
+mod policy_table;
 mod preferences;
 mod presets;
 mod problem;
@@ -66,6 +68,7 @@ pub(crate) use found::element_basis;
 pub(crate) use given::Given;
 pub(crate) use holds::{Hold, Holds, Lane};
 pub(crate) use inputs::{Abilities, Answer, Answers, InDoubt, Inputs, Questions, Side};
+pub(crate) use link::AtTarget;
 pub(crate) use order::{Part, edge_parts, waves};
 pub(crate) use plan::{Bookmark, Header};
 pub(crate) use planner::{Planner, plan, schema_drift};

@@ -17,6 +17,10 @@ use crate::model::{Filter, Name, Record};
 /// let policy = Policy::outbound(Preferences::default()).rule(Situation::Unassigned, Action::Delete);
 /// assert!(policy.check().is_err(), "what nobody linked is never deleted");
 /// ```
+///
+/// # Situations
+///
+#[doc = include_str!("situations.md")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -294,7 +298,7 @@ impl Policy {
 }
 
 /// Whether a rule may answer a situation with an action.
-fn is_legal(situation: Situation, action: Action) -> bool {
+pub(super) fn is_legal(situation: Situation, action: Action) -> bool {
     use Action as A;
     use Situation as S;
     match action {

@@ -128,6 +128,12 @@ impl<'a> Referents<'a> {
             Situation::Missing | Situation::LinkOnly if self.creates.contains_key(&id) => {}
             Situation::Missing | Situation::LinkOnly => return unresolved("has an account that is gone".to_owned()),
             Situation::RecycleBin => return unresolved("has an account that lies in the recycle bin".to_owned()),
+            // Of those who left nothing is read but where the account is.
+            Situation::SourceMissing | Situation::Unqualified
+                if linked.is_some() && case.target.is_none() && case.problems.is_empty() =>
+            {
+                return unresolved("left, and has an account that is gone or lies in the recycle bin".to_owned());
+            }
             _ => {
                 if let Some(target) = linked {
                     return Some(Referent::Object(target, id));

@@ -1,6 +1,6 @@
 //! A store that is forgotten when the program ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -298,15 +298,14 @@ impl Source for MemoryStore {
             shared.begin_feed();
         }
         let shared = &*shared;
-        let wanted = |record: &&Record| {
-            record.id.class == query.class
-                && query.filter.as_ref().is_none_or(|filter| filter.matches(&record.attributes))
-        };
-        let mut steps: Vec<_> = shared
-            .objects
-            .iter()
-            .map(|object| &object.record)
-            .filter(wanted)
+        let of_class =
+            || shared.objects.iter().map(|object| &object.record).filter(|record| record.id.class == query.class);
+        // Of an id that fits all records, so that a twin is seen.
+        let fitting: Option<HashSet<&ObjectId>> = query.filter.as_ref().map(|filter| {
+            of_class().filter(|record| filter.matches(&record.attributes)).map(|record| &record.id).collect()
+        });
+        let mut steps: Vec<_> = of_class()
+            .filter(|record| fitting.as_ref().is_none_or(|ids| ids.contains(&record.id)))
             .map(|record| Ok(Read::Record(select(record, query.select.as_deref()))))
             .collect();
         let end = if query.wants_cursor { shared.end(&query.class) } else { Read::complete() };

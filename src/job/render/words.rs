@@ -34,8 +34,7 @@ pub(super) fn sentence(report: &Report) -> String {
 /// How many entries need a person.
 pub(super) fn attention(report: &Report) -> u64 {
     let passes = |outcome| matches!(outcome, OutcomeKind::Pending | OutcomeKind::Held);
-    report.troubles.iter().filter(|entry| !passes(entry.outcome.kind())).count() as u64
-        + report.troubles_left_out
+    report.troubles.iter().filter(|entry| !passes(entry.outcome.kind())).count() as u64 + report.troubles_left_out
 }
 
 /// What to do next, one step a line.
@@ -161,7 +160,9 @@ impl Group {
             Self::Stale => "make a new plan, which begins from what is there now",
             Self::Pending => "run again; the next run looks whether it was carried out",
             Self::Blocked => "correct what the reason says, in the source or the target; a later run carries it out",
-            Self::Held => "correct what failed; it is tried again at the moment that is said, or at once by Run::by_hand()",
+            Self::Held => {
+                "correct what failed; it is tried again at the moment that is said, or at once by Run::by_hand()"
+            }
             Self::Lacking => "the rest was carried out; correct what is said, and a later run adds it",
         }
     }

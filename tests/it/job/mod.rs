@@ -38,6 +38,7 @@ mod scoping;
 mod seats;
 mod spy;
 mod state_files;
+mod switches;
 mod tracked;
 mod truth_table;
 mod unique_value;
