@@ -78,7 +78,7 @@ impl Progress<'_> {
         let creates = |work: &Work| matches!(work.operation, Some(Operation::Create { .. }));
         let intents: Vec<&Intent> =
             open.iter().filter(|(work, _)| creates(work)).map(|(work, _)| &work.intent).collect();
-        let made = self.job.seek_created(&intents).await;
+        let made = self.job.seek_created(&intents).await.made;
         let (found, left): (Vec<_>, Vec<_>) =
             open.into_iter().partition(|(work, _)| creates(work) && made.contains_key(&work.intent.key));
         let found = found.into_iter().filter_map(|(work, _)| Some((made.get(&work.intent.key)?.clone(), work)));

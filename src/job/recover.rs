@@ -34,11 +34,11 @@ impl Job {
         let ids: Vec<ObjectId> = intents.iter().filter_map(|intent| intent.target.clone()).collect();
         let records = if ids.is_empty() { HashMap::new() } else { reread(&*self.target, &ids).await };
         let creates: Vec<&Intent> = intents.iter().filter(|intent| intent.action == Action::Create).collect();
-        let made = self.seek_created(&creates).await;
+        let sought = self.seek_created(&creates).await;
         let mut doubts = HashMap::new();
         for intent in intents {
             let settled = if intent.action == Action::Create {
-                self.recover_create(&intent, made.get(&intent.key), &mut links, &mut batch, &mut created)
+                self.recover_create(&intent, &sought, &mut links, &mut batch, &mut created)
             } else {
                 self.recover_other(&intent, &records, &mut links, &mut batch)
             };

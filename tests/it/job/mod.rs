@@ -9,6 +9,7 @@ mod faults;
 mod flow_types;
 mod guards;
 mod hidden;
+mod histories;
 mod leavers;
 mod licenses;
 mod matching;
