@@ -1,6 +1,6 @@
 //! Who is whom, and who owns what.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -124,6 +124,8 @@ pub struct LinkIndex {
     links: Vec<Linked>,
     by_source: HashMap<ObjectId, usize>,
     by_target: HashMap<ObjectId, usize>,
+    /// The targets of tombstones.
+    deleted: HashSet<ObjectId>,
 }
 
 /// A link between a job's two stores.
@@ -149,6 +151,8 @@ impl LinkIndex {
             index.by_source.insert(from.object.clone(), position);
             if to.deleted_at.is_none() {
                 index.by_target.insert(to.object.clone(), position);
+            } else {
+                index.deleted.insert(to.object.clone());
             }
         }
         index
@@ -164,6 +168,11 @@ impl LinkIndex {
     #[must_use]
     pub fn of_target(&self, target: &ObjectId) -> Option<&Linked> {
         self.by_target.get(target).map(|position| &self.links[*position])
+    }
+
+    /// Whether a target object was deleted by its owner, and may yet be brought back.
+    pub(crate) fn is_deleted(&self, target: &ObjectId) -> bool {
+        self.deleted.contains(target)
     }
 
     /// All links that are no tombstones.

@@ -437,13 +437,15 @@ impl References<'_> {
         }
     }
 
-    /// Whether a linked object of the target is not there now, though its link stands.
+    /// Whether an object of the target is not there now, and may come back: its link stands, or is a tombstone.
     fn is_away(&self, inputs: &Inputs<'_>, class: &Class, object: &Arc<str>) -> bool {
-        let link = inputs.links.of_target(&ObjectId::new(class.clone(), Arc::clone(object)));
-        link.is_some_and(|link| match self.referents.resolve(inputs, class, &link.source.id) {
-            Referent::Unresolved(_, linked) => linked.contains(object),
-            Referent::Object(..) | Referent::Planned(..) => false,
-        })
+        let id = ObjectId::new(class.clone(), Arc::clone(object));
+        let link = inputs.links.of_target(&id);
+        inputs.links.is_deleted(&id)
+            || link.is_some_and(|link| match self.referents.resolve(inputs, class, &link.source.id) {
+                Referent::Unresolved(_, linked) => linked.contains(object),
+                Referent::Object(..) | Referent::Planned(..) => false,
+            })
     }
 
     /// What is taken: what the job gave and the source no longer names; of exact sets strangers too.
