@@ -271,16 +271,7 @@ impl History {
         }
         let sim = tenant.build();
         let state = MemoryState::new().with_clock(machine.clone());
-        let witness = Witness::new(
-            sim.clone(),
-            ear,
-            Hr::new(company),
-            state,
-            timeline.clone(),
-            machine.clone(),
-            rules,
-            !lag.is_zero(),
-        );
+        let witness = Witness::new(sim.clone(), ear, Hr::new(company), state, machine.clone(), rules, !lag.is_zero());
         witness.note(format!("seed {seed}, {people} people, {rules:?}, lag {lag:?}"));
         let connection = Connection::builder(sim.tenant_id(), sim.client_id())
             .client_secret(sim.client_secret())

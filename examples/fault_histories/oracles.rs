@@ -186,7 +186,7 @@ fn products_as_wanted(witness: &Witness, person: &Person, account: &Account, wro
         wrong(format!("still has {surplus:?}"));
     }
     for product in lacking {
-        if witness.free_seats(product) > 0 && !(waits && !surplus.is_empty()) {
+        if witness.free_seats(product) > 0 && (!waits || surplus.is_empty()) {
             wrong(format!("has no {product}, and a seat is free"));
         }
     }

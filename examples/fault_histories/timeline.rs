@@ -176,6 +176,10 @@ impl MachineClock {
         Self { timeline: timeline.clone(), ahead: Arc::default() }
     }
 
+    pub(crate) fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
     /// Sets it so much ahead of the right time, or behind.
     pub(crate) fn set_ahead(&self, ahead: time::Duration) {
         *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = ahead;

@@ -118,11 +118,11 @@ impl Witness {
         ear: Ear,
         hr: Hr,
         state: MemoryState,
-        timeline: Timeline,
         machine: MachineClock,
         rules: Rules,
         lags: bool,
     ) -> Self {
+        let timeline = machine.timeline().clone();
         let products = sim.skus().into_iter().filter_map(|sku| {
             let name = PRODUCTS.into_iter().find(|name| sku["skuPartNumber"] == *name)?;
             Some((text(&sku, "skuId")?, name))
