@@ -30,7 +30,12 @@ pub(crate) enum Incident {
     /// Someone works by hand; what at, a seed says.
     Administrator(u64),
     ExpireTokens,
+    /// Every token is refused with a claims challenge, until one is asked for that answers it.
+    ChallengeTokens,
     ExpirePages,
+    ExpireChanges,
+    /// Entra lets the application in no more, until all faults end.
+    RefuseSignIn,
     /// The machine's clock is set so many seconds ahead of the right time.
     SetClock(i64),
     Fault(FaultOf),
@@ -161,8 +166,11 @@ fn draw_stroke(kind: StrokeKind, chance: &mut Chance) -> Stroke {
 }
 
 fn draw_incident(chance: &mut Chance) -> Incident {
-    match chance.below(12) {
+    match chance.below(15) {
         0..=4 => Incident::Administrator(chance.next()),
+        12 => Incident::ChallengeTokens,
+        13 => Incident::ExpireChanges,
+        14 => Incident::RefuseSignIn,
         5 => Incident::ExpireTokens,
         6 => Incident::ExpirePages,
         7 => Incident::SetClock(chance.one(0, &[-600, -30, 45, 400, 7_200])),
@@ -299,7 +307,7 @@ impl History {
                 self.pass_time();
             }
             if self.chance.happens(30) {
-                self.witness.sim.clear_faults();
+                self.witness.befall(Incident::Heal);
                 self.live(Process::quiet());
                 self.pass_time();
             }
@@ -318,7 +326,7 @@ impl History {
     /// Faults have stopped: some runs later all is as it should be.
     fn times_of_peace(&mut self) {
         self.witness.note("peace");
-        self.witness.sim.clear_faults();
+        self.witness.befall(Incident::Heal);
         self.witness.machine.set_ahead(time::Duration::ZERO);
         // Once for what is to be done now, as soon as the leases of those that died have run out, also by a clock that was
         // set; once for what a grace period put off.

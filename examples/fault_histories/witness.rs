@@ -415,7 +415,11 @@ impl Witness {
         match incident {
             Incident::Administrator(seed) => self.administer(&mut Chance::new(seed)),
             Incident::ExpireTokens => self.sim.expire_tokens(),
+            Incident::ChallengeTokens => self.sim.challenge_tokens(),
             Incident::ExpirePages => self.sim.expire_page_tokens(),
+            Incident::ExpireChanges => self.sim.expire_delta_links(),
+            // The application is disabled.
+            Incident::RefuseSignIn => self.sim.refuse_sign_in(7_000_112),
             // While replicas lag, a clock far ahead makes what is young look old enough to be gone: by as much as the
             // job allows for lag it may be wrong.
             Incident::SetClock(seconds) => {
@@ -423,7 +427,10 @@ impl Witness {
                 self.machine.set_ahead(time::Duration::seconds(seconds.min(most)));
             }
             Incident::Fault(fault) => self.sim.fail(fault.scripted()),
-            Incident::Heal => self.sim.clear_faults(),
+            Incident::Heal => {
+                self.sim.clear_faults();
+                self.sim.refuse_sign_in(None);
+            }
         }
     }
 

@@ -148,7 +148,9 @@ impl Job {
         let of = |changes: &BTreeMap<Name, ElementChange>| {
             changes.values().map(|change| change.add.len() + change.remove.len()).sum::<usize>()
         };
-        of(&outcome) == of(&intent.elements) || self.clock.now() - intent.at >= self.lag
+        // What was not read to its end says nothing of what it does not show.
+        let whole = intent.elements.keys().all(|name| record.get(name).is_some() && !record.partial.contains_key(name));
+        of(&outcome) == of(&intent.elements) || (whole && self.clock.now() - intent.at >= self.lag)
     }
 
     /// The mapping that a write was of, by its name; or by its classes, should it have another name by now.

@@ -15,6 +15,7 @@ use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
 
 use super::org::{Org, account, group, groups, texts, users};
+use super::spy::Spy;
 use super::world::{World, entry, mapping, person};
 
 /// A target that can be made to die after a write, or to find nobody by value.
@@ -202,6 +203,33 @@ async fn who_lies_in_the_bin_keeps_what_the_job_gave_him() {
     org.directory.set(&team, "members", members);
     org.settle_with(&job).await;
     assert_eq!(org.refers("Group a", "members"), ["1"], "what the job gave, the job takes");
+}
+
+#[tokio::test]
+async fn what_may_have_been_given_stays_in_doubt_though_giving_it_again_is_refused() {
+    let org = Org::new([person_of("1").with("sku", texts(&["E3"]))]);
+    let spy = Spy::new(&org.directory);
+    let mut attempts = 0;
+    spy.answers(move |change, answer| match &change.operation {
+        Operation::Elements { .. } => {
+            attempts += 1;
+            match attempts {
+                1 => Err(Error::new(ErrorKind::Transport, "the connection broke").with_outcome_in_doubt()),
+                _ => Err(Error::new(ErrorKind::Throttled, "too many requests")),
+            }
+        }
+        _ => answer,
+    });
+    let builder = org.builder(users(), Preferences::default());
+    let job = builder.target(spy).build().expect("a job");
+    let report = run(&job).await;
+    assert_eq!(report.status, RunStatus::Incomplete, "{report}");
+    org.clock.advance(Duration::from_secs(3600));
+    let job = org.job();
+    org.settle_with(&job).await;
+    org.set("1", "sku", Value::Null);
+    org.settle_with(&job).await;
+    assert_eq!(org.licenses("1"), [""; 0], "what the job gave, the job takes");
 }
 
 fn person_of(id: &str) -> Record {
