@@ -1,6 +1,6 @@
 //! Who is whom, and who owns what.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -126,6 +126,8 @@ pub struct LinkIndex {
     links: Vec<Linked>,
     by_source: HashMap<ObjectId, usize>,
     by_target: HashMap<ObjectId, usize>,
+    /// The targets of tombstones.
+    deleted: HashSet<ObjectId>,
     /// Who owns objects of the target that are linked to objects of other stores than the job's source.
     by_others: HashMap<ObjectId, String>,
     /// Where not all links are known: those that were looked up.
@@ -145,6 +147,8 @@ pub(crate) struct AtTarget {
     link: Option<Linked>,
     /// Who owns it, if it is linked to an object of another store than the job's source.
     of_others: Option<String>,
+    /// Whether its owner deleted it, so that its link is a tombstone.
+    deleted: bool,
 }
 
 /// A link between a job's two stores.
@@ -176,6 +180,8 @@ impl LinkIndex {
             index.by_source.insert(from.object.clone(), position);
             if to.deleted_at.is_none() {
                 index.by_target.insert(to.object.clone(), position);
+            } else {
+                index.deleted.insert(to.object.clone());
             }
         }
         index
@@ -200,6 +206,11 @@ impl LinkIndex {
     pub fn is_of_others(&self, target: &ObjectId, job: &str) -> bool {
         let looked_up = || self.lookups.as_ref()?.by_target.get(target)?.of_others.as_ref();
         self.by_others.get(target).or_else(looked_up).is_some_and(|owner| owner != job)
+    }
+
+    /// Whether a target object was deleted by its owner, and may yet be brought back.
+    pub(crate) fn is_deleted(&self, target: &ObjectId) -> bool {
+        self.deleted.contains(target)
     }
 
     /// All links that are no tombstones.
@@ -241,15 +252,17 @@ impl Linked {
 impl AtTarget {
     /// What the links of one object of the target say, as [`LinkIndex::new`] takes them; none if they say nothing.
     pub(crate) fn of(links: &[Link], source: &str, target: &str) -> Option<Self> {
-        // A tombstone is found from its source only.
         let ends = links.iter().filter_map(|link| Some((link, link.end(target)?)));
-        let mut found = Self { link: None, of_others: None };
-        for (link, end) in ends.filter(|(_, end)| end.deleted_at.is_none()) {
-            match Linked::of(link, source, target) {
-                Some(linked) => found.link = Some(linked),
-                None => found.of_others = end.owner.clone().or(found.of_others),
+        let mut found = Self { link: None, of_others: None, deleted: false };
+        for (link, end) in ends {
+            match (Linked::of(link, source, target), end.deleted_at) {
+                // A tombstone is found from its source only.
+                (Some(_), Some(_)) => found.deleted = true,
+                (Some(linked), None) => found.link = Some(linked),
+                (None, None) => found.of_others = end.owner.clone().or(found.of_others),
+                (None, Some(_)) => {}
             }
         }
-        (found.link.is_some() || found.of_others.is_some()).then_some(found)
+        (found.link.is_some() || found.of_others.is_some() || found.deleted).then_some(found)
     }
 }

@@ -94,6 +94,10 @@ async fn a_file_of_the_first_format_is_brought_up_to_date() {
     drop(job);
     let state = RedbState::open(&path).expect("a file of the new format");
     assert!(state.get(Table::Quarantine, b"x").await.expect("works").is_none());
+    // Each link is found from either end, by the store at the other.
+    let links: Vec<(Vec<u8>, Vec<u8>)> = state.scan(Table::Links, b"").try_collect().await.expect("they are read");
+    let parts = |key: &[u8]| serde_json::from_slice::<Vec<String>>(key).expect("a list of text").len();
+    assert!(links.len() >= 8 && links.iter().all(|(key, _)| parts(key) == 6));
 }
 
 /// A file of a later format stays as it is, and the error says what to do.
