@@ -22,6 +22,10 @@ use crate::store::{Batch, Lease, State, StateOperation, Table, fences_used_up, l
 const VERSION: u64 = 1;
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("entrant");
 const VERSION_KEY: &str = "version";
+/// A state that is damaged cannot be mended, and an empty one in its place knows nobody: what was created would be taken
+/// for somebody else's.
+const UNOPENED: &str = "cannot open the state; if its file is damaged, put a backup of it back";
+const UNREAD: &str = "cannot read the state; if its file is damaged, put a backup of it back";
 /// By name: the last fence given out, and when that lease ends in nanoseconds of Unix time; none if it was given back.
 const LEASES: TableDefinition<'_, &str, (u64, Option<i128>)> = TableDefinition::new("leases");
 
@@ -75,7 +79,7 @@ impl RedbState {
             check_version(&database)?;
             Ok(database)
         };
-        let database = open().map_err(|fault| fault.of(path, "cannot open the state"))?;
+        let database = open().map_err(|fault| fault.of(path, UNOPENED))?;
         Ok(Self { path: path.into(), database: Arc::new(database), clock: Arc::new(SystemClock::new()) })
     }
 
@@ -124,7 +128,7 @@ impl State for RedbState {
                 let rows = database.begin_read()?.open_table(definition(table))?;
                 Ok(rows.get(key.as_slice())?.map(|value| value.value().to_vec()))
             };
-            run().map_err(|fault| fault.of(&path, "cannot read the state"))
+            run().map_err(|fault| fault.of(&path, UNREAD))
         })
         .await
     }
@@ -145,7 +149,7 @@ impl State for RedbState {
                 }
                 Ok(())
             };
-            run().map_err(|fault| fault.of(&path, "cannot read the state"))
+            run().map_err(|fault| fault.of(&path, UNREAD))
         })
     }
 
