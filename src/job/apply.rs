@@ -9,6 +9,7 @@ use tokio::sync::OnceCell;
 use super::builder::Ready;
 use super::ledger::{Intent, LinkSet};
 use super::links::Links;
+use super::outage::{Reach, passes};
 use super::run::RETIRE;
 use super::{Apply, ElementCount, EntryReport, Event, Job, Outcome, OutcomeKind, Report, RunStatus};
 use crate::clock::later;
@@ -43,6 +44,8 @@ pub(super) struct Progress<'a> {
     pub(super) targets: HashMap<usize, ObjectId>,
     pub(super) counts: BTreeMap<Name, ElementCount>,
     places: HashMap<&'a EntryKey, usize>,
+    /// Whether anything gets through.
+    pub(super) reach: Reach,
     /// What expressions are evaluated with, once something must be.
     pub(super) context: OnceCell<Context>,
 }
@@ -202,12 +205,17 @@ impl Job {
             targets: HashMap::new(),
             counts: BTreeMap::new(),
             places: plan.entries().iter().enumerate().map(|(at, entry)| (&entry.key, at)).collect(),
+            reach: Reach::until(apply.deadline.map(|longest| later(started, longest))),
             context: OnceCell::new(),
         };
         let waves = waves(plan.entries());
         self.tell(&Event::Applying { entries: plan.entries().iter().filter(|entry| entry.runs()).count() as u64 });
         for wave in waves {
             for window in wave.entries.chunks(WINDOW) {
+                if let Some(reason) = progress.reach.given_up(self.clock.now()) {
+                    progress.put_off(window, &reason);
+                    continue;
+                }
                 progress.renew().await?;
                 progress.window(window, wave.part).await?;
             }
@@ -215,8 +223,10 @@ impl Job {
         if retires(plan) {
             progress.let_go().await?;
         }
+        let mut unreached = false;
         for (at, entry) in plan.entries().iter().enumerate() {
             let outcome = progress.outcomes[at].take().unwrap_or_else(|| unrun(entry));
+            unreached |= matches!(&outcome, Outcome::Failed { class, .. } if passes(*class));
             let target = progress.targets.remove(&at).or_else(|| entry.target.clone());
             let told = EntryReport {
                 key: entry.key.clone(),
@@ -232,6 +242,10 @@ impl Job {
         }
         report.elements = progress.counts;
         report.status = self.status(plan, &report);
+        if unreached && report.status == RunStatus::NeedsAttention {
+            // Nobody need look at what goes through once the target is there again.
+            report.status = RunStatus::Incomplete;
+        }
         Ok(self.finish(report))
     }
 

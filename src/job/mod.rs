@@ -16,6 +16,7 @@ mod job;
 mod ledger;
 mod links;
 mod observe;
+mod outage;
 mod password;
 mod planning;
 mod recover;

@@ -54,7 +54,7 @@ pub enum RunStatus {
     Complete,
     /// Some entries failed, are blocked, or need a person.
     NeedsAttention,
-    /// Something was not read to its end, or is still in doubt: run again.
+    /// Something was not read to its end, did not get through, or is still in doubt: run again.
     Incomplete,
     /// Guards stopped it before the first write.
     Stopped {
@@ -337,7 +337,7 @@ impl fmt::Display for Report {
             RunStatus::NeedsAttention => writeln!(f, "Applied; some entries need attention.")?,
             RunStatus::Incomplete => writeln!(
                 f,
-                "Incomplete: something was not read to its end, or is still in doubt; mend that and run again."
+                "Incomplete: something was not read to its end, did not get through, or is still in doubt; mend that and run again."
             )?,
             RunStatus::Stopped { breaches } => {
                 writeln!(f, "Stopped before the first write.")?;

@@ -328,6 +328,7 @@ impl Progress<'_> {
             let mut written = Vec::new();
             for (number, answer) in answers {
                 let Some(mut work) = open.remove(&number) else { continue };
+                self.reach.answered(&answer);
                 match answer {
                     Ok(Written { id, refused }) => {
                         let rest = split_refused(&mut work, refused);
