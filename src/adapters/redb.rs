@@ -27,6 +27,10 @@ const VERSION: u64 = 2;
 const OLDEST: u64 = 1;
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("entrant");
 const VERSION_KEY: &str = "version";
+/// A state that is damaged cannot be mended, and an empty one in its place knows nobody: what was created would be taken
+/// for somebody else's.
+const UNOPENED: &str = "cannot open the state; if its file is damaged, put a backup of it back";
+const UNREAD: &str = "cannot read the state; if its file is damaged, put a backup of it back";
 /// By name: the last fence given out, and when that lease ends in nanoseconds of Unix time; none if it was given back.
 const LEASES: TableDefinition<'_, &str, (u64, Option<i128>)> = TableDefinition::new("leases");
 /// By name: who was given the last lease, in words.
@@ -93,7 +97,7 @@ impl RedbState {
             upgrade(&database)?;
             Ok(database)
         };
-        let database = open().map_err(|fault| fault.of(path, "cannot open the state"))?;
+        let database = open().map_err(|fault| fault.of(path, UNOPENED))?;
         Ok(Self {
             path: path.into(),
             database: Arc::new(database),
@@ -259,7 +263,7 @@ impl State for RedbState {
                 let Some(rows) = rows_of(&database, table)? else { return Ok(None) };
                 Ok(rows.get(key.as_slice())?.map(|value| value.value().to_vec()))
             };
-            run().map_err(|fault| fault.of(&path, "cannot read the state"))
+            run().map_err(|fault| fault.of(&path, UNREAD))
         })
         .await
     }
@@ -280,7 +284,7 @@ impl State for RedbState {
                 }
                 Ok(())
             };
-            run().map_err(|fault| fault.of(&path, "cannot read the state"))
+            run().map_err(|fault| fault.of(&path, UNREAD))
         })
     }
 

@@ -141,7 +141,11 @@ impl SignInFailure {
             let end = text.find("Trace ID:").unwrap_or(text.len());
             clean(text[..end].lines().next().unwrap_or_default(), 500)
         } else {
-            clean(&String::from_utf8_lossy(&body[..body.len().min(4_096)]), 200)
+            let body = String::from_utf8_lossy(&body[..body.len().min(4_096)]);
+            let is_data = body.trim_start_matches(['\u{feff}', ' ', '\r', '\n', '\t']).starts_with(['{', '[', '"']);
+            // What is no refusal may be what was asked for, with a status that does not fit: a token, a code.
+            let text = if is_data { json["message"].as_str().unwrap_or_default() } else { &*body };
+            clean(text, 200)
         };
         Self {
             code: json["error_codes"][0].as_u64().or_else(|| code_in(description)),
@@ -224,6 +228,16 @@ mod tests {
         }
         let echoed = parse(br#"{"error":"x","error_description":"client_secret=s3%7Ecret%2B is wrong"}"#, "s3~cret+");
         assert_eq!(echoed.description, "client_secret=… is wrong");
+        for issued in [
+            r#"{"token_type":"Bearer","expires_in":3599,"access_token":"t0ken"}"#,
+            "\u{feff} {\"access_token\":\"t0ken\"",
+            r#"["t0ken"]"#,
+            r#""t0ken""#,
+        ] {
+            assert_eq!(parse(issued.as_bytes(), "s3cret").description, "", "{issued}: a token is no refusal");
+        }
+        let other = parse(br#"{"statusCode":500,"message":"An unexpected error occured"}"#, "s3cret");
+        assert_eq!(other.description, "An unexpected error occured");
         let old = parse(b"{\"error_description\":\"AADSTS90002: No tenant.\\r\\nTrace ID: x\"}", "s3cret");
         assert_eq!(old.code, Some(90_002));
         assert!(parse(br#"{"error":"x","error_codes":[90033]}"#, "s3cret").passes());

@@ -7,10 +7,11 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 use time::OffsetDateTime;
 
-use crate::auth::TokenClaims;
+use crate::auth::{AccessToken, TokenClaims};
 use crate::error::{Error, ErrorKind, Retry};
 use crate::graph::BatchResponse;
 use crate::graph::batch::{Item, Outcome};
+use crate::graph::blot::Blot;
 use crate::graph::error::{Refused, is_write};
 use crate::http::pace::Feedback;
 use crate::http::retry::parse_retry_after;
@@ -40,7 +41,14 @@ impl Answer {
         }
     }
 
-    pub(super) fn outcome(self, item: &Item, claims: Option<&TokenClaims>, now: OffsetDateTime) -> Outcome {
+    /// What it says of the request, which went with this token.
+    pub(super) fn outcome(
+        self,
+        item: &Item,
+        token: &AccessToken,
+        claims: Option<&TokenClaims>,
+        now: OffsetDateTime,
+    ) -> Outcome {
         let method = &item.method;
         let Some(status) = self.status() else {
             return Outcome::Failed(missing(method, "the batch's answer has no status for the request"));
@@ -58,6 +66,7 @@ impl Answer {
             retry_after,
             request_id: request_id.as_deref(),
             client_request_id: None,
+            blot: Blot::of(token, item.json.as_bytes()),
         };
         Outcome::Failed(refused.into_error(&self.body))
     }

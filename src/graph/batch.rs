@@ -324,7 +324,11 @@ impl Run {
                 let now = self.client.0.clock.now();
                 let delay = match &mut item.attempts {
                     Some(attempts) if may_repeat(&item.method, &error) => {
-                        attempts.next(&self.client.0.retry, now, &error)
+                        let next = attempts.next(&self.client.policy(), now, &error);
+                        if next.is_none() {
+                            self.client.note_lost(&error);
+                        }
+                        next
                     }
                     _ => None,
                 };
@@ -449,13 +453,13 @@ pub(super) async fn exchange(client: GraphClient, mut items: Vec<Item>, order: O
             let outcome = match answers.remove(&number) {
                 Some(answer) if has_another && answer.is_unauthorized() && !item.token_was_refused => {
                     item.token_was_refused = true;
-                    match answer.outcome(&item, None, now) {
+                    match answer.outcome(&item, &token, None, now) {
                         // It was not carried out, and goes again at once.
                         Outcome::Failed(error) => Outcome::Failed(error.with_retry(Retry::After(Duration::ZERO))),
                         outcome => outcome,
                     }
                 }
-                Some(answer) => answer.outcome(&item, claims.as_ref(), now),
+                Some(answer) => answer.outcome(&item, &token, claims.as_ref(), now),
                 None => Outcome::Failed(missing(&item.method, "the batch's answer has no entry for the request")),
             };
             (item, outcome)

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use http::Method;
 use url::Url;
@@ -58,6 +58,8 @@ pub(super) struct Inner {
     pub(super) batches_in_flight: usize,
     /// How many seconds the service's clock is ahead of ours, by its last answer; [`UNKNOWN`] before the first.
     pub(super) ahead: AtomicI64,
+    /// How many requests in a row did not get through, for all their attempts.
+    pub(super) lost: AtomicU32,
 }
 
 /// No answer has said yet what time it is there.
@@ -295,6 +297,7 @@ impl GraphClientBuilder {
             retry: self.retry,
             batches_in_flight: self.batches_in_flight,
             ahead: AtomicI64::new(UNKNOWN),
+            lost: AtomicU32::new(0),
         })))
     }
 }

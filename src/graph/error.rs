@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use crate::auth::TokenClaims;
 use crate::error::{Error, ErrorKind, GraphError, GraphErrorDetail, Retry};
 use crate::graph::GraphClass;
+use crate::graph::blot::Blot;
 use crate::graph::permission::{needs_role, permission};
 use crate::http::redact::{MAX_TEXT, one_line};
 
@@ -27,6 +28,8 @@ pub(crate) struct Refused<'a> {
     pub(crate) retry_after: Option<Duration>,
     pub(crate) request_id: Option<&'a str>,
     pub(crate) client_request_id: Option<&'a str>,
+    /// What the answer must not repeat.
+    pub(crate) blot: Blot,
 }
 
 impl Refused<'_> {
@@ -52,11 +55,11 @@ impl Refused<'_> {
 
     fn read(&self, body: &Json) -> GraphError {
         let error = &body["error"];
-        let text = |json: &Json| one_line(json.as_str().unwrap_or_default(), MAX_TEXT);
-        let some = |json: &Json| json.as_str().map(|text| one_line(text, MAX_TEXT));
-        let id = |header: Option<&str>, name| {
-            header.map(|id| one_line(id, 100)).or_else(|| some(&error["innerError"][name]))
-        };
+        let shown = |text: &str, max| one_line(&self.blot.out_of(text), max);
+        let text = |json: &Json| shown(json.as_str().unwrap_or_default(), MAX_TEXT);
+        let some = |json: &Json| json.as_str().map(|text| shown(text, MAX_TEXT));
+        let id =
+            |header: Option<&str>, name| header.map(|id| shown(id, 100)).or_else(|| some(&error["innerError"][name]));
         let detail = |detail: &Json| GraphErrorDetail {
             code: text(&detail["code"]),
             message: text(&detail["message"]),

@@ -13,6 +13,7 @@ mod answer;
 mod applications;
 mod batch;
 mod bin;
+mod blot;
 mod class;
 mod client;
 mod delta;

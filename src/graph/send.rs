@@ -15,7 +15,9 @@ use uuid::Uuid;
 use crate::auth::{AccessToken, ClaimsChallenge};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::graph::GraphClient;
+use crate::graph::blot::Blot;
 use crate::graph::error::{Refused, is_write, may_repeat};
+use crate::http::RetryPolicy;
 use crate::http::Traffic;
 use crate::http::pace::{Feedback, Permit, no_turn};
 use crate::http::redact::path_for_people;
@@ -24,6 +26,10 @@ use crate::permit;
 
 /// How wrong a machine's clock may be.
 const MAX_AHEAD: time::Duration = time::Duration::days(366);
+
+/// After so many requests in a row that did not get through for all their attempts, each further one has a single one
+/// until one gets through: an outage must not cost as much time for each of a million requests.
+const MAX_LOST: u32 = 3;
 
 /// A request without its token.
 pub(super) struct Outgoing {
@@ -104,7 +110,24 @@ impl GraphClient {
             status = tracing::field::Empty,
             request_id = tracing::field::Empty,
         );
-        self.attempts(outgoing).instrument(span).await
+        let sent = self.attempts(outgoing).instrument(span).await;
+        if sent.as_ref().err().is_none_or(|error| !is_outage(error) && !is_turn(error)) {
+            self.0.lost.store(0, Ordering::Relaxed);
+        }
+        sent
+    }
+
+    /// Notes that a request failed for all its attempts.
+    pub(super) fn note_lost(&self, error: &Error) {
+        if is_outage(error) {
+            self.0.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How often a request is repeated now: while nothing gets through, one attempt tells as much as six.
+    pub(super) fn policy(&self) -> RetryPolicy {
+        let policy = self.0.retry.clone();
+        if self.0.lost.load(Ordering::Relaxed) < MAX_LOST { policy } else { policy.with_max_attempts(1) }
     }
 
     async fn attempts(&self, outgoing: &Outgoing) -> Result<Sent> {
@@ -116,6 +139,7 @@ impl GraphClient {
             let error = error.with_context("request", outgoing.name());
             if in_doubt { error.with_outcome_in_doubt() } else { error }
         };
+        let policy = self.policy();
         let mut attempts = Attempts::begin(inner.clock.now());
         let is_late = |attempts: &Attempts| attempts.is_late(&inner.retry, inner.clock.now());
         let turn = inner.turns.take(&outgoing.turns, || is_late(&attempts)).await;
@@ -152,9 +176,12 @@ impl GraphClient {
             if !may_repeat(&outgoing.method, &error) {
                 return Err(finally(error, in_doubt));
             }
-            match attempts.next(&inner.retry, inner.clock.now(), &error) {
+            match attempts.next(&policy, inner.clock.now(), &error) {
                 Some(delay) => inner.clock.sleep(delay).await,
-                None => return Err(finally(error, in_doubt)),
+                None => {
+                    self.note_lost(&error);
+                    return Err(finally(error, in_doubt));
+                }
             }
             permit = self.admit(outgoing, &attempts).await.map_err(|error| finally(error, in_doubt))?;
         }
@@ -218,6 +245,7 @@ impl GraphClient {
             retry_after,
             request_id,
             client_request_id: Some(&id),
+            blot: Blot::of(token, outgoing.body.as_deref().unwrap_or_default()),
         };
         let overloaded = matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT);
         let feedback = Feedback { retry_after, overloaded, ..heard(answer.headers()) };
@@ -318,6 +346,20 @@ fn no_answer(outgoing: &Outgoing, source: Error, id: &str) -> Error {
         .with_retry(retry)
         .with_source(source);
     if in_doubt { error.with_outcome_in_doubt() } else { error }
+}
+
+/// Whether the service was not reached, or could not do its work.
+fn is_outage(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::Transport | ErrorKind::TimedOut | ErrorKind::Unavailable => true,
+        ErrorKind::Throttled => !is_turn(error),
+        _ => false,
+    }
+}
+
+/// Whether its turn did not come, which says nothing of the service.
+fn is_turn(error: &Error) -> bool {
+    error.kind() == ErrorKind::Throttled && error.graph().is_none()
 }
 
 /// The token took so long that no attempt may begin any more.

@@ -103,7 +103,7 @@ async fn walk(client: &GraphClient, mut waiting: VecDeque<Item>, outcomes: &mut 
             let now = client.0.clock.now();
             let next = match &mut item.attempts {
                 Some(attempts) if !is_final && may_repeat(&item.method, &error) => {
-                    attempts.next(&client.0.retry, now, &error)
+                    attempts.next(&client.policy(), now, &error)
                 }
                 _ => None,
             };

@@ -18,6 +18,8 @@ const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 /// connection) always may be; a lost answer only where repeating does no harm (reads, `PATCH`, `PUT`, `DELETE`, never
 /// `POST`). The service's `Retry-After` is kept to; where it says nothing the wait doubles from
 /// [`first_delay`](Self::with_first_delay) to [`max_delay`](Self::with_max_delay), shortened at random by up to half.
+/// Once three requests of a client in a row did not get through for all their attempts, each further one has a single
+/// attempt, until one gets through: an outage does not cost minutes for each of many requests.
 ///
 /// The default: 6 attempts, 1 s doubling up to 30 s, 5 minutes in all.
 ///

@@ -12,6 +12,7 @@ use tokio::sync::OnceCell;
 use super::builder::Ready;
 use super::ledger::{Intent, LinkSet};
 use super::links::Links;
+use super::outage::{Reach, passes};
 use super::quarantine::Trials;
 use super::run::{INCREMENTAL, RETIRE};
 use super::tenure::Tenure;
@@ -54,6 +55,8 @@ pub(super) struct Progress<'a> {
     places: HashMap<&'a EntryKey, usize>,
     pub(super) trials: Trials,
     pub(super) stop: Option<Stop>,
+    /// Whether anything gets through.
+    pub(super) reach: Reach,
     /// What expressions are evaluated with, once something must be.
     pub(super) context: OnceCell<Context>,
 }
@@ -249,6 +252,7 @@ impl Job {
             places: plan.entries().iter().enumerate().map(|(at, entry)| (&entry.key, at)).collect(),
             trials,
             stop: apply.stop.clone(),
+            reach: Reach::until(apply.deadline.map(|longest| later(started, longest))),
             context: OnceCell::new(),
         };
         let waves = waves(plan.entries());
@@ -258,6 +262,10 @@ impl Job {
                 if progress.ends_early().is_some() {
                     break;
                 }
+                if let Some(reason) = progress.reach.given_up(self.clock.now()) {
+                    progress.put_off(window, &reason);
+                    continue;
+                }
                 progress.renew().await?;
                 progress.window(window, wave.part).await?;
             }
@@ -265,12 +273,14 @@ impl Job {
         if retires(plan) {
             progress.let_go().await?;
         }
+        let mut unreached = false;
         if progress.ends_early().is_none() {
             progress.put_bookmarks(&linked_before).await?;
         }
         for (at, entry) in plan.entries().iter().enumerate() {
             let not_tried = progress.ends_early().filter(|_| entry.runs());
             let outcome = progress.outcomes[at].take().or(not_tried).unwrap_or_else(|| unrun(entry));
+            unreached |= matches!(&outcome, Outcome::Failed { class, .. } if passes(*class));
             let target = progress.targets.remove(&at).or_else(|| entry.target.clone());
             let told = EntryReport::new(entry, target, outcome);
             if !entry.runs() {
@@ -285,6 +295,10 @@ impl Job {
             Some(reason) => RunStatus::Quarantined { reason },
             None => self.status(plan, &report, in_doubt),
         };
+        if unreached && report.status == RunStatus::NeedsAttention {
+            // Nobody need look at what goes through once the target is there again.
+            report.status = RunStatus::Incomplete;
+        }
         Ok(self.finish(report))
     }
 

@@ -18,6 +18,7 @@ mod job;
 mod ledger;
 mod links;
 mod observe;
+mod outage;
 mod password;
 mod planning;
 mod quarantine;

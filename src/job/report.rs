@@ -60,7 +60,7 @@ pub enum RunStatus {
     Complete,
     /// Some entries failed, are blocked, or need a person.
     NeedsAttention,
-    /// Something was not read to its end, or is still in doubt: run again.
+    /// Something was not read to its end, did not get through, or is still in doubt: run again.
     Incomplete,
     /// The job is in quarantine from now on: too many writes failed, or its credentials are refused. No plan is applied
     /// until [`Job::release`](super::Job::release).
@@ -398,7 +398,7 @@ impl fmt::Display for Report {
             RunStatus::NeedsAttention => writeln!(f, "Applied; some entries need attention.")?,
             RunStatus::Incomplete => writeln!(
                 f,
-                "Incomplete: something was not read to its end, or is still in doubt; mend that and run again."
+                "Incomplete: something was not read to its end, did not get through, or is still in doubt; mend that and run again."
             )?,
             RunStatus::Quarantined { reason } => {
                 writeln!(f, "Quarantined: {reason}.")?;

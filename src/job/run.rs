@@ -228,11 +228,12 @@ pub struct Apply {
     pub(super) max_age: Duration,
     pub(super) wait: Duration,
     pub(super) stop: Option<Stop>,
+    pub(super) deadline: Option<Duration>,
 }
 
 impl Default for Apply {
     fn default() -> Self {
-        Self { lifted: BTreeSet::new(), max_age: days(7), wait: Duration::ZERO, stop: None }
+        Self { lifted: BTreeSet::new(), max_age: days(7), wait: Duration::ZERO, stop: None, deadline: None }
     }
 }
 
@@ -262,6 +263,19 @@ impl Apply {
     #[must_use]
     pub fn stop_with(mut self, stop: &Stop) -> Self {
         self.stop = Some(stop.clone());
+        self
+    }
+
+    /// Begins no further writes so long after applying began. What is left is `Pending`, the run ends as
+    /// [`Incomplete`](super::RunStatus::Incomplete), and the next one takes it up. Without it there is no such limit.
+    ///
+    /// What is under way by then is brought to its end, which the client's
+    /// [`RetryPolicy`](crate::http::RetryPolicy::with_deadline) and the job's
+    /// [`settle_deadline`](super::JobBuilder::settle_deadline) bound: minutes. A target that cannot be reached needs no
+    /// deadline: after 40 writes in a row that did not get through the rest is left to the next run, too.
+    #[must_use]
+    pub fn deadline(mut self, longest: Duration) -> Self {
+        self.deadline = Some(longest);
         self
     }
 

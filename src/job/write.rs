@@ -375,6 +375,7 @@ impl Progress<'_> {
             let is_over = matches!(next, Next::Over | Next::Stopped);
             if let Next::Answer(number, answer) = next {
                 let Some(mut work) = open.remove(&number) else { continue };
+                self.reach.answered(&answer);
                 match answer {
                     Ok(Written { id, refused }) => {
                         let rest = split_refused(&mut work, refused);

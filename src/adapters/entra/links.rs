@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures::{StreamExt, stream};
 use http::Method;
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::schema::{self, Link, MEMBER_GROUPS, MEMBERS, Table, VISIBILITY};
 use crate::error::{Error, ErrorKind, Result};
@@ -16,6 +17,8 @@ use crate::odata::key_segment;
 /// How many long lists are read at once.
 const MAX_WALKS: usize = 4;
 const PAGE: &str = "999";
+/// What the names of all kinds begin with.
+const TYPES: &str = "#microsoft.graph.";
 /// See [list members](https://learn.microsoft.com/graph/api/group-list-members).
 const READ_HIDDEN: &str = "Member.Read.Hidden";
 
@@ -173,14 +176,21 @@ impl Found {
             ids.insert(attribute, Vec::with_capacity(objects.len()));
         }
         for object in objects {
-            let Some(type_name) = object.type_name else {
+            let Some(type_name) = object.type_name.as_deref().filter(|name| is_type(name)) else {
                 gap.get_or_insert_with(|| {
                     (ErrorKind::Protocol, format!("some of the {} do not say of which kind they are", link.property))
                 });
                 continue;
             };
+            if Uuid::try_parse(&object.id).is_err() {
+                // Whoever it stands for would be taken for one who left.
+                gap.get_or_insert_with(|| {
+                    (ErrorKind::Protocol, format!("some of the {} go by what is no object id", link.property))
+                });
+                continue;
+            }
             // What no attribute is for, such as a device, is left out.
-            let attribute = link.attributes.iter().find(|(name, _)| name.eq_ignore_ascii_case(&type_name));
+            let attribute = link.attributes.iter().find(|(name, _)| name.eq_ignore_ascii_case(type_name));
             if let Some(ids) = attribute.and_then(|(_, attribute)| ids.get_mut(attribute)) {
                 ids.push(Value::from(object.id));
             }
@@ -198,6 +208,11 @@ impl Found {
     }
 }
 
+/// Whether it is the name of a kind of objects, known here or not.
+fn is_type(name: &str) -> bool {
+    name.split_at_checked(TYPES.len()).is_some_and(|(start, _)| start.eq_ignore_ascii_case(TYPES))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,7 +221,9 @@ mod tests {
     #[test]
     fn objects_go_to_the_attribute_of_their_kind() {
         let link = &schema::of(&Class::GROUP).expect("groups are known").place.links[0];
-        let object = |id: &str, type_name: Option<&str>| Linked { id: id.into(), type_name: type_name.map(Into::into) };
+        let id = |last: &str| format!("0f8fad5b-d9cb-469f-a165-{last:0>12}");
+        let object =
+            |last: &str, type_name: Option<&str>| Linked { id: id(last), type_name: type_name.map(Into::into) };
         let filled = |objects| {
             let mut record = Record::new(ObjectId::group("7"));
             Found { link, objects, next: None, gap: None }.put_into(&mut record);
@@ -216,16 +233,20 @@ mod tests {
             object("c", Some("#microsoft.graph.user")),
             object("a", Some("#microsoft.graph.user")),
             object("a", Some("#microsoft.graph.user")),
-            object("g", Some("#microsoft.graph.group")),
+            object("9", Some("#microsoft.graph.group")),
             object("d", Some("#microsoft.graph.device")),
-            object("s", Some("#microsoft.graph.servicePrincipal")),
+            object("5", Some("#microsoft.graph.servicePrincipal")),
         ]);
-        assert_eq!(record.get("members"), Some(&Value::list(["a".into(), "c".into()])));
-        assert_eq!(record.get("memberGroups"), Some(&Value::list(["g".into()])));
+        assert_eq!(record.get("members"), Some(&Value::list([id("a").into(), id("c").into()])));
+        assert_eq!(record.get("memberGroups"), Some(&Value::list([id("9").into()])));
         assert!(record.partial.is_empty());
 
-        let record = filled(vec![object("x", None)]);
-        assert_eq!(record.get("members"), Some(&Value::list([])), "nobody knows what it is");
-        assert_eq!(record.partial.keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["memberGroups", "members"]);
+        let nameless = Linked { id: "a/../b".to_owned(), type_name: Some("#microsoft.graph.user".to_owned()) };
+        for unknown in [object("1", None), object("1", Some("user")), object("1", Some("")), nameless] {
+            let record = filled(vec![unknown]);
+            assert_eq!(record.get("members"), Some(&Value::list([])), "nobody knows what it is");
+            let partial: Vec<_> = record.partial.keys().map(|name| name.as_str()).collect();
+            assert_eq!(partial, ["memberGroups", "members"]);
+        }
     }
 }

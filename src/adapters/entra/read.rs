@@ -328,6 +328,7 @@ impl Reader {
         let mut answers = self.client.batch(requests.collect::<Result<_>>()?);
         while let Some((index, answer)) = answers.next().await {
             let page: Objects = answer?.decode()?;
+            page.value.iter().try_for_each(ObjectRecord::check_id)?;
             match page.next {
                 None => objects.extend(page.value),
                 Some(_) => long.push(index),
@@ -340,7 +341,8 @@ impl Reader {
                 Filtering::Advanced => list.advanced(),
                 _ => list,
             };
-            objects.extend(list.items().try_collect::<Vec<_>>().await?);
+            let more = list.pages().map(|page| page.and_then(checked));
+            objects.extend(more.try_collect::<Vec<_>>().await?.into_iter().flat_map(|page| page.items));
         }
         Ok(objects)
     }
@@ -360,7 +362,8 @@ struct Walk {
 impl Walk {
     async fn next(mut self) -> Option<(Vec<Result<Read>>, Option<Self>)> {
         if self.waiting.is_empty() {
-            match self.pages.next().await {
+            let page = self.pages.next().await.map(|page| page.and_then(checked));
+            match page {
                 Some(Ok(page)) => {
                     self.count = self.count.saturating_add(1);
                     let records = page.items.into_iter().map(|object| self.wanted.record(object, &self.reader.origin));
@@ -386,6 +389,12 @@ impl Walk {
         }
         Some((records.into_iter().map(|record| Ok(Read::Record(record))).collect(), Some(self)))
     }
+}
+
+/// The page, if all of its objects have an id of the directory's.
+fn checked(page: Page<ObjectRecord>) -> Result<Page<ObjectRecord>> {
+    page.items.iter().try_for_each(ObjectRecord::check_id)?;
+    Ok(page)
 }
 
 /// The part of a filter that Graph can test; the caller tests all of it again.

@@ -9,8 +9,10 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
 
 use super::schema::{self, Reading, SKU_ID, Shape, Table, USER_PRINCIPAL_NAME};
+use crate::error::{Error, ErrorKind};
 use crate::model::{Attributes, License, Name, ObjectId, Origin, Record, Value};
 
 /// A user or a group as Graph writes it: its id, and those of its properties that the tables know.
@@ -28,6 +30,14 @@ impl ObjectRecord {
     /// Whether it may be of this class: it does not say otherwise.
     pub(super) fn is_of(&self, table: &Table) -> bool {
         self.type_name.as_deref().is_none_or(|name| name.eq_ignore_ascii_case(table.place.type_name))
+    }
+
+    /// Whether its id is one that the directory gives out: another would be remembered, and lead nowhere.
+    pub(super) fn check_id(&self) -> crate::error::Result<()> {
+        match Uuid::try_parse(&self.id) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::new(ErrorKind::Protocol, "Microsoft Graph names an object by what is no object id")),
+        }
     }
 
     pub(super) fn into_record(self, table: &Table, origin: &Origin) -> Record {
@@ -241,6 +251,18 @@ mod tests {
     fn a_user_without_an_id_is_none() {
         for json in ["{}", r#"{"id": null}"#, r#"{"id": 7}"#, r#"{"id": ""}"#, "[]", "null"] {
             serde_json::from_str::<ObjectRecord>(json).expect_err(json);
+        }
+    }
+
+    #[test]
+    fn an_id_is_one_that_the_directory_gives_out() {
+        let check = |id: &str| {
+            let user: ObjectRecord = serde_json::from_str(&format!(r#"{{"id": "{id}"}}"#)).expect("a user");
+            user.check_id().is_ok()
+        };
+        assert!(check("0f8fad5b-d9cb-469f-a165-70867728950e"));
+        for id in ["7", "a/../b", "0f8fad5b", "ada@contoso.com", "\\u0000"] {
+            assert!(!check(id), "{id}");
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use serde_json::Value as Json;
+use uuid::Uuid;
 
 use super::elements;
 use super::guests::{self, Invitations};
@@ -279,7 +280,8 @@ fn take_done(queue: &mut VecDeque<Pending>) -> Option<Pending> {
 }
 
 fn created(class: &Class, id: &Json) -> Result<ObjectId> {
-    let id = id.as_str().filter(|id| !id.is_empty());
+    // What is no id of the directory's must not be remembered; the object is then looked for.
+    let id = id.as_str().filter(|id| Uuid::try_parse(id).is_ok());
     id.map(|id| ObjectId::new(class.clone(), id)).ok_or_else(no_id)
 }
 
