@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Class, ElementChange, Name, ObjectId, Value};
-use crate::reconcile::{Action, Effects, EntryKey, Given, Guard, InDoubt, Link, LinkEnd, Part};
+use crate::reconcile::{Action, Effects, EntryKey, Given, Guard, InDoubt, Link, LinkEnd, LinkIndex, Part};
 use crate::store::{Batch, State, Table};
 
 /// The format of what is stored; another one is refused.
@@ -217,6 +217,18 @@ impl Ledger {
             }
         }
         Ok(links)
+    }
+
+    /// The links between two stores.
+    pub(super) async fn link_index(&self, source: &str, target: &str) -> Result<LinkIndex> {
+        let mut stored = self.state.scan(Table::Links, &self.prefix(&[QUALIFIER]));
+        let mut index = LinkIndex::default();
+        while let Some((_, bytes)) = stored.try_next().await? {
+            if let StoredLink::Link(link) = decode(Table::Links, &bytes)? {
+                index.insert(*link, source, target);
+            }
+        }
+        Ok(index)
     }
 
     pub(super) fn put_link(&self, batch: &mut Batch, link: &Link) {

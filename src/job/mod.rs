@@ -18,6 +18,7 @@ mod links;
 mod observe;
 mod password;
 mod planning;
+mod reading;
 mod recover;
 mod report;
 mod run;

@@ -14,7 +14,7 @@ use crate::expr::Context;
 use crate::mapping::Rule;
 use crate::model::{Anchor, Class, Completeness, Filter, Name, ObjectId, Record, Value, comparison_key};
 use crate::reconcile::{
-    self, Abilities, Answer, Answers, Constraints, Extent, Header, InDoubt, Inputs, LinkIndex, Linked, Plan, Planner,
+    self, Abilities, Answer, Answers, Constraints, Extent, Header, InDoubt, Inputs, Linked, Pairs, Plan, Planner,
     Questions, Side, SideRead, schema_drift,
 };
 use crate::store::{GetSupport, Lookup, Query, Read, Source};
@@ -24,7 +24,7 @@ const LOOKUP: usize = 1_000;
 /// How often planning may ask: twice for each kind of question, and once for each level of nested groups.
 const ROUNDS: usize = 64;
 /// How many objects are read between two words to the observer.
-const PROGRESS: u64 = 1_000;
+pub(super) const PROGRESS: u64 = 1_000;
 
 impl Job {
     /// Makes a plan, and writes nothing.
@@ -49,8 +49,7 @@ impl Job {
         let tenant = self.tenant();
         let link_set = self.ledger.open(tenant.as_deref()).await?;
         let as_of = whole_second(self.clock.now());
-        let links = self.ledger.links().await?;
-        let index = LinkIndex::new(&links, self.source.name(), self.target.name());
+        let index = self.ledger.link_index(self.source.name(), self.target.name()).await?;
         let given = self.ledger.given(self.target.name()).await?;
         let intents = self.ledger.intents(&self.name).await?;
         let constraints = self.target.constraints().await?;
@@ -110,15 +109,20 @@ impl Job {
     /// Reads both sides of a mapping.
     async fn planner<'a>(&self, run: &Run, inputs: Inputs<'a>, header: &mut Header) -> Result<Planner<'a>> {
         if run.extent == RunExtent::Retire {
-            let target = self.read_target(true, &inputs).await;
+            let target = self.read(&*self.target, &target_query(&inputs)).await;
             header.reads.push(side_read(self.target.name(), inputs.mapping.target_class(), &target));
-            return Ok(Planner::new(inputs, Extent::Owned, Side::default(), target));
+            return Ok(Planner::new(inputs, Extent::Owned, Side::default(), target, Pairs::default()));
         }
         let whole = run.extent == RunExtent::Full && run.filter.is_none();
-        let (mut source, target) =
-            futures::future::join(self.read_source(run, &inputs), self.read_target(whole, &inputs)).await;
+        let (mut source, target, pairs) = if whole {
+            self.read_whole(inputs).await
+        } else {
+            let sides = futures::future::join(self.read_source(run, &inputs), self.read_target(&inputs));
+            let (source, target) = sides.await;
+            (source, target, Pairs::default())
+        };
         if whole {
-            if source.is_complete() && source.records.is_empty() && !run.allow_empty {
+            if source.is_complete() && source.objects() == 0 && !run.allow_empty {
                 return Err(Error::new(
                     ErrorKind::EmptySource,
                     "the source is complete and empty, which is more often a fault than the truth; allow it by name if it is true",
@@ -135,7 +139,7 @@ impl Job {
             header.reads.push(side_read(store, class, side));
         }
         let extent = if whole { Extent::Whole } else { Extent::Only };
-        let mut planner = Planner::new(inputs, extent, source, target);
+        let mut planner = Planner::new(inputs, extent, source, target, pairs);
         if let RunExtent::One(id) = &run.extent
             && inputs.abilities.source_get
         {
@@ -154,25 +158,13 @@ impl Job {
 
     async fn read_source(&self, run: &Run, inputs: &Inputs<'_>) -> Side {
         let class = inputs.mapping.source_class();
-        let mut query = Query::all(class.clone());
-        if let Some(mut select) = inputs.mapping.select() {
-            select.extend(inputs.policy.source_attributes().cloned());
-            // What the run is narrowed down by is looked at again.
-            select.extend(run.filter.iter().flat_map(Filter::attributes).cloned());
-            select.sort();
-            select.dedup();
-            query = query.with_select(select);
-        }
         let wanted: Option<ObjectId> = match &run.extent {
             // Asked by id, see `planner`.
             RunExtent::One(_) if inputs.abilities.source_get => return Side::default(),
             RunExtent::One(id) => Some(ObjectId::new(class.clone(), id.clone())),
             RunExtent::Full | RunExtent::Retire => None,
         };
-        if let Some(filter) = &run.filter {
-            query = query.with_filter(filter.clone());
-        }
-        let mut side = self.read(&*self.source, &query).await;
+        let mut side = self.read(&*self.source, &source_query(inputs, run.filter.as_ref())).await;
         let asked_for = |record: &Record| {
             wanted.as_ref().is_none_or(|id| record.id == *id)
                 && run.filter.as_ref().is_none_or(|filter| filter.matches(&record.attributes))
@@ -187,13 +179,12 @@ impl Job {
         side
     }
 
-    /// The whole target where all is looked at, or where it cannot be asked for single objects.
-    async fn read_target(&self, whole: bool, inputs: &Inputs<'_>) -> Side {
-        if !whole && inputs.abilities.target_get && inputs.abilities.target_find {
+    /// The whole target where it cannot be asked for single objects.
+    async fn read_target(&self, inputs: &Inputs<'_>) -> Side {
+        if inputs.abilities.target_get && inputs.abilities.target_find {
             return Side::default();
         }
-        let query = Query::all(inputs.mapping.target_class().clone()).with_select(select(inputs));
-        self.read(&*self.target, &query).await
+        self.read(&*self.target, &target_query(inputs)).await
     }
 
     async fn read<S: Source + ?Sized>(&self, store: &S, query: &Query) -> Side {
@@ -220,10 +211,10 @@ impl Job {
             }
         }
         self.tell_read(store.name(), &query.class, records.len());
-        Side { records, unreadable, completeness }
+        Side { records, unreadable, completeness, ..Side::default() }
     }
 
-    fn tell_read(&self, store: &str, class: &Class, objects: usize) {
+    pub(super) fn tell_read(&self, store: &str, class: &Class, objects: usize) {
         self.tell(&Event::Reading { store, class, objects: objects as u64 });
     }
 
@@ -351,11 +342,33 @@ impl Job {
     }
 }
 
+/// What is read of the source, narrowed down if the run is.
+pub(super) fn source_query(inputs: &Inputs<'_>, filter: Option<&Filter>) -> Query {
+    let mut query = Query::all(inputs.mapping.source_class().clone());
+    if let Some(mut select) = inputs.mapping.select() {
+        select.extend(inputs.policy.source_attributes().cloned());
+        // What the run is narrowed down by is looked at again.
+        select.extend(filter.iter().flat_map(|filter| filter.attributes()).cloned());
+        select.sort();
+        select.dedup();
+        query = query.with_select(select);
+    }
+    match filter {
+        Some(filter) => query.with_filter(filter.clone()),
+        None => query,
+    }
+}
+
+/// What is read of the target.
+pub(super) fn target_query(inputs: &Inputs<'_>) -> Query {
+    Query::all(inputs.mapping.target_class().clone()).with_select(select(inputs))
+}
+
 fn side_read(store: &str, class: &Class, side: &Side) -> SideRead {
     SideRead {
         store: store.to_owned(),
         class: class.clone(),
-        objects: side.records.len() as u64,
+        objects: side.objects(),
         completeness: side.completeness.clone(),
     }
 }

@@ -1,7 +1,10 @@
 //! Who is whom, and who owns what.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -122,8 +125,12 @@ impl Link {
 #[derive(Debug, Clone, Default)]
 pub struct LinkIndex {
     links: Vec<Linked>,
-    by_source: HashMap<ObjectId, usize>,
-    by_target: HashMap<ObjectId, usize>,
+    by_source: Places,
+    by_target: Places,
+    /// The places of links that share an end with others.
+    shared: HashSet<u32>,
+    /// The names of stores and classes, each once.
+    names: Vec<Name>,
 }
 
 /// A link between a job's two stores.
@@ -141,33 +148,105 @@ impl LinkIndex {
     #[must_use]
     pub fn new<'a>(links: impl IntoIterator<Item = &'a Link>, source: &str, target: &str) -> Self {
         let mut index = Self::default();
-        for link in links {
-            let (Some(from), Some(to)) = (link.end(source), link.end(target)) else { continue };
-            let position = index.links.len();
-            index.links.push(Linked { source: from.object.clone(), target: to.clone() });
-            // A tombstone is found from its source only: its target is gone, and the id is not used again.
-            index.by_source.insert(from.object.clone(), position);
-            if to.deleted_at.is_none() {
-                index.by_target.insert(to.object.clone(), position);
-            }
-        }
+        links.into_iter().for_each(|link| index.insert(link.clone(), source, target));
         index
+    }
+
+    /// Adds a link, if it is between these two stores.
+    pub(crate) fn insert(&mut self, link: Link, source: &str, target: &str) {
+        let [one, other] = link.ends;
+        let (from, mut to) = match (&*one.store == source, &*one.store == target) {
+            (true, _) if &*other.store == target => (one, other),
+            (_, true) if &*other.store == source => (other, one),
+            _ => return,
+        };
+        let mut source = from.object;
+        for name in [&mut source.class.0, &mut to.object.class.0, &mut to.store] {
+            self.share(name);
+        }
+        let place = u32::try_from(self.links.len()).expect("no memory holds four billion links");
+        // A tombstone is found from its source only: its target is gone, and the id is not used again.
+        let lives = to.deleted_at.is_none();
+        self.links.push(Linked { source, target: to });
+        let (links, link) = (&self.links, &self.links[place as usize]);
+        let same_source = self.by_source.insert(place, &link.source, |place| &links[place as usize].source);
+        let same_target = lives
+            .then(|| self.by_target.insert(place, &link.target.object, |place| &links[place as usize].target.object));
+        for other in [same_source, same_target.flatten()].into_iter().flatten() {
+            self.shared.extend([other, place]);
+        }
+    }
+
+    /// Lets equal names be one in memory.
+    fn share(&mut self, name: &mut Name) {
+        match self.names.iter().find(|own| *own == name) {
+            Some(own) => *name = own.clone(),
+            None => self.names.push(name.clone()),
+        }
     }
 
     /// The link of a source object, a tombstone too.
     #[must_use]
     pub fn of_source(&self, source: &ObjectId) -> Option<&Linked> {
-        self.by_source.get(source).map(|position| &self.links[*position])
+        self.place_of_source(source).map(|place| &self.links[place])
     }
 
     /// The link of a target object.
     #[must_use]
     pub fn of_target(&self, target: &ObjectId) -> Option<&Linked> {
-        self.by_target.get(target).map(|position| &self.links[*position])
+        self.place_of_target(target).map(|place| &self.links[place])
+    }
+
+    /// Where the link of a source object is, a tombstone too.
+    pub(super) fn place_of_source(&self, source: &ObjectId) -> Option<usize> {
+        self.by_source.find(source, |place| &self.links[place as usize].source)
+    }
+
+    /// Where the link of a target object is.
+    pub(super) fn place_of_target(&self, target: &ObjectId) -> Option<usize> {
+        self.by_target.find(target, |place| &self.links[place as usize].target.object)
+    }
+
+    /// The links by their places, tombstones too.
+    pub(super) fn places(&self) -> &[Linked] {
+        &self.links
+    }
+
+    /// Whether no other link shares an end with the one at a place.
+    pub(super) fn is_single(&self, place: usize) -> bool {
+        self.shared.is_empty() || !u32::try_from(place).is_ok_and(|place| self.shared.contains(&place))
     }
 
     /// All links that are no tombstones.
     pub fn iter(&self) -> impl Iterator<Item = &Linked> {
         self.links.iter().filter(|link| link.target.deleted_at.is_none())
+    }
+}
+
+/// The places of links, by an end that is kept where the links are.
+#[derive(Debug, Clone, Default)]
+struct Places {
+    places: HashTable<u32>,
+    /// Keyed, since whoever fills a store may choose its ids.
+    hasher: RandomState,
+}
+
+impl Places {
+    /// The last place that was put in for an id.
+    fn find<'a>(&self, id: &ObjectId, end: impl Fn(u32) -> &'a ObjectId) -> Option<usize> {
+        let found = self.places.find(self.hasher.hash_one(id), |place| end(*place) == id);
+        found.map(|place| *place as usize)
+    }
+
+    /// Puts a place in; gives the one that it takes the place of.
+    fn insert<'a>(&mut self, place: u32, id: &ObjectId, end: impl Fn(u32) -> &'a ObjectId) -> Option<u32> {
+        let hash = |id: &ObjectId| self.hasher.hash_one(id);
+        match self.places.entry(hash(id), |own| end(*own) == id, |own| hash(end(*own))) {
+            Entry::Occupied(mut own) => Some(std::mem::replace(own.get_mut(), place)),
+            Entry::Vacant(free) => {
+                free.insert(place);
+                None
+            }
+        }
     }
 }
