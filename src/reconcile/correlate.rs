@@ -57,7 +57,11 @@ impl<'a> TargetIndex<'a> {
             links: inputs.links,
         };
         // What was asked for is fresher than what was listed.
-        let answered = answers.targets.values().chain(answers.find.values()).flatten().flatten();
+        let mut found: Vec<_> = answers.find.iter().collect();
+        // Of two that come with one id the same is taken each time.
+        found.sort_by(|(left, _), (right, _)| left.cmp(right));
+        let found = found.into_iter().map(|(_, answer)| answer);
+        let answered = answers.targets.values().chain(found).flatten().flatten();
         let mut answered: Vec<&Record> =
             answered.filter(|record| record.id.class == *inputs.mapping.target_class()).collect();
         answered.sort_by(|left, right| left.id.cmp(&right.id));

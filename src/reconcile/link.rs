@@ -10,6 +10,9 @@ use time::OffsetDateTime;
 
 use crate::model::{Name, ObjectId};
 
+/// How many names of stores and classes are kept once, however many links have them.
+const SHARED_NAMES: usize = 16;
+
 /// Joins two ends: an object of one store, and its counterpart in another. A link is ownership.
 ///
 /// It is the same whichever job looks at it, and is found from either end.
@@ -177,11 +180,12 @@ impl LinkIndex {
         }
     }
 
-    /// Lets equal names be one in memory.
+    /// Lets equal names be one in memory, of the first few that there are.
     fn share(&mut self, name: &mut Name) {
         match self.names.iter().find(|own| *own == name) {
             Some(own) => *name = own.clone(),
-            None => self.names.push(name.clone()),
+            None if self.names.len() < SHARED_NAMES => self.names.push(name.clone()),
+            None => {}
         }
     }
 

@@ -27,10 +27,20 @@ pub(super) struct Packed {
     places: Vec<Arc<str>>,
     /// Values that no bytes are made of.
     others: Vec<Value>,
+    common: Common,
     /// What is being packed.
     buffer: Vec<u8>,
-    /// Where the texts of its counterpart begin and end.
-    texts: Vec<(usize, usize)>,
+    /// The texts of its counterpart.
+    texts: Vec<At>,
+}
+
+/// Where a text of a packed record stands.
+#[derive(Debug, Clone, Copy)]
+enum At {
+    /// In the record itself, from here to there.
+    Here(usize, usize),
+    /// Among the common ones.
+    Common(usize),
 }
 
 /// Where a packed record is.
@@ -56,6 +66,7 @@ const TEXT: u8 = 4;
 const SAME: u8 = 5;
 const LIST: u8 = 6;
 const OTHER: u8 = 7;
+const COMMON: u8 = 8;
 
 impl Packed {
     /// Packs all of a record but its id and what it lacks. Texts that its counterpart has too, which was packed before
@@ -65,12 +76,17 @@ impl Packed {
         self.texts.clear();
         let counterpart = counterpart.map_or(&[][..], |handle| bytes(&self.chunks, handle));
         if !counterpart.is_empty() {
-            let mut reader = Reader { bytes: counterpart, at: 0, others: &self.others };
+            let mut reader = Reader::new(counterpart, &self.others, &self.common);
             reader.origin(&self.places);
             for _ in 0..reader.number() {
                 reader.number();
-                if let Lean::Text(text) = reader.value() {
-                    self.texts.push((reader.at - text.len(), reader.at));
+                let tag = reader.bytes[reader.at];
+                match reader.value() {
+                    Lean::Text(text) if tag == TEXT => {
+                        self.texts.push(At::Here(reader.at - text.len(), reader.at));
+                    }
+                    Lean::Text(_) => self.texts.push(At::Common(reader.last)),
+                    _ => {}
                 }
             }
         }
@@ -89,13 +105,15 @@ impl Packed {
         let mut next = 0;
         for (at, (name, value)) in record.attributes.iter().enumerate() {
             put(buffer, self.names[end as usize].id(at, name) as u64);
-            if let Value::Text(text) = value
-                && text.len() >= SHORTEST_SAME
-                && let Some(same) = find(counterpart, &self.texts, next, text.as_bytes())
-            {
+            let text = value.as_text().map(str::as_bytes).filter(|text| text.len() >= SHORTEST_SAME);
+            let same = text.and_then(|text| find(counterpart, &self.common, &self.texts, next, text));
+            if let Some(same) = same {
                 buffer.push(SAME);
                 put(buffer, same as u64);
                 next = same + 1;
+            } else if let Some(common) = text.and_then(|text| self.common.find(text)) {
+                buffer.push(COMMON);
+                put(buffer, common as u64);
             } else {
                 put_value(buffer, &mut self.others, value);
             }
@@ -124,7 +142,7 @@ impl Packed {
             .filter_map(|(_, value)| value.as_text().map(|_| value))
             .collect();
         let mut record = Record::new(id);
-        let mut reader = Reader { bytes: bytes(&self.chunks, handle), at: 0, others: &self.others };
+        let mut reader = Reader::new(bytes(&self.chunks, handle), &self.others, &self.common);
         record.origin = reader.origin(&self.places);
         let attributes = (0..reader.number()).map(|_| {
             let name = self.names[end as usize].names[reader.number() as usize].clone();
@@ -141,7 +159,7 @@ impl Packed {
 
     /// Goes through the attributes of a packed record, in the order of their names; a name by its number.
     pub(super) fn attributes(&self, handle: Handle) -> impl Iterator<Item = (usize, Lean<'_>)> {
-        let mut reader = Reader { bytes: bytes(&self.chunks, handle), at: 0, others: &self.others };
+        let mut reader = Reader::new(bytes(&self.chunks, handle), &self.others, &self.common);
         reader.origin(&self.places);
         (0..reader.number()).map(move |_| (reader.number() as usize, reader.value()))
     }
@@ -153,11 +171,11 @@ impl Packed {
 }
 
 /// Where a text stands among those of the counterpart. Both sides have much the same, in much the same order.
-fn find(counterpart: &[u8], texts: &[(usize, usize)], next: usize, text: &[u8]) -> Option<usize> {
+fn find(counterpart: &[u8], common: &Common, texts: &[At], next: usize, text: &[u8]) -> Option<usize> {
     let next = next.min(texts.len());
-    (next..texts.len()).chain(0..next).find(|at| {
-        let (start, end) = texts[*at];
-        end - start == text.len() && counterpart[start..end] == *text
+    (next..texts.len()).chain(0..next).find(|at| match texts[*at] {
+        At::Here(start, end) => end - start == text.len() && counterpart[start..end] == *text,
+        At::Common(number) => *common.texts[number] == *text,
     })
 }
 
@@ -211,9 +229,16 @@ struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     others: &'a [Value],
+    common: &'a Common,
+    /// The last of the common texts that was met.
+    last: usize,
 }
 
 impl<'a> Reader<'a> {
+    fn new(bytes: &'a [u8], others: &'a [Value], common: &'a Common) -> Self {
+        Self { bytes, at: 0, others, common, last: 0 }
+    }
+
     fn byte(&mut self) -> u8 {
         self.at += 1;
         self.bytes[self.at - 1]
@@ -254,6 +279,10 @@ impl<'a> Reader<'a> {
                 let length = self.number() as usize;
                 return Lean::Text(self.take(length));
             }
+            COMMON => {
+                self.last = self.number() as usize;
+                return Lean::Text(&self.common.texts[self.last]);
+            }
             SAME => return Lean::Same(self.number() as usize),
             LIST => {
                 let count = self.number();
@@ -269,6 +298,60 @@ impl<'a> Reader<'a> {
             }
             _ => self.others[self.number() as usize].clone(),
         })
+    }
+}
+
+/// Texts that many records hold, such as cities and departments, each once, by number.
+#[derive(Debug)]
+struct Common {
+    texts: Vec<Box<[u8]>>,
+    /// Which text was met last, of all those that are hashed to one place: its number, or what tells it from others if it
+    /// has none yet.
+    places: Box<[Place; 4_096]>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    /// From 1; 0 if there is none.
+    number: u32,
+    once: u32,
+}
+
+impl Default for Common {
+    fn default() -> Self {
+        Self { texts: Vec::new(), places: Box::new([Place::default(); 4_096]) }
+    }
+}
+
+impl Common {
+    /// Longer texts are hardly common.
+    const LONGEST: usize = 32;
+    const MOST: usize = 1 << 16;
+
+    /// The number of a text, which it gets when it is met again before another takes its place. Whoever chooses texts so
+    /// that they do makes nothing but records of their full length.
+    fn find(&mut self, text: &[u8]) -> Option<usize> {
+        if text.len() > Self::LONGEST {
+            return None;
+        }
+        let mut hash = text.len() as u64;
+        for part in text.chunks(8) {
+            let mut word = [0; 8];
+            word[..part.len()].copy_from_slice(part);
+            hash = (hash.rotate_left(23) ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+        let place = &mut self.places[(hash >> 52) as usize];
+        if place.number > 0 && *self.texts[place.number as usize - 1] == *text {
+            return Some(place.number as usize - 1);
+        }
+        let once = hash as u32 | 1;
+        if place.once != once || self.texts.len() == Self::MOST {
+            place.once = once;
+            return None;
+        }
+        self.texts.push(text.into());
+        *place = Place { number: self.texts.len() as u32, once: 0 };
+        Some(self.texts.len() - 1)
     }
 }
 
