@@ -59,7 +59,7 @@ impl<'a> TargetIndex<'a> {
         // What was asked for is fresher than what was listed.
         let mut found: Vec<_> = answers.find.iter().collect();
         // Of two that come with one id the same is taken each time.
-        found.sort_by(|(left, _), (right, _)| left.cmp(right));
+        found.sort_by_key(|(question, _)| *question);
         let found = found.into_iter().map(|(_, answer)| answer);
         let answered = answers.targets.values().chain(found).flatten().flatten();
         let mut answered: Vec<&Record> =

@@ -238,14 +238,20 @@ struct Places {
 impl Places {
     /// The last place that was put in for an id.
     fn find<'a>(&self, id: &ObjectId, end: impl Fn(u32) -> &'a ObjectId) -> Option<usize> {
-        let found = self.places.find(self.hasher.hash_one(id), |place| end(*place) == id);
+        let found = self.places.find(self.hash(id), |place| end(*place) == id);
         found.map(|place| *place as usize)
+    }
+
+    /// Without the class, which tells hardly any apart.
+    fn hash(&self, id: &ObjectId) -> u64 {
+        self.hasher.hash_one(&*id.id)
     }
 
     /// Puts a place in; gives the one that it takes the place of.
     fn insert<'a>(&mut self, place: u32, id: &ObjectId, end: impl Fn(u32) -> &'a ObjectId) -> Option<u32> {
-        let hash = |id: &ObjectId| self.hasher.hash_one(id);
-        match self.places.entry(hash(id), |own| end(*own) == id, |own| hash(end(*own))) {
+        let hash = self.hash(id);
+        let Self { places, hasher } = self;
+        match places.entry(hash, |own| end(*own) == id, |own| hasher.hash_one(&*end(*own).id)) {
             Entry::Occupied(mut own) => Some(std::mem::replace(own.get_mut(), place)),
             Entry::Vacant(free) => {
                 free.insert(place);

@@ -60,13 +60,13 @@ enum First {
     Target,
 }
 
-/// What a target may be found by, hashed together with the value.
+/// What a target may be found by.
 #[derive(Hash)]
 enum FoundBy<'a> {
     /// A matching attribute, by its place in their order.
-    Matching(usize, &'a str),
+    Matching(usize),
     /// A name space.
-    Space(&'a str, &'a str),
+    Space(&'a str),
 }
 
 impl Pairs {
@@ -93,19 +93,25 @@ impl Pairs {
 
     /// The places of the settled pairs whose targets hold a value of a name space.
     pub(super) fn holders(&self, (space, value): &Key) -> impl Iterator<Item = usize> {
-        self.found_by(self.hasher.hash_one(FoundBy::Space(space, value)))
+        self.found_by(self.tag(&FoundBy::Space(space)), value)
     }
 
     /// The places of the settled pairs whose targets a source may be, by the keys of the matching attributes.
     pub(super) fn candidates(&self, keys: &[Option<String>]) -> Vec<usize> {
-        let keys = keys.iter().enumerate().filter_map(|(at, key)| Some(FoundBy::Matching(at, key.as_ref()?)));
-        keys.flat_map(|key| self.found_by(self.hasher.hash_one(key))).collect()
+        let keys = keys.iter().enumerate().filter_map(|(at, key)| Some((at, key.as_ref()?)));
+        keys.flat_map(|(at, key)| self.found_by(self.tag(&FoundBy::Matching(at)), key)).collect()
     }
 
-    fn found_by(&self, hash: u64) -> impl Iterator<Item = usize> {
+    fn found_by(&self, tag: u64, value: &str) -> impl Iterator<Item = usize> + use<'_> {
+        let hash = self.hasher.hash_one(value) ^ tag;
         let start = self.values.partition_point(|(own, _)| *own < hash);
         let found = self.values[start..].iter().take_while(move |(own, _)| *own == hash);
         found.map(|(_, place)| *place as usize).filter(|place| self.is_settled(*place))
+    }
+
+    /// What is mixed into the hashes of the values that something is found by.
+    fn tag(&self, found_by: &FoundBy<'_>) -> u64 {
+        self.hasher.hash_one(found_by)
     }
 
     /// Notes what a target may be found by.
@@ -116,15 +122,15 @@ impl Pairs {
                 let Some(schema) = inputs.schema.get(name) else { continue };
                 for value in target.get(name).map_or(&[][..], Value::as_slice) {
                     if let Some(key) = borrowed_key(schema, value) {
-                        self.values.push((self.hasher.hash_one(FoundBy::Matching(at, &key)), place as u32));
+                        self.values.push((self.hasher.hash_one(&*key) ^ found.matching[at], place as u32));
                     }
                 }
             }
         }
-        for (name, space, schema) in &found.spaces {
+        for (name, tag, schema) in &found.spaces {
             for value in target.get(name).map_or(&[][..], Value::as_slice) {
                 if let Some(key) = borrowed_key(schema, value) {
-                    let hash = self.hasher.hash_one(FoundBy::Space(space, &key));
+                    let hash = self.hasher.hash_one(&*key) ^ tag;
                     if !self.values[before..].iter().any(|(own, _)| *own == hash) {
                         self.values.push((hash, place as u32));
                     }
@@ -162,20 +168,25 @@ impl Pairs {
 #[derive(Debug)]
 struct Findable<'a> {
     scope: Option<&'a Filter>,
-    /// The attributes of which one object only can hold a value, with their name spaces.
-    spaces: Vec<(&'a Name, Name, AttributeSchema)>,
+    /// The tags of the matching attributes.
+    matching: Vec<u64>,
+    /// The attributes of which one object only can hold a value, with the tags of their name spaces.
+    spaces: Vec<(&'a Name, u64, AttributeSchema)>,
 }
 
 impl<'a> Findable<'a> {
-    fn new(inputs: &Inputs<'a>) -> Self {
+    fn new(inputs: &Inputs<'a>, pairs: &Pairs) -> Self {
         let chosen = inputs.mapping.rules().iter().filter(|rule| rule.is_chosen()).filter_map(|rule| {
             let schema = inputs.schema.get(rule.target())?.clone().ignore_case();
-            Some((rule.target(), own_space(inputs.mapping.target_class(), rule.target()), schema))
+            let space = own_space(inputs.mapping.target_class(), rule.target());
+            Some((rule.target(), pairs.tag(&FoundBy::Space(&space)), schema))
         });
         let unique = inputs.schema.attributes.iter();
-        let unique = unique.filter_map(|(name, schema)| Some((name, schema.unique_in.clone()?, schema.clone())));
+        let space = |schema: &AttributeSchema| Some(pairs.tag(&FoundBy::Space(schema.unique_in.as_ref()?)));
+        let unique = unique.filter_map(|(name, schema)| Some((name, space(schema)?, schema.clone())));
         Self {
             scope: inputs.mapping.target_scope().or(inputs.schema.default_scope.as_ref()),
+            matching: (0..inputs.mapping.matching().len()).map(|at| pairs.tag(&FoundBy::Matching(at))).collect(),
             spaces: chosen.chain(unique).collect(),
         }
     }
@@ -208,11 +219,12 @@ impl<'a> Reading<'a> {
             Slot { state, ..Slot::default() }
         };
         let slots = links.map(slot).collect();
+        let pairs = Pairs { slots, ..Pairs::default() };
         Self {
             inputs,
             quiet,
-            findable: Findable::new(&inputs),
-            pairs: Pairs { slots, ..Pairs::default() },
+            findable: Findable::new(&inputs, &pairs),
+            pairs,
             numbers: Vec::new(),
             source: Side::default(),
             target: Side::default(),
