@@ -21,6 +21,7 @@ mod observe;
 mod password;
 mod planning;
 mod quarantine;
+mod reading;
 mod recover;
 mod render;
 mod report;
