@@ -46,6 +46,8 @@ struct Shared {
     file: File,
     /// What was prepared and is not confirmed, by key.
     prepared: HashMap<String, Prepared>,
+    /// The last object that was confirmed, by key.
+    confirmed: HashMap<String, String>,
 }
 
 #[derive(Clone)]
@@ -147,7 +149,7 @@ impl Shared {
         if private_file::is_open_to_others(&file).map_err(failed)? {
             return Err(invalid(format!("others may read the file of passwords; run chmod 600 {}", path.display())));
         }
-        let mut shared = Self { path: path.to_owned(), file, prepared: HashMap::new() };
+        let mut shared = Self { path: path.to_owned(), file, prepared: HashMap::new(), confirmed: HashMap::new() };
         let (end, ending) = shared.load()?;
         shared.file.set_len(end).map_err(failed)?;
         shared.file.seek(SeekFrom::Start(end)).map_err(failed)?;
@@ -216,6 +218,7 @@ impl Shared {
             }
             EntryState::Created => {
                 self.prepared.remove(&entry.key);
+                self.confirmed.extend(entry.id.map(|id| (entry.key, id)));
             }
         }
         Some(())
@@ -246,7 +249,9 @@ impl Shared {
         Ok(answers)
     }
 
-    fn confirm(&mut self, created: Vec<(String, ObjectId)>) -> Result<()> {
+    fn confirm(&mut self, mut created: Vec<(String, ObjectId)>) -> Result<()> {
+        // What was prepared since belongs to no account.
+        created.retain(|(key, id)| self.confirmed.get(key).is_none_or(|known| **known != *id.id));
         let entries: Vec<_> = created
             .iter()
             .filter_map(|(key, id)| {
@@ -256,8 +261,10 @@ impl Shared {
             .collect();
         Self::write(&mut self.file, &self.path, &entries)?;
         drop(entries);
-        for (key, _) in &created {
-            self.prepared.remove(key);
+        for (key, id) in created {
+            if self.prepared.remove(&key).is_some() {
+                self.confirmed.insert(key, id.id.to_string());
+            }
         }
         Ok(())
     }

@@ -126,7 +126,7 @@ impl Attempts {
     pub(crate) fn next(&mut self, policy: &RetryPolicy, now: OffsetDateTime, error: &Error) -> Option<Duration> {
         let delay = match error.retry() {
             Retry::Never => return None,
-            Retry::Later => self.back_off(policy),
+            Retry::Later => self.back_off(policy, now),
             Retry::After(delay) => delay.min(MAX_WAIT),
         };
         if self.made >= policy.max_attempts || self.spent(now).saturating_add(delay) > policy.deadline {
@@ -136,9 +136,9 @@ impl Attempts {
         Some(delay)
     }
 
-    fn back_off(&self, policy: &RetryPolicy) -> Duration {
+    fn back_off(&self, policy: &RetryPolicy, now: OffsetDateTime) -> Duration {
         let doubled = policy.first_delay.saturating_mul(1 << (self.made - 1).min(20));
-        jittered(doubled.min(policy.max_delay).min(MAX_WAIT))
+        jittered(doubled.min(policy.max_delay).min(MAX_WAIT), now)
     }
 }
 
@@ -161,9 +161,11 @@ pub(crate) fn parse_retry_after(text: &str, now: OffsetDateTime) -> Option<Durat
     Some(Duration::try_from(date - now).unwrap_or_default().min(MAX_WAIT))
 }
 
-/// Between half of the delay and the whole, so that many clients do not come back at one moment.
-fn jittered(delay: Duration) -> Duration {
-    let random = getrandom::u32().unwrap_or(u32::MAX);
+/// Between half of the delay and the whole, so that many clients do not come back at one moment. By the clock's fraction
+/// of a second, which is another for each of them; so that in virtual time the same happens each time.
+fn jittered(delay: Duration, now: OffsetDateTime) -> Duration {
+    let mixed = hmac_sha256::Hash::hash(&now.unix_timestamp_nanos().to_le_bytes());
+    let random = u32::from_le_bytes([mixed[0], mixed[1], mixed[2], mixed[3]]);
     delay.mul_f64(0.5 + 0.5 * f64::from(random) / f64::from(u32::MAX))
 }
 

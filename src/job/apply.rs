@@ -285,9 +285,10 @@ impl Job {
         }
         let quarantine = progress.judge().await?;
         report.elements = progress.counts;
+        let in_doubt = !self.ledger.intents(&self.name).await?.is_empty();
         report.status = match quarantine {
             Some(reason) => RunStatus::Quarantined { reason },
-            None => self.status(plan, &report),
+            None => self.status(plan, &report, in_doubt),
         };
         Ok(self.finish(report))
     }
@@ -304,10 +305,11 @@ impl Job {
         Ok(header.link_set_id.as_ref() != now || self.clock.now() - header.as_of > FRESH)
     }
 
-    fn status(&self, plan: &Plan, report: &Report) -> RunStatus {
+    /// How a run ended. `in_doubt`: what became of a write is not known, of an earlier run's perhaps.
+    fn status(&self, plan: &Plan, report: &Report, in_doubt: bool) -> RunStatus {
         let partial = plan.reads().iter().any(|read| read.completeness.as_ref().is_some_and(|end| !end.is_complete()));
         let failed = [OutcomeKind::Failed, OutcomeKind::Blocked, OutcomeKind::Stale];
-        if partial || report.outcome(OutcomeKind::Pending) > 0 {
+        if partial || in_doubt || report.outcome(OutcomeKind::Pending) > 0 {
             RunStatus::Incomplete
         } else if plan.needs_attention() || failed.iter().any(|outcome| report.outcome(*outcome) > 0) {
             RunStatus::NeedsAttention

@@ -1,6 +1,6 @@
 //! Creates whose answer never came: which object each made, if it made one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::Job;
 use super::ledger::Intent;
@@ -12,12 +12,21 @@ use crate::model::{Class, Completeness, Name, ObjectId, Record, Value, compariso
 use crate::reconcile::{EntryKey, Link, LinkEnd, LinkOrigin, is_made_by};
 use crate::store::{Batch, Query, Source, SourceExt};
 
+/// What looking for the objects of creates in doubt came to.
+#[derive(Debug, Default)]
+pub(super) struct Sought {
+    /// The object that each made, where it was found.
+    pub(super) made: HashMap<EntryKey, ObjectId>,
+    /// Those for which the target could not be asked, so that not being found says nothing.
+    pub(super) unasked: HashSet<EntryKey>,
+}
+
 impl Job {
     /// Links what a create made although its answer was lost. Whether the intent is settled.
     pub(super) fn recover_create(
         &self,
         intent: &Intent,
-        made: Option<&ObjectId>,
+        sought: &Sought,
         links: &mut Links,
         batch: &mut Batch,
         created: &mut Vec<(String, ObjectId)>,
@@ -28,7 +37,10 @@ impl Job {
         if linked.is_some_and(|end| intent.replaces.as_ref() != Some(&end.object)) {
             return true;
         }
-        let Some(id) = made.cloned() else {
+        let Some(id) = sought.made.get(&intent.key).cloned() else {
+            if sought.unasked.contains(&intent.key) {
+                return false;
+            }
             // It may not show yet. What nothing can be found by stays a question for a person.
             let kept = if intent.anchors.is_empty() { TOMBSTONE } else { self.lag.try_into().unwrap_or(TOMBSTONE) };
             return now - intent.at > kept;
@@ -52,8 +64,8 @@ impl Job {
     }
 
     /// The objects that creates in doubt made: of each the only one on which all anchors agree, and not older than the
-    /// intent. That the target cannot be asked is no answer either.
-    pub(super) async fn seek_created(&self, intents: &[&Intent]) -> HashMap<EntryKey, ObjectId> {
+    /// intent. That the target cannot be asked is no answer, and said.
+    pub(super) async fn seek_created(&self, intents: &[&Intent]) -> Sought {
         let mut by_anchor: BTreeMap<(Class, Name), Vec<(&Intent, &Value)>> = BTreeMap::new();
         for intent in intents {
             let Some(ready) = self.ready_for(intent) else { continue };
@@ -64,17 +76,18 @@ impl Job {
                 by_anchor.entry(key).or_default().push((intent, value));
             }
         }
-        let mut made = HashMap::new();
+        let mut sought = Sought::default();
         for ((class, name), intents) in by_anchor {
             let values: Vec<Value> = intents.iter().map(|(_, value)| (*value).clone()).collect();
             match self.who_holds(&class, &name, &values).await {
-                Ok(records) => made.extend(self.made_by(&name, &intents, &records)),
+                Ok(records) => sought.made.extend(self.made_by(&name, &intents, &records)),
                 Err(error) => {
+                    sought.unasked.extend(intents.iter().map(|(intent, _)| intent.key.clone()));
                     tracing::warn!(error = %error.to_chain(), "cannot look for what creates in doubt made");
                 }
             }
         }
-        made
+        sought
     }
 
     fn made_by(&self, name: &Name, intents: &[(&Intent, &Value)], records: &[Record]) -> HashMap<EntryKey, ObjectId> {

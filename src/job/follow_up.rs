@@ -1,5 +1,6 @@
 //! What did not go through at once: looked for, waited for, tried again, or noted.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::Outcome;
@@ -73,7 +74,7 @@ impl Progress<'_> {
         let creates = |work: &Work| matches!(work.operation, Some(Operation::Create { .. }));
         let intents: Vec<&Intent> =
             open.iter().filter(|(work, _)| creates(work)).map(|(work, _)| &work.intent).collect();
-        let made = self.job.seek_created(&intents).await;
+        let made = self.job.seek_created(&intents).await.made;
         let (found, left): (Vec<_>, Vec<_>) =
             open.into_iter().partition(|(work, _)| creates(work) && made.contains_key(&work.intent.key));
         let found = found.into_iter().filter_map(|(work, _)| Some((made.get(&work.intent.key)?.clone(), work)));
@@ -87,9 +88,13 @@ impl Progress<'_> {
         let (repeated, mut left): (Vec<_>, Vec<_>) = open
             .into_iter()
             .partition(|(work, error)| error.kind() != ErrorKind::Conflict && self.is_safe_to_repeat(work));
+        // What an earlier attempt may have done stays in doubt, whatever becomes of a later one.
+        let in_doubt: HashSet<usize> =
+            repeated.iter().filter(|(_, error)| error.is_outcome_in_doubt()).map(|(work, _)| work.at).collect();
         let works: Vec<Work> = repeated.into_iter().map(|(work, _)| work).collect();
         let mut failed = Vec::new();
         for (work, error) in self.write(works).await? {
+            let error = if in_doubt.contains(&work.at) { error.with_outcome_in_doubt() } else { error };
             if self.is_unsettled(&work, &error) {
                 left.push((work, error));
             } else if self.is_doubted(&work) {

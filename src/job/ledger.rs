@@ -171,7 +171,7 @@ impl Ledger {
     async fn link_set(&self) -> Result<Option<LinkSet>> {
         let Some(bytes) = self.state.get(Table::LinkSets, &self.key(&[])).await? else { return Ok(None) };
         let set: LinkSet = decode(Table::LinkSets, &bytes)?;
-        if set.format != FORMAT {
+        if !(ONE_LINK_AN_OBJECT..=FORMAT).contains(&set.format) {
             let message = "the state was written by another version of this crate; use one that is at least as new";
             return Err(Error::new(ErrorKind::Store, message)
                 .with_context("format", set.format)

@@ -36,12 +36,13 @@ impl Job {
         let ids: Vec<ObjectId> = intents.iter().filter_map(|intent| intent.target.clone()).collect();
         let records = if ids.is_empty() { HashMap::new() } else { reread(&*self.target, &ids).await };
         let creates: Vec<&Intent> = intents.iter().filter(|intent| intent.action == Action::Create).collect();
-        let made = self.seek_created(&creates).await;
-        let mut links = if sweeps { self.links().await? } else { self.links_of(&intents, made.values()).await? };
+        let sought = self.seek_created(&creates).await;
+        let mut links =
+            if sweeps { self.links().await? } else { self.links_of(&intents, sought.made.values()).await? };
         let mut doubts = HashMap::new();
         for intent in intents {
             let settled = if intent.action == Action::Create {
-                self.recover_create(&intent, made.get(&intent.key), &mut links, &mut batch, &mut created)
+                self.recover_create(&intent, &sought, &mut links, &mut batch, &mut created)
             } else {
                 self.recover_other(&intent, &records, &mut links, &mut batch)
             };
@@ -151,7 +152,9 @@ impl Job {
         let of = |changes: &BTreeMap<Name, ElementChange>| {
             changes.values().map(|change| change.add.len() + change.remove.len()).sum::<usize>()
         };
-        of(&outcome) == of(&intent.elements) || self.clock.now() - intent.at >= self.lag
+        // What was not read to its end says nothing of what it does not show.
+        let whole = intent.elements.keys().all(|name| record.get(name).is_some() && !record.partial.contains_key(name));
+        of(&outcome) == of(&intent.elements) || (whole && self.clock.now() - intent.at >= self.lag)
     }
 
     /// The mapping that a write was of, by its name; or by its classes, should it have another name by now.

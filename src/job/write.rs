@@ -272,7 +272,9 @@ impl Progress<'_> {
         let mut batch = Batch::new();
         let mut left = Vec::new();
         let mut done = Vec::new();
+        let mut created = Vec::new();
         for work in works {
+            created.extend(self.recovered(&work)?);
             let entry = self.entry(work.at);
             if matches!(entry.action, Action::Link | Action::Relink | Action::Unlink) && work.part == Part::Main {
                 let drops = entry.action == Action::Unlink && !entry.notes.contains(&LinkNote::LetGo);
@@ -289,6 +291,10 @@ impl Progress<'_> {
                 done.push(work);
             }
         }
+        // First the sink: as long as the intent of the create stands, confirming is made up for.
+        if let Some(sink) = self.job.passwords.as_ref().filter(|_| !created.is_empty()) {
+            sink.confirm(created).await?;
+        }
         if !batch.is_empty() {
             self.job.ledger.state().commit(&self.lease, batch).await?;
         }
@@ -297,6 +303,18 @@ impl Progress<'_> {
             self.settle(work.at, if waits { Outcome::Waiting } else { Outcome::Applied });
         }
         Ok(left)
+    }
+
+    /// The password to confirm with a link to what a create made whose answer was lost: planning found the object, and
+    /// recovering had not been able to ask for it.
+    fn recovered(&self, work: &Work) -> Result<Option<(String, ObjectId)>> {
+        let entry = self.entry(work.at);
+        let (Some(source), Some(target), Part::Main) = (&entry.source, &entry.target, work.part) else {
+            return Ok(None);
+        };
+        let generates = self.job.ready(&entry.key)?.mapping.generates_password().is_some();
+        let is_made = entry.recovers() && self.doubts.contains_key(source);
+        Ok((is_made && generates).then(|| (self.password_key(work.at), target.clone())))
     }
 
     /// Makes, moves or drops a link, which no request is needed for.
@@ -324,6 +342,10 @@ impl Progress<'_> {
         let mut end = kept.unwrap_or_else(|| LinkEnd::new(there, target, origin, now));
         end.owner = Some(self.job.name().to_owned());
         end.deleted_at = None;
+        if let Some(doubt) = self.doubts.get(&source).filter(|_| self.entry(at).recovers()) {
+            end.disabled_by_us = doubt.disables;
+            end.written = doubt.written.iter().cloned().collect();
+        }
         let link = Link::new(source_end(before.as_ref(), here, source, now), end);
         if let Some(before) = before {
             self.job.ledger.remove_link(batch, &before);
@@ -514,7 +536,9 @@ fn remember(end: &mut LinkEnd, entry: &Entry, work: &Work, as_of: time::OffsetDa
         match note {
             LinkNote::Leaving => end.leaving_since = Some(as_of),
             LinkNote::Returned => end.leaving_since = None,
-            LinkNote::EnabledByOthers => end.disabled_by_us = false,
+            LinkNote::EnabledByOthers => {
+                end.disabled_by_us = false;
+            }
             // Once all of the plan is done.
             LinkNote::LetGo => {}
             LinkNote::Inactive => end.was_inactive = true,

@@ -7,6 +7,7 @@ use super::case::{Case, Sourced};
 use super::correlate::Match;
 use super::inputs::InDoubt;
 use super::{EntryKey, Situation};
+use crate::mapping::Rule;
 use crate::model::{Name, Record, Schema, Value, comparison_key, values_equal};
 
 /// How far what is known of the target's clock may be off.
@@ -83,7 +84,7 @@ impl<'a> Assessor<'a> {
             let message = "a create was cut off, and what holds its values cannot be told for sure to be what it made; look in the target";
             return Some(Some(case.block("in-doubt", message)));
         }
-        if ours.is_empty() && !doubt.is_repeatable(self.inputs.schema) && self.is_recent(doubt) {
+        if ours.is_empty() && !self.is_repeatable(doubt, sourced) && self.is_recent(doubt) {
             let mut case =
                 std::mem::replace(case, Case::new(EntryKey::of_source(self.key_name(), id), Situation::Pending));
             case.situation = Situation::Pending;
@@ -98,6 +99,17 @@ impl<'a> Assessor<'a> {
         self.candidates.insert(record.id.clone());
         case.recovered = Some(doubt);
         Some(Some(case))
+    }
+
+    /// Whether creating again would be refused if the first create was carried out after all.
+    fn is_repeatable(&self, doubt: &InDoubt, sourced: &Sourced) -> bool {
+        let (schema, mapping) = (self.inputs.schema, self.inputs.mapping);
+        doubt.is_repeatable_with(schema, |name, value| {
+            // Of those that are chosen the same one is free, or it is known who holds it.
+            let is_chosen = mapping.rule(name).is_some_and(Rule::is_chosen);
+            let same = |own: Value| schema.get(name).is_some_and(|schema| values_equal(schema, &own, value));
+            is_chosen || sourced.desired(&self.inputs, name).is_some_and(same)
+        })
     }
 
     /// Whether what a create made may not show yet; without anything to find it by, nobody can ever say.

@@ -97,8 +97,13 @@ pub(crate) struct InDoubt {
 impl InDoubt {
     /// Whether a second create would be refused if the first was carried out: by a value that one object only can hold.
     pub(crate) fn is_repeatable(&self, schema: &Schema) -> bool {
+        self.is_repeatable_with(schema, |_, _| true)
+    }
+
+    /// The same for a second create that has only some of the values still, such as of one who was renamed since.
+    pub(crate) fn is_repeatable_with(&self, schema: &Schema, has: impl Fn(&Name, &Value) -> bool) -> bool {
         let unique = |name: &Name| schema.get(name).is_some_and(|attribute| attribute.unique_in.is_some());
-        self.anchors.iter().any(|(name, value)| unique(name) && !value.is_blank())
+        self.anchors.iter().any(|(name, value)| unique(name) && !value.is_blank() && has(name, value))
     }
 }
 

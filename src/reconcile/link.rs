@@ -136,6 +136,8 @@ pub struct LinkIndex {
     shared: HashSet<u32>,
     /// The names of stores and classes, each once.
     names: Vec<Name>,
+    /// The targets of tombstones.
+    deleted: HashSet<ObjectId>,
     /// Who owns objects of the target that are linked to objects of other stores than the job's source.
     by_others: HashMap<ObjectId, String>,
     /// Where not all links are known: those that were looked up.
@@ -155,6 +157,8 @@ pub(crate) struct AtTarget {
     link: Option<Linked>,
     /// Who owns it, if it is linked to an object of another store than the job's source.
     of_others: Option<String>,
+    /// Whether its owner deleted it, so that its link is a tombstone.
+    deleted: bool,
 }
 
 /// A link between a job's two stores.
@@ -193,6 +197,9 @@ impl LinkIndex {
         let place = u32::try_from(self.links.len()).expect("no memory holds four billion links");
         // A tombstone is found from its source only: its target is gone, and the id is not used again.
         let lives = to.deleted_at.is_none();
+        if !lives {
+            self.deleted.insert(to.object.clone());
+        }
         self.links.push(Linked { source, target: to });
         let (links, link) = (&self.links, &self.links[place as usize]);
         let same_source = self.by_source.insert(place, &link.source, |place| &links[place as usize].source);
@@ -238,6 +245,12 @@ impl LinkIndex {
     pub fn is_of_others(&self, target: &ObjectId, job: &str) -> bool {
         let looked_up = || self.lookups.as_ref()?.by_target.get(target)?.of_others.as_ref();
         self.by_others.get(target).or_else(looked_up).is_some_and(|owner| owner != job)
+    }
+
+    /// Whether a target object was deleted by its owner, and may yet be brought back.
+    pub(crate) fn is_deleted(&self, target: &ObjectId) -> bool {
+        let looked_up = || self.lookups.as_ref()?.by_target.get(target).map(|at| at.deleted);
+        self.deleted.contains(target) || looked_up().unwrap_or(false)
     }
 
     /// Where the link of a source object is, a tombstone too; not of those that were looked up.
@@ -304,16 +317,18 @@ impl Linked {
 impl AtTarget {
     /// What the links of one object of the target say, as [`LinkIndex::new`] takes them; none if they say nothing.
     pub(crate) fn of(links: &[Link], source: &str, target: &str) -> Option<Self> {
-        // A tombstone is found from its source only.
         let ends = links.iter().filter_map(|link| Some((link, link.end(target)?)));
-        let mut found = Self { link: None, of_others: None };
-        for (link, end) in ends.filter(|(_, end)| end.deleted_at.is_none()) {
-            match Linked::of(link, source, target) {
-                Some(linked) => found.link = Some(linked),
-                None => found.of_others = end.owner.clone().or(found.of_others),
+        let mut found = Self { link: None, of_others: None, deleted: false };
+        for (link, end) in ends {
+            match (Linked::of(link, source, target), end.deleted_at) {
+                // A tombstone is found from its source only.
+                (Some(_), Some(_)) => found.deleted = true,
+                (Some(linked), None) => found.link = Some(linked),
+                (None, None) => found.of_others = end.owner.clone().or(found.of_others),
+                (None, Some(_)) => {}
             }
         }
-        (found.link.is_some() || found.of_others.is_some()).then_some(found)
+        (found.link.is_some() || found.of_others.is_some() || found.deleted).then_some(found)
     }
 }
 
@@ -348,5 +363,62 @@ impl Places {
                 None
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(from: (&str, &str), target: &str, owner: &str, deleted: bool) -> Link {
+        let since = OffsetDateTime::UNIX_EPOCH;
+        let end = LinkEnd::new("b", ObjectId::user(target), LinkOrigin::Created, since).owned_by(owner);
+        let end = LinkEnd { deleted_at: deleted.then_some(since), ..end };
+        Link::new(LinkEnd::new(from.0, ObjectId::user(from.1), LinkOrigin::Adopted, since), end)
+    }
+
+    #[test]
+    fn what_is_looked_up_says_the_same_as_what_was_known_from_the_beginning() {
+        let links = [
+            link(("a", "1"), "1", "job", false),
+            link(("a", "2"), "2", "job", true),
+            link(("c", "1"), "1", "other", false),
+            link(("c", "3"), "3", "other", false),
+            link(("c", "4"), "4", "other", true),
+            link(("c", "5"), "5", "job", false),
+        ];
+        let whole = LinkIndex::new(&links, "a", "b");
+        let looked_up = LinkIndex::looked_up();
+        let ids: Vec<ObjectId> = (1..=6).map(|id| ObjectId::user(id.to_string())).collect();
+        // Nothing is known before it was asked for.
+        for id in &ids {
+            assert_eq!((looked_up.of_source(id), looked_up.is_deleted(id)), (None, false));
+        }
+        let of = |store: &str, id: &ObjectId| -> Vec<Link> {
+            let is_of = |link: &&Link| link.end(store).is_some_and(|end| end.object == *id);
+            links.iter().filter(is_of).cloned().collect()
+        };
+        let (sources, targets) = looked_up.missed();
+        let by_source = sources.into_iter().map(|id| {
+            let found = of("a", &id).iter().find_map(|link| Linked::of(link, "a", "b"));
+            (id, found)
+        });
+        let by_target = targets.into_iter().map(|id| {
+            let found = AtTarget::of(&of("b", &id), "a", "b");
+            (id, found)
+        });
+        looked_up.put(by_source, by_target);
+        // By target: whether it is linked, of others, deleted.
+        let expected = [(true, true, false), (false, false, true), (false, true, false)];
+        let expected = expected.into_iter().chain([(false, false, false); 3]);
+        for (id, expected) in ids.iter().zip(expected) {
+            for index in [&whole, &looked_up] {
+                let found = (index.of_target(id).is_some(), index.is_of_others(id, "job"), index.is_deleted(id));
+                assert_eq!(found, expected, "{id}");
+            }
+            assert_eq!(whole.of_source(id), looked_up.of_source(id), "{id}");
+            assert_eq!(whole.of_target(id), looked_up.of_target(id), "{id}");
+        }
+        assert_eq!(looked_up.missed(), Default::default(), "all was known");
     }
 }

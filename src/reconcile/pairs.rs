@@ -730,7 +730,7 @@ mod tests {
         shared.links.push(of_others("1"));
         let mut of_gone = world.clone();
         of_gone.links.push(of_others("1"));
-        of_gone.links[3].ends[1].deleted_at = Some(OffsetDateTime::UNIX_EPOCH);
+        of_gone.links[3].end_mut("b").expect("an account").deleted_at = Some(OffsetDateTime::UNIX_EPOCH);
         #[rustfmt::skip]
         let table = [
             (world.clone(), 3, vec![(Situation::Confirmed, 3)], 1, "two are quiet, one is not"),

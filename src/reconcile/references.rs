@@ -421,6 +421,10 @@ impl References<'_> {
         }
         if let Some(target) = target.filter(|_| wanted.partial.is_none()) {
             let has_more = !set.add.is_empty() || unresolved;
+            // Whoever lies in the recycle bin comes back with what he was given.
+            let given = inputs.given.of(target, attribute);
+            let away = given.iter().map(|(own, _)| own).filter(|own| !current.contains_key(&***own));
+            missing.extend(away.filter(|own| self.is_away(inputs, class, own)).map(Arc::clone));
             self.take(case, rule, target, &current, &missing, has_more, &mut set, found);
             // The one reference makes way for another; otherwise what only adds takes nothing.
             if !rule.takes_elements() && (many || set.add.is_empty()) {
@@ -438,6 +442,17 @@ impl References<'_> {
             }
             found.sets.push(set);
         }
+    }
+
+    /// Whether an object of the target is not there now, and may come back: its link stands, or is a tombstone.
+    fn is_away(&self, inputs: &Inputs<'_>, class: &Class, object: &Arc<str>) -> bool {
+        let id = ObjectId::new(class.clone(), Arc::clone(object));
+        let link = inputs.links.of_target(&id);
+        inputs.links.is_deleted(&id)
+            || link.is_some_and(|link| match self.referents.resolve(inputs, class, &link.source.id) {
+                Referent::Unresolved(_, linked) => linked.contains(object),
+                Referent::Object(..) | Referent::Planned(..) => false,
+            })
     }
 
     /// What is taken: what the job gave and the source no longer names; of exact sets strangers too.

@@ -20,7 +20,10 @@ pub trait PasswordSink: fmt::Debug + Send + Sync + 'static {
     /// that is repeated after a crash has the password that was handed out.
     async fn prepare(&self, passwords: Vec<InitialPassword>) -> Result<Vec<Secret>>;
 
-    /// Learns that the accounts exist with the passwords that were prepared. Repeating it is no error.
+    /// Learns that the accounts exist with the passwords that were prepared.
+    ///
+    /// Repeating it for the same key and object is no error and changes nothing, whatever was prepared for the key
+    /// meanwhile: a create that was repeated since was refused, and the account has the password of the first.
     async fn confirm(&self, created: Vec<(String, ObjectId)>) -> Result<()>;
 }
 

@@ -7,6 +7,7 @@ use crate::store::{InitialPassword, PasswordSink};
 
 const IN_ORDER: &str = "prepare answers each password in the order given";
 const EARLIER_WINS: &str = "a password prepared before and not confirmed wins";
+const REPEATED: &str = "what is confirmed again changes nothing, whatever was prepared meanwhile";
 const CONFIRMED: &str = "after it is confirmed a new password counts";
 
 /// Runs the cases of [`PasswordSink`]'s contract.
@@ -38,7 +39,14 @@ pub async fn password_sink_suite<S: PasswordSink>(open: impl AsyncFn() -> S) -> 
 
     let sink = open().await;
     let again = [("a", "six"), ("b", "seven"), ("c", "new"), ("d", "new")];
-    same(CONFIRMED, &prepare(&sink, &again).await?, &texts(&["six", "seven", "three", "four"]))
+    same(CONFIRMED, &prepare(&sink, &again).await?, &texts(&["six", "seven", "three", "four"]))?;
+    confirm(&sink, &["b"]).await?;
+    same(REPEATED, &prepare(&sink, &[("b", "new")]).await?, &texts(&["seven"]))?;
+    drop(sink);
+
+    let sink = open().await;
+    confirm(&sink, &["b"]).await?;
+    same(REPEATED, &prepare(&sink, &[("b", "new")]).await?, &texts(&["seven"]))
 }
 
 async fn prepare(sink: &impl PasswordSink, passwords: &[(&str, &str)]) -> Verdict<Vec<String>> {

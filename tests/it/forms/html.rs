@@ -213,7 +213,9 @@ fn hostile_text_is_text_wherever_it_stands() {
     for hostile in hostile::HOSTILE {
         let (text, page) = page(&hostile::with_text(|| hostile.to_owned()));
         is_sound(&text, &page);
-        assert_eq!(structure(&page), *HARMLESS, "{hostile:?}");
+        // Blank text in place of a value clears it, and clears are listed.
+        let is_blank = hostile.trim().is_empty();
+        assert!(is_blank || structure(&page) == *HARMLESS, "{hostile:?}: {:?}", structure(&page));
         let json: serde_json::Value =
             serde_json::from_str(&self::text(&page, "script[type]")).expect("the data is JSON");
         assert_eq!(json["entries"].as_array().map(Vec::len), Some(14));
@@ -242,7 +244,7 @@ proptest! {
     fn no_text_leaves_its_place(text in "([<>&\"'/!=`;-]|script|\\PC|\\u{2028}|\\u{0}|\\n){0,12}") {
         let (shown, page) = page(&hostile::with_text(|| text.clone()));
         is_sound(&shown, &page);
-        prop_assert_eq!(&structure(&page), &*HARMLESS);
+        prop_assert!(text.trim().is_empty() || structure(&page) == *HARMLESS);
         let plain = |character: char| if character.is_control() || character == '\u{2028}' { '\u{fffd}' } else { character };
         let title = self::text(&page, "h1");
         prop_assert_eq!(title.chars().map(plain).collect::<String>(), title.clone());

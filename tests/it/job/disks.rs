@@ -64,10 +64,12 @@ async fn a_full_disk_stops_a_run_before_anything_is_written_that_is_not_noted() 
         let rows: Vec<(Vec<u8>, Vec<u8>)> = state.scan(table, b"").try_collect().await.expect("it is read");
         for (key, _) in rows {
             let parts: Vec<String> = serde_json::from_slice(&key).expect("keys are lists of text");
-            known.extend(parts.last().map(|last| match serde_json::from_str::<serde_json::Value>(last) {
-                Ok(serde_json::Value::Object(key)) => key["id"].as_str().unwrap_or_default().to_owned(),
-                _ => last.clone(),
-            }));
+            // A link under the id of one end; an intent under the key of an entry.
+            let of_entry = parts.iter().find_map(|part| match serde_json::from_str::<serde_json::Value>(part) {
+                Ok(serde_json::Value::Object(key)) => key["id"].as_str().map(str::to_owned),
+                _ => None,
+            });
+            known.extend(of_entry.or_else(|| parts.get(4).cloned()));
         }
     }
     let unknown: Vec<&String> = made.difference(&known).collect();

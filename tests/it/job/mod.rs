@@ -12,6 +12,7 @@ mod faults;
 mod flow_types;
 mod guards;
 mod hidden;
+mod histories;
 mod incremental;
 mod incremental_org;
 mod incremental_random;

@@ -75,7 +75,8 @@ async fn a_file_of_the_first_format_is_brought_up_to_date() {
     let state = RedbState::open(&path).expect("a good file").with_clock(org.clock.clone());
     for table in Table::ALL {
         let rows: Vec<_> = state.scan(*table, b"").try_collect().await.expect("each table is there");
-        let has_rows = !matches!(table, Table::Jobs | Table::Quarantine);
+        let has_rows =
+            matches!(table, Table::LinkSets | Table::Links | Table::Journal | Table::Removals | Table::Given);
         assert_eq!(!rows.is_empty(), has_rows, "{table:?}");
     }
     let job = job(&org, &spy, state);
@@ -93,6 +94,10 @@ async fn a_file_of_the_first_format_is_brought_up_to_date() {
     drop(job);
     let state = RedbState::open(&path).expect("a file of the new format");
     assert!(state.get(Table::Quarantine, b"x").await.expect("works").is_none());
+    // Each link is found from either end, by the store at the other.
+    let links: Vec<(Vec<u8>, Vec<u8>)> = state.scan(Table::Links, b"").try_collect().await.expect("they are read");
+    let parts = |key: &[u8]| serde_json::from_slice::<Vec<String>>(key).expect("a list of text").len();
+    assert!(links.len() >= 8 && links.iter().all(|(key, _)| parts(key) == 6));
 }
 
 /// A file of a later format stays as it is, and the error says what to do.

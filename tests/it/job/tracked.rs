@@ -149,6 +149,8 @@ impl Source for Tracked {
         if let Some(since) = query.since.clone() {
             return stream::once(async move { stream::iter(self.changes(&query, &since).await) }).flatten().boxed();
         }
+        let mut whole = query.clone();
+        whole.wants_cursor = false;
         let tracks = query.wants_cursor && !self.shared().manners.silent;
         let cursor = tracks.then(|| self.cursor());
         let with_cursor = move |read| match (read, &cursor) {
@@ -157,7 +159,7 @@ impl Source for Tracked {
             }
             (read, _) => read,
         };
-        self.inner.read(&query).map(with_cursor).boxed()
+        self.inner.read(&whole).map(with_cursor).boxed()
     }
 }
 

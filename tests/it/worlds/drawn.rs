@@ -180,7 +180,7 @@ fn before() -> impl Strategy<Value = Vec<Record>> {
             true => License::new(product),
             false => License::new(product).inherited_from("g"),
         };
-        let licenses: BTreeMap<_, _> = licenses.into_values().map(|(product, is_own)| (product, is_own)).collect();
+        let licenses: BTreeMap<_, _> = licenses.into_values().collect();
         org::held(&licenses.into_iter().map(own).collect::<Vec<_>>())
     });
     let number = prop_oneof![4 => Just(None), 1 => id(PEOPLE).prop_map(Some)];

@@ -1,0 +1,242 @@
+//! What long histories of faults brought to light, each as the shortest story that shows it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use entrant::error::ErrorKind;
+use entrant::job::{Apply, Run, RunStatus};
+use entrant::model::{Anchor, Change, ChangeId, Class, Name, ObjectId, Operation, Schema, Value, Written};
+use entrant::reconcile::{Action, Constraints, Leaver, Policy, Preferences};
+use entrant::store::{Capabilities, Lookup, MemoryStore, PasswordSink, Query, Read, Source, Target};
+use entrant::{Error, Job, Record, Result};
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
+
+use super::org::{Org, account, group, groups, texts, users};
+use super::spy::Spy;
+use super::world::{World, entry, mapping, person};
+
+/// A target that can be made to die after a write, or to find nobody by value.
+#[derive(Debug, Clone)]
+struct Weak {
+    inner: MemoryStore,
+    dies: Arc<AtomicBool>,
+    is_deaf: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl Source for Weak {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+    async fn get(&self, ids: &[ObjectId]) -> Result<Vec<Lookup>> {
+        self.inner.get(ids).await
+    }
+    fn read(&self, query: &Query) -> BoxStream<'_, Result<Read>> {
+        self.inner.read(query)
+    }
+}
+
+#[async_trait]
+impl Target for Weak {
+    fn schema(&self, class: &Class) -> Result<Arc<Schema>> {
+        self.inner.schema(class)
+    }
+    async fn constraints(&self) -> Result<Arc<dyn Constraints>> {
+        self.inner.constraints().await
+    }
+    fn write<'a>(&'a self, changes: Vec<Change>) -> BoxStream<'a, (ChangeId, Result<Written>)> {
+        let writes = self.inner.write(changes);
+        if !self.dies.load(Ordering::Relaxed) {
+            return writes;
+        }
+        futures::stream::once(async move {
+            writes.collect::<Vec<_>>().await;
+            futures::future::pending().await
+        })
+        .boxed()
+    }
+    async fn find(&self, class: &Class, attribute: &Name, values: &[Value]) -> Result<Vec<Record>> {
+        if self.is_deaf.load(Ordering::Relaxed) {
+            return Err(Error::new(ErrorKind::Unavailable, "the index is down"));
+        }
+        self.inner.find(class, attribute, values).await
+    }
+    async fn deleted(&self, anchors: &[Anchor]) -> Result<Vec<Record>> {
+        self.inner.deleted(anchors).await
+    }
+}
+
+impl Weak {
+    fn new(world: &World) -> Self {
+        Self { inner: world.directory.clone(), dies: Arc::default(), is_deaf: Arc::default() }
+    }
+
+    fn job(&self, world: &World) -> Job {
+        Job::builder("staff")
+            .source(world.hr.clone())
+            .target(self.clone())
+            .mapping(mapping())
+            .policy(Policy::outbound(Preferences::default()))
+            .passwords(world.sink.clone())
+            .state(world.state.clone())
+            .clock(world.clock.clone())
+            .build()
+            .expect("a job")
+    }
+
+    /// Runs until the process dies behind its first write, and lets its lease run out.
+    fn die(&self, world: &World, job: &Job) {
+        self.dies.store(true, Ordering::Relaxed);
+        // Stores in memory answer at once: what does not come to an end now waits for ever.
+        let mut run = Box::pin(job.run(Run::full(), Apply::new()));
+        assert!((0..100).all(|_| (&mut run).now_or_never().is_none()), "the run was to be cut off");
+        self.dies.store(false, Ordering::Relaxed);
+        world.clock.advance(Duration::from_secs(61));
+    }
+}
+
+async fn run(job: &Job) -> entrant::Report {
+    job.run(Run::full(), Apply::new()).await.expect("a report")
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_for_is_not_taken_for_never_made() {
+    let world = World::new((1..=3).map(|id| person(&id.to_string())));
+    let weak = Weak::new(&world);
+    let job = weak.job(&world);
+    weak.die(&world, &job);
+    // Long after new accounts show, nobody can be found: that says nothing of what was made.
+    world.clock.advance(Duration::from_secs(3600));
+    weak.is_deaf.store(true, Ordering::Relaxed);
+    let report = job.run(Run::one("3"), Apply::new()).await.expect("a report");
+    assert_eq!(report.status, RunStatus::Incomplete, "what was made is still not known: {report}");
+    weak.is_deaf.store(false, Ordering::Relaxed);
+    let report = run(&job).await;
+    assert_eq!(report.status, RunStatus::Complete, "{report}");
+    assert_eq!(
+        (world.directory.records().len(), world.sink.confirmed().len()),
+        (3, 3),
+        "nobody twice, nobody forgotten"
+    );
+}
+
+#[tokio::test]
+async fn what_planning_found_again_is_confirmed_though_recovering_could_not_ask() {
+    let world = World::new((1..=3).map(|id| person(&id.to_string())));
+    let weak = Weak::new(&world);
+    let job = weak.job(&world);
+    weak.die(&world, &job);
+    let plan = job.plan(Run::full()).await.expect("a plan");
+    assert_eq!(plan.count(Action::Link), 3, "{plan}");
+    weak.is_deaf.store(true, Ordering::Relaxed);
+    let report = job.apply(&plan, Apply::new()).await.expect("a report");
+    assert_eq!(world.sink.confirmed().len(), 3, "their passwords are handed out: {report}");
+    weak.is_deaf.store(false, Ordering::Relaxed);
+    assert_eq!(run(&job).await.status, RunStatus::Complete);
+    assert_eq!(world.sink.confirmed().len(), 3);
+}
+
+#[tokio::test]
+async fn one_who_is_renamed_while_his_create_is_in_doubt_is_not_made_twice() {
+    let world = World::new((1..=2).map(|id| person(&id.to_string())));
+    let weak = Weak::new(&world);
+    let job = weak.job(&world);
+    weak.die(&world, &job);
+    // The accounts do not show yet, and HR changes its mind about a name.
+    let made = world.directory.records();
+    made.iter().for_each(|record| world.directory.remove(&record.id));
+    world.hr.set(&ObjectId::user("1"), "login", "married@contoso.com");
+    let plan = job.plan(Run::full()).await.expect("a plan");
+    assert_eq!(entry(&plan, "1").action, Action::Report, "no name would stop a second account: {plan}");
+    assert_eq!(entry(&plan, "2").action, Action::Create, "his own name would: {plan}");
+    made.into_iter().for_each(|record| world.directory.push(record));
+    world.clock.advance(Duration::from_secs(3600));
+    run(&job).await;
+    assert_eq!(world.directory.records().len(), 2);
+}
+
+#[tokio::test]
+async fn a_password_that_was_handed_out_stays_the_one_that_counts() {
+    let world = World::new([person("1")]);
+    let key = "staff: user 1";
+    let prepare = |password: &str| {
+        vec![entrant::store::InitialPassword::new(key, Default::default(), entrant::secret::Secret::from(password))]
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = entrant::adapters::PasswordFile::open(folder.path().join("passwords.jsonl")).expect("a file");
+    for sink in [&world.sink as &dyn PasswordSink, &file] {
+        sink.prepare(prepare("first")).await.expect("prepared");
+        sink.confirm(vec![(key.to_owned(), ObjectId::user("a"))]).await.expect("confirmed");
+        // The run died before it remembered that; the next one does not see the account, tries again, and is refused.
+        sink.prepare(prepare("second")).await.expect("prepared");
+        sink.confirm(vec![(key.to_owned(), ObjectId::user("a"))]).await.expect("confirmed");
+    }
+    let text = std::fs::read_to_string(folder.path().join("passwords.jsonl")).expect("a file");
+    let created: Vec<&str> = text.lines().filter(|line| line.contains("created")).collect();
+    assert!(matches!(created.as_slice(), [one] if one.contains("first")), "{text}");
+    assert_eq!(world.sink.confirmed().len(), 1);
+}
+
+#[tokio::test]
+async fn who_lies_in_the_bin_keeps_what_the_job_gave_him() {
+    let org = Org::new([person_of("1"), person_of("2"), group("a", &["1", "2"])]);
+    org.directory.push(account("stranger", "9"));
+    let preferences = Preferences::default().with_restore().with_source_deleted(Leaver::keep());
+    let job = org.unguarded(users(), groups(), preferences);
+    org.settle_with(&job).await;
+    let (team, gone) = (org.id("Group a"), org.id("2"));
+    let members = org.find("Group a").get("members").cloned().expect("members");
+    // Someone deletes the account, and HR takes the person out of the group while it lies in the bin.
+    let delete = Change::new(ChangeId::new(1), Operation::Delete { id: gone });
+    org.directory.write(vec![delete]).collect::<Vec<_>>().await;
+    let left = members.as_slice().iter().filter(|own| **own != Value::text(&*org_id(&members, 1)));
+    org.directory.set(&team, "members", Value::list(left.cloned()));
+    org.set_group("a", "members", texts(&["1"]));
+    org.settle_with(&job).await;
+    // It comes back with its memberships.
+    org.directory.set(&team, "members", members);
+    org.settle_with(&job).await;
+    assert_eq!(org.refers("Group a", "members"), ["1"], "what the job gave, the job takes");
+}
+
+#[tokio::test]
+async fn what_may_have_been_given_stays_in_doubt_though_giving_it_again_is_refused() {
+    let org = Org::new([person_of("1").with("sku", texts(&["E3"]))]);
+    let spy = Spy::new(&org.directory);
+    let mut attempts = 0;
+    spy.answers(move |change, answer| match &change.operation {
+        Operation::Elements { .. } => {
+            attempts += 1;
+            match attempts {
+                1 => Err(Error::new(ErrorKind::Transport, "the connection broke").with_outcome_in_doubt()),
+                _ => Err(Error::new(ErrorKind::Throttled, "too many requests")),
+            }
+        }
+        _ => answer,
+    });
+    let builder = org.builder(users(), Preferences::default());
+    let job = builder.target(spy).build().expect("a job");
+    let report = run(&job).await;
+    assert_eq!(report.status, RunStatus::Incomplete, "{report}");
+    org.clock.advance(Duration::from_secs(3600));
+    let job = org.job();
+    org.settle_with(&job).await;
+    org.set("1", "sku", Value::Null);
+    org.settle_with(&job).await;
+    assert_eq!(org.licenses("1"), [""; 0], "what the job gave, the job takes");
+}
+
+fn person_of(id: &str) -> Record {
+    super::org::person(id)
+}
+
+/// The id of the member in a place.
+fn org_id(members: &Value, place: usize) -> String {
+    members.as_slice().get(place).and_then(Value::as_text).expect("a member").to_owned()
+}
