@@ -155,7 +155,7 @@ impl<F: TableFormat> Table<F> {
     }
 
     pub(super) fn capabilities(&self) -> Capabilities {
-        Capabilities::default().with_get(GetSupport::Authoritative).with_find()
+        Capabilities::default().with_get(GetSupport::Authoritative).with_find().with_rewrites()
     }
 
     pub(super) fn schema(&self, class: &Class) -> Result<Arc<Schema>> {

@@ -29,6 +29,9 @@ use crate::store::{Access, Batch, Lease, Source};
 
 /// How many entries are noted, written and settled together.
 const WINDOW: usize = 200;
+/// In how many calls at most the entries of a wave are written where each call costs as much as all that is there: more
+/// at once are held in memory and noted then, and the whole costs no more than so many times the file.
+const REWRITES: usize = 8;
 /// How long after planning the target is taken to hold nobody new.
 const FRESH: Duration = Duration::from_secs(60);
 /// How often a lease that another holds is asked for.
@@ -257,8 +260,10 @@ impl Job {
         };
         let waves = waves(plan.entries());
         self.tell(&Event::Applying { entries: plan.entries().iter().filter(|entry| entry.runs()).count() as u64 });
+        let rewrites = self.target.capabilities().rewrites;
         for wave in waves {
-            for window in wave.entries.chunks(WINDOW) {
+            let together = if rewrites { wave.entries.len().div_ceil(REWRITES) } else { WINDOW };
+            for window in wave.entries.chunks(together.max(WINDOW)) {
                 if progress.ends_early().is_some() {
                     break;
                 }

@@ -117,20 +117,19 @@ impl Ledger {
 
 impl Job {
     /// Where to go on after a whole read of both sides; nowhere if one of them did not come to its end, or the source
-    /// keeps no track of changes and nobody asked for incremental runs yet.
+    /// keeps no track of changes and nobody asked for incremental runs yet: then `seen` is `None`.
     pub(super) fn bookmark_after(
         &self,
         inputs: &Inputs<'_>,
         before: Option<&StoredBookmark>,
-        asked: bool,
+        seen: Option<Seen>,
         source: &Side,
         target: &Side,
     ) -> Option<Bookmark> {
         if !source.is_complete() || !target.is_complete() {
             return None;
         }
-        let compares = source.cursor.is_none() && (asked || before.is_some_and(|before| before.seen));
-        let seen = compares.then(|| Seen::of(inputs.mapping, inputs.policy, &source.records).digest());
+        let seen = seen.filter(|_| source.cursor.is_none()).map(|seen| seen.digest());
         let known = source.cursor.is_some() || seen.is_some();
         known.then(|| Bookmark {
             before: before.map(|before| before.number),

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use futures::StreamExt;
 
 use super::bookmark::StoredBookmark;
-use super::planning::{Ground, lookup, select, side_read, source_query};
+use super::planning::{Ground, lookup, side_read, source_query, target_query};
 use super::run::Extent as RunExtent;
 use super::seen::{Digest, Seen};
 use super::{Job, Run};
 use crate::error::{ErrorKind, Result};
 use crate::model::{Class, Completeness, ObjectId, Origin, Record};
 use crate::reconcile::{
-    Answer, Answers, AtTarget, Bookmark, Extent, Given, Inputs, LinkIndex, Linked, Plan, Planner, Problem, Severity,
-    Side, SideRead, Watch,
+    Answer, Answers, AtTarget, Bookmark, Extent, Given, Inputs, LinkIndex, Linked, Pairs, Plan, Planner, Problem,
+    Severity, Side, SideRead, Watch,
 };
 use crate::store::{Cursor, Query, Read, Source};
 
@@ -99,7 +99,8 @@ impl Job {
             header.bookmarks.extend(changes.bookmark.map(|bookmark| (mapping.name().clone(), bookmark)));
             // All that changed is not all that there is.
             let part = |side: Side| Side { completeness: None, ..side };
-            let mut planner = Planner::new(inputs, Extent::Only, part(changes.source), part(changes.target));
+            let (source, target) = (part(changes.source), part(changes.target));
+            let mut planner = Planner::new(inputs, Extent::Only, source, target, Pairs::default());
             planner.deleted(changes.deleted);
             planner.answer(Answers { sources: changes.asked, ..Answers::default() });
             planners.push(planner);
@@ -139,7 +140,7 @@ impl Job {
             Ok(stored) => stored,
             Err(reason) => return Ok(Err(reason)),
         };
-        let query = Query::all(inputs.mapping.target_class().clone()).with_select(select(inputs));
+        let query = target_query(inputs);
         let target = match &stored.target {
             Some(cursor) => match self.read_changes(&*self.target, query, cursor).await {
                 Ok(feed) => feed,
@@ -219,7 +220,7 @@ impl Job {
                 records: source.records.into_values().flatten().collect(),
                 unreadable: source.unreadable,
                 completeness: source.completeness,
-                cursor: None,
+                ..Side::default()
             },
             target: Side {
                 // What was told more than once, or to be gone too, planning asks for when it meets it.
@@ -231,7 +232,7 @@ impl Job {
                     .collect(),
                 unreadable: Vec::new(),
                 completeness: target.completeness,
-                cursor: None,
+                ..Side::default()
             },
             deleted: source.deleted,
             asked,

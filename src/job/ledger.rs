@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Class, ElementChange, Name, ObjectId, Value};
-use crate::reconcile::{Action, Effects, EntryKey, Given, Guard, InDoubt, Link, LinkEnd, Part};
+use crate::reconcile::{Action, Effects, EntryKey, Given, Guard, InDoubt, Link, LinkEnd, LinkIndex, Part};
 use crate::store::{Batch, State, Table};
 
 /// The format of what is stored. An older one is brought up to date by the first run that writes; a newer one is refused.
@@ -237,6 +237,18 @@ impl Ledger {
             }
         }
         Ok(links)
+    }
+
+    /// The links between two stores; of others only whom a target belongs to.
+    pub(super) async fn link_index(&self, source: &str, target: &str) -> Result<LinkIndex> {
+        let mut stored = self.state.scan(Table::Links, &self.prefix(&[QUALIFIER]));
+        let mut index = LinkIndex::default();
+        while let Some((_, bytes)) = stored.try_next().await? {
+            if let StoredLink::Link(link) = decode(Table::Links, &bytes)? {
+                index.insert(*link, source, target);
+            }
+        }
+        Ok(index)
     }
 
     /// The links of an object: one to each other store at most.

@@ -22,6 +22,7 @@ mod outage;
 mod password;
 mod planning;
 mod quarantine;
+mod reading;
 mod recover;
 mod render;
 mod report;

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use super::bookmark::StoredBookmark;
 use super::builder::Ready;
 use super::ledger::Intent;
+use super::reading::Sides;
 use super::run::Extent as RunExtent;
 use super::{Event, Job, Run, password};
 use crate::error::{Error, ErrorKind, Result};
@@ -17,7 +18,7 @@ use crate::mapping::{CompiledMapping, Rule};
 use crate::model::{Anchor, Class, Completeness, Filter, Name, ObjectId, Record, Value, comparison_key};
 use crate::reconcile::{
     self, Abilities, Answer, Answers, Constraints, Extent, Given, Header, Holds, InDoubt, Inputs, LinkIndex, Linked,
-    Plan, Planner, Policy, Problem, Questions, Severity, Side, SideRead, schema_drift,
+    Pairs, Plan, Planner, Policy, Problem, Questions, Severity, Side, SideRead, schema_drift,
 };
 use crate::store::{GetSupport, Lookup, Query, Read, Source};
 
@@ -27,7 +28,7 @@ const LOOKUP: usize = 1_000;
 /// links.
 const ROUNDS: usize = 128;
 /// How many objects are read between two words to the observer.
-const PROGRESS: u64 = 1_000;
+pub(super) const PROGRESS: u64 = 1_000;
 
 /// What a plan starts from, beside the objects and their links.
 pub(super) struct Ground {
@@ -122,8 +123,7 @@ impl Job {
         header.run = run.describe();
         let asked = in_place.is_some();
         header.problems.extend(in_place.map(full_run));
-        let links = self.ledger.links().await?;
-        let index = LinkIndex::new(&links, self.source.name(), self.target.name());
+        let index = self.ledger.link_index(self.source.name(), self.target.name()).await?;
         let given = self.ledger.given(self.target.name()).await?;
         let mut planners = Vec::with_capacity(self.mappings.len());
         for (at, ready) in self.mappings.iter().enumerate() {
@@ -191,15 +191,21 @@ impl Job {
         asked: bool,
     ) -> Result<Planner<'a>> {
         if run.extent == RunExtent::Retire {
-            let target = self.read_target(true, &inputs).await;
+            let target = self.read(&*self.target, &target_query(&inputs)).await;
             header.reads.push(side_read(self.target.name(), inputs.mapping.target_class(), &target));
-            return Ok(Planner::new(inputs, Extent::Owned, Side::default(), target));
+            return Ok(Planner::new(inputs, Extent::Owned, Side::default(), target, Pairs::default()));
         }
         let whole = run.extent == RunExtent::Full && run.filter.is_none();
-        let (mut source, target) =
-            futures::future::join(self.read_source(run, &inputs), self.read_target(whole, &inputs)).await;
+        let compares = asked || before.is_some_and(|before| before.seen);
+        let Sides { mut source, target, pairs, seen } = if whole {
+            self.read_whole(run, inputs, compares).await
+        } else {
+            let sides = futures::future::join(self.read_source(run, &inputs), self.read_target(&inputs));
+            let (source, target) = sides.await;
+            Sides { source, target, pairs: Pairs::default(), seen: None }
+        };
         if whole {
-            if source.is_complete() && source.records.is_empty() && !run.allow_empty {
+            if source.is_complete() && source.objects() == 0 && !run.allow_empty {
                 return Err(Error::new(
                     ErrorKind::EmptySource,
                     "the source is complete and empty, which is more often a fault than the truth; allow it by name if it is true",
@@ -208,7 +214,7 @@ impl Job {
                 .with_context("class", inputs.mapping.source_class()));
             }
             header.problems.extend(schema_drift(&inputs, &mut source));
-            let bookmark = self.bookmark_after(&inputs, before, asked, &source, &target);
+            let bookmark = self.bookmark_after(&inputs, before, seen, &source, &target);
             header.bookmarks.extend(bookmark.map(|bookmark| (inputs.mapping.name().clone(), bookmark)));
         }
         for (store, class, side) in [
@@ -218,7 +224,7 @@ impl Job {
             header.reads.push(side_read(store, class, side));
         }
         let extent = if whole { Extent::Whole } else { Extent::Only };
-        let mut planner = Planner::new(inputs, extent, source, target);
+        let mut planner = Planner::new(inputs, extent, source, target, pairs);
         if let RunExtent::One(id) = &run.extent
             && inputs.abilities.source_get
         {
@@ -244,9 +250,8 @@ impl Job {
             RunExtent::One(id) => Some(ObjectId::new(class.clone(), id.clone())),
             RunExtent::Full | RunExtent::Incremental | RunExtent::Retire => None,
         };
-        match &run.filter {
-            Some(filter) => query = query.with_filter(filter.clone()),
-            None => query.wants_cursor = run.extent == RunExtent::Full,
+        if let Some(filter) = &run.filter {
+            query = query.with_filter(filter.clone());
         }
         let mut side = self.read(&*self.source, &query).await;
         let asked_for = |record: &Record| {
@@ -263,14 +268,12 @@ impl Job {
         side
     }
 
-    /// The whole target where all is looked at, or where it cannot be asked for single objects.
-    async fn read_target(&self, whole: bool, inputs: &Inputs<'_>) -> Side {
-        if !whole && inputs.abilities.target_get && inputs.abilities.target_find {
+    /// The whole target where it cannot be asked for single objects.
+    async fn read_target(&self, inputs: &Inputs<'_>) -> Side {
+        if inputs.abilities.target_get && inputs.abilities.target_find {
             return Side::default();
         }
-        let mut query = Query::all(inputs.mapping.target_class().clone()).with_select(select(inputs));
-        query.wants_cursor = whole;
-        self.read(&*self.target, &query).await
+        self.read(&*self.target, &target_query(inputs)).await
     }
 
     async fn read<S: Source + ?Sized>(&self, store: &S, query: &Query) -> Side {
@@ -301,7 +304,7 @@ impl Job {
             }
         }
         self.tell_read(store.name(), &query.class, records.len());
-        Side { records, unreadable, completeness, cursor }
+        Side { records, unreadable, completeness, cursor, ..Side::default() }
     }
 
     pub(super) fn tell_read(&self, store: &str, class: &Class, objects: usize) {
@@ -444,6 +447,11 @@ pub(super) fn source_query(run: &Run, mapping: &CompiledMapping, policy: &Policy
     query.with_select(select)
 }
 
+/// What to ask the target for.
+pub(super) fn target_query(inputs: &Inputs<'_>) -> Query {
+    Query::all(inputs.mapping.target_class().clone()).with_select(select(inputs))
+}
+
 /// The word on why a run that was to go by what changed is a full one.
 fn full_run(reason: String) -> Problem {
     let message = format!("an incremental run was asked for, and this is a full one: {reason}");
@@ -454,7 +462,7 @@ pub(super) fn side_read(store: &str, class: &Class, side: &Side) -> SideRead {
     SideRead {
         store: store.to_owned(),
         class: class.clone(),
-        objects: side.records.len() as u64,
+        objects: side.objects(),
         completeness: side.completeness.clone(),
         changes: false,
     }

@@ -44,15 +44,6 @@ impl Seen {
         Self { attributes, digests: BTreeMap::new() }
     }
 
-    /// Of all that was read.
-    pub(super) fn of(mapping: &CompiledMapping, policy: &Policy, records: &[Record]) -> Self {
-        let mut seen = Self::new(mapping, policy);
-        for record in records {
-            seen.add(record);
-        }
-        seen
-    }
-
     /// Of all that a source holds now; `None` if it cannot be read to its end.
     pub(super) async fn read<S: Source + ?Sized>(
         source: &S,
@@ -157,7 +148,11 @@ mod tests {
     }
 
     fn digest(records: &[Record]) -> String {
-        Seen::of(&mapping(), &policy(), records).digest()
+        let mut seen = Seen::new(&mapping(), &policy());
+        for record in records {
+            seen.add(record);
+        }
+        seen.digest()
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::fit::fit;
 use super::flow::{FlowBehavior, FlowType};
 use super::steps::Steps;
 use crate::expr::{AttributePath, Context, EvaluationError, Expression, Found, Outcome};
-use crate::model::{AttributeSchema, Cardinality, Name, Record, Value};
+use crate::model::{AttributeSchema, Cardinality, Kind, Name, Record, Value};
 
 /// What null, or empty text, in the source means on update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -215,7 +215,7 @@ impl Rule {
     }
 
     /// What it gives for a record, fitted to the schema; `None` to leave the object out.
-    pub(super) fn flow(&self, record: &Record, context: &Context) -> Option<FlowOutcome> {
+    pub(crate) fn flow(&self, record: &Record, context: &Context) -> Option<FlowOutcome> {
         Some(match self.raw(record, context) {
             Raw::Absent => FlowOutcome::Absent,
             Raw::Value(value) => match fit(&self.schema, value) {
@@ -230,6 +230,16 @@ impl Rule {
             Raw::Expression(error) => FlowOutcome::Failed(error.to_string()),
             Raw::Closure(message) => FlowOutcome::Failed(message),
         })
+    }
+
+    /// The source attribute whose text it gives as it is, wherever there is a text.
+    pub(crate) fn copies(&self) -> Option<&Name> {
+        let RuleSource::Attribute(path) = &self.source else { return None };
+        let as_it_is = self.schema.kind == Kind::Text
+            && self.schema.cardinality == Cardinality::Single
+            && self.steps.condition.is_none()
+            && self.steps.transform.is_none();
+        as_it_is.then(|| path.text())
     }
 
     pub(super) fn raw(&self, record: &Record, context: &Context) -> Raw {

@@ -76,24 +76,32 @@ pub fn fold(text: &str) -> Cow<'_, str> {
 /// their keys are. `None` for a blank, which equals nothing.
 #[must_use]
 pub fn comparison_key(schema: &AttributeSchema, value: &Value) -> Option<String> {
+    borrowed_key(schema, value).map(Cow::into_owned)
+}
+
+/// The same, without a text of its own where the value is in that form already.
+pub(crate) fn borrowed_key<'a>(schema: &AttributeSchema, value: &'a Value) -> Option<Cow<'a, str>> {
     if value.is_blank() {
         return None;
     }
+    let moment = |moment: &time::OffsetDateTime| Cow::Owned(moment.unix_timestamp_nanos().to_string());
     match value {
-        Value::Text(text) if schema.kind == Kind::DateTime => match parse_moment(text) {
-            Some(moment) => Some(moment.unix_timestamp_nanos().to_string()),
-            None => Some(text.to_string()),
-        },
-        Value::DateTime(moment) => Some(moment.unix_timestamp_nanos().to_string()),
-        Value::Text(text) if schema.case == CaseRule::Ignore => Some(fold(text).into_owned()),
-        Value::Text(text) => Some(normalize(text).into_owned()),
-        Value::List(one) if one.len() == 1 => comparison_key(schema, &one[0]),
+        Value::Text(text) if schema.kind == Kind::DateTime => {
+            Some(parse_moment(text).as_ref().map_or(Cow::Borrowed(text), moment))
+        }
+        Value::DateTime(own) => Some(moment(own)),
+        Value::Text(text) if schema.case == CaseRule::Ignore => Some(fold(text)),
+        Value::Text(text) => Some(normalize(text)),
+        Value::List(one) if one.len() == 1 => borrowed_key(schema, &one[0]),
         // Marked, so that a number is not found under the text of its digits.
-        other => Some(format!("\u{0}{other:?}")),
+        other => Some(Cow::Owned(format!("\u{0}{other:?}"))),
     }
 }
 
 fn normalize(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
     ComposingNormalizer::new_nfc().normalize(text)
 }
 

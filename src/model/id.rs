@@ -10,7 +10,7 @@ use super::Name;
 /// The kind of an object, such as [`Class::USER`]. Stores may have classes of their own.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Class(Name);
+pub struct Class(pub(crate) Name);
 
 impl Class {
     /// People.

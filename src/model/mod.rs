@@ -16,6 +16,7 @@ mod value;
 
 pub use anchor::Anchor;
 pub use change::{Change, ChangeId, ElementChange, Operation, Refused, Written};
+pub(crate) use compare::borrowed_key;
 pub use compare::{comparison_key, fold, values_equal};
 pub use completeness::Completeness;
 pub use filter::{Filter, all, any, eq, is_in, ne, present, starts_with};

@@ -143,6 +143,15 @@ impl Attributes {
         self.0.is_empty()
     }
 
+    /// As [`get`](Self::get), given where it is in most records; that is corrected.
+    #[inline]
+    pub(crate) fn get_near(&self, name: &Name, at: &mut usize) -> Option<&Value> {
+        if self.0.get(*at).is_none_or(|(own, _)| own != name) {
+            *at = self.position(name).ok()?;
+        }
+        Some(&self.0[*at].1)
+    }
+
     #[inline]
     fn position(&self, name: &str) -> std::result::Result<usize, usize> {
         self.0.binary_search_by(|(own, _)| own.as_str().cmp(name))
@@ -153,6 +162,10 @@ impl FromIterator<(Name, Value)> for Attributes {
     /// The last value of a repeated name wins.
     fn from_iter<I: IntoIterator<Item = (Name, Value)>>(pairs: I) -> Self {
         let mut pairs: Vec<_> = pairs.into_iter().collect();
+        if pairs.is_sorted_by(|(left, _), (right, _)| left < right) {
+            pairs.shrink_to_fit();
+            return Self(pairs);
+        }
         // Stable, so that of equal names the last stays last; reversed for `dedup`, which keeps the first.
         pairs.reverse();
         pairs.sort_by(|(left, _), (right, _)| left.cmp(right));

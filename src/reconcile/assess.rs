@@ -8,6 +8,7 @@ use super::conflict::{contest, rekey, tell_apart};
 use super::correlate::{Match, TargetIndex};
 use super::inputs::{Answers, Inputs, Questions, Side};
 use super::link::Linked;
+use super::pairs::Pairs;
 use super::{EntryKey, Evidence, Problem, Severity, Situation};
 use crate::mapping::{Belonging, Rule};
 use crate::model::{Anchor, Name, ObjectId, Origin, Record, Value, comparison_key};
@@ -16,7 +17,7 @@ use crate::model::{Anchor, Name, ObjectId, Origin, Record, Value, comparison_key
 const CANDIDATES_SHOWN: usize = 10;
 
 /// Assesses every object, or says what must be looked up first.
-#[expect(clippy::too_many_arguments, reason = "all that was read and found out")]
+#[expect(clippy::too_many_arguments, reason = "all that a planner holds")]
 pub(super) fn assess<'a>(
     inputs: &Inputs<'a>,
     extent: Extent,
@@ -26,16 +27,18 @@ pub(super) fn assess<'a>(
     deleted: &BTreeSet<ObjectId>,
     target_side: &'a Side,
     answers: &'a Answers,
+    pairs: &'a Pairs,
 ) -> Result<Assessment<'a>, Questions> {
     // Asked by id, the records come after the read.
-    let delivered = |name: &str| sources.iter().any(|sourced| sourced.record.get(name).is_some());
+    let delivered =
+        |name: &str| pairs.delivers(name) || sources.iter().any(|sourced| sourced.record.get(name).is_some());
     read.scope_delivered = inputs.mapping.scope_undelivered(delivered).is_empty();
     let mut assessor = Assessor {
         inputs: *inputs,
         read,
         answers,
         target_complete: target_side.is_complete(),
-        index: TargetIndex::new(inputs, target_side, answers),
+        index: TargetIndex::new(inputs, target_side, answers, pairs),
         questions: Questions::default(),
         owned_elsewhere: 0,
         candidates: HashSet::new(),
@@ -62,7 +65,8 @@ pub(super) fn assess<'a>(
     if extent == Extent::Owned {
         cases.extend(inputs.links.iter().filter_map(|link| assessor.retired(link)).collect::<Vec<_>>());
     } else if extent == Extent::Whole {
-        for link in inputs.links.iter() {
+        let unsettled = inputs.links.places().iter().enumerate().filter(|(place, _)| !pairs.is_settled(*place));
+        for link in unsettled.map(|(_, link)| link).filter(|link| link.target.deleted_at.is_none()) {
             if !by_id.contains_key(&link.source) && !broken.contains_key(&link.source) {
                 cases.extend(assessor.link_without_source(link, read));
             }
@@ -158,7 +162,7 @@ impl<'a> Assessor<'a> {
             Some(link) if self.is_owned_elsewhere(link) => return None,
             Some(link) => case.target_id = Some(link.target.object.clone()),
             None => {
-                if let Match::Candidates(found) = self.index.candidates(&self.matching_keys(sourced)) {
+                if let Match::Candidates(found) = self.index.candidates(&sourced.matching_keys(&self.inputs)) {
                     self.note_candidates(&mut case, &found);
                 }
             }
@@ -231,7 +235,7 @@ impl<'a> Assessor<'a> {
         {
             return case;
         }
-        let keys: Vec<Option<String>> = self.matching_keys(sourced);
+        let keys: Vec<Option<String>> = sourced.matching_keys(&self.inputs);
         if sourced.is_in_scope() && !self.target_complete && !self.ask_for_values(sourced) {
             return None;
         }
@@ -384,7 +388,7 @@ impl<'a> Assessor<'a> {
             let mut case = self.repeated(&sourced.record.id, sourced.record.origin.as_ref(), number);
             case.source = Some(sourced);
             // Whoever they turn out to be, nobody takes their accounts away.
-            if let Match::Candidates(found) = self.index.candidates(&self.matching_keys(sourced)) {
+            if let Match::Candidates(found) = self.index.candidates(&sourced.matching_keys(&self.inputs)) {
                 self.note_candidates(&mut case, &found);
             }
             cases.push(shared(case));
@@ -549,11 +553,6 @@ impl<'a> Assessor<'a> {
             Some(Err(reason)) => Whereabouts::Unknown(format!("the recycle bin could not be read: {reason}")),
             Some(Ok(records)) => records.first().map_or(Whereabouts::Gone, Whereabouts::Deleted),
         }
-    }
-
-    fn matching_keys(&self, sourced: &Sourced) -> Vec<Option<String>> {
-        let key = |name: &Name| comparison_key(self.inputs.schema.get(name)?, &sourced.desired(&self.inputs, name)?);
-        self.inputs.mapping.matching().iter().map(key).collect()
     }
 
     /// Asks for all matching and unique values of a source; whether all were asked before.

@@ -7,7 +7,7 @@ use super::inputs::{InDoubt, Inputs};
 use super::link::Linked;
 use super::{EntryKey, Evidence, Problem, Severity, Situation};
 use crate::mapping::{Belonging, FlowOutcome, Mapped};
-use crate::model::{Name, ObjectId, Origin, Record, Value};
+use crate::model::{Name, ObjectId, Origin, Record, Value, comparison_key};
 
 /// A source record with what the mapping makes of it.
 #[derive(Debug)]
@@ -35,6 +35,12 @@ impl Sourced {
         let Mapped::Flows(flows) = &self.mapped else { return None };
         let flow = flows.iter().find(|flow| flow.attribute == *attribute)?;
         inputs.mapping.on_create(flow)
+    }
+
+    /// The keys by which its counterpart is looked for, by matching attribute.
+    pub(super) fn matching_keys(&self, inputs: &Inputs<'_>) -> Vec<Option<String>> {
+        let key = |name: &Name| comparison_key(inputs.schema.get(name)?, &self.desired(inputs, name)?);
+        inputs.mapping.matching().iter().map(key).collect()
     }
 
     pub(super) fn is_ignored(&self) -> bool {

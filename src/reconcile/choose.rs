@@ -236,7 +236,7 @@ fn taken(
         return Some(format!("goes to {entry}"));
     }
     spaces.indexes.iter().find_map(|index| {
-        let mut holders = index.holders(key).iter().map(|at| &index.record(*at).id);
+        let mut holders = index.holders(key).into_iter();
         let keeps = |id: &&ObjectId| !by_target.get(*id).is_some_and(|giver| lets_go(spaces, &entries[*giver], key));
         holders.find(keeps).map(|id| format!("is held by {}", id.id))
     })

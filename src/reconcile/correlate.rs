@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use super::choose::own_space;
 use super::inputs::{Answers, Inputs, Side};
+use super::link::LinkIndex;
+use super::pairs::Pairs;
 use super::unique::Key;
 use crate::model::{AttributeSchema, Filter, Name, ObjectId, Record, Value, comparison_key};
 
-/// The target objects that are known, found by id and by value. Positions are places in the arena of records.
+/// The target objects that are known, found by id and by value. Positions are places in the arena of records, in which
+/// those of settled pairs are not: what others may ask of them is asked of [`Pairs`].
 pub(super) struct TargetIndex<'a> {
     records: Vec<&'a Record>,
     by_id: HashMap<&'a ObjectId, usize>,
@@ -19,6 +22,8 @@ pub(super) struct TargetIndex<'a> {
     scope: Option<&'a Filter>,
     /// The attributes that are made unique, each with its own name space and as it is compared there.
     chosen: Vec<(&'a Name, Name, AttributeSchema)>,
+    pairs: &'a Pairs,
+    links: &'a LinkIndex,
 }
 
 /// What matching yields for one source object.
@@ -35,7 +40,7 @@ pub(super) enum Match {
 }
 
 impl<'a> TargetIndex<'a> {
-    pub(super) fn new(inputs: &Inputs<'a>, side: &'a Side, answers: &'a Answers) -> Self {
+    pub(super) fn new(inputs: &Inputs<'a>, side: &'a Side, answers: &'a Answers, pairs: &'a Pairs) -> Self {
         let scope = inputs.mapping.target_scope().or(inputs.schema.default_scope.as_ref());
         let chosen = inputs.mapping.rules().iter().filter(|rule| rule.is_chosen()).filter_map(|rule| {
             let schema = inputs.schema.get(rule.target())?.clone().ignore_case();
@@ -48,15 +53,25 @@ impl<'a> TargetIndex<'a> {
             unique: HashMap::new(),
             scope,
             chosen: chosen.collect(),
+            pairs,
+            links: inputs.links,
         };
         // What was asked for is fresher than what was listed.
-        let answered = answers.targets.values().chain(answers.find.values()).flatten().flatten();
+        let mut found: Vec<_> = answers.find.iter().collect();
+        // Of two that come with one id the same is taken each time.
+        found.sort_by_key(|(question, _)| *question);
+        let found = found.into_iter().map(|(_, answer)| answer);
+        let answered = answers.targets.values().chain(found).flatten().flatten();
         let mut answered: Vec<&Record> =
             answered.filter(|record| record.id.class == *inputs.mapping.target_class()).collect();
         answered.sort_by(|left, right| left.id.cmp(&right.id));
         for record in answered.into_iter().chain(&side.records) {
             index.insert(inputs, record);
         }
+        // In an order that does not depend on that of the read.
+        let records = &index.records;
+        let several = index.matching.iter_mut().flat_map(HashMap::values_mut).filter(|found| found.len() > 1);
+        several.for_each(|found| Arc::make_mut(found).sort_by_key(|position| &records[*position].id));
         index
     }
 
@@ -122,8 +137,17 @@ impl<'a> TargetIndex<'a> {
         Match::None
     }
 
-    /// Who holds a value in a name space.
-    pub(super) fn holders(&self, key: &Key) -> &[usize] {
+    /// Who holds a value in a name space, in the order of their ids.
+    pub(super) fn holders(&self, key: &Key) -> Vec<&'a ObjectId> {
+        let settled = self.pairs.holders(key).map(|place| &self.links.places()[place].target.object);
+        let mut holders: Vec<&ObjectId> =
+            self.unsettled_holders(key).iter().map(|position| &self.records[*position].id).chain(settled).collect();
+        holders.sort();
+        holders
+    }
+
+    /// Who of those that are not settled holds a value in a name space.
+    pub(super) fn unsettled_holders(&self, key: &Key) -> &[usize] {
         self.unique.get(key).map_or(&[], Vec::as_slice)
     }
 }

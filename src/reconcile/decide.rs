@@ -54,7 +54,8 @@ impl<'a> Decider<'a> {
         }
     }
 
-    fn entry(&self, case: &Case<'_>) -> Option<Entry> {
+    /// The entry for a case, if there is anything to show.
+    pub(super) fn entry(&self, case: &Case<'_>) -> Option<Entry> {
         let mut entry = self.blank(case);
         match self.answer(case) {
             Decision::Do(Action::Ignore) if case.problems.is_empty() => {}

@@ -48,8 +48,10 @@ impl<'a> Assessor<'a> {
             }
             asked |= self.inputs.abilities.target_find && !self.ask_find(name, value);
             let Some(key) = comparison_key(schema, value) else { continue };
-            let holders =
-                schema.unique_in.as_ref().map_or(&[][..], |space| self.index.holders(&(space.clone(), key.clone())));
+            let holders = schema
+                .unique_in
+                .as_ref()
+                .map_or(&[][..], |space| self.index.unsettled_holders(&(space.clone(), key.clone())));
             let matches = self.index.candidates(
                 &self
                     .inputs

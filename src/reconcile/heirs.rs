@@ -141,7 +141,15 @@ struct Seats<'a> {
     held: HashSet<(Arc<str>, Arc<str>)>,
     made: HashSet<(ObjectId, Arc<str>)>,
     /// The objects of the target that were read, with their products.
-    holders: Vec<(&'a Assessment<'a>, Class, &'a Name)>,
+    holders: Vec<Holders<'a>>,
+}
+
+/// The objects of one class of the target that may have products of their own.
+struct Holders<'a> {
+    planner: &'a Planner<'a>,
+    assessment: &'a Assessment<'a>,
+    class: Class,
+    products: &'a Name,
 }
 
 impl<'a> Seats<'a> {
@@ -150,10 +158,11 @@ impl<'a> Seats<'a> {
         for (planner, assessment) in planners.iter().zip(assessments) {
             let inputs = planner.inputs();
             if let Some(licenses) = inputs.schema.licenses.as_ref().filter(|licenses| licenses.heirs.is_none()) {
-                seats.holders.push((assessment, inputs.mapping.target_class().clone(), &licenses.products));
+                let (class, products) = (inputs.mapping.target_class().clone(), &licenses.products);
+                seats.holders.push(Holders { planner, assessment, class, products });
             }
         }
-        let single: HashSet<Class> = seats.holders.iter().map(|(_, class, _)| class.clone()).collect();
+        let single: HashSet<Class> = seats.holders.iter().map(|of| of.class.clone()).collect();
         for entry in entries.iter().filter(|entry| single.contains(&entry.class) && entry.runs()) {
             let Some(set) = entry.licenses() else { continue };
             for (elements, frees) in [(&set.add, -1), (&set.remove, 1)] {
@@ -188,9 +197,9 @@ impl<'a> Seats<'a> {
     }
 
     fn holds(&self, id: &str, product: &str) -> bool {
-        self.holders.iter().any(|(assessment, class, attribute)| {
-            let at = assessment.index.position(&ObjectId::new(class.clone(), id));
-            let held = at.and_then(|at| assessment.index.record(at).get(attribute));
+        self.holders.iter().any(|of| {
+            let record = of.planner.target(&of.assessment.index, &ObjectId::new(of.class.clone(), id));
+            let held = record.as_ref().and_then(|record| record.get(of.products));
             let held = held.map_or(&[][..], Value::as_slice).iter().filter_map(License::from_value);
             held.into_iter().any(|license| *license.product == *product)
         })

@@ -54,11 +54,25 @@ pub(crate) struct Side {
     pub(crate) completeness: Option<Completeness>,
     /// Where to go on reading next time, where the store keeps track of changes.
     pub(crate) cursor: Option<String>,
+    /// How many records were read that are not among the others: what they were needed for is done already.
+    pub(crate) settled: u64,
+    /// The attributes that those had.
+    pub(crate) settled_names: Vec<Name>,
 }
 
 impl Side {
     pub(crate) fn is_complete(&self) -> bool {
         self.completeness.as_ref().is_some_and(Completeness::is_complete)
+    }
+
+    /// How many objects were read.
+    pub(crate) fn objects(&self) -> u64 {
+        self.records.len() as u64 + self.settled
+    }
+
+    /// Whether any record has an attribute.
+    pub(crate) fn delivers(&self, name: &str) -> bool {
+        self.settled_names.iter().any(|own| own == name) || self.records.iter().any(|record| record.get(name).is_some())
     }
 }
 

@@ -1,13 +1,19 @@
 //! Who is whom, and who owns what.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::growing::Growing;
 use crate::model::{Name, ObjectId};
+
+/// How many names of stores and classes are kept once, however many links have them.
+const SHARED_NAMES: usize = 16;
 
 /// Joins two ends: an object of one store, and its counterpart in another. A link is ownership.
 ///
@@ -124,8 +130,12 @@ impl Link {
 #[derive(Debug, Clone, Default)]
 pub struct LinkIndex {
     links: Vec<Linked>,
-    by_source: HashMap<ObjectId, usize>,
-    by_target: HashMap<ObjectId, usize>,
+    by_source: Places,
+    by_target: Places,
+    /// The places of links that share an end with others.
+    shared: HashSet<u32>,
+    /// The names of stores and classes, each once.
+    names: Vec<Name>,
     /// The targets of tombstones.
     deleted: HashSet<ObjectId>,
     /// Who owns objects of the target that are linked to objects of other stores than the job's source.
@@ -166,38 +176,67 @@ impl LinkIndex {
     #[must_use]
     pub fn new<'a>(links: impl IntoIterator<Item = &'a Link>, source: &str, target: &str) -> Self {
         let mut index = Self::default();
-        for link in links {
-            let Some(to) = link.end(target) else { continue };
-            let Some(from) = link.end(source) else {
-                if let (Some(owner), None) = (&to.owner, to.deleted_at) {
-                    index.by_others.insert(to.object.clone(), owner.clone());
-                }
-                continue;
-            };
-            let position = index.links.len();
-            index.links.push(Linked { source: from.object.clone(), target: to.clone() });
-            // A tombstone is found from its source only: its target is gone, and the id is not used again.
-            index.by_source.insert(from.object.clone(), position);
-            if to.deleted_at.is_none() {
-                index.by_target.insert(to.object.clone(), position);
-            } else {
-                index.deleted.insert(to.object.clone());
-            }
-        }
+        links.into_iter().for_each(|link| index.insert(link.clone(), source, target));
         index
+    }
+
+    /// Adds a link: one between these two stores as a whole, of another only whom its target belongs to.
+    pub(crate) fn insert(&mut self, link: Link, source: &str, target: &str) {
+        let [one, other] = link.ends;
+        let (from, mut to) = match (&*one.store == target, &*other.store == target) {
+            (_, true) if &*one.store == source => (one, other),
+            (true, _) if &*other.store == source => (other, one),
+            (true, _) => return self.insert_of_others(one),
+            (_, true) => return self.insert_of_others(other),
+            _ => return,
+        };
+        let mut source = from.object;
+        for name in [&mut source.class.0, &mut to.object.class.0, &mut to.store] {
+            self.share(name);
+        }
+        let place = u32::try_from(self.links.len()).expect("no memory holds four billion links");
+        // A tombstone is found from its source only: its target is gone, and the id is not used again.
+        let lives = to.deleted_at.is_none();
+        if !lives {
+            self.deleted.insert(to.object.clone());
+        }
+        self.links.push(Linked { source, target: to });
+        let (links, link) = (&self.links, &self.links[place as usize]);
+        let same_source = self.by_source.insert(place, &link.source, |place| &links[place as usize].source);
+        let same_target = lives
+            .then(|| self.by_target.insert(place, &link.target.object, |place| &links[place as usize].target.object));
+        for other in [same_source, same_target.flatten()].into_iter().flatten() {
+            self.shared.extend([other, place]);
+        }
+    }
+
+    /// Notes who owns an object of the target that is linked to one of another store than the source.
+    fn insert_of_others(&mut self, to: LinkEnd) {
+        if let (Some(owner), None) = (to.owner, to.deleted_at) {
+            self.by_others.insert(to.object, owner);
+        }
+    }
+
+    /// Lets equal names be one in memory, of the first few that there are.
+    fn share(&mut self, name: &mut Name) {
+        match self.names.iter().find(|own| *own == name) {
+            Some(own) => *name = own.clone(),
+            None if self.names.len() < SHARED_NAMES => self.names.push(name.clone()),
+            None => {}
+        }
     }
 
     /// The link of a source object, a tombstone too.
     #[must_use]
     pub fn of_source(&self, source: &ObjectId) -> Option<&Linked> {
-        let known = self.by_source.get(source).map(|position| &self.links[*position]);
+        let known = self.place_of_source(source).map(|place| &self.links[place]);
         known.or_else(|| self.lookups.as_ref()?.by_source.get(source))
     }
 
     /// The link of a target object.
     #[must_use]
     pub fn of_target(&self, target: &ObjectId) -> Option<&Linked> {
-        let known = self.by_target.get(target).map(|position| &self.links[*position]);
+        let known = self.place_of_target(target).map(|place| &self.links[place]);
         known.or_else(|| self.lookups.as_ref()?.by_target.get(target)?.link.as_ref())
     }
 
@@ -210,7 +249,33 @@ impl LinkIndex {
 
     /// Whether a target object was deleted by its owner, and may yet be brought back.
     pub(crate) fn is_deleted(&self, target: &ObjectId) -> bool {
-        self.deleted.contains(target)
+        let looked_up = || self.lookups.as_ref()?.by_target.get(target).map(|at| at.deleted);
+        self.deleted.contains(target) || looked_up().unwrap_or(false)
+    }
+
+    /// Where the link of a source object is, a tombstone too; not of those that were looked up.
+    pub(super) fn place_of_source(&self, source: &ObjectId) -> Option<usize> {
+        self.by_source.find(source, |place| &self.links[place as usize].source)
+    }
+
+    /// Where the link of a target object is; not of those that were looked up.
+    pub(super) fn place_of_target(&self, target: &ObjectId) -> Option<usize> {
+        self.by_target.find(target, |place| &self.links[place as usize].target.object)
+    }
+
+    /// The links by their places, tombstones too.
+    pub(super) fn places(&self) -> &[Linked] {
+        &self.links
+    }
+
+    /// Whether no other link shares an end with the one at a place.
+    pub(super) fn is_single(&self, place: usize) -> bool {
+        self.shared.is_empty() || !u32::try_from(place).is_ok_and(|place| self.shared.contains(&place))
+    }
+
+    /// Whether all links are known from the beginning.
+    pub(super) fn is_whole(&self) -> bool {
+        self.lookups.is_none()
     }
 
     /// All links that are no tombstones.
@@ -264,5 +329,96 @@ impl AtTarget {
             }
         }
         (found.link.is_some() || found.of_others.is_some() || found.deleted).then_some(found)
+    }
+}
+
+/// The places of links, by an end that is kept where the links are.
+#[derive(Debug, Clone, Default)]
+struct Places {
+    places: HashTable<u32>,
+    /// Keyed, since whoever fills a store may choose its ids.
+    hasher: RandomState,
+}
+
+impl Places {
+    /// The last place that was put in for an id.
+    fn find<'a>(&self, id: &ObjectId, end: impl Fn(u32) -> &'a ObjectId) -> Option<usize> {
+        let found = self.places.find(self.hash(id), |place| end(*place) == id);
+        found.map(|place| *place as usize)
+    }
+
+    /// Without the class, which tells hardly any apart.
+    fn hash(&self, id: &ObjectId) -> u64 {
+        self.hasher.hash_one(&*id.id)
+    }
+
+    /// Puts a place in; gives the one that it takes the place of.
+    fn insert<'a>(&mut self, place: u32, id: &ObjectId, end: impl Fn(u32) -> &'a ObjectId) -> Option<u32> {
+        let hash = self.hash(id);
+        let Self { places, hasher } = self;
+        match places.entry(hash, |own| end(*own) == id, |own| hasher.hash_one(&*end(*own).id)) {
+            Entry::Occupied(mut own) => Some(std::mem::replace(own.get_mut(), place)),
+            Entry::Vacant(free) => {
+                free.insert(place);
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(from: (&str, &str), target: &str, owner: &str, deleted: bool) -> Link {
+        let since = OffsetDateTime::UNIX_EPOCH;
+        let end = LinkEnd::new("b", ObjectId::user(target), LinkOrigin::Created, since).owned_by(owner);
+        let end = LinkEnd { deleted_at: deleted.then_some(since), ..end };
+        Link::new(LinkEnd::new(from.0, ObjectId::user(from.1), LinkOrigin::Adopted, since), end)
+    }
+
+    #[test]
+    fn what_is_looked_up_says_the_same_as_what_was_known_from_the_beginning() {
+        let links = [
+            link(("a", "1"), "1", "job", false),
+            link(("a", "2"), "2", "job", true),
+            link(("c", "1"), "1", "other", false),
+            link(("c", "3"), "3", "other", false),
+            link(("c", "4"), "4", "other", true),
+            link(("c", "5"), "5", "job", false),
+        ];
+        let whole = LinkIndex::new(&links, "a", "b");
+        let looked_up = LinkIndex::looked_up();
+        let ids: Vec<ObjectId> = (1..=6).map(|id| ObjectId::user(id.to_string())).collect();
+        // Nothing is known before it was asked for.
+        for id in &ids {
+            assert_eq!((looked_up.of_source(id), looked_up.is_deleted(id)), (None, false));
+        }
+        let of = |store: &str, id: &ObjectId| -> Vec<Link> {
+            let is_of = |link: &&Link| link.end(store).is_some_and(|end| end.object == *id);
+            links.iter().filter(is_of).cloned().collect()
+        };
+        let (sources, targets) = looked_up.missed();
+        let by_source = sources.into_iter().map(|id| {
+            let found = of("a", &id).iter().find_map(|link| Linked::of(link, "a", "b"));
+            (id, found)
+        });
+        let by_target = targets.into_iter().map(|id| {
+            let found = AtTarget::of(&of("b", &id), "a", "b");
+            (id, found)
+        });
+        looked_up.put(by_source, by_target);
+        // By target: whether it is linked, of others, deleted.
+        let expected = [(true, true, false), (false, false, true), (false, true, false)];
+        let expected = expected.into_iter().chain([(false, false, false); 3]);
+        for (id, expected) in ids.iter().zip(expected) {
+            for index in [&whole, &looked_up] {
+                let found = (index.of_target(id).is_some(), index.is_of_others(id, "job"), index.is_deleted(id));
+                assert_eq!(found, expected, "{id}");
+            }
+            assert_eq!(whole.of_source(id), looked_up.of_source(id), "{id}");
+            assert_eq!(whole.of_target(id), looked_up.of_target(id), "{id}");
+        }
+        assert_eq!(looked_up.missed(), Default::default(), "all was known");
     }
 }

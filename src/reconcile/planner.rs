@@ -1,5 +1,6 @@
 //! The pure stage as a whole: from what was read of one mapping to its entries, or to questions.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -7,12 +8,14 @@ use super::assess::assess;
 use super::case::{Assessment, Extent, SourceRead, Sourced};
 use super::choose;
 use super::conceal;
+use super::correlate::TargetIndex;
 use super::decide::Decider;
 use super::inputs::{Answers, Inputs, Questions, Side};
+use super::pairs::Pairs;
 use super::unique::Spaces;
 use super::watch::{Watch, watched};
 use super::{Entry, EntryKey, Problem, Severity, Situation, elements, holds, references};
-use crate::model::{Completeness, ObjectId, Origin, Record};
+use crate::model::{Completeness, Name, ObjectId, Origin, Record};
 
 /// What planning yields.
 #[derive(Debug, Default)]
@@ -50,6 +53,10 @@ pub(crate) fn plan(planners: &[Planner<'_>]) -> Result<Planned, Vec<Questions>> 
     let deciders: Vec<Decider<'_>> =
         planners.iter().map(|planner| Decider::new(&planner.inputs, &candidates)).collect();
     let mut planned = Planned::default();
+    for planner in planners.iter().filter(|planner| planner.pairs.settled() > 0) {
+        *planned.situations.entry(Situation::Confirmed).or_default() += planner.pairs.settled();
+        planned.entries.extend(planner.pairs.take_entries());
+    }
     for (assessment, decider) in assessments.iter().zip(&deciders) {
         for case in assessment.cases.iter().filter(|case| !case.is_referenced()) {
             *planned.situations.entry(case.situation).or_default() += 1;
@@ -87,20 +94,26 @@ pub(crate) struct Planner<'a> {
     read: SourceRead,
     unreadable: Vec<(ObjectId, Origin, String)>,
     target: Side,
+    pairs: Pairs,
     answers: Answers,
     /// Sources that were deleted, as the source says when it is asked what changed.
     deleted: BTreeSet<ObjectId>,
 }
 
 impl<'a> Planner<'a> {
-    pub(crate) fn new(inputs: Inputs<'a>, extent: Extent, source: Side, target: Side) -> Self {
-        let delivered = |name: &str| source.records.iter().any(|record| record.get(name).is_some());
-        let scope_delivered = source.records.is_empty() || inputs.mapping.scope_undelivered(delivered).is_empty();
-        let objects = source.records.len() as u64;
-        let read = SourceRead { objects, complete: source.is_complete(), scope_delivered };
+    pub(crate) fn new(inputs: Inputs<'a>, extent: Extent, source: Side, target: Side, pairs: Pairs) -> Self {
+        let delivered = |name: &str| source.delivers(name);
+        let scope_delivered = source.objects() == 0 || inputs.mapping.scope_undelivered(delivered).is_empty();
+        let read = SourceRead { objects: source.objects(), complete: source.is_complete(), scope_delivered };
         let sources = source.records.into_iter().map(|record| Sourced::new(&inputs, record)).collect();
         let (unreadable, answers, deleted) = (source.unreadable, Answers::default(), BTreeSet::new());
-        Self { inputs, extent, sources, read, unreadable, target, answers, deleted }
+        let mut planner = Self { inputs, extent, sources, read, unreadable, target, pairs, answers, deleted };
+        // Where not all of the target was read, it is asked who holds the values that a pair does not have yet.
+        if !planner.target.is_complete() && inputs.abilities.target_find && planner.pairs.settled() > 0 {
+            (0..inputs.links.places().len()).for_each(|place| planner.open(place));
+        }
+        planner.open_met(0);
+        planner
     }
 
     /// Takes in which sources were deleted, as the source says. One of which there is a record all the same is there.
@@ -108,8 +121,38 @@ impl<'a> Planner<'a> {
         self.deleted.extend(ids);
     }
 
+    /// Opens the settled pairs that sources from this one on may be about: who shares an id with them, or may be the
+    /// same account.
+    fn open_met(&mut self, first: usize) {
+        if self.pairs.settled() == 0 {
+            return;
+        }
+        let mut met: Vec<usize> = Vec::new();
+        for sourced in &self.sources[first..] {
+            met.extend(self.inputs.links.place_of_source(&sourced.record.id));
+            met.extend(self.pairs.candidates(&sourced.matching_keys(&self.inputs)));
+        }
+        met.into_iter().for_each(|place| self.open(place));
+    }
+
+    /// Looks at a pair again, with all that is known of others.
+    fn open(&mut self, place: usize) {
+        if self.pairs.is_settled(place) {
+            let (source, target) = self.pairs.open(&self.inputs, place);
+            self.sources.extend(source.map(|record| Sourced::new(&self.inputs, record)));
+            self.target.records.extend(target);
+        }
+    }
+
     /// Takes answers in. Sources that were looked up again are planned as if they had been read.
     pub(crate) fn answer(&mut self, answers: Answers) {
+        let first = self.sources.len();
+        // What was asked for is fresher than what was listed, also of those that were settled.
+        for record in answers.targets.values().chain(answers.find.values()).flatten().flatten() {
+            if let Some(place) = self.inputs.links.place_of_target(&record.id) {
+                self.open(place);
+            }
+        }
         let mut found: Vec<&Record> = answers.sources.values().flatten().flatten().collect();
         found.sort_by(|left, right| left.id.cmp(&right.id));
         for record in found {
@@ -126,11 +169,12 @@ impl<'a> Planner<'a> {
         self.answers.targets.extend(answers.targets);
         self.answers.deleted.extend(answers.deleted);
         self.answers.find.extend(answers.find);
+        self.open_met(first);
     }
 
     fn assess(&self) -> Result<Assessment<'_>, Questions> {
-        let Self { inputs, extent, sources, read, unreadable, target, answers, deleted } = self;
-        assess(inputs, *extent, sources, *read, unreadable, deleted, target, answers)
+        let Self { inputs, extent, sources, read, unreadable, target, pairs, answers, deleted } = self;
+        assess(inputs, *extent, sources, *read, unreadable, deleted, target, answers, pairs)
     }
 
     /// Whether the source was looked at as a whole, and read to its end.
@@ -148,6 +192,20 @@ impl<'a> Planner<'a> {
         self.looks_up() && *self.inputs.mapping.source_class() == id.class && !self.answers.references.contains_key(id)
     }
 
+    /// An object of the target as it was read, of a settled pair too.
+    pub(super) fn target<'b>(&self, index: &TargetIndex<'b>, id: &ObjectId) -> Option<Cow<'b, Record>> {
+        match index.position(id) {
+            Some(at) => Some(Cow::Borrowed(index.record(at))),
+            None => self.pairs.target(&self.inputs, id).map(Cow::Owned),
+        }
+    }
+
+    /// How many pairs were settled as they were read, and need not be looked at.
+    #[cfg(test)]
+    pub(super) fn settled(&self) -> u64 {
+        self.pairs.settled()
+    }
+
     /// What the planner goes by.
     pub(crate) fn inputs(&self) -> &Inputs<'a> {
         &self.inputs
@@ -157,10 +215,10 @@ impl<'a> Planner<'a> {
 /// Attributes that a mapping reads and no record of a read has: more likely a renamed column than an empty one. The
 /// read counts as partial then.
 pub(crate) fn schema_drift(inputs: &Inputs<'_>, source: &mut Side) -> Option<Problem> {
-    if source.records.is_empty() {
+    if source.objects() == 0 {
         return None;
     }
-    let mut seen: HashSet<&str> = HashSet::new();
+    let mut seen: HashSet<&str> = source.settled_names.iter().map(Name::as_str).collect();
     for record in &source.records {
         seen.extend(record.attributes.iter().map(|(name, _)| name.as_str()));
     }

@@ -243,6 +243,11 @@ impl Policy {
         self.rules.iter().position(holds)
     }
 
+    /// Whether a rule answers for a situation, in place of the preset, at least under a condition.
+    pub(super) fn has_rule_for(&self, situation: Situation) -> bool {
+        self.rules.iter().any(|rule| rule.situation == situation)
+    }
+
     /// Why an attribute that differs is not written, where that is so.
     pub(super) fn why_no_update(&self) -> &'static str {
         match self.direction {

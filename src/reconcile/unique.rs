@@ -160,8 +160,7 @@ fn settle_once(spaces: &Spaces<'_>, entries: &mut [Entry]) -> Vec<Wait> {
         let Claim { at, attribute, key } = &claims[number];
         givers[number].clear();
         let mut keeper = None;
-        for holder in spaces.indexes.iter().flat_map(|index| index.holders(key).iter().map(|at| &index.record(*at).id))
-        {
+        for holder in spaces.indexes.iter().flat_map(|index| index.holders(key)) {
             let giver = by_target.get(holder).copied().filter(|giver| giver != at);
             match giver.filter(|giver| gives_up(spaces, &entries[*giver], key)) {
                 Some(giver) => givers[number].push(giver),
@@ -189,10 +188,8 @@ fn claims(spaces: &Spaces<'_>, entries: &[Entry]) -> Vec<Claim> {
     let mut claims: Vec<Claim> = Vec::new();
     for (at, entry) in entries.iter().enumerate().filter(|(_, entry)| entry.runs()) {
         let holds = |key: &Key| {
-            spaces.indexes.iter().any(|index| {
-                let own = entry.target.as_ref().and_then(|id| index.position(id));
-                own.is_some_and(|own| index.holders(key).contains(&own))
-            })
+            let own = |id| spaces.indexes.iter().any(|index| index.holders(key).contains(&id));
+            entry.target.as_ref().is_some_and(own)
         };
         let mut own: Vec<Claim> = Vec::new();
         for change in &entry.changes {

@@ -87,6 +87,7 @@ impl Source for ByClass {
             // A target only can do these.
             recycle_bin: false,
             find: false,
+            rewrites: false,
         }
     }
 

@@ -80,6 +80,9 @@ pub struct Capabilities {
     pub recycle_bin: bool,
     /// Whether objects can be sought by attribute with [`Target::find`](super::Target::find).
     pub find: bool,
+    /// Whether each call of [`Target::write`](super::Target::write) costs as much as all that the store holds, such as a
+    /// file that is replaced as a whole: it is called a few times in a run then, however many changes there are.
+    pub rewrites: bool,
 }
 
 impl Capabilities {
@@ -122,6 +125,13 @@ impl Capabilities {
     #[must_use]
     pub fn with_find(mut self) -> Self {
         self.find = true;
+        self
+    }
+
+    /// Says that each call of [`Target::write`](super::Target::write) costs as much as all that the store holds.
+    #[must_use]
+    pub fn with_rewrites(mut self) -> Self {
+        self.rewrites = true;
         self
     }
 }

@@ -1,15 +1,21 @@
 //! Files that a job writes: what is kept byte for byte, what is refused, and what comes back.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use async_trait::async_trait;
 use entrant::adapters::{CsvTarget, CsvTargetBuilder, JsonlTarget};
+use entrant::job::{Apply, Run, RunStatus};
 use entrant::model::{
-    AttributeSchema, Attributes, Change, ChangeId, Class, ElementChange, Kind, Name, ObjectId, Operation, Written,
-    values_equal,
+    AttributeSchema, Attributes, Change, ChangeId, Class, ElementChange, Kind, Name, ObjectId, Operation, Schema,
+    Written, values_equal,
 };
-use entrant::store::{Lookup, Query, SourceExt};
-use entrant::{ErrorKind, Record, Result, Target, Value};
+use entrant::reconcile::Winner;
+use entrant::store::{Capabilities, Lookup, MemoryState, MemoryStore, Query, Read, SourceExt};
+use entrant::{ErrorKind, Job, Mapping, Policy, Record, Result, Source, Target, Value};
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use proptest::prelude::*;
 
 struct Folder(tempfile::TempDir);
@@ -352,5 +358,68 @@ fn carry_out(records: &mut Vec<Record>, operation: Operation) {
             }
         }
         _ => unreachable!("no other is drawn"),
+    }
+}
+
+/// A target that counts how often it is written.
+#[derive(Debug)]
+struct Counted(CsvTarget, Arc<AtomicUsize>);
+
+#[async_trait]
+impl Source for Counted {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
+    async fn get(&self, ids: &[ObjectId]) -> Result<Vec<Lookup>> {
+        self.0.get(ids).await
+    }
+
+    fn read(&self, query: &Query) -> BoxStream<'_, Result<Read>> {
+        self.0.read(query)
+    }
+}
+
+#[async_trait]
+impl Target for Counted {
+    fn schema(&self, class: &Class) -> Result<Arc<Schema>> {
+        self.0.schema(class)
+    }
+
+    fn write<'a>(&'a self, changes: Vec<Change>) -> BoxStream<'a, (ChangeId, Result<Written>)> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.write(changes)
+    }
+
+    async fn find(&self, class: &Class, attribute: &Name, values: &[Value]) -> Result<Vec<Record>> {
+        self.0.find(class, attribute, values).await
+    }
+}
+
+#[tokio::test]
+async fn many_people_are_written_to_a_file_in_few_calls() {
+    for (people, calls) in [(1, 1), (200, 1), (201, 2), (1_600, 8), (20_000, 8)] {
+        let folder = Folder::new();
+        let file =
+            CsvTarget::builder(folder.file("")).attribute("name", AttributeSchema::text()).build().expect("a target");
+        let written = Arc::new(AtomicUsize::new(0));
+        let person =
+            |id: usize| Record::new(ObjectId::user(id.to_string())).with("id", id.to_string()).with("name", "Ada");
+        let job = Job::builder("import")
+            .source(MemoryStore::new("hr").with_records((0..people).map(person)))
+            .target(Counted(file, Arc::clone(&written)))
+            .mapping(Mapping::users().attribute("id", "id").attribute("name", "name").match_on("id"))
+            .policy(Policy::inbound(Winner::Source))
+            .state(MemoryState::new())
+            .build()
+            .expect("a job");
+        let report = job.run(Run::full(), Apply::new()).await.expect("a report");
+        assert_eq!(report.status, RunStatus::Complete, "{people}");
+        assert_eq!(written.load(Ordering::Relaxed), calls, "{people}");
+        assert_eq!(folder.content().lines().count(), people + 1);
     }
 }

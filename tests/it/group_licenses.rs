@@ -6,7 +6,7 @@ use entrant::job::{Apply, OutcomeKind, Run, RunStatus};
 use entrant::model::ObjectId;
 use entrant::reconcile::{Action, Guard, Leaver, LicenseRemoval, Licenses, Managed, days};
 use entrant::sim::{Activity, Fault, Sku};
-use entrant::{Job, Policy, Preferences, Record, Value};
+use entrant::{Job, Mapping, Policy, Preferences, Record, Value};
 use serde_json::json;
 
 use crate::flow_org::{World, group, groups, person};
@@ -153,6 +153,47 @@ async fn seats_of_people_and_of_groups_are_the_same_seats() {
     let plan = world.plan().await;
     assert_eq!(problems(&plan, "a"), [""; 0], "one gets it himself, and the other seat is left: {plan}");
     assert_eq!(problems(&plan, "b"), ["seats-of-members: skuId: 1 of 1 members would get no seat of ENTERPRISEPACK"]);
+}
+
+#[tokio::test]
+async fn people_of_whom_nothing_changes_have_what_they_have() {
+    let world = world(["1", "2"].map(person).into_iter().chain([licensed("a", &["1", "2"], &[])]), 2);
+    // Nothing of theirs is mapped that depends on others, and their licences are read all the same.
+    let people = || {
+        Mapping::users()
+            .attribute("displayName", "name")
+            .attribute("employeeId", "id")
+            .attribute("usageLocation", "country")
+            .attribute("mailNickname", "login")
+            .expression("userPrincipalName", r#"Join("@", ToLower([login]), %Domain%)"#)
+            .expect("an expression")
+            .generate_password()
+            .match_on("employeeId")
+    };
+    let job = async || {
+        Job::builder("staff")
+            .source(world.hr.clone())
+            .target(world.entra().await)
+            .mapping(people())
+            .mapping(world.groups.clone())
+            .policy(Policy::outbound(Preferences::default().with_source_deleted(Leaver::remove_licenses())))
+            .passwords(world.sink.clone())
+            .state(world.state.clone())
+            .clock(world.clock.clone())
+            .build()
+            .expect("a job")
+    };
+    let report = job().await.run(Run::full(), Apply::new()).await.expect("a report");
+    assert_eq!(report.status, RunStatus::Complete, "{report}");
+    world.clock.advance(Duration::from_secs(3600));
+    world.sim.assign_license(&world.name("1"), "ENTERPRISEPACK");
+    set(&world, "a", "sku", texts(&["ENTERPRISEPACK"]));
+    let plan = job().await.plan(Run::full()).await.expect("a plan");
+    assert_eq!(plan.entries().len(), 1, "{plan}");
+    assert_eq!(problems(&plan, "a"), [""; 0], "one has it himself, and the other seat is left: {plan}");
+    world.sim.set_seats("ENTERPRISEPACK", 1);
+    let plan = job().await.plan(Run::full()).await.expect("a plan");
+    assert_eq!(problems(&plan, "a"), ["seats-of-members: skuId: 1 of 1 members would get no seat of ENTERPRISEPACK"]);
 }
 
 #[tokio::test]
