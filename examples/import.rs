@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use common::Interrupt;
 use common::files::{has_extension, is_json_lines, open_private, read_plan, write_plan, write_private, write_report};
 use common::terminal::{Progress, bold, confirmed, title};
 use entrant::adapters::{CsvTarget, Entra, JsonlTarget, RedbState};
@@ -95,16 +96,14 @@ async fn main() -> ExitCode {
         Ok(flags) => flags,
         Err(code) => return code,
     };
-    common::unless_interrupted(async {
-        match &flags.file {
-            Some(file) => import(&flags, file).await,
-            None => demonstrate(&flags).await,
-        }
+    common::unless_interrupted(async |interrupt| match &flags.file {
+        Some(file) => import(&flags, file, &interrupt).await,
+        None => demonstrate(&flags).await,
     })
     .await
 }
 
-async fn import(flags: &Flags, file: &Path) -> Result<ExitCode> {
+async fn import(flags: &Flags, file: &Path, interrupt: &Interrupt) -> Result<ExitCode> {
     let saved = flags.apply.as_deref().map(read_plan).transpose()?;
     // All that reading people takes.
     let operations = [Operation::ReadUsers, Operation::ReadOrganization, Operation::ReadDomains];
@@ -160,7 +159,7 @@ async fn import(flags: &Flags, file: &Path) -> Result<ExitCode> {
     // Before anything is changed: a report that cannot be kept is better known in time.
     let report_file = flags.report.as_ref().map(|file| open_private(file).map(|out| (file, out))).transpose()?;
     let apply = flags.lift.iter().fold(Apply::new().wait(Duration::from_secs(90)), |apply, guard| apply.lift(*guard));
-    let report = job.apply(&plan, apply).await?;
+    let report = job.apply(&plan, interrupt.stops(apply)).await?;
     print_json(Some(&report));
     if !flags.json {
         print!("{report}");

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use common::Interrupt;
 use common::files::{open_private, read_plan, write_plan, write_private, write_report};
 use common::tables::{Mapped, Table, Tables};
 use common::terminal::{Progress, confirmed};
@@ -86,6 +87,9 @@ struct Flags {
     /// Where is remembered who is whom
     #[arg(long, value_name = "FILE", default_value = "entrant.redb")]
     state: PathBuf,
+    /// How long the next start waits if this one dies, at most; a run that stands still for longer loses its turn
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    lease: u64,
     /// Look at everybody (the default)
     #[arg(long, conflicts_with = "incremental")]
     full: bool,
@@ -150,12 +154,12 @@ enum Allow {
 #[tokio::main]
 async fn main() -> ExitCode {
     match common::flags() {
-        Ok(flags) => common::unless_interrupted(provision(flags)).await,
+        Ok(flags) => common::unless_interrupted(|interrupt| provision(flags, interrupt)).await,
         Err(code) => code,
     }
 }
 
-async fn provision(flags: Flags) -> Result<ExitCode> {
+async fn provision(flags: Flags, interrupt: Interrupt) -> Result<ExitCode> {
     // What can be wrong with what was given is said before anything is asked of the tenant.
     let saved = flags.apply.as_deref().map(read_plan).transpose()?;
     let Mapped { source, people, groups } = Tables {
@@ -186,6 +190,7 @@ async fn provision(flags: Flags) -> Result<ExitCode> {
     let advice = tables.iter().filter_map(|table| table.advice()).collect::<Vec<_>>().join("; ");
     let progress = Progress::new(flags.json);
     let mut job = Job::builder("provision").source(source).target(entra).observer(progress.clone());
+    job = job.lease(Duration::from_secs(flags.lease));
     job = job.mapping(people.mapping.clone().policy(Policy::outbound(preferences(&flags, &people)?)));
     if let Some(groups) = &groups {
         job = job.mapping(groups.mapping.clone().policy(Policy::outbound(group_preferences(&flags))));
@@ -256,10 +261,13 @@ async fn provision(flags: Flags) -> Result<ExitCode> {
         eprintln!("Nothing was changed.");
         return Ok(ExitCode::SUCCESS);
     }
-    let apply = flags.lift.iter().fold(Apply::new().wait(Duration::from_secs(90)), |apply, guard| apply.lift(*guard));
+    let apply = flags
+        .lift
+        .iter()
+        .fold(Apply::new().wait(Duration::from_secs(flags.lease + 30)), |apply, guard| apply.lift(*guard));
     // Before anything is changed: a report that cannot be kept is better known in time.
     let report_file = flags.report.as_ref().map(|file| open_private(file).map(|out| (file, out))).transpose()?;
-    let report = job.apply(&plan, apply).await.map_err(|error| match error.kind() {
+    let report = job.apply(&plan, interrupt.stops(apply)).await.map_err(|error| match error.kind() {
         ErrorKind::Quarantined => error.with_context("or pass", "--release"),
         _ => error,
     })?;

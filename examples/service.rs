@@ -33,7 +33,7 @@ use clap::Parser;
 use entrant::adapters::{Entra, PasswordFile, RedbState};
 use entrant::connection::Connection;
 use entrant::http::{ReqwestTransport, Transport};
-use entrant::job::{Run, Schedule, Scheduler, SchedulerState};
+use entrant::job::{Apply, Run, Schedule, Scheduler, SchedulerState, Stop};
 use entrant::model::{Class, ObjectId};
 use entrant::sim::Sim;
 use entrant::store::{MemoryState, Query as Wanted, Read};
@@ -46,7 +46,7 @@ use tokio::net::TcpListener;
 /// Keeps the users of a small web application in step with a Microsoft Entra tenant, by a schedule
 ///
 /// Without a tenant it makes a simulated one. It listens on 127.0.0.1 only and prints an address with a token, without
-/// which it shows nothing but /health. Ctrl-C ends it once the run that goes on is over.
+/// which it shows nothing but /health. Ctrl-C ends it once the run that goes on is over; a second one stops that run too.
 #[derive(Parser)]
 struct Flags {
     /// The port; 0 is any that is free
@@ -194,7 +194,8 @@ async fn serve(flags: Flags) -> Result<ExitCode> {
         failed(error).with_context("port", port).with_context("otherwise", "choose another with --port")
     })?;
     let address = listener.local_addr().map_err(failed)?;
-    let scheduler = Scheduler::builder(Arc::clone(&job), schedule.clone()).start();
+    let cut = Stop::new();
+    let scheduler = Scheduler::builder(Arc::clone(&job), schedule.clone()).apply(Apply::new().stop_with(&cut)).start();
     let app = Arc::new(App {
         table,
         job,
@@ -215,14 +216,14 @@ async fn serve(flags: Flags) -> Result<ExitCode> {
         };
         axum::serve(listener, router).with_graceful_shutdown(until).await
     });
-    let asked = tokio::spawn(asked_to_end());
+    let asked = tokio::spawn(common::asked_to_end());
     let code = if flags.once {
         once(&app).await?
     } else {
         println!("Open http://{address}/?token={}", app.token);
         println!("Runs at {}; Ctrl-C ends it.", app.schedule);
         let _ = asked.await;
-        println!("\nEnding. If a run goes on, it is waited for; Ctrl-C again does not wait.");
+        println!("\nEnding. If a run goes on, it is waited for; Ctrl-C again stops it.");
         ExitCode::SUCCESS
     };
     let _ = stop.send(());
@@ -233,24 +234,18 @@ async fn serve(flags: Flags) -> Result<ExitCode> {
         }
         let _ = tokio::time::timeout(Duration::from_secs(5), server).await;
     };
+    let mut ended = std::pin::pin!(ended);
+    tokio::select! {
+        () = &mut ended => return Ok(code),
+        () = common::asked_to_end() => println!("Stopping it; the next start takes up what is left."),
+    }
+    // It notes what was answered, and gives its lease back.
+    cut.stop();
     tokio::select! {
         () = ended => {}
-        _ = tokio::signal::ctrl_c() => println!("Cut off; the next start takes up what is left."),
+        () = common::asked_to_end() => println!("Cut off; the next start waits for its lease to run out, a minute at most."),
     }
     Ok(code)
-}
-
-/// Ctrl-C, or the signal by which a service manager ends a service.
-async fn asked_to_end() {
-    #[cfg(unix)]
-    if let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        tokio::select! {
-            _ = terminated.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        }
-        return;
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 // The pages.

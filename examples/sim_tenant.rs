@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use common::files::write_private;
 use entrant::sim::{GraphLimits, Sim, SimServer, Sku};
 use serde_json::json;
 
@@ -85,6 +86,9 @@ struct Options {
     /// Writes every change that clients make into this file, one line of JSON each
     #[arg(long, value_name = "FILE.jsonl")]
     audit: Option<PathBuf>,
+    /// Writes the password of each user into this file when it ends, one line of JSON each
+    #[arg(long, value_name = "FILE.jsonl")]
+    passwords: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -246,7 +250,19 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     out.flush()?;
     interrupted.await;
     server.stop().await;
+    if let Some(path) = &options.passwords {
+        write_private(path, passwords(&sim))?;
+    }
     Ok(())
+}
+
+/// What clients set, of those who have one.
+fn passwords(sim: &Sim) -> String {
+    let line = |user: &serde_json::Value| {
+        let password = sim.password_of(user["id"].as_str()?)?;
+        Some(json!({ "id": user["id"], "password": password.expose() }).to_string())
+    };
+    sim.users().iter().filter_map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(unix)]

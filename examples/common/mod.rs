@@ -8,7 +8,10 @@ pub(crate) mod tables;
 pub(crate) mod terminal;
 
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, Parser, ValueEnum};
 use entrant::auth::{
@@ -17,7 +20,7 @@ use entrant::auth::{
 use entrant::connection::{Connection, Operations};
 use entrant::graph::GraphClient;
 use entrant::http::ReqwestTransport;
-use entrant::job::RunStatus;
+use entrant::job::{Apply, RunStatus, Stop};
 use entrant::reconcile::Breach;
 use entrant::{Cloud, Error, ErrorKind, Plan, Result};
 use url::Url;
@@ -212,19 +215,75 @@ pub(crate) fn exit(outcome: Result<ExitCode>) -> ExitCode {
     }
 }
 
-/// Runs a program until it ends, or until Ctrl-C: what was begun is in the state, and the next start goes on from there.
+/// What a program that is interrupted must end before it may go.
 #[allow(dead_code, reason = "not every example can be taken up again")]
-pub(crate) async fn unless_interrupted(program: impl Future<Output = Result<ExitCode>>) -> ExitCode {
-    tokio::select! {
-        outcome = program => return exit(outcome),
-        _ = tokio::signal::ctrl_c() => {}
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Interrupt {
+    stop: Stop,
+    applies: Arc<AtomicBool>,
+}
+
+impl Interrupt {
+    /// From here on a plan is applied, and an interruption stops that in good order.
+    #[allow(dead_code, reason = "not every example can be taken up again")]
+    pub(crate) fn stops(&self, apply: Apply) -> Apply {
+        self.applies.store(true, Ordering::Release);
+        apply.stop_with(&self.stop)
     }
-    eprintln!(
-        "error: interrupted; started again with the same --state it takes up what is left, once the lease of this run is \
-         over (a minute at most)"
-    );
-    // Whoever is still being asked something is not waited for.
-    std::process::exit(1)
+}
+
+/// Runs a program until it ends, or is asked to: what was begun is in the state, and the next start goes on from there.
+#[allow(dead_code, reason = "not every example can be taken up again")]
+pub(crate) async fn unless_interrupted<P>(program: impl FnOnce(Interrupt) -> P) -> ExitCode
+where
+    P: Future<Output = Result<ExitCode>>,
+{
+    let interrupt = Interrupt::default();
+    let mut program = pin!(program(interrupt.clone()));
+    tokio::select! {
+        outcome = &mut program => return exit(outcome),
+        () = asked_to_end() => {}
+    }
+    interrupt.stop.stop();
+    // Whoever plans, or is still being asked something, is not waited for.
+    if !interrupt.applies.load(Ordering::Acquire) {
+        eprintln!("error: interrupted; nothing was applied");
+        std::process::exit(1);
+    }
+    eprintln!("note: stopping; Ctrl-C again does not wait");
+    let outcome = tokio::select! {
+        outcome = program => outcome,
+        () = asked_to_end() => {
+            eprintln!(
+                "error: interrupted; started again with the same --state it takes up what is left, once the lease of this \
+                 run is over (a minute at most)"
+            );
+            std::process::exit(1);
+        }
+    };
+    match outcome {
+        // All was done by then.
+        Ok(code) if code == ExitCode::SUCCESS => code,
+        Ok(_) => {
+            eprintln!("error: interrupted; started again with the same --state it takes up what is left");
+            ExitCode::from(1)
+        }
+        failed => exit(failed),
+    }
+}
+
+/// Ctrl-C, or the signal by which a service manager ends a program.
+#[allow(dead_code, reason = "not every example ends in good order")]
+pub(crate) async fn asked_to_end() {
+    #[cfg(unix)]
+    if let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        return;
+    }
+    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// The exit code of a look at a plan.

@@ -86,7 +86,7 @@ impl Job {
     pub async fn apply(&self, plan: &Plan, apply: Apply) -> Result<Report> {
         self.check(plan, &apply)?;
         let tenant = self.tenant();
-        let tenure = Arc::new(self.take_tenure(apply.wait).await?);
+        let tenure = Arc::new(self.take_tenure(apply.wait, apply.stop.as_ref()).await?);
         let applying = self.apply_leased(plan, &apply, &tenure, tenant.as_deref());
         let mut applying = pin!(permit::under(Arc::<Tenure>::clone(&tenure), applying));
         let result = if self.is_timed() {
@@ -131,11 +131,11 @@ impl Job {
 
     /// The lease on the link set, for what is done at once.
     pub(super) async fn take_lease(&self) -> Result<Lease> {
-        Ok(self.take_tenure(Duration::ZERO).await?.lease())
+        Ok(self.take_tenure(Duration::ZERO, None).await?.lease())
     }
 
-    /// The lease on the link set; while another holds it, waited for so long.
-    async fn take_tenure(&self, wait: Duration) -> Result<Tenure> {
+    /// The lease on the link set; while another holds it, waited for so long, unless stopped.
+    async fn take_tenure(&self, wait: Duration, stop: Option<&Stop>) -> Result<Tenure> {
         let name = self.ledger.lease_name();
         let deadline = later(self.clock.now(), wait);
         loop {
@@ -144,7 +144,7 @@ impl Job {
                 let (state, clock) = (Arc::clone(state), Arc::clone(&self.clock));
                 return Ok(Tenure::new(state, clock, self.lease, &self.link_set, lease, since));
             }
-            if self.clock.now() >= deadline {
+            if self.clock.now() >= deadline || stop.is_some_and(Stop::is_stopped) {
                 let error =
                     Error::new(ErrorKind::Leased, "another run is at work on this link set; wait for it to end")
                         .with_context("link set", &self.link_set);
@@ -281,6 +281,7 @@ impl Job {
         let mut unreached = false;
         if progress.ends_early().is_none() {
             progress.put_bookmarks(&linked_before).await?;
+            self.recover_overtaken(&progress.lease, plan.digest()).await?;
         }
         for (at, entry) in plan.entries().iter().enumerate() {
             let not_tried = progress.ends_early().filter(|_| entry.runs());

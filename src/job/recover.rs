@@ -157,6 +157,27 @@ impl Job {
         of(&outcome) == of(&intent.elements) || (whole && self.clock.now() - intent.at >= self.lag)
     }
 
+    /// Settles what earlier runs were to give and take and this one saw done, so that it is not in doubt until the next.
+    pub(super) async fn recover_overtaken(&self, lease: &Lease, plan: &str) -> Result<()> {
+        let mut intents = self.ledger.intents(&self.name).await?;
+        intents.retain(|intent| intent.plan != plan && !intent.elements.is_empty());
+        let ids: Vec<ObjectId> = intents.iter().filter_map(|intent| intent.target.clone()).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let records = reread(&*self.target, &ids).await;
+        let mut batch = Batch::new();
+        for intent in intents {
+            let Some(Ok(found)) = intent.target.as_ref().and_then(|id| records.get(id)) else { continue };
+            if let [record] = found.as_slice()
+                && self.recover_elements(&intent, record, &mut batch)
+            {
+                self.ledger.remove_intent(&mut batch, &self.name, &intent);
+            }
+        }
+        if batch.is_empty() { Ok(()) } else { self.ledger.state().commit(lease, batch).await }
+    }
+
     /// The mapping that a write was of, by its name; or by its classes, should it have another name by now.
     pub(super) fn ready_for(&self, intent: &Intent) -> Option<&Ready> {
         let source = intent.source.as_ref().map(|source| &source.class);

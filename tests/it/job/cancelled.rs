@@ -7,15 +7,15 @@ use std::task::Poll;
 use std::time::Duration;
 
 use entrant::adapters::Entra;
-use entrant::clock::ManualClock;
+use entrant::clock::{Clock, ManualClock};
 use entrant::connection::Connection;
 use entrant::job::{Apply, OutcomeKind, Run, RunStatus, Stop};
 use entrant::mapping::Mapping;
 use entrant::model::ObjectId;
 use entrant::reconcile::{Policy, Preferences};
-use entrant::sim::Sim;
+use entrant::sim::{Activity, Sim, Sku};
 use entrant::store::{MemoryState, MemoryStore};
-use entrant::{Job, Record};
+use entrant::{ErrorKind, Job, Record};
 
 use super::world::Sink;
 
@@ -36,12 +36,14 @@ fn person(id: usize) -> Record {
         .with("login", format!("p{id}"))
         .with("title", "Clerk")
         .with("active", true)
+        .with("product", "ENTERPRISEPACK")
 }
 
 impl Tenant {
     async fn new() -> Self {
         let clock = ManualClock::at(time::macros::datetime!(2026-01-05 08:00 UTC));
-        let sim = Sim::builder().clock(clock.clone()).latency(Duration::from_millis(10)).build();
+        let sim = Sim::builder().clock(clock.clone()).latency(Duration::from_millis(10)).sku(Sku::office_e3(AFTER));
+        let sim = sim.build();
         let connection = Connection::builder(sim.tenant_id(), sim.client_id())
             .client_secret(sim.client_secret())
             .cloud(sim.cloud())
@@ -54,6 +56,8 @@ impl Tenant {
             .attribute("employeeId", "id")
             .attribute("jobTitle", "title")
             .attribute("accountEnabled", "active")
+            .constant("usageLocation", "DE")
+            .attribute("skuId", "product")
             .attribute("mailNickname", "login")
             .expression("userPrincipalName", "Join(\"@\", [login], %Domain%)")
             .expect("an expression")
@@ -90,6 +94,10 @@ impl Tenant {
         assert_eq!((users.len(), employees.len()), (AFTER, AFTER), "{when}");
         let with = |name: &str, value: serde_json::Value| users.iter().filter(|user| user[name] == value).count();
         assert_eq!((with("jobTitle", "Chief".into()), with("accountEnabled", false.into())), (5, 3), "{when}");
+        let licensed: Vec<_> =
+            self.sim.audit().into_iter().filter(|entry| entry.activity == Activity::AssignLicense).collect();
+        let whom: BTreeSet<_> = licensed.iter().map(|entry| entry.id).collect();
+        assert_eq!((licensed.len(), whom.len()), (AFTER, AFTER), "{when}: each is given a licence once");
         let confirmed = self.sink.confirmed();
         assert_eq!(confirmed.len(), AFTER, "{when}");
         for (_, id, password) in confirmed {
@@ -173,4 +181,20 @@ async fn a_run_that_is_stopped_before_it_begins_writes_nothing() {
     assert_eq!((report.status.clone(), report.outcome(OutcomeKind::Applied)), (RunStatus::Incomplete, 0), "{report}");
     assert_eq!(tenant.sim.audit().len(), before);
     tenant.ends_well("after it").await;
+}
+
+#[tokio::test]
+async fn a_run_that_is_stopped_waits_for_no_other() {
+    let tenant = Tenant::new().await;
+    let plan = tenant.job.plan(Run::full()).await.expect("a plan");
+    let mut other = Box::pin(tenant.job.apply(&plan, Apply::new()));
+    assert!(drive(other.as_mut(), 5).await.is_none(), "it is at work");
+    let (stop, begun) = (Stop::new(), tenant.clock.now());
+    stop.stop();
+    let patient = Apply::new().wait(Duration::from_secs(90)).stop_with(&stop);
+    let error = tenant.job.apply(&plan, patient).await.expect_err("the other is at work");
+    assert_eq!((error.kind(), tenant.clock.now()), (ErrorKind::Leased, begun), "{error}");
+    drop(other);
+    tenant.clock.advance(Duration::from_secs(61));
+    tenant.ends_well("after both").await;
 }
