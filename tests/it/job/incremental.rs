@@ -231,6 +231,10 @@ async fn so_much_that_a_full_run_is_cheaper_is_a_full_run() {
     feeds.run(&job, Run::full()).await;
     let plan = feeds.plan(&job).await;
     assert!(why_full(&plan).is_some_and(|why| why.contains("cheaper all at once")), "{}", plan.summary());
+    assert!(
+        why_full(&plan).is_some_and(|why| why.contains("the source told of 0,")),
+        "the target told of its own writes"
+    );
     feeds.world.clock.advance(Duration::from_secs(3600));
     job.apply(&plan, Apply::new()).await.expect("a report");
     let plan = feeds.plan(&job).await;
