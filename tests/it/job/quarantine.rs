@@ -6,7 +6,7 @@ use std::time::Duration;
 use entrant::clock::Clock;
 use entrant::error::{ErrorKind, Retry};
 use entrant::job::{Apply, Outcome, OutcomeKind, Run, RunStatus};
-use entrant::model::{Change, Class, ObjectId, Operation};
+use entrant::model::{Change, Class, ObjectId, Operation, eq};
 use entrant::reconcile::{Action, Guard, Plan, Policy, Preferences};
 use entrant::store::{MemoryState, State, Table};
 use entrant::{Error, Job, Report, Value};
@@ -258,6 +258,9 @@ async fn who_leaves_or_is_mended_leaves_nothing_behind() {
     // A plan in which one was merely not picked says nothing of him.
     let chosen = all.plan().await.select(|entry| &*entry.key.id == "2");
     all.job.apply(&chosen, Apply::new()).await.expect("a report");
+    assert_eq!(rows(&all.world.state).await, 2);
+    // Nor does a run that looked at the other alone.
+    all.job.run(Run::full().filter(eq("id", "2")), Apply::new()).await.expect("a report");
     assert_eq!(rows(&all.world.state).await, 2);
     // He is gone before he ever came.
     all.world.hr.remove(&ObjectId::user("1"));
