@@ -134,8 +134,9 @@
 //!
 //! # Limits
 //!
-//! Users with managers and licences, and groups with members, from a host's store into Entra; users from Entra into a
-//! host's store. Incremental runs are not there yet. Both sides are held in memory while a plan is made. Plans, reports and state are
+//! Users with managers and licences, groups with members and licences, and guests, from a host's store into Entra; users and
+//! groups from Entra into a host's store. A [run that looks at what changed only](job::Run::incremental) does not see who is
+//! merely absent: a full one does, and holds both sides in memory while its plan is made. Plans, reports and state are
 //! personal data.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

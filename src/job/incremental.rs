@@ -164,8 +164,9 @@ impl Job {
         let looked_at = wanted.union(&source.ids()).count() as u64;
         if looked_at > FEW && looked_at > stored.linked / PART {
             return Ok(Err(format!(
-                "{looked_at} objects are to be looked at of {} that are linked, which is cheaper all at once",
-                stored.linked
+                "{looked_at} objects are to be looked at of {} that are linked, which is cheaper all at once; the source \
+                 told of {}, the others wait for something or changed in the target",
+                stored.linked, told[0]
             )));
         }
         wanted.retain(|id| !source.records.contains_key(id) && !source.deleted.contains(id));

@@ -197,7 +197,8 @@ impl Mapping {
         self
     }
 
-    /// What null, or empty text, means on update; [`OnNull::Skip`] unless said. Sets do not look at it: null empties them.
+    /// What null means on update, and whether empty text is null; [`OnNull::Skip`] unless said, by which it is not. Sets do
+    /// not look at it: null empties them.
     pub fn on_null(mut self, target: impl Into<Name>, on_null: OnNull) -> Self {
         self.on_null.push((target.into(), on_null));
         self

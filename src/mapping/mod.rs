@@ -12,6 +12,7 @@
 //! | --- | --- | --- | --- |
 //! | a value that fits | `Value` | written | written, unless create-only |
 //! | null | `Value(Null)` | the default value, if there is one | by [`OnNull`]; a set becomes empty |
+//! | empty text | `Value("")` | the default value, if there is one; empty text otherwise | by [`OnNull`]: written unless that says how null is written |
 //! | nothing at all | `Absent` | the default value, if there is one | untouched |
 //! | `IgnoreAttributeFlow` | `Ignored` | nothing | untouched |
 //! | a value that does not fit | `Failed` | a problem | a problem, untouched |

@@ -12,16 +12,18 @@ use super::steps::Steps;
 use crate::expr::{AttributePath, Context, EvaluationError, Expression, Found, Outcome};
 use crate::model::{AttributeSchema, Cardinality, Kind, Name, Record, Value};
 
-/// What null, or empty text, in the source means on update.
+/// What null in the source means on update, and whether empty text is null.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OnNull {
-    /// The target stays as it is; empty text is written.
+    /// The target stays as it is. Empty text is no null: it is written, which a plan counts as
+    /// [clearing](crate::reconcile::AttributeChange::clears) where it takes the place of a value. A target that keeps no
+    /// empty texts, such as Entra, stays as it is, and the plan warns of it.
     #[default]
     Skip,
-    /// The target is cleared.
+    /// The target is cleared, by empty text too.
     Clear,
-    /// The target gets the mapping's default value.
+    /// The target gets the mapping's default value, for empty text too.
     Default,
 }
 

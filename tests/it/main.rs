@@ -20,6 +20,7 @@ mod job;
 mod mapping;
 mod mapping_steps;
 mod memberships;
+mod moments;
 mod round_trip;
 mod scheduler;
 mod scopes;

@@ -1,6 +1,8 @@
 //! What a tenant forbids beside its schema.
 
 use futures::{TryStreamExt, future};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::products::{self, PlanRelation};
 use super::roles::Roles;
@@ -268,12 +270,18 @@ fn without_location(draft: &Draft<'_>) -> Option<Finding> {
 fn wrong_value(draft: &Draft<'_>, name: &str, value: &Value) -> Option<(&'static str, String)> {
     let table = schema::of(draft.class).ok()?;
     let attribute = table.attribute(name)?;
-    if table.schema().get(name)?.kind == Kind::Text && value.as_slice().iter().any(|value| value.as_text() == Some(""))
-    {
+    let kind = &table.schema().get(name)?.kind;
+    let texts = || value.as_slice().iter().filter_map(Value::as_text);
+    if matches!(kind, Kind::Text | Kind::DateTime) && texts().any(str::is_empty) {
         return Some(("empty-text", "an empty text is refused; null clears".into()));
     }
+    let is_moment = |text: &str| OffsetDateTime::parse(text, &Rfc3339).is_ok();
+    if let (Kind::DateTime, Some(text)) = (kind, texts().find(|text| !is_moment(text))) {
+        let message = format!("{text} is no moment such as 2026-01-05T00:00:00Z; CDate makes one of a date");
+        return Some(("moment", message));
+    }
     let is_word = |text: &str| attribute.words.contains(&text);
-    let wrong_word = value.as_slice().iter().filter_map(Value::as_text).find(|text| !is_word(text));
+    let wrong_word = texts().find(|text| !is_word(text));
     if let (false, Some(text)) = (attribute.words.is_empty(), wrong_word) {
         return Some(("unknown-word", format!("{text} is none of {}", listed(attribute.words))));
     }
@@ -376,6 +384,15 @@ mod tests {
             ("businessPhones", Value::list(["".into()]), "empty-text"),
             ("userType", "Alien".into(), "unknown-word: Alien is none of Member, Guest"),
             ("accountEnabled", true.into(), ""),
+            ("employeeHireDate", "2013-01-01T00:00:00Z".into(), ""),
+            ("employeeHireDate", "2013-01-01T01:00:00.5+01:00".into(), ""),
+            ("employeeHireDate", time::macros::datetime!(2013-01-01 0:00 UTC).into(), ""),
+            ("employeeHireDate", Value::Null, ""),
+            ("employeeHireDate", "2013-01-01".into(), "moment: 2013-01-01 is no moment such as 2026-01-05T00:00:00Z; CDate makes one"),
+            ("employeeHireDate", "2013-01-01T00:00:00".into(), "moment: "),
+            ("employeeHireDate", "2013-02-30T00:00:00Z".into(), "moment: "),
+            ("employeeHireDate", "soon".into(), "moment: soon"),
+            ("employeeHireDate", "".into(), "empty-text"),
         ];
         for (name, value, expected) in table {
             let found = check(DraftStep::Create, None, &[(name, value.clone())]).join("; ");

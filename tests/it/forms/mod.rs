@@ -1,5 +1,6 @@
 //! The forms that plans are shown and kept in, and that reports are shown in.
 
+mod figures;
 mod hostile;
 mod html;
 mod json_lines;

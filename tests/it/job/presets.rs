@@ -5,9 +5,9 @@ use std::time::Duration;
 use entrant::Job;
 use entrant::job::{Apply, Run};
 use entrant::model::{Attributes, ObjectId, Operation, ne};
-use entrant::reconcile::{Action, Entry, PingOne, Plan, Preferences, RemoveAction, Situation, Zoho};
+use entrant::reconcile::{Action, Enable, Entry, PingOne, Plan, Preferences, RemoveAction, Situation, Zoho};
 
-use super::world::{World, account, has_problem, mapping, person};
+use super::world::{World, account, entry, has_problem, mapping, person};
 
 /// A joiner, a mover, one who is switched off, one who is gone, one who left the scope; the last four have accounts.
 async fn world() -> World {
@@ -197,4 +197,42 @@ async fn the_status_follows_the_source_s_changes_and_nobody_else_s() {
     switch_off("1").await;
     run().await;
     assert!(!world.is_active("1"));
+}
+
+/// Rule 8: "only when this job disabled", and whoever was switched on by someone else since is no longer so.
+#[tokio::test]
+async fn who_was_switched_on_by_someone_else_and_off_by_security_stays_off() {
+    let world = World::new([person("1"), person("2")]);
+    world.settled_run().await;
+    let user = ObjectId::user("1");
+    world.hr.set(&user, "active", false);
+    world.run().await;
+    assert!(!world.is_active("1"), "the job switched it off");
+    world.hr.set(&user, "active", true);
+    let id = world.account_of("1").id;
+    world.directory.set(&id, "active", true); // an administrator is quicker
+    world.run().await;
+    world.directory.set(&id, "active", false); // security
+    let plan = world.plan().await;
+    assert!(has_problem(entry(&plan, "1"), "disabled-by-others"), "{plan}");
+    world.run().await;
+    assert!(!world.is_active("1"));
+}
+
+/// Who left and comes back was switched off by the job, whatever the source said of him.
+#[tokio::test]
+async fn a_leaver_who_returns_is_switched_on_where_the_status_follows_the_source() {
+    let world = World::new([person("1"), person("2")]);
+    let preferences = Preferences::default().with_enable(Enable::OnSourceChange);
+    let run = || async {
+        world.job_with(preferences.clone()).run(Run::full(), Apply::new()).await.expect("a report");
+        world.clock.advance(Duration::from_secs(3600));
+    };
+    run().await;
+    world.hr.remove(&ObjectId::user("1"));
+    run().await;
+    assert!(!world.is_active("1"));
+    world.hr.push(person("1"));
+    run().await;
+    assert!(world.is_active("1"));
 }

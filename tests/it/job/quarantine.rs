@@ -6,7 +6,7 @@ use std::time::Duration;
 use entrant::clock::Clock;
 use entrant::error::{ErrorKind, Retry};
 use entrant::job::{Apply, Outcome, OutcomeKind, Run, RunStatus};
-use entrant::model::{Change, Class, ObjectId, Operation};
+use entrant::model::{Change, Class, ObjectId, Operation, eq};
 use entrant::reconcile::{Action, Guard, Plan, Policy, Preferences};
 use entrant::store::{MemoryState, State, Table};
 use entrant::{Error, Job, Report, Value};
@@ -129,6 +129,42 @@ async fn what_fails_is_tried_later_and_later_and_at_last_not_any_more() {
     assert!(all.plan().await.is_converged());
 }
 
+/// Nothing of it changes, and it waits: it is looked at in each run, and tried when its time has come.
+#[tokio::test]
+async fn what_waits_is_tried_by_an_incremental_run_once_its_time_has_come() {
+    let all = Failing::new(3);
+    let run = || async { all.job.run(Run::incremental(), Apply::new()).await.expect("a report") };
+    let looked_at = || async {
+        let plan = all.job.plan(Run::incremental()).await.expect("a plan");
+        assert_eq!(plan.problems(), [], "it is no full run");
+        plan.situations().values().sum::<u64>()
+    };
+    all.run().await;
+    all.pass(1);
+    run().await;
+    all.refuse_bad_titles();
+    all.title("1", "Bad");
+    assert_eq!(all.writes_in(run()).await, 1);
+    for hour in 1..=6 {
+        all.pass(1);
+        assert_eq!(looked_at().await, 1, "after {hour} hours");
+        assert_eq!(all.writes_in(run()).await, usize::from(hour == 6), "after {hour} hours");
+    }
+    let by_hand = || async { all.job.run(Run::incremental().by_hand(), Apply::new()).await.expect("a report") };
+    assert_eq!(all.writes_in(run()).await, 0);
+    assert_eq!(all.writes_in(by_hand()).await, 1, "whoever asks is not to wait");
+    all.refuse(|_| None);
+    all.pass(23);
+    assert_eq!(all.writes_in(run()).await, 0, "it was the third failure");
+    all.pass(1);
+    let report = run().await;
+    assert_eq!((report.outcome(OutcomeKind::Applied), &report.status), (1, &RunStatus::Complete), "{report}");
+    assert_eq!(rows(&all.world.state).await, 0);
+    all.pass(1);
+    run().await;
+    assert_eq!(looked_at().await, 0, "it is done with");
+}
+
 #[tokio::test]
 async fn what_waits_is_listed_with_its_error_and_its_next_attempt() {
     let all = Failing::new(2);
@@ -222,6 +258,9 @@ async fn who_leaves_or_is_mended_leaves_nothing_behind() {
     // A plan in which one was merely not picked says nothing of him.
     let chosen = all.plan().await.select(|entry| &*entry.key.id == "2");
     all.job.apply(&chosen, Apply::new()).await.expect("a report");
+    assert_eq!(rows(&all.world.state).await, 2);
+    // Nor does a run that looked at the other alone.
+    all.job.run(Run::full().filter(eq("id", "2")), Apply::new()).await.expect("a report");
     assert_eq!(rows(&all.world.state).await, 2);
     // He is gone before he ever came.
     all.world.hr.remove(&ObjectId::user("1"));

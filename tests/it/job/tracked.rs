@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use entrant::model::{Anchor, Change, ChangeId, Class, Name, ObjectId, Schema, Value, Written};
+use entrant::model::{Anchor, Change, ChangeId, Class, Completeness, Name, ObjectId, Schema, Value, Written};
 use entrant::reconcile::Constraints;
 use entrant::store::{Capabilities, Cursor, Lookup, MemoryStore, Query, Read, Source, SourceExt, Target};
 use entrant::{Error, ErrorKind, Record, Result};
@@ -36,7 +36,7 @@ pub(crate) struct Manners {
     pub(crate) expired: bool,
     /// It gives none.
     pub(crate) silent: bool,
-    /// It breaks off.
+    /// It breaks off before its last step, and gives a cursor all the same, as no store should.
     pub(crate) partial: bool,
     /// It tells everything twice, in another order, with what it told before.
     pub(crate) replays: bool,
@@ -122,8 +122,14 @@ impl Tracked {
             let told: Vec<Read> = steps.into_iter().map(|step| step.expect("no step of a feed is an error")).collect();
             steps = told.iter().chain(&told).rev().cloned().map(Ok).collect();
         }
+        if manners.partial {
+            steps.pop();
+        }
         steps.push(match manners {
-            Manners { partial: true, .. } => Ok(Read::partial("it broke off")),
+            Manners { partial: true, .. } => {
+                let completeness = Completeness::Partial { reason: "it broke off".to_owned() };
+                Ok(Read::End { completeness, cursor: Some(next) })
+            }
             Manners { silent: true, .. } => Ok(Read::complete()),
             _ => Ok(Read::complete_at(next)),
         });

@@ -9,6 +9,8 @@
   const figure = (number) => number.toLocaleString("en");
   const state = (entry) => entry.n & 3;
   const loses = (entry) => entry.n > 3;
+  // It failed before, and is tried again later.
+  const waits = (entry) => (entry.p ?? []).some(([, rule]) => texts[rule] === "quarantine");
 
   // What needs a person first, then what takes something away; else in the order of the plan.
   const rank = (entry) => [2, 1, 0, 4][state(entry)] - (loses(entry) && state(entry) === 0 ? 0.5 : 0);
@@ -99,7 +101,7 @@
   const row = (index) => {
     const entry = entries[index];
     const action = actions[entry.a];
-    const held = state(entry) === BLOCKED ? element("span", "state badge blocks", "blocked") : "";
+    const held = state(entry) === BLOCKED ? element("span", "state badge blocks", waits(entry) ? "waiting" : "blocked") : "";
     const what = element("td", "");
     const all = lines(entry);
     what.append(...all.slice(0, LINES));
