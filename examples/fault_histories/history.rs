@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use entrant::adapters::Entra;
+use entrant::clock::Clock;
 use entrant::connection::Connection;
 use entrant::http::RetryPolicy;
 use entrant::job::{Apply, EntryReport, Event, Observer, Outcome, Run};
@@ -405,6 +406,7 @@ impl History {
             .observer(told.clone())
             .clock(witness.machine.clone())
             .build()?;
+        self.release(&job).await?;
         let plan = job.plan(Run::full()).await?;
         witness.timeline.advance(process.gap);
         process.meanwhile.iter().for_each(|incident| witness.befall(*incident));
@@ -414,6 +416,22 @@ impl History {
         let report = job.apply(&plan, apply).await?;
         let told = std::mem::take(&mut *told.0.lock().unwrap_or_else(PoisonError::into_inner));
         Ok(Finished { plan, report, told })
+    }
+
+    /// An administrator has seen to what put the job in quarantine.
+    async fn release(&self, job: &Job) -> Result<()> {
+        let Some(quarantine) = job.quarantine().await? else { return Ok(()) };
+        self.witness.note(format!("released: {}", without_random(&quarantine.reason)));
+        for _ in 0..5 {
+            match job.release().await {
+                // What a dead process held runs out.
+                Err(error) if error.kind() == ErrorKind::Leased => {
+                    self.witness.machine.sleep(Duration::from_secs(30)).await;
+                }
+                done => return done,
+            }
+        }
+        job.release().await
     }
 
     fn judge(&self, process: &Process, ended: Ended<Result<Finished>>) -> Option<Plan> {
@@ -465,10 +483,17 @@ impl History {
 
 /// An outcome in words, without what is another each time.
 fn said(outcome: &Outcome) -> String {
-    let text = format!("{outcome:?}");
-    let mut parts = text.split("client-request-id=");
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |said, part| said + part.trim_start_matches(|next: char| next.is_ascii_hexdigit() || next == '-'))
+    without_random(&format!("{outcome:?}"))
+}
+
+/// A text without the ids that tell requests apart.
+fn without_random(text: &str) -> String {
+    ["client-request-id=", "correlation-id="].iter().fold(text.to_owned(), |text, name| {
+        let mut parts = text.split(name);
+        let first = parts.next().unwrap_or_default().to_owned();
+        let is_of_id = |next: char| next.is_ascii_hexdigit() || next == '-';
+        parts.fold(first, |said, part| said + part.trim_start_matches(is_of_id))
+    })
 }
 
 /// Who hears what the job tells.

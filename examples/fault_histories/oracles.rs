@@ -430,7 +430,8 @@ pub(crate) fn report_is_true(witness: &Witness, plan: &Plan, report: &Report, to
 /// A run that could not settle something says so.
 pub(crate) fn giving_up_is_said(witness: &Witness, report: &Report) {
     let open = witness.journal().len();
-    let says_so = matches!(report.status, RunStatus::Incomplete | RunStatus::Stopped { .. });
+    let says_so =
+        matches!(report.status, RunStatus::Incomplete | RunStatus::Stopped { .. } | RunStatus::Quarantined { .. });
     if open > 0 && !says_so {
         let first =
             witness.journal().first().map(|intent| format!("{} {} {}", intent["key"], intent["action"], intent["at"]));

@@ -289,7 +289,8 @@ impl Job {
             unreached |= matches!(&outcome, Outcome::Failed { class, .. } if passes(*class));
             let target = progress.targets.remove(&at).or_else(|| entry.target.clone());
             let told = EntryReport::new(entry, target, outcome);
-            if !entry.runs() {
+            // Nor was anything told of what was not tried to its end.
+            if !entry.runs() || progress.parts_left[at] > 0 {
                 self.tell(&Event::Entry(&told));
             }
             report.add(&told);
