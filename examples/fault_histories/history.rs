@@ -440,7 +440,7 @@ impl History {
             Ended::With(Ok(Finished { plan, report, told })) => {
                 let status = match &report.status {
                     entrant::job::RunStatus::Stopped { breaches } => format!("stopped by {} guards", breaches.len()),
-                    status => format!("{status:?}"),
+                    status => without_random(&format!("{status:?}")),
                 };
                 witness.note(format!("ended {status}"));
                 for entry in &report.troubles {

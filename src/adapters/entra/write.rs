@@ -259,7 +259,9 @@ fn another_way(client: &GraphClient, object: &ObjectId, step: &Step, error: Erro
         // Graph takes all of them or none; and all that an attempt without an answer may have added are in.
         Part::Bind if step.elements.len() > 1 && client.groups().members(object).may_be_the_fault_of_one(&error) => {
             let (steps, refused) = elements::one_by_one(client, object, step.elements.clone());
-            Ok(Way { steps, refused })
+            // That one of them fails later tells nothing of what that attempt did.
+            let again = error.is_outcome_in_doubt();
+            Ok(Way { steps: steps.into_iter().map(|step| Step { again, ..step }).collect(), refused })
         }
         // Once more does no harm: who is in already is in.
         Part::AddMember | Part::AddOwner if error.is_outcome_in_doubt() && !step.again => {
