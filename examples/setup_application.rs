@@ -25,6 +25,8 @@ use entrant::secret::Secret;
 use entrant::sim::{Sim, Sku};
 use entrant::{Cloud, Error, ErrorKind, Result};
 
+use common::files::open_private;
+
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Creates or updates the application that a connection signs in as; run again, it does nothing
@@ -226,7 +228,7 @@ fn agreed() -> Result<bool> {
 fn hand_over(flags: &Flags, secret: &Secret) -> Result<()> {
     match &flags.secret_file {
         Some(file) => {
-            write_private(file, secret.expose().as_bytes())?;
+            put(file, secret.expose().as_bytes())?;
             say(flags, &format!("The secret is in {}.", file.display()));
         }
         None if flags.json => eprintln!("{}", secret.expose()),
@@ -240,23 +242,12 @@ fn keep(file: &Path, made: &Made) -> Result<()> {
     let earlier = std::fs::read(file).ok().and_then(|text| serde_json::from_slice::<Made>(&text).ok());
     let made = earlier.map_or_else(|| made.clone(), |earlier| made.clone().merged_with(&earlier));
     let text = serde_json::to_vec_pretty(&made).map_err(|error| failed("cannot write the record", file, error))?;
-    write_private(file, &text)
+    put(file, &text)
 }
 
-fn write_private(file: &Path, text: &[u8]) -> Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let opened = options.open(file);
-    // Also if it was there before.
-    #[cfg(unix)]
-    let opened = opened.and_then(|out| {
-        out.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-        Ok(out)
-    });
-    let written = opened.and_then(|mut out| out.write_all(text));
-    written.map_err(|error| failed("cannot write the file", file, error))
+/// Puts a text, as it is, where only its owner reads it.
+fn put(file: &Path, text: &[u8]) -> Result<()> {
+    open_private(file)?.write_all(text).map_err(|error| failed("cannot write the file", file, error))
 }
 
 fn say(flags: &Flags, text: &str) {

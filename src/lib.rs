@@ -145,6 +145,7 @@ pub mod auth;
 pub mod clock;
 pub mod cloud;
 pub mod connection;
+mod digest;
 pub mod error;
 pub mod expr;
 pub mod graph;

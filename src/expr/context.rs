@@ -149,7 +149,7 @@ impl Seed {
 
     /// The seed as a plan keeps it.
     pub(crate) fn to_hex(self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        crate::digest::hex(&self.0)
     }
 
     /// The seed that a plan kept.

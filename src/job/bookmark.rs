@@ -12,6 +12,7 @@ use super::ledger::{Ledger, decode, encode};
 use super::planning::source_query;
 use super::seen::{Digest, Seen};
 use super::{Job, Run};
+use crate::digest::Digester;
 use crate::error::Result;
 use crate::model::{Class, Name};
 use crate::reconcile::{Bookmark, Constraints, Entry, Inputs, Problem, Side, Watch};
@@ -71,21 +72,6 @@ impl Ledger {
         batch.remove(Table::Bookmarks, self.key(&[job, mapping]));
     }
 
-    fn put_pending(
-        &self,
-        batch: &mut Batch,
-        (job, mapping): (&str, &Name),
-        before: &BTreeMap<Arc<str>, Watch>,
-        after: &BTreeMap<Arc<str>, Watch>,
-    ) {
-        for (id, why) in after.iter().filter(|(id, why)| before.get(*id) != Some(why)) {
-            batch.put(Table::Pending, self.key(&[job, mapping, id]), encode(&StoredPending { why: *why }));
-        }
-        for id in before.keys().filter(|id| !after.contains_key(*id)) {
-            batch.remove(Table::Pending, self.key(&[job, mapping, id]));
-        }
-    }
-
     /// The digests of all records of a mapping's source as they were seen last.
     pub(super) async fn seen(&self, job: &str, mapping: &Name) -> Result<BTreeMap<Arc<str>, Digest>> {
         let mut seen = BTreeMap::new();
@@ -99,18 +85,21 @@ impl Ledger {
         Ok(seen)
     }
 
-    fn put_seen(
+    /// Puts rows of a mapping in place of those that were there, by the ids of source objects: only what differs is
+    /// written.
+    fn replace<T: PartialEq>(
         &self,
         batch: &mut Batch,
+        table: Table,
         (job, mapping): (&str, &Name),
-        before: &BTreeMap<Arc<str>, Digest>,
-        after: &BTreeMap<Arc<str>, Digest>,
+        [before, after]: [&BTreeMap<Arc<str>, T>; 2],
+        row: impl Fn(&T) -> Vec<u8>,
     ) {
-        for (id, digest) in after.iter().filter(|(id, digest)| before.get(*id) != Some(digest)) {
-            batch.put(Table::Seen, self.key(&[job, mapping, id]), digest.to_vec());
+        for (id, value) in after.iter().filter(|(id, value)| before.get(*id) != Some(value)) {
+            batch.put(table, self.key(&[job, mapping, id]), row(value));
         }
         for id in before.keys().filter(|id| !after.contains_key(*id)) {
-            batch.remove(Table::Seen, self.key(&[job, mapping, id]));
+            batch.remove(table, self.key(&[job, mapping, id]));
         }
     }
 }
@@ -143,18 +132,12 @@ impl Job {
 
     /// What a bookmark holds for, beside the tenant: what would make other plans of the same objects.
     pub(super) fn bookmark_fingerprint(&self, constraints: &dyn Constraints) -> String {
-        let mut hash = hmac_sha256::Hash::new();
-        let mut feed = |text: &[u8]| {
-            hash.update((text.len() as u64).to_le_bytes());
-            hash.update(text);
-        };
-        feed(self.fingerprint().as_bytes());
-        feed(self.source.name().as_bytes());
-        feed(self.target.name().as_bytes());
-        for parameter in constraints.parameters() {
-            feed(&encode(&parameter));
-        }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        let mut digest = Digester::new();
+        digest.part(self.fingerprint());
+        digest.part(self.source.name());
+        digest.part(self.target.name());
+        constraints.parameters().iter().for_each(|parameter| digest.part(encode(&parameter)));
+        digest.hex()
     }
 
     /// What is stored of each mapping.
@@ -203,7 +186,8 @@ impl Progress<'_> {
                     continue;
                 };
                 let known = job.ledger.seen(&name, mapping).await?;
-                job.ledger.put_seen(&mut batch, (&name, mapping), &known, seen.digests());
+                job.ledger
+                    .replace(&mut batch, Table::Seen, (&name, mapping), [&known, seen.digests()], |own| own.to_vec());
                 self.renew().await?;
             }
             let class = ready.mapping.target_class();
@@ -222,7 +206,8 @@ impl Progress<'_> {
             batch.put(Table::Bookmarks, job.ledger.key(&[&name, mapping]), encode(&stored));
             let pending = self.still_pending(mapping, bookmark);
             let known = job.ledger.pending(&name, mapping).await?;
-            job.ledger.put_pending(&mut batch, (&name, mapping), &known, &pending);
+            let row = |why: &Watch| encode(&StoredPending { why: *why });
+            job.ledger.replace(&mut batch, Table::Pending, (&name, mapping), [&known, &pending], row);
         }
         if !batch.is_empty() {
             self.renew().await?;

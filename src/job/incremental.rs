@@ -16,7 +16,7 @@ use crate::reconcile::{
     Answer, Answers, AtTarget, Bookmark, Extent, Given, Inputs, LinkIndex, Linked, Pairs, Plan, Planner, Problem,
     Severity, Side, SideRead, Watch,
 };
-use crate::store::{Cursor, Query, Read, Source};
+use crate::store::{Cursor, Query, Read, Source, ended};
 
 /// How many objects may be looked at, whatever the number of those that are linked.
 const FEW: u64 = 1_000;
@@ -55,6 +55,12 @@ impl Feed {
     /// The objects that it names.
     fn ids(&self) -> BTreeSet<ObjectId> {
         self.records.keys().chain(&self.deleted).cloned().collect()
+    }
+
+    /// Takes in how the read ended.
+    fn end(&mut self, step: Option<Result<Read>>) {
+        let (completeness, cursor) = ended(step);
+        (self.completeness, self.cursor) = (Some(completeness), cursor);
     }
 
     fn is_complete(&self) -> bool {
@@ -332,18 +338,10 @@ impl Job {
                 }
                 Some(Ok(Read::Deleted(id))) => _ = feed.deleted.insert(id),
                 Some(Ok(Read::Unreadable { id, origin, reason })) => feed.unreadable.push((id, origin, reason)),
-                Some(Ok(Read::End { completeness, cursor })) => {
-                    feed.completeness = Some(completeness);
-                    feed.cursor = cursor.map(|cursor| cursor.as_str().to_owned());
-                }
                 Some(Err(error)) if error.kind() == ErrorKind::CursorExpired => {
                     return Err(format!("{} no longer takes its cursor: {}", store.name(), error.to_chain()));
                 }
-                Some(Err(error)) => feed.completeness = Some(Completeness::Partial { reason: error.to_chain() }),
-                None => {
-                    let reason = "the read stopped without an end mark".to_owned();
-                    feed.completeness = Some(Completeness::Partial { reason });
-                }
+                end => feed.end(end),
             }
         }
         // Of other classes nothing was asked.
@@ -388,12 +386,7 @@ impl Job {
                 }
                 Some(Ok(Read::Unreadable { id, origin, reason })) => feed.unreadable.push((id, origin, reason)),
                 Some(Ok(Read::Deleted(_))) => {}
-                Some(Ok(Read::End { completeness, .. })) => feed.completeness = Some(completeness),
-                Some(Err(error)) => feed.completeness = Some(Completeness::Partial { reason: error.to_chain() }),
-                None => {
-                    let reason = "the read stopped without an end mark".to_owned();
-                    feed.completeness = Some(Completeness::Partial { reason });
-                }
+                end => feed.end(end),
             }
         }
         // Several records of one id may differ one by one and be the same together.

@@ -12,15 +12,16 @@ use super::ledger::Intent;
 use super::reading::Sides;
 use super::run::Extent as RunExtent;
 use super::{Event, Job, Run, password};
+use crate::digest::hex;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Context;
 use crate::mapping::{CompiledMapping, Rule};
-use crate::model::{Anchor, Class, Completeness, Filter, Name, ObjectId, Record, Value, comparison_key};
+use crate::model::{Anchor, Class, Filter, Name, ObjectId, Record, Value, comparison_key};
 use crate::reconcile::{
     self, Abilities, Answer, Answers, Constraints, Extent, Given, Header, Holds, InDoubt, Inputs, LinkIndex, Linked,
     Pairs, Plan, Planner, Policy, Problem, Questions, Severity, Side, SideRead, schema_drift,
 };
-use crate::store::{GetSupport, Lookup, Query, Read, Source};
+use crate::store::{GetSupport, Lookup, Query, Read, Source, ended};
 
 /// How many objects are looked up at once.
 const LOOKUP: usize = 1_000;
@@ -279,10 +280,8 @@ impl Job {
     async fn read<S: Source + ?Sized>(&self, store: &S, query: &Query) -> Side {
         let mut records = Vec::new();
         let mut unreadable = Vec::new();
-        let mut completeness = None;
-        let mut cursor = None;
         let mut stream = store.read(query);
-        while completeness.is_none() {
+        let (completeness, cursor) = loop {
             match stream.next().await {
                 Some(Ok(Read::Record(record))) => {
                     records.push(record);
@@ -292,19 +291,11 @@ impl Job {
                 }
                 Some(Ok(Read::Unreadable { id, origin, reason })) => unreadable.push((id, origin, reason)),
                 Some(Ok(Read::Deleted(_))) => {}
-                Some(Ok(Read::End { completeness: end, cursor: next })) => {
-                    completeness = Some(end);
-                    cursor = next.map(|next| next.as_str().to_owned());
-                }
-                Some(Err(error)) => completeness = Some(Completeness::Partial { reason: error.to_chain() }),
-                None => {
-                    completeness =
-                        Some(Completeness::Partial { reason: "the read stopped without an end mark".to_owned() })
-                }
+                end => break ended(end),
             }
-        }
+        };
         self.tell_read(store.name(), &query.class, records.len());
-        Side { records, unreadable, completeness, cursor, ..Side::default() }
+        Side { records, unreadable, completeness: Some(completeness), cursor, ..Side::default() }
     }
 
     pub(super) fn tell_read(&self, store: &str, class: &Class, objects: usize) {
@@ -419,7 +410,7 @@ impl Job {
             hash.update([0]);
         }
         hash.update(serde_json::to_vec(&self.parameters).expect("parameters are plain data"));
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&hash.finalize())
     }
 
     pub(super) fn abilities(&self) -> Abilities {

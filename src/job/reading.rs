@@ -12,7 +12,7 @@ use super::{Job, Run};
 use crate::error::Result;
 use crate::model::Completeness;
 use crate::reconcile::{Inputs, Pairs, Reading, Side};
-use crate::store::{Query, Read};
+use crate::store::{Query, Read, ended};
 
 /// What was read of both sides.
 pub(super) struct Sides {
@@ -104,13 +104,12 @@ enum End {
 struct Steps<'a> {
     stream: Option<BoxStream<'a, Result<Read>>>,
     records: usize,
-    completeness: Option<Completeness>,
-    cursor: Option<String>,
+    end: Option<(Completeness, Option<String>)>,
 }
 
 impl<'a> Steps<'a> {
     fn new(stream: BoxStream<'a, Result<Read>>) -> Self {
-        Self { stream: Some(stream), records: 0, completeness: None, cursor: None }
+        Self { stream: Some(stream), records: 0, end: None }
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Read>>> {
@@ -125,19 +124,11 @@ impl<'a> Steps<'a> {
     /// Ends the read, by its end mark or what broke it.
     fn end(&mut self, step: Result<Read>) {
         self.stream = None;
-        self.completeness = Some(match step {
-            Ok(Read::End { completeness, cursor }) => {
-                self.cursor = cursor.map(|cursor| cursor.as_str().to_owned());
-                completeness
-            }
-            Err(error) => Completeness::Partial { reason: error.to_chain() },
-            Ok(_) => return,
-        });
+        self.end = Some(ended(Some(step)));
     }
 
     /// Whether that was all, and where to go on next time.
     fn close(self) -> (Completeness, Option<String>) {
-        let broken = || Completeness::Partial { reason: "the read stopped without an end mark".to_owned() };
-        (self.completeness.unwrap_or_else(broken), self.cursor)
+        self.end.unwrap_or_else(|| ended(None))
     }
 }

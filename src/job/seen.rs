@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 
+use crate::digest::Digester;
 use crate::mapping::CompiledMapping;
 use crate::model::{Name, Record};
 use crate::reconcile::Policy;
@@ -83,13 +84,12 @@ impl Seen {
 
     /// A digest of everything.
     pub(super) fn digest(&self) -> String {
-        let mut hash = hmac_sha256::Hash::new();
-        for (id, digest) in &self.digests {
-            hash.update((id.len() as u64).to_le_bytes());
-            hash.update(id.as_bytes());
-            hash.update(digest);
+        let mut all = Digester::new();
+        for (id, one) in &self.digests {
+            all.part(&**id);
+            all.part(one);
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        all.hex()
     }
 }
 
@@ -99,24 +99,20 @@ impl Attributes {
             Self::These(names) => names.contains(name),
             Self::AllBut(names) => !names.contains(name),
         };
-        let mut hash = hmac_sha256::Hash::new();
-        let mut feed = |text: &[u8]| {
-            hash.update((text.len() as u64).to_le_bytes());
-            hash.update(text);
-        };
-        feed(record.id.id.as_bytes());
+        let mut all = Digester::new();
+        all.part(&*record.id.id);
         let mut values: Vec<_> = record.attributes.iter().filter(|(name, _)| counts(name)).collect();
         values.sort_by(|left, right| left.0.cmp(right.0));
         for (name, value) in values {
-            feed(name.as_bytes());
-            feed(&super::ledger::encode(value));
+            all.part(name.as_bytes());
+            all.part(super::ledger::encode(value));
         }
         for (name, reason) in record.partial.iter().filter(|(name, _)| counts(name)) {
-            feed(name.as_bytes());
-            feed(reason.as_bytes());
+            all.part(name.as_bytes());
+            all.part(reason);
         }
         let mut digest = Digest::default();
-        digest.copy_from_slice(&hash.finalize()[..16]);
+        digest.copy_from_slice(&all.bytes()[..16]);
         digest
     }
 }

@@ -100,8 +100,11 @@ impl Tenure {
         }
         match self.has_used(share) {
             false => Ok(()),
-            true => Err(Error::new(ErrorKind::Leased, "the lease runs out faster than the state can renew it")
-                .with_context("link set", &self.link_set)),
+            true => Err(Error::new(
+                ErrorKind::Leased,
+                "the lease runs out faster than the state can renew it; make it longer with JobBuilder::lease",
+            )
+            .with_context("link set", &self.link_set)),
         }
     }
 }

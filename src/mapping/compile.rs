@@ -11,6 +11,7 @@ use super::fit::fit;
 use super::flow::{FlowBehavior, FlowType};
 use super::rule::{OnNull, Rule, RuleSource};
 use super::steps::{NamedTransform, Steps};
+use crate::digest::hex;
 use crate::error::{Error, ErrorKind};
 use crate::expr::closest;
 use crate::model::{AttributeSchema, Cardinality, Filter, Kind, Mutability, Name, Schema, Value};
@@ -172,8 +173,7 @@ impl Mapping {
             lines.extend(scope.iter().map(|filter| format!("{what} {}", filter_text(filter))));
         }
         lines.extend(self.scoping.iter().map(|filter| format!("scoping {filter}")));
-        let digest = Hash::hash(lines.join("\n").as_bytes());
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&Hash::hash(lines.join("\n").as_bytes()))
     }
 }
 

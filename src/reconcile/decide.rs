@@ -539,5 +539,5 @@ fn after_adoption(change: &AttributeChange, what: &str) -> Problem {
 #[must_use]
 pub(crate) fn write_only_digest(source: &ObjectId, attribute: &Name, value: &Value) -> String {
     let mac = hmac_sha256::HMAC::mac(format!("{value:?}"), format!("{source}\u{0}{attribute}"));
-    mac.iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::digest::hex(&mac)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::inputs::Inputs;
 use super::{Draft, DraftStep, Edge, Entry, Problem, SetChange, Severity};
+use crate::digest::hex;
 use crate::mapping::Mapped;
 use crate::model::{Attributes, Name, Record};
 
@@ -69,5 +70,5 @@ pub(crate) fn element_basis(
     for flow in flows.iter().filter(|flow| belongs(&flow.attribute)) {
         hash.update(format!("{:?}\u{0}{:?}\u{0}", flow.attribute, flow.outcome));
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash.finalize())
 }

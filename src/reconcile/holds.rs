@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 
 use super::planner::Planner;
 use super::{Action, AttributeChange, Entry, EntryKey, Problem, SetKind, Severity};
+use crate::digest::Digester;
 use crate::mapping::CompiledMapping;
 use crate::model::{License, Name, ObjectId, Value};
 
@@ -162,10 +163,9 @@ impl Entry {
             }
         };
         let written = written.expect("names, values and ids are plain data");
-        let mut hash = hmac_sha256::Hash::new();
-        hash.update(lane.as_str());
-        hash.update([0]);
-        hash.update(written);
-        Some(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        let mut digest = Digester::new();
+        digest.part(lane.as_str());
+        digest.part(written);
+        Some(digest.hex())
     }
 }

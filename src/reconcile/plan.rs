@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{Action, Effects, Entry, EntryKey, Problem, Severity, Situation, Watch};
+use crate::digest::Digester;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Class, Completeness, Name};
 
@@ -282,14 +283,11 @@ impl Plan {
 }
 
 fn digest(header: &Header, entries: &[Entry]) -> String {
-    let mut hash = hmac_sha256::Hash::new();
+    let mut digest = Digester::new();
     let mut feed = |part: serde_json::Result<Vec<u8>>| {
-        let part = part.expect("a plan has only text keys and no values that could fail");
-        // The length tells the parts apart.
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(&part);
+        digest.part(part.expect("a plan has only text keys and no values that could fail"));
     };
     feed(serde_json::to_vec(header));
     entries.iter().for_each(|entry| feed(serde_json::to_vec(entry)));
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest.hex()
 }

@@ -21,6 +21,7 @@ pub use memory_state::MemoryState;
 #[cfg(feature = "redb")]
 pub(crate) use memory_state::{fences_used_up, lease_end, lease_lost};
 pub use passwords::{InitialPassword, PasswordSink};
+pub(crate) use source::ended;
 pub use source::{Access, Capabilities, Cursor, GetSupport, Lookup, Query, Read, Source, SourceExt};
 pub use state::{Batch, Lease, State, StateOperation, Table};
 pub use target::Target;

@@ -113,7 +113,8 @@ impl Objects {
         match self.places_of(id)[..] {
             [] => Ok(None),
             [place] => Ok(Some(place)),
-            _ => Err(Error::new(ErrorKind::Conflict, "several objects have this id").with_context("object", id)),
+            _ => Err(Error::new(ErrorKind::Conflict, "several objects have this id; remove all but one")
+                .with_context("object", id)),
         }
     }
 

@@ -287,6 +287,16 @@ impl Read {
     }
 }
 
+/// How a read ended, by the step of it that is no object: whether that was all, and the text of the cursor. An error on
+/// the way makes it partial, and so does a stream that stops without an end mark.
+pub(crate) fn ended(step: Option<Result<Read>>) -> (Completeness, Option<String>) {
+    match step {
+        Some(Ok(Read::End { completeness, cursor })) => (completeness, cursor.map(|Cursor(text)| text.into_string())),
+        Some(Err(error)) => (Completeness::Partial { reason: error.to_chain() }, None),
+        _ => (Completeness::Partial { reason: "the read stopped without an end mark".to_owned() }, None),
+    }
+}
+
 /// The answer for one id.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -322,18 +332,13 @@ pub trait SourceExt: Source {
     async fn collect(&self, query: &Query) -> (Vec<Record>, Completeness) {
         let mut records = Vec::new();
         let mut stream = self.read(query);
-        while let Some(step) = stream.next().await {
-            match step {
-                Ok(Read::Record(record)) => records.push(record),
-                Ok(Read::Deleted(_) | Read::Unreadable { .. }) => {}
-                Ok(Read::End { completeness, .. }) => return (records, completeness),
-                Err(error) => {
-                    return (records, Completeness::Partial { reason: error.to_chain() });
-                }
+        loop {
+            match stream.next().await {
+                Some(Ok(Read::Record(record))) => records.push(record),
+                Some(Ok(Read::Deleted(_) | Read::Unreadable { .. })) => {}
+                end => return (records, ended(end).0),
             }
         }
-        let reason = format!("{} stopped without an end mark", self.name());
-        (records, Completeness::Partial { reason })
     }
 }
 

@@ -3,16 +3,15 @@
 //! What a delta query tells of an object may be a part of it, so that only the ids are taken.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fmt::Write;
 use std::sync::Arc;
 
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
-use hmac_sha256::Hash;
 use serde::Deserialize;
 
 use super::read::{MAX_LINKED, Reader, Wanted};
 use super::schema::{LICENSE_STATES, MANAGER, Table};
+use crate::digest::{Digester, hex};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Delta, DeltaCursor, DeltaQuery, DirectoryObjectId, GraphClient};
 use crate::model::{Class, Name, ObjectId, Record};
@@ -59,16 +58,10 @@ impl Watch {
         properties.extend(manager.then_some(MANAGER));
         properties.extend(links.iter().map(|link| link.property));
 
-        let mut hash = Hash::new();
-        for text in [&*reader.tenant, table.class.as_str()].into_iter().chain(properties.iter().copied()) {
-            hash.update(text);
-            hash.update([0]);
-        }
-        let mut head = format!("{FORM} {} ", table.class);
-        for byte in &hash.finalize()[..16] {
-            write!(head, "{byte:02x}").expect("a String takes what it is given");
-        }
-        head.push(' ');
+        let mut digest = Digester::new();
+        let watched = [&*reader.tenant, table.class.as_str()].into_iter().chain(properties.iter().copied());
+        watched.for_each(|text| digest.part(text));
+        let head = format!("{FORM} {} {} ", table.class, hex(&digest.bytes()[..16]));
         Self { table, properties, head }
     }
 

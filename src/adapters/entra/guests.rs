@@ -107,7 +107,9 @@ pub(super) fn route(client: &GraphClient, invitations: &Invitations, attributes:
         }
     }
     let mail = mail.filter(|mail| !mail.trim().is_empty());
-    let mail = mail.ok_or_else(|| Error::new(ErrorKind::Invalid, "a guest is invited by a mail address"))?;
+    let mail = mail.ok_or_else(|| {
+        Error::new(ErrorKind::Invalid, "a guest is invited by a mail address; map mail, and give him one")
+    })?;
     let literal = odata::literal(mail);
     let look = client
         .request(Method::GET, "/users")

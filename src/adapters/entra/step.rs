@@ -142,7 +142,7 @@ impl Step {
             Part::FindGuest => {
                 let holder = user["value"].as_array().and_then(|users| users.first());
                 if let Some(holder) = holder {
-                    let message = "somebody has the guest's address already, and is not invited again";
+                    let message = "somebody has the guest's address already, and is not invited again; match by mail to take his account over";
                     let id = holder["id"].as_str().unwrap_or_default();
                     let id = crate::http::redact::one_line(id, 100);
                     return Err(Error::new(ErrorKind::Conflict, message).with_context("object", id));

@@ -73,7 +73,10 @@ impl Run {
                         (Operation::Create { attributes, secrets, .. }, Some(invitations)) if class == Class::USER => {
                             match secrets.is_empty() {
                                 true => guests::route(&run.client, invitations, &attributes),
-                                false => Err(Error::new(ErrorKind::Invalid, "a guest has no password here")),
+                                false => Err(Error::new(
+                                    ErrorKind::Invalid,
+                                    "a guest signs in with a password of his own; leave it out of the mapping",
+                                )),
                             }
                         }
                         (operation, _) => route(operation),

@@ -322,6 +322,20 @@ async fn a_lost_answer_loses_and_doubles_nothing() {
 }
 
 #[tokio::test]
+async fn what_a_lost_answer_may_have_added_is_not_taken_for_refused() {
+    let (sim, entra) = tenant().await;
+    let people = people(&sim, 3);
+    let group = sim.add_group(json!({"displayName": "group"}));
+    sim.fail(Fault::on("POST", "/v1.0/$batch").drop_after());
+    // Sent again one by one, none of them gets through.
+    sim.fail(Fault::on("POST", format!("/v1.0/groups/{group}/members")).in_batch().times(100).status(503));
+    let all = elements(ObjectId::group(&*group), &[("members", &refs(&people), &[])]);
+    let error = refused(&entra, all).await.expect_err("nobody knows");
+    assert!(error.is_outcome_in_doubt(), "{error}");
+    assert_eq!(sorted(sim.members(&group)), sorted(&people));
+}
+
+#[tokio::test]
 async fn who_is_new_is_waited_for_by_the_caller() {
     let clock = clock();
     let sim = Sim::builder().domain("contoso.com").lag(Duration::from_secs(60)).clock(clock.clone()).build();

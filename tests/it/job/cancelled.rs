@@ -10,14 +10,13 @@ use entrant::adapters::Entra;
 use entrant::clock::{Clock, ManualClock};
 use entrant::connection::Connection;
 use entrant::job::{Apply, OutcomeKind, Run, RunStatus, Stop};
-use entrant::mapping::Mapping;
 use entrant::model::ObjectId;
 use entrant::reconcile::{Policy, Preferences};
 use entrant::sim::{Activity, Sim, Sku};
 use entrant::store::{MemoryState, MemoryStore};
 use entrant::{ErrorKind, Job, Record};
 
-use super::world::Sink;
+use super::world::{Sink, tenant_mapping};
 
 /// A simulated tenant to which people came; more are to come, and some changed or left.
 struct Tenant {
@@ -51,18 +50,11 @@ impl Tenant {
             .expect("a connection");
         let entra = Entra::builder(connection).transport(sim.transport()).clock(clock.clone());
         let (hr, sink) = (MemoryStore::new("hr").with_records((0..BEFORE).map(person)), Sink::default());
-        let mapping = Mapping::users()
-            .attribute("displayName", "login")
-            .attribute("employeeId", "id")
+        let mapping = tenant_mapping()
             .attribute("jobTitle", "title")
             .attribute("accountEnabled", "active")
             .constant("usageLocation", "DE")
-            .attribute("skuId", "product")
-            .attribute("mailNickname", "login")
-            .expression("userPrincipalName", "Join(\"@\", [login], %Domain%)")
-            .expect("an expression")
-            .generate_password()
-            .match_on("employeeId");
+            .attribute("skuId", "product");
         let job = Job::builder("staff")
             .source(hr.clone())
             .target(entra.connect().await.expect("the check passes"))

@@ -1,104 +1,34 @@
 //! What long histories of faults brought to light, each as the shortest story that shows it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use entrant::error::ErrorKind;
 use entrant::job::{Apply, Run, RunStatus};
-use entrant::model::{Anchor, Change, ChangeId, Class, Name, ObjectId, Operation, Schema, Value, Written};
-use entrant::reconcile::{Action, Constraints, Leaver, Policy, Preferences};
-use entrant::store::{Capabilities, Lookup, MemoryStore, PasswordSink, Query, Read, Source, Target};
-use entrant::{Error, Job, Record, Result};
-use futures::stream::BoxStream;
+use entrant::model::{Change, ChangeId, ObjectId, Operation, Value};
+use entrant::reconcile::{Action, Leaver, Preferences};
+use entrant::store::{PasswordSink, Target};
+use entrant::{Error, Job, Record};
 use futures::{FutureExt, StreamExt};
 
 use super::org::{Org, account, group, groups, texts, users};
-use super::spy::Spy;
-use super::world::{World, entry, mapping, person};
+use super::spy::{Death, Spy};
+use super::world::{World, entry, person};
 
-/// A target that can be made to die after a write, or to find nobody by value.
-#[derive(Debug, Clone)]
-struct Weak {
-    inner: MemoryStore,
-    dies: Arc<AtomicBool>,
-    is_deaf: Arc<AtomicBool>,
+/// A job whose target can be made to die, or to find nobody.
+fn watched(world: &World) -> (Spy, Job) {
+    let spy = Spy::new(&world.directory);
+    let job = world.builder(Preferences::default()).target(spy.clone()).build().expect("a job");
+    (spy, job)
 }
 
-#[async_trait]
-impl Source for Weak {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-    async fn get(&self, ids: &[ObjectId]) -> Result<Vec<Lookup>> {
-        self.inner.get(ids).await
-    }
-    fn read(&self, query: &Query) -> BoxStream<'_, Result<Read>> {
-        self.inner.read(query)
-    }
-}
-
-#[async_trait]
-impl Target for Weak {
-    fn schema(&self, class: &Class) -> Result<Arc<Schema>> {
-        self.inner.schema(class)
-    }
-    async fn constraints(&self) -> Result<Arc<dyn Constraints>> {
-        self.inner.constraints().await
-    }
-    fn write<'a>(&'a self, changes: Vec<Change>) -> BoxStream<'a, (ChangeId, Result<Written>)> {
-        let writes = self.inner.write(changes);
-        if !self.dies.load(Ordering::Relaxed) {
-            return writes;
-        }
-        futures::stream::once(async move {
-            writes.collect::<Vec<_>>().await;
-            futures::future::pending().await
-        })
-        .boxed()
-    }
-    async fn find(&self, class: &Class, attribute: &Name, values: &[Value]) -> Result<Vec<Record>> {
-        if self.is_deaf.load(Ordering::Relaxed) {
-            return Err(Error::new(ErrorKind::Unavailable, "the index is down"));
-        }
-        self.inner.find(class, attribute, values).await
-    }
-    async fn deleted(&self, anchors: &[Anchor]) -> Result<Vec<Record>> {
-        self.inner.deleted(anchors).await
-    }
-}
-
-impl Weak {
-    fn new(world: &World) -> Self {
-        Self { inner: world.directory.clone(), dies: Arc::default(), is_deaf: Arc::default() }
-    }
-
-    fn job(&self, world: &World) -> Job {
-        Job::builder("staff")
-            .source(world.hr.clone())
-            .target(self.clone())
-            .mapping(mapping())
-            .policy(Policy::outbound(Preferences::default()))
-            .passwords(world.sink.clone())
-            .state(world.state.clone())
-            .clock(world.clock.clone())
-            .build()
-            .expect("a job")
-    }
-
-    /// Runs until the process dies behind its first write, and lets its lease run out.
-    fn die(&self, world: &World, job: &Job) {
-        self.dies.store(true, Ordering::Relaxed);
-        // Stores in memory answer at once: what does not come to an end now waits for ever.
-        let mut run = Box::pin(job.run(Run::full(), Apply::new()));
-        assert!((0..100).all(|_| (&mut run).now_or_never().is_none()), "the run was to be cut off");
-        self.dies.store(false, Ordering::Relaxed);
-        world.clock.advance(Duration::from_secs(61));
-    }
+/// Runs until the process dies, once everyone was made and before the last answer came; and lets its lease run out.
+fn die(world: &World, spy: &Spy, job: &Job) {
+    spy.dies(Some(Death::After(world.hr.records().len())));
+    // Stores in memory answer at once: what does not come to an end now waits for ever.
+    let mut run = Box::pin(job.run(Run::full(), Apply::new()));
+    assert!((0..100).all(|_| (&mut run).now_or_never().is_none()), "the run was to be cut off");
+    spy.dies(None);
+    world.clock.advance(Duration::from_secs(61));
 }
 
 async fn run(job: &Job) -> entrant::Report {
@@ -108,15 +38,14 @@ async fn run(job: &Job) -> entrant::Report {
 #[tokio::test]
 async fn what_cannot_be_asked_for_is_not_taken_for_never_made() {
     let world = World::new((1..=3).map(|id| person(&id.to_string())));
-    let weak = Weak::new(&world);
-    let job = weak.job(&world);
-    weak.die(&world, &job);
+    let (spy, job) = watched(&world);
+    die(&world, &spy, &job);
     // Long after new accounts show, nobody can be found: that says nothing of what was made.
     world.clock.advance(Duration::from_secs(3600));
-    weak.is_deaf.store(true, Ordering::Relaxed);
+    spy.is_deaf(true);
     let report = job.run(Run::one("3"), Apply::new()).await.expect("a report");
     assert_eq!(report.status, RunStatus::Incomplete, "what was made is still not known: {report}");
-    weak.is_deaf.store(false, Ordering::Relaxed);
+    spy.is_deaf(false);
     let report = run(&job).await;
     assert_eq!(report.status, RunStatus::Complete, "{report}");
     assert_eq!(
@@ -129,15 +58,14 @@ async fn what_cannot_be_asked_for_is_not_taken_for_never_made() {
 #[tokio::test]
 async fn what_planning_found_again_is_confirmed_though_recovering_could_not_ask() {
     let world = World::new((1..=3).map(|id| person(&id.to_string())));
-    let weak = Weak::new(&world);
-    let job = weak.job(&world);
-    weak.die(&world, &job);
+    let (spy, job) = watched(&world);
+    die(&world, &spy, &job);
     let plan = job.plan(Run::full()).await.expect("a plan");
     assert_eq!(plan.count(Action::Link), 3, "{plan}");
-    weak.is_deaf.store(true, Ordering::Relaxed);
+    spy.is_deaf(true);
     let report = job.apply(&plan, Apply::new()).await.expect("a report");
     assert_eq!(world.sink.confirmed().len(), 3, "their passwords are handed out: {report}");
-    weak.is_deaf.store(false, Ordering::Relaxed);
+    spy.is_deaf(false);
     assert_eq!(run(&job).await.status, RunStatus::Complete);
     assert_eq!(world.sink.confirmed().len(), 3);
 }
@@ -145,9 +73,8 @@ async fn what_planning_found_again_is_confirmed_though_recovering_could_not_ask(
 #[tokio::test]
 async fn one_who_is_renamed_while_his_create_is_in_doubt_is_not_made_twice() {
     let world = World::new((1..=2).map(|id| person(&id.to_string())));
-    let weak = Weak::new(&world);
-    let job = weak.job(&world);
-    weak.die(&world, &job);
+    let (spy, job) = watched(&world);
+    die(&world, &spy, &job);
     // The accounts do not show yet, and HR changes its mind about a name.
     let made = world.directory.records();
     made.iter().for_each(|record| world.directory.remove(&record.id));

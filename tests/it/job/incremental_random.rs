@@ -9,6 +9,7 @@ use entrant::reconcile::{Guard, Guards, Leaver, Preferences, days};
 use entrant::{Job, Record, Value};
 use proptest::prelude::*;
 
+use super::random;
 use super::tracked::{Manners, Tracked};
 use super::world::World;
 
@@ -27,30 +28,19 @@ enum Event {
     Time(u8),
 }
 
-/// Few values for many people, so that they get in each other's way.
+/// Most people have a number of their own.
 fn person() -> impl Strategy<Value = Record> {
-    (0..7_u8, 0..7_u8, 0..7_u8, prop::option::of(0..2_u8), any::<bool>()).prop_map(
-        |(id, number, login, title, active)| {
-            Record::new(ObjectId::user(id.to_string()))
-                .with("id", if number == 0 { id } else { number }.to_string())
-                .with("login", format!("p{login}@contoso.com"))
-                .with("name", format!("Person {id}"))
-                .with("title", title.map(|title| title.to_string()))
-                .with("active", active)
-        },
-    )
+    random::person(7).prop_map(|person| match person.get("id") == Some(&Value::text("0")) {
+        true => {
+            let own = person.id.id.to_string();
+            person.with("id", own)
+        }
+        false => person,
+    })
 }
 
 fn account() -> impl Strategy<Value = Record> {
-    (0..3_u8, prop::option::of(0..7_u8), 0..7_u8, any::<bool>()).prop_map(|(id, number, login, active)| {
-        Record::new(ObjectId::user(format!("a{id}")))
-            .with("userPrincipalName", format!("p{login}@contoso.com"))
-            .with("employeeId", number.map(|number| number.to_string()))
-            .with("displayName", "Before us")
-            .with("jobTitle", "0")
-            .with("active", active)
-            .with("created", "2020-01-01T00:00:00Z")
-    })
+    random::account(3, 7)
 }
 
 fn event() -> impl Strategy<Value = Event> {

@@ -8,7 +8,6 @@ use async_trait::async_trait;
 use entrant::adapters::{Entra, PasswordFile, RedbState};
 use entrant::connection::Connection;
 use entrant::job::{Apply, Run, RunStatus};
-use entrant::mapping::Mapping;
 use entrant::model::ObjectId;
 use entrant::reconcile::{Policy, Preferences};
 use entrant::secret::Secret;
@@ -90,15 +89,7 @@ async fn job(sim: &Sim, people: &MemoryStore, state: impl State, sink: impl Pass
         .build()
         .expect("a connection");
     let entra = Entra::builder(connection).transport(sim.transport()).connect().await.expect("the check passes");
-    let mapping = Mapping::users()
-        .attribute("displayName", "login")
-        .attribute("employeeId", "id")
-        .attribute("jobTitle", "title")
-        .attribute("mailNickname", "login")
-        .expression("userPrincipalName", "Join(\"@\", [login], %Domain%)")
-        .expect("an expression")
-        .generate_password()
-        .match_on("employeeId");
+    let mapping = super::world::tenant_mapping().attribute("jobTitle", "title");
     Job::builder("staff")
         .source(people.clone())
         .target(entra)

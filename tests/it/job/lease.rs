@@ -8,7 +8,6 @@ use entrant::adapters::Entra;
 use entrant::clock::{Clock, ManualClock};
 use entrant::connection::Connection;
 use entrant::job::{Apply, Run, RunStatus};
-use entrant::mapping::Mapping;
 use entrant::model::ObjectId;
 use entrant::reconcile::{Policy, Preferences};
 use entrant::sim::{Fault, Sim};
@@ -18,7 +17,7 @@ use futures::{FutureExt, TryStreamExt};
 use time::OffsetDateTime;
 
 use super::spy::Spy;
-use super::world::{Sink, World, mapping, person};
+use super::world::{Sink, World, person, tenant_mapping};
 
 const LEASE: &str = "link set default";
 
@@ -74,16 +73,7 @@ async fn a_request_that_waited_for_longer_than_the_lease_is_sent_only_if_nobody_
             let job = Job::builder("staff")
                 .source(MemoryStore::new("hr").with_records(people))
                 .target(entra.connect().await.expect("the check passes"))
-                .mapping(
-                    Mapping::users()
-                        .attribute("displayName", "login")
-                        .attribute("employeeId", "id")
-                        .attribute("mailNickname", "login")
-                        .expression("userPrincipalName", "Join(\"@\", [login], %Domain%)")
-                        .expect("an expression")
-                        .generate_password()
-                        .match_on("employeeId"),
-                )
+                .mapping(tenant_mapping())
                 .policy(Policy::outbound(Preferences::default()))
                 .passwords(Sink::default())
                 .state(state.clone())
@@ -133,16 +123,7 @@ async fn a_run_that_was_overtaken_writes_and_notes_nothing_more() {
             }
             answer
         });
-        let job = Job::builder("staff")
-            .source(world.hr.clone())
-            .target(spy.clone())
-            .mapping(mapping())
-            .policy(Policy::outbound(Preferences::default()))
-            .passwords(world.sink.clone())
-            .state(world.state.clone())
-            .clock(world.clock.clone())
-            .build()
-            .expect("the job is sound");
+        let job = world.builder(Preferences::default()).target(spy.clone()).build().expect("the job is sound");
         let error = job.run(Run::full(), Apply::new()).await.expect_err("overtaken");
         assert_eq!(error.kind(), ErrorKind::Leased, "{after}: {error}");
         assert_eq!(spy.log().len(), after, "nothing after it");

@@ -12,7 +12,7 @@ use entrant::job::{Apply, Run};
 use entrant::model::ObjectId;
 use entrant::sim::Sim;
 use entrant::store::{Batch, MemoryStore, State, Table};
-use entrant::{Cloud, Error, ErrorKind, Job, Mapping, Policy, Preferences, Record};
+use entrant::{Cloud, Error, ErrorKind, Job, Policy, Preferences, Record};
 
 /// What the children are told.
 const STATE: &str = "ENTRANT_TEST_STATE";
@@ -77,16 +77,7 @@ async fn a_run() {
     let job = Job::builder("staff")
         .source(MemoryStore::new("hr").with_records((0..PEOPLE).map(person)))
         .target(entra)
-        .mapping(
-            Mapping::users()
-                .attribute("displayName", "login")
-                .attribute("employeeId", "id")
-                .attribute("mailNickname", "login")
-                .expression("userPrincipalName", "Join(\"@\", [login], %Domain%)")
-                .expect("an expression")
-                .generate_password()
-                .match_on("employeeId"),
-        )
+        .mapping(super::world::tenant_mapping())
         .policy(Policy::outbound(Preferences::default()))
         .passwords(super::world::Sink::default())
         .state(RedbState::open(told(STATE)).expect("the state").with_patience(Duration::from_secs(3)))

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use entrant::model::{Anchor, Change, ChangeId, Class, Name, ObjectId, Operation, Schema, Value, Written};
 use entrant::reconcile::Constraints;
 use entrant::store::{Capabilities, Lookup, MemoryStore, Query, Read, Source, Target};
-use entrant::{Error, Record, Result};
+use entrant::{Error, ErrorKind, Record, Result};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 
@@ -34,6 +34,7 @@ struct Shared {
     refusal: Option<Refusal>,
     unasked: Option<Error>,
     hidden: BTreeSet<String>,
+    is_deaf: bool,
 }
 
 impl std::fmt::Debug for Shared {
@@ -84,6 +85,11 @@ impl Spy {
     /// Refuses some writes in place of carrying them out.
     pub(crate) fn refuses(&self, refusal: impl FnMut(&Change) -> Option<Error> + Send + 'static) {
         self.shared().refusal = Some(Box::new(refusal));
+    }
+
+    /// Finds nobody by value, as long as this is so.
+    pub(crate) fn is_deaf(&self, is_deaf: bool) {
+        self.shared().is_deaf = is_deaf;
     }
 
     /// Fails from now on when it is asked what it forbids.
@@ -210,6 +216,9 @@ impl Target for Spy {
             .boxed()
     }
     async fn find(&self, class: &Class, attribute: &Name, values: &[Value]) -> Result<Vec<Record>> {
+        if self.shared().is_deaf {
+            return Err(Error::new(ErrorKind::Unavailable, "the index is down"));
+        }
         self.inner.find(class, attribute, values).await
     }
     async fn deleted(&self, anchors: &[Anchor]) -> Result<Vec<Record>> {

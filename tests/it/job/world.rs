@@ -54,6 +54,18 @@ pub(crate) fn mapping() -> Mapping {
         .match_on("userPrincipalName")
 }
 
+/// People as a tenant takes them.
+pub(crate) fn tenant_mapping() -> Mapping {
+    Mapping::users()
+        .attribute("displayName", "login")
+        .attribute("employeeId", "id")
+        .attribute("mailNickname", "login")
+        .expression("userPrincipalName", "Join(\"@\", [login], %Domain%)")
+        .expect("an expression")
+        .generate_password()
+        .match_on("employeeId")
+}
+
 pub(crate) fn person(id: &str) -> Record {
     Record::new(ObjectId::user(id))
         .with("id", id)

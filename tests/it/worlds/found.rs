@@ -14,16 +14,7 @@ use crate::job::org::{self, Org};
 use crate::job::world::{World, account, entry, mapping, person, schema};
 
 async fn plan(world: &World, hr: Watched) -> Plan {
-    let job = Job::builder("staff")
-        .source(hr)
-        .target(world.directory.clone())
-        .mapping(mapping())
-        .policy(Policy::outbound(Preferences::default()))
-        .passwords(world.sink.clone())
-        .state(world.state.clone())
-        .clock(world.clock.clone())
-        .build()
-        .expect("the job is sound");
+    let job = world.builder(Preferences::default()).source(hr).build().expect("the job is sound");
     job.plan(Run::full()).await.expect("a plan")
 }
 
