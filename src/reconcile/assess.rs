@@ -10,8 +10,8 @@ use super::inputs::{Answers, Inputs, Questions, Side};
 use super::link::Linked;
 use super::pairs::Pairs;
 use super::{EntryKey, Evidence, Problem, Severity, Situation};
-use crate::mapping::{Belonging, Rule};
-use crate::model::{Anchor, Name, ObjectId, Origin, Record, Value, comparison_key};
+use crate::mapping::Belonging;
+use crate::model::{Anchor, Name, ObjectId, Origin, Record, comparison_key};
 
 /// How many of the objects that a source may be are named.
 const CANDIDATES_SHOWN: usize = 10;
@@ -251,8 +251,7 @@ impl<'a> Assessor<'a> {
         match found {
             Match::Candidates(found) if found.len() == 1 => {
                 let record = self.index.record(found[0]);
-                if self.inputs.links.is_of_others(&record.id, self.inputs.job) {
-                    self.owned_elsewhere += 1;
+                if self.is_of_others(&record.id) {
                     return None;
                 }
                 case.target = Some(record);
@@ -330,10 +329,7 @@ impl<'a> Assessor<'a> {
         let mut deleted = deleted.into_values();
         match (deleted.next(), deleted.next()) {
             (None, _) => {}
-            (Some(record), None) if self.inputs.links.is_of_others(&record.id, self.inputs.job) => {
-                self.owned_elsewhere += 1;
-                return None;
-            }
+            (Some(record), None) if self.is_of_others(&record.id) => return None,
             (Some(record), None) => {
                 case.situation = Situation::RecycleBin;
                 case.target = Some(record);
@@ -555,68 +551,15 @@ impl<'a> Assessor<'a> {
         }
     }
 
-    /// Asks for all matching and unique values of a source; whether all were asked before.
-    fn ask_for_values(&mut self, sourced: &Sourced) -> bool {
-        if !self.inputs.abilities.target_find {
-            return true;
-        }
-        let values = self.identifying_values(sourced);
-        // Not `all`: every missing question is to be asked in one go.
-        values.iter().fold(true, |known, (name, value)| self.ask_find(name, value) && known)
-    }
-
-    pub(super) fn ask_find(&mut self, name: &Name, value: &Value) -> bool {
-        let question = (name.clone(), value.clone());
-        let known = self.answers.find.contains_key(&question);
-        if !known {
-            self.questions.find.insert(question);
-        }
-        known
-    }
-
-    /// Why the target is not known well enough to say that something is not there; `None` if it is.
-    fn unanswered(&self, sourced: &Sourced) -> Option<String> {
-        if self.target_complete {
-            return None;
-        }
-        if !self.inputs.abilities.target_find {
-            return Some("and it cannot be asked by value".to_owned());
-        }
-        self.identifying_values(sourced).into_iter().find_map(|question| match self.answers.find.get(&question) {
-            Some(Err(reason)) => Some(reason.clone()),
-            Some(Ok(_)) => None,
-            None => Some("not asked".to_owned()),
-        })
-    }
-
-    pub(super) fn identifying_values(&self, sourced: &Sourced) -> Vec<(Name, Value)> {
-        let mapping = self.inputs.mapping;
-        let unique = self.inputs.schema.attributes.iter().filter(|(_, schema)| schema.unique_in.is_some());
-        let mut names: Vec<&Name> = mapping.matching().iter().chain(unique.map(|(name, _)| name)).collect();
-        names.sort();
-        names.dedup();
-        // Of what is made unique each value that may be tried.
-        let chosen = mapping.rules().iter().filter(|rule| rule.is_chosen());
-        let candidates = chosen.flat_map(|rule| {
-            let candidates = rule.candidates(&sourced.record, self.inputs.context).into_iter();
-            candidates.filter_map(Result::ok).map(|value| (rule.target(), value))
-        });
-        names
-            .into_iter()
-            .filter(|name| !mapping.rule(name).is_some_and(Rule::is_chosen))
-            .filter_map(|name| Some((name, sourced.desired(&self.inputs, name)?)))
-            .chain(candidates)
-            .flat_map(|(name, value)| {
-                value.as_slice().iter().map(|value| (name.clone(), value.clone())).collect::<Vec<_>>()
-            })
-            .filter(|(name, value)| {
-                self.inputs.schema.get(name).is_some_and(|schema| comparison_key(schema, value).is_some())
-            })
-            .collect()
-    }
-
     fn is_owned_elsewhere(&mut self, link: &Linked) -> bool {
         let elsewhere = self.is_owned_elsewhere_quietly(link);
+        self.owned_elsewhere += u64::from(elsewhere);
+        elsewhere
+    }
+
+    /// Whether another job owns a target object that it linked to another store; it is counted then.
+    fn is_of_others(&mut self, target: &ObjectId) -> bool {
+        let elsewhere = self.inputs.links.is_of_others(target, self.inputs.job);
         self.owned_elsewhere += u64::from(elsewhere);
         elsewhere
     }

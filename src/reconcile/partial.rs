@@ -36,6 +36,71 @@ impl<'a> Assessor<'a> {
             !chosen && !own.iter().any(|own| comparison_key(attribute, own) == key)
         };
         let values: Vec<_> = self.identifying_values(sourced).into_iter().filter(is_new).collect();
+        self.ask_all(&values)
+    }
+
+    /// Asks for all matching and unique values of a source; whether all were asked before.
+    pub(super) fn ask_for_values(&mut self, sourced: &Sourced) -> bool {
+        if !self.inputs.abilities.target_find {
+            return true;
+        }
+        let values = self.identifying_values(sourced);
+        self.ask_all(&values)
+    }
+
+    fn ask_all(&mut self, values: &[(Name, Value)]) -> bool {
+        // Not `all`: every missing question is to be asked in one go.
         values.iter().fold(true, |known, (name, value)| self.ask_find(name, value) && known)
+    }
+
+    pub(super) fn ask_find(&mut self, name: &Name, value: &Value) -> bool {
+        let question = (name.clone(), value.clone());
+        let known = self.answers.find.contains_key(&question);
+        if !known {
+            self.questions.find.insert(question);
+        }
+        known
+    }
+
+    /// Why the target is not known well enough to say that something is not there; `None` if it is.
+    pub(super) fn unanswered(&self, sourced: &Sourced) -> Option<String> {
+        if self.target_complete {
+            return None;
+        }
+        if !self.inputs.abilities.target_find {
+            return Some("and it cannot be asked by value".to_owned());
+        }
+        self.identifying_values(sourced).into_iter().find_map(|question| match self.answers.find.get(&question) {
+            Some(Err(reason)) => Some(reason.clone()),
+            Some(Ok(_)) => None,
+            None => Some("not asked".to_owned()),
+        })
+    }
+
+    /// What a source is to match by, and what only one object can hold of what it is to get.
+    fn identifying_values(&self, sourced: &Sourced) -> Vec<(Name, Value)> {
+        let mapping = self.inputs.mapping;
+        let unique = self.inputs.schema.attributes.iter().filter(|(_, schema)| schema.unique_in.is_some());
+        let mut names: Vec<&Name> = mapping.matching().iter().chain(unique.map(|(name, _)| name)).collect();
+        names.sort();
+        names.dedup();
+        // Of what is made unique each value that may be tried.
+        let chosen = mapping.rules().iter().filter(|rule| rule.is_chosen());
+        let candidates = chosen.flat_map(|rule| {
+            let candidates = rule.candidates(&sourced.record, self.inputs.context).into_iter();
+            candidates.filter_map(Result::ok).map(|value| (rule.target(), value))
+        });
+        names
+            .into_iter()
+            .filter(|name| !mapping.rule(name).is_some_and(Rule::is_chosen))
+            .filter_map(|name| Some((name, sourced.desired(&self.inputs, name)?)))
+            .chain(candidates)
+            .flat_map(|(name, value)| {
+                value.as_slice().iter().map(|value| (name.clone(), value.clone())).collect::<Vec<_>>()
+            })
+            .filter(|(name, value)| {
+                self.inputs.schema.get(name).is_some_and(|schema| comparison_key(schema, value).is_some())
+            })
+            .collect()
     }
 }
