@@ -5,20 +5,20 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::answer::Refusal;
-use super::group::{Group, Processing};
-use super::group_property;
-use super::lag::Lag;
-use super::license::{Holding, License, effective_skus};
-use super::membership::{Place, Relation, Target};
-use super::object::{Object, whole};
-use super::property::{Class, Prop, property};
-use super::role::{Assignment, template};
-use super::shelf::{Field, Slot, parse_id};
 use super::state::State;
-use super::stored::fold;
 use super::tenant::Sim;
-use super::write::By;
+use crate::sim::groups::group::{Group, Processing};
+use crate::sim::groups::group_property;
+use crate::sim::groups::membership::{Place, Relation, Target};
+use crate::sim::licenses::license::{Holding, License, effective_skus};
+use crate::sim::objects::object::{Object, whole};
+use crate::sim::objects::shelf::{Field, Slot, parse_id};
+use crate::sim::objects::stored::fold;
+use crate::sim::roles::role::{Assignment, template};
+use crate::sim::trouble::lag::Lag;
+use crate::sim::users::property::{Class, Prop, property};
+use crate::sim::users::write::By;
+use crate::sim::wire::answer::Refusal;
 
 /// Groups.
 impl Sim {

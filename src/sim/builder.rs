@@ -11,22 +11,22 @@ use time::OffsetDateTime;
 
 use super::admin::{group_of, role_named};
 use super::audit::Requests;
-use super::bad_luck::BadLuck;
-use super::consent::Grants;
-use super::delta::DeltaQuirks;
-use super::extension::{ExtensionType, Extensions};
-use super::lag::{Lags, Reads};
-use super::link::Links;
 use super::region::Skewed;
 use super::seed::Seeded;
-use super::shelf::Shelf;
-use super::sku::Sku;
 use super::state::{Bin, Client, ClientSecret, Domain, DomainRole, Settings, State, Tokens};
 use super::tenant::{Forwarded, Sim, added_user};
-use super::throttle::{GraphLimits, Throttle};
 use crate::clock::{Clock, SystemClock};
 use crate::cloud::Cloud;
 use crate::secret::Secret;
+use crate::sim::groups::link::Links;
+use crate::sim::licenses::sku::Sku;
+use crate::sim::lists::delta::DeltaQuirks;
+use crate::sim::objects::extension::{ExtensionType, Extensions};
+use crate::sim::objects::shelf::Shelf;
+use crate::sim::sign_in::consent::Grants;
+use crate::sim::trouble::bad_luck::BadLuck;
+use crate::sim::trouble::lag::{Lags, Reads};
+use crate::sim::trouble::throttle::{GraphLimits, Throttle};
 
 /// Builds a [`Sim`].
 #[derive(Debug)]

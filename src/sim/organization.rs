@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Refusal, date};
-use super::query::unknown_selected;
-use super::routes::Call;
 use super::state::{Domain, DomainRole, State};
+use crate::sim::lists::query::unknown_selected;
+use crate::sim::wire::answer::{Answer, Refusal, date};
+use crate::sim::wire::routes::Call;
 
 impl State {
     pub(super) fn list_organization(&self, call: &Call<'_>) -> Result<Answer, Refusal> {

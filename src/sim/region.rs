@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::builder::SimBuilder;
-use super::login::{Denial, deny};
 use super::state::State;
 use crate::clock::Clock;
 use crate::cloud::Cloud;
+use crate::sim::sign_in::login::{Denial, deny};
 
 /// A clock that is off.
 #[derive(Debug)]

@@ -13,25 +13,25 @@ use time::{OffsetDateTime, UtcOffset};
 use url::Url;
 use uuid::Uuid;
 
-use super::answer::{Answer, Refusal, Trace};
 use super::audit::{AuditEntry, Requests};
-use super::bad_luck::BadLuck;
 use super::builder::SimBuilder;
-use super::fault::{Fault, Place};
-use super::lag::Reads;
-use super::login::Door;
-use super::object::{Object, whole};
-use super::property;
-use super::query::Target;
-use super::routes::{Asked, Call};
 use super::state::{State, Token};
-use super::user::User;
-use super::write::By;
 use crate::clock::Clock;
 use crate::cloud::Cloud;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::http::Transport;
 use crate::secret::Secret;
+use crate::sim::lists::query::Target;
+use crate::sim::objects::object::{Object, whole};
+use crate::sim::sign_in::login::Door;
+use crate::sim::trouble::bad_luck::BadLuck;
+use crate::sim::trouble::fault::{Fault, Place};
+use crate::sim::trouble::lag::Reads;
+use crate::sim::users::property;
+use crate::sim::users::user::User;
+use crate::sim::users::write::By;
+use crate::sim::wire::answer::{Answer, Refusal, Trace};
+use crate::sim::wire::routes::{Asked, Call};
 
 /// Requests in process go to this host; `.invalid` is never anyone's.
 const ORIGIN: &str = "https://sim.invalid";
