@@ -29,8 +29,7 @@ fn part<'a>(guide: &'a str, heading: &str) -> &'a str {
 /// All words of an enum, as its stored form refuses one that it does not know: new ones are among them by themselves.
 fn words<T: DeserializeOwned>(unknown: &str) -> BTreeSet<String> {
     let Err(refusal) = serde_json::from_str::<T>(unknown) else { panic!("{unknown} is known") };
-    let words = refusal.to_string().split('`').skip(1).step_by(2).skip(1).map(str::to_owned).collect();
-    words
+    refusal.to_string().split('`').skip(1).step_by(2).skip(1).map(str::to_owned).collect()
 }
 
 /// The names in headings of the second level, as stored forms write them.
