@@ -113,6 +113,7 @@
 //! | [`adapters`] | the stores that come with the crate: Entra, CSV and JSON Lines (read and written), redb, a password file |
 //! | [`connection`] | which tenant, as whom, and whether that works |
 //! | [`graph`], [`auth`], [`http`], [`odata`] | the client for Microsoft Graph |
+//! | [`guide`] | guides: getting started, your own store, going live, plans, failures |
 //! | [`sim`] | the simulated tenant |
 //! | [`testing`] | conformance suites for hosts' own stores |
 //!
@@ -149,6 +150,8 @@ mod digest;
 pub mod error;
 pub mod expr;
 pub mod graph;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 pub mod http;
 pub mod job;
 pub mod mapping;

@@ -220,7 +220,7 @@ pub enum Evidence {
 impl fmt::Display for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Inactive { rule } => write!(f, "the source says inactive, by {rule}"),
+            Self::Inactive { rule } => write!(f, "the source says inactive, by `{rule}`"),
             Self::OutOfScope => f.write_str("the source record is out of scope"),
             Self::NotInCompleteRead { read, asked_again: true } => {
                 write!(f, "not among the {read} records of a complete read, and not found when asked again by id")

@@ -13,6 +13,7 @@ mod flow_org;
 mod forms;
 mod group_licenses;
 mod guests;
+mod guides;
 mod header_mapping;
 mod import;
 mod import_groups;
