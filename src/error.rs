@@ -67,8 +67,6 @@ pub enum ErrorKind {
     Store,
     /// The store cannot do this.
     Unsupported,
-    /// A guard stopped the plan.
-    Guarded,
     /// What was planned no longer fits what is there.
     Stale,
     /// The connection has not passed its check, or is switched off.

@@ -455,9 +455,7 @@ impl History {
                 witness.note(format!("failed {:?}", error.kind()));
                 let is_right = match error.kind() {
                     ErrorKind::Store => process.fate.has_failed(),
-                    ErrorKind::Invalid | ErrorKind::EmptySource | ErrorKind::TenantChanged | ErrorKind::Guarded => {
-                        false
-                    }
+                    ErrorKind::Invalid | ErrorKind::EmptySource | ErrorKind::TenantChanged => false,
                     _ => true,
                 };
                 if !is_right || self.is_peace() {

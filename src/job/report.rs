@@ -419,7 +419,8 @@ impl fmt::Display for Report {
             writeln!(f, "  {given:>7} {} given, {taken} taken", plain(attribute))?;
         }
         if self.warnings > 0 {
-            writeln!(f, "  {:>7} entries left something optional out (see the plan)", self.warnings)?;
+            let entries = if self.warnings == 1 { "entry" } else { "entries" };
+            writeln!(f, "  {:>7} {entries} left something optional out (see the plan)", self.warnings)?;
         }
         // What needed a person before stands in the plan.
         let tried = |entry: &&EntryReport| entry.rank().is_some_and(|rank| rank < 3);

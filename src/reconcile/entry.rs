@@ -192,7 +192,7 @@ pub struct SecretChange {
 
 /// What a removal rests on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "kind")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
 #[non_exhaustive]
 pub enum Evidence {
     /// The record was read and says that the person is inactive.

@@ -105,8 +105,7 @@ impl Group {
                 | ErrorKind::TimedOut
                 | ErrorKind::Protocol => Self::Unreachable,
                 ErrorKind::Store => Self::Store,
-                ErrorKind::Guarded
-                | ErrorKind::Stale
+                ErrorKind::Stale
                 | ErrorKind::TenantChanged
                 | ErrorKind::Leased
                 | ErrorKind::Quarantined

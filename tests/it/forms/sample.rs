@@ -107,7 +107,7 @@ pub(crate) fn everything() -> Plan {
             json!({
                 "label": "Barbara", "target": target("a4"),
                 "changes": [{ "attribute": "accountEnabled", "old": true, "new": false, "rule": "leaver: source-missing", "status": true }],
-                "evidence": { "kind": "notInCompleteRead", "read": 1012, "asked_again": true }
+                "evidence": { "kind": "notInCompleteRead", "read": 1012, "askedAgain": true }
             }),
         ),
         entry(
@@ -207,7 +207,7 @@ fn one_of_many(number: usize) -> Value {
     let new = |attribute: &str, new: &str, rule: &str| json!({ "attribute": attribute, "new": new, "rule": rule });
     let origin = json!({ "place": "people.csv", "row": number + 2 });
     let more = match number % 50 {
-        0 => json!({ "target": target, "evidence": { "kind": "notInCompleteRead", "read": 60000, "asked_again": true },
+        0 => json!({ "target": target, "evidence": { "kind": "notInCompleteRead", "read": 60000, "askedAgain": true },
             "changes": [{ "attribute": "accountEnabled", "old": true, "new": false, "rule": "leaver: source-missing", "status": true }] }),
         1 => json!({ "target": target, "evidence": { "kind": "inactive", "rule": "[Employment status]" },
             "sets": [{ "attribute": "assignedLicenses", "kind": "licenses", "rule": "leaver: unqualified", "given": 1,
