@@ -28,6 +28,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "job",
         &["error", "clock", "secret", "cloud", "digest", "permit", "model", "expr", "mapping", "reconcile", "store"],
     ),
+    ("guide", &[]),
     ("sim", &["error", "clock", "secret", "cloud", "http"]),
     ("testing", &["error", "clock", "secret", "cloud", "model", "store", "reconcile"]),
 ];
