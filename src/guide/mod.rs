@@ -1,6 +1,6 @@
-//! Guides: how things are done, from the first plan to many tenants. Every block of Rust in them is run as a test.
+//! Guides: longer than an item's documentation, shorter than a book. Their code runs as tests, on a simulated tenant.
 //!
-//! | you want to | read |
+//! | to | read |
 //! | --- | --- |
 //! | say where each attribute comes from | [`writing_mappings`] |
 //! | bring along what another product did | [`coming_from`] |
@@ -10,15 +10,11 @@
 
 #[doc = include_str!("coming_from.md")]
 pub mod coming_from {}
-
 #[doc = include_str!("inside.md")]
 pub mod inside {}
-
 #[doc = include_str!("many_tenants.md")]
 pub mod many_tenants {}
-
 #[doc = include_str!("testing.md")]
 pub mod testing {}
-
 #[doc = include_str!("writing_mappings.md")]
 pub mod writing_mappings {}
