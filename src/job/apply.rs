@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::future::{Either, select};
 use time::OffsetDateTime;
 use tokio::sync::OnceCell;
+use tracing::Instrument;
 
 use super::builder::Ready;
 use super::ledger::{Intent, LinkSet};
@@ -84,6 +85,11 @@ impl Job {
     /// What was sent may be carried out; it is noted, and the next run looks. The lease runs out by itself, within a minute;
     /// with [`Stop`] it is given back.
     pub async fn apply(&self, plan: &Plan, apply: Apply) -> Result<Report> {
+        let span = tracing::info_span!("apply", job = self.name, link_set = self.link_set);
+        self.apply_checked(plan, apply).instrument(span).await
+    }
+
+    async fn apply_checked(&self, plan: &Plan, apply: Apply) -> Result<Report> {
         self.check(plan, &apply)?;
         let tenant = self.tenant();
         let tenure = Arc::new(self.take_tenure(apply.wait, apply.stop.as_ref()).await?);

@@ -4,6 +4,9 @@
 //! [`Plan`](crate::reconcile::Plan), which writes nothing and can be read, kept and narrowed down; and applies it, in
 //! order, noting every write in the [`State`](crate::State) before it is sent, so that a run that was cut off is taken
 //! up where it stopped.
+//!
+//! What is logged meanwhile is logged within a `tracing` span, `plan` or `apply`, with the names of the `job` and its
+//! `link_set`.
 
 mod apply;
 mod bookmark;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use time::OffsetDateTime;
+use tracing::Instrument;
 
 use super::bookmark::StoredBookmark;
 use super::builder::Ready;
@@ -59,6 +60,11 @@ impl Job {
     ///
     /// Leaves nothing behind.
     pub async fn plan(&self, run: Run) -> Result<Plan> {
+        let span = tracing::info_span!("plan", job = self.name, link_set = self.link_set);
+        self.plan_of(run).instrument(span).await
+    }
+
+    async fn plan_of(&self, run: Run) -> Result<Plan> {
         if run.extent == RunExtent::Retire && run.filter.is_some() {
             return Err(Error::new(
                 ErrorKind::Invalid,

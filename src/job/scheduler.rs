@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 use super::{Apply, Buckets, Job, Report, Run, RunStatus, Schedule, SyncStatus};
 use crate::error::{ErrorKind, Result};
@@ -232,7 +233,7 @@ impl SchedulerBuilder {
         self
     }
 
-    /// Begins to wait, in a task of its own.
+    /// Begins to wait, in a task of its own, which stays within the `tracing` span that this is called in.
     ///
     /// # Panics
     ///
@@ -248,7 +249,7 @@ impl SchedulerBuilder {
         let board = Board { status, kept: self.kept, history: VecDeque::new(), report: None };
         let shared = Arc::new(Shared { board: Mutex::new(board), now: Notify::new() });
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(self.run_until(Arc::clone(&shared), stopped));
+        let task = tokio::spawn(self.run_until(Arc::clone(&shared), stopped).in_current_span());
         Scheduler { shared, stop, task: Some(task) }
     }
 
@@ -310,7 +311,8 @@ impl SchedulerBuilder {
         let run = if due.is_none() { self.run.clone().by_hand() } else { self.run.clone() };
         let (job, apply) = (Arc::clone(&self.job), self.apply.clone());
         // In a task of its own, so that a host's code that panics ends one run and not all.
-        let ended: Result<Report> = match tokio::spawn(async move { job.run(run, apply).await }).await {
+        let ended: Result<Report> = match tokio::spawn(async move { job.run(run, apply).await }.in_current_span()).await
+        {
             Ok(ended) => ended,
             Err(error) => {
                 let message = format!("the run broke off: {error}");

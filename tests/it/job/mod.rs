@@ -40,6 +40,7 @@ mod seats;
 mod spy;
 mod state_files;
 mod switches;
+mod traced;
 mod tracked;
 mod truth_table;
 mod unique_value;
