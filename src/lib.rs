@@ -115,6 +115,7 @@
 //! | [`graph`], [`auth`], [`http`], [`odata`] | the client for Microsoft Graph |
 //! | [`sim`] | the simulated tenant |
 //! | [`testing`] | conformance suites for hosts' own stores |
+//! | [`guide`] | guides: security |
 //!
 //! # Features
 //!
@@ -149,6 +150,7 @@ mod digest;
 pub mod error;
 pub mod expr;
 pub mod graph;
+pub mod guide;
 pub mod http;
 pub mod job;
 pub mod mapping;

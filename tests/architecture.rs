@@ -29,6 +29,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &["error", "clock", "secret", "cloud", "digest", "permit", "model", "expr", "mapping", "reconcile", "store"],
     ),
     ("sim", &["error", "clock", "secret", "cloud", "http"]),
+    ("guide", &[]),
     ("testing", &["error", "clock", "secret", "cloud", "model", "store", "reconcile"]),
 ];
 

@@ -30,6 +30,30 @@ pub(super) fn is_open_to_others(file: &File) -> io::Result<bool> {
     return file.metadata().map(|_| false);
 }
 
+/// Who may do what to a file beside its owner and its group. Only Unix says.
+pub(super) fn for_everybody(metadata: &std::fs::Metadata) -> Everybody {
+    #[cfg(unix)]
+    let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions());
+    #[cfg(not(unix))]
+    let mode = {
+        let _ = metadata;
+        0
+    };
+    match mode & 0o006 {
+        0 => Everybody::Nothing,
+        0o004 => Everybody::Reads,
+        _ => Everybody::Writes,
+    }
+}
+
+/// What everybody on a machine may do to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Everybody {
+    Nothing,
+    Reads,
+    Writes,
+}
+
 /// Makes the name of a new file last, where the system can do that; where not, nothing more can be done.
 pub(super) fn sync_directory(path: &Path) {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
