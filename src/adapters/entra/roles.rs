@@ -275,10 +275,11 @@ mod tests {
             holders: BTreeMap::from([("g".to_owned(), BTreeSet::from(["User Administrator".to_owned()]))]),
             ..Roles::default()
         };
-        let (none, elements) = (Attributes::new(), ["members", "owners", "skuId"].map(crate::model::Name::from));
+        let (class, none) = (Class::GROUP, Attributes::new());
+        let elements = ["members", "owners", "skuId"].map(crate::model::Name::from);
         let refused = |id: &str| {
             let current = Record::new(ObjectId::group(id));
-            let draft = Draft::new(&Class::GROUP, DraftStep::Elements, Some(&current), &none);
+            let draft = Draft::new(&class, DraftStep::Elements, Some(&current), &none);
             let findings = roles.check(&draft.with_elements(&elements));
             findings
                 .into_iter()
