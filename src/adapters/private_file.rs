@@ -14,8 +14,8 @@ pub(super) fn create(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Makes what is opened, if it is not there yet, a file that only its owner can read and write. Only Unix can.
-pub(super) fn for_owner(options: &mut OpenOptions) {
+/// Makes what is made a file that only its owner can read and write. Only Unix can.
+fn for_owner(options: &mut OpenOptions) {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     #[cfg(not(unix))]
@@ -31,6 +31,7 @@ pub(super) fn is_open_to_others(file: &File) -> io::Result<bool> {
 }
 
 /// Who may do what to a file beside its owner and its group. Only Unix says.
+#[cfg(feature = "redb")]
 pub(super) fn for_everybody(metadata: &std::fs::Metadata) -> Everybody {
     #[cfg(unix)]
     let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions());
@@ -47,6 +48,7 @@ pub(super) fn for_everybody(metadata: &std::fs::Metadata) -> Everybody {
 }
 
 /// What everybody on a machine may do to a file.
+#[cfg(feature = "redb")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Everybody {
     Nothing,
