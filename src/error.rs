@@ -211,14 +211,15 @@ impl Error {
         self.0.graph.as_ref()
     }
 
-    /// The error and all its causes in one line, for a log or a terminal.
+    /// The error and all its causes in one line, for a log or a terminal. Signs that would begin another line, or command
+    /// the terminal, are replaced.
     #[must_use]
     pub fn to_chain(&self) -> String {
         let mut text = self.to_string();
         let mut cause = std::error::Error::source(self);
         while let Some(error) = cause {
             text.push_str(": ");
-            text.push_str(&error.to_string());
+            text.push_str(&in_one_line(&error.to_string()));
             cause = error.source();
         }
         text
@@ -227,7 +228,8 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)?;
+        // What comes from outside may be in all of it.
+        f.write_str(&in_one_line(&self.0.message))?;
         let graph = self.0.graph.iter().flat_map(|graph| {
             let status = (graph.status != 0).then(|| ("status", graph.status.to_string()));
             let code = (!graph.code.is_empty()).then(|| ("code", graph.code.clone()));
@@ -238,7 +240,7 @@ impl fmt::Display for Error {
         });
         let context = self.0.context.iter().map(|(key, value)| (*key, value.clone()));
         for (index, (key, value)) in context.chain(graph).enumerate() {
-            write!(f, "{}{key}={value}", if index == 0 { " (" } else { ", " })?;
+            write!(f, "{}{key}={}", if index == 0 { " (" } else { ", " }, in_one_line(&value))?;
         }
         if !self.0.context.is_empty()
             || self.0.graph.as_ref().is_some_and(|g| g.status != 0 || !g.code.is_empty() || g.request_id.is_some())
@@ -269,4 +271,36 @@ impl std::error::Error for Error {
     }
 }
 
+/// A text from outside without what would forge a line of a log, command a terminal or turn the direction of writing.
+fn in_one_line(text: &str) -> String {
+    let plain = |character: char| match character {
+        '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => ' ',
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        character if character.is_control() => '\u{fffd}',
+        character => character,
+    };
+    text.chars().map(plain).collect()
+}
+
 const _: () = assert!(size_of::<Error>() == size_of::<usize>());
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_from_outside_forges_no_line_and_commands_no_terminal() {
+        let hostile = "7\r\n2026-01-05T08:00:00Z INFO all is well\u{1b}[2J\u{202e}\u{2028}x\0";
+        let cause = std::io::Error::other(hostile);
+        let graph = GraphError { code: hostile.to_owned(), ..GraphError::default() };
+        let error = Error::new(ErrorKind::Invalid, format!("no such row {hostile}"))
+            .with_context("id", hostile)
+            .with_graph(graph)
+            .with_source(cause);
+        for text in [error.to_string(), error.to_chain(), format!("{error:?}")] {
+            assert!(text.contains("all is well"), "{text}");
+            assert!(!text.contains(|sign: char| sign.is_control()), "{text:?}");
+            assert!(!text.contains(['\u{202e}', '\u{2028}']), "{text:?}");
+        }
+    }
+}

@@ -113,9 +113,9 @@
 //! | [`adapters`] | the stores that come with the crate: Entra, CSV and JSON Lines (read and written), redb, a password file |
 //! | [`connection`] | which tenant, as whom, and whether that works |
 //! | [`graph`], [`auth`], [`http`], [`odata`] | the client for Microsoft Graph |
-//! | [`guide`] | guides: getting started, your own store, going live, plans, failures |
 //! | [`sim`] | the simulated tenant |
 //! | [`testing`] | conformance suites for hosts' own stores |
+//! | [`guide`] | guides: getting started, your own store, mappings, other products, going live, failures, security, testing |
 //!
 //! # Features
 //!

@@ -28,8 +28,8 @@ const EDGES: &[(&str, &[&str])] = &[
         "job",
         &["error", "clock", "secret", "cloud", "digest", "permit", "model", "expr", "mapping", "reconcile", "store"],
     ),
-    ("guide", &[]),
     ("sim", &["error", "clock", "secret", "cloud", "http"]),
+    ("guide", &[]),
     ("testing", &["error", "clock", "secret", "cloud", "model", "store", "reconcile"]),
 ];
 

@@ -14,8 +14,8 @@ pub(super) fn create(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Makes what is opened, if it is not there yet, a file that only its owner can read and write. Only Unix can.
-pub(super) fn for_owner(options: &mut OpenOptions) {
+/// Makes what is made a file that only its owner can read and write. Only Unix can.
+fn for_owner(options: &mut OpenOptions) {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     #[cfg(not(unix))]
@@ -28,6 +28,32 @@ pub(super) fn is_open_to_others(file: &File) -> io::Result<bool> {
     return Ok(std::os::unix::fs::PermissionsExt::mode(&file.metadata()?.permissions()) & 0o077 != 0);
     #[cfg(not(unix))]
     return file.metadata().map(|_| false);
+}
+
+/// Who may do what to a file beside its owner and its group. Only Unix says.
+#[cfg(feature = "redb")]
+pub(super) fn for_everybody(metadata: &std::fs::Metadata) -> Everybody {
+    #[cfg(unix)]
+    let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions());
+    #[cfg(not(unix))]
+    let mode = {
+        let _ = metadata;
+        0
+    };
+    match mode & 0o006 {
+        0 => Everybody::Nothing,
+        0o004 => Everybody::Reads,
+        _ => Everybody::Writes,
+    }
+}
+
+/// What everybody on a machine may do to a file.
+#[cfg(feature = "redb")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Everybody {
+    Nothing,
+    Reads,
+    Writes,
 }
 
 /// Makes the name of a new file last, where the system can do that; where not, nothing more can be done.

@@ -15,7 +15,7 @@ use redb::{ConcurrencyMode, Database, Durability, ReadableDatabase, ReadableTabl
 use time::OffsetDateTime;
 
 use super::blocking::{blocking, blocking_stream};
-use super::private_file;
+use super::private_file::{self, Everybody};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{BoxError, Error, ErrorKind, Result};
 use crate::store::{Batch, Lease, State, StateOperation, Table, fences_used_up, lease_end, lease_lost};
@@ -42,7 +42,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A [`State`] in one file, crash-safe.
 ///
-/// The file is created readable by its owner only; it holds personal data. Several processes may have it open, and the
+/// The file is created readable by its owner only; it holds personal data, and says what a job may take away: whoever can
+/// write it can have accounts deleted. So one that everybody on the machine may write is refused, and of one that
+/// everybody may read the log says so (on Unix; a file's group is the host's affair). Several processes may have it open, and the
 /// lease decides which of them writes; that needs byte-range locks, which Linux, macOS and Windows have on local
 /// disks. Every commit is on the disk when it returns. A file that is damaged, empty, or of a newer version is an
 /// error and stays as it is; one of an older version is brought up to date when it is opened, after which older versions
@@ -82,12 +84,20 @@ impl RedbState {
     /// # Errors
     ///
     /// [`ErrorKind::Store`] if the file cannot be opened for writing or made, is damaged, or was written by a newer
-    /// version.
+    /// version; [`ErrorKind::Invalid`] if everybody may write it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let open = || -> Result<Database, Fault> {
             if !path.try_exists()? {
                 make(path)?;
+            }
+            match private_file::for_everybody(&std::fs::metadata(path)?) {
+                Everybody::Nothing => {}
+                Everybody::Reads => {
+                    let file = path.display();
+                    tracing::warn!(%file, "everybody on this machine may read the state, which is personal data; run chmod 600");
+                }
+                Everybody::Writes => return Err(Fault::Known(open_to_all(path))),
             }
             let mut builder = Database::builder();
             builder.set_concurrency_mode(ConcurrencyMode::MultiWriter).set_check_integrity_on_open(true);
@@ -236,6 +246,12 @@ impl Turn {
     fn give_up(&self) -> bool {
         self.0.compare_exchange(Self::WAITING, Self::GIVEN_UP, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
+}
+
+fn open_to_all(path: &Path) -> Error {
+    let message = "everybody on this machine may write the state, and so have accounts deleted; make sure that it is as it \
+                   was, then run chmod 600";
+    Error::new(ErrorKind::Invalid, message).with_context("file", path.display())
 }
 
 /// This process, in words.

@@ -135,10 +135,19 @@ impl SharedFile {
     fn lock_out_others(&self) -> Result<File> {
         let path = self.beside("lock");
         let failed = |error| self.failed("cannot lock the file", error);
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false);
-        private_file::for_owner(&mut options);
-        let file = options.open(&path).map_err(failed)?;
+        let file = match private_file::create(&path) {
+            // A link would have a file made, or locked, wherever whoever left it likes.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                if fs::symlink_metadata(&path).map_err(failed)?.is_symlink() {
+                    return Err(self
+                        .error(ErrorKind::Store, "the lock of the file is a link, which is not ours; remove it")
+                        .with_context("lock", path.display()));
+                }
+                OpenOptions::new().write(true).open(&path)
+            }
+            made => made,
+        };
+        let file = file.map_err(failed)?;
         let deadline = Instant::now() + PATIENCE;
         loop {
             match file.try_lock() {

@@ -24,7 +24,8 @@ const MAX_OUTPUT: u64 = 1024 * 1024;
 /// Whoever is signed in to the Azure CLI (`az login`) on this machine: the rights are the person's.
 ///
 /// For development and for setting an application up, not for runs that must go on when the person leaves. `az` is
-/// looked for on the `PATH`; it has 30 s.
+/// looked for on the `PATH`; it has 30 s. It is run in a folder of the system's, not in the one that the program was
+/// started in: the tool is written in Python, which may take modules from where it is started.
 ///
 /// See [az account get-access-token](https://learn.microsoft.com/cli/azure/account#az-account-get-access-token).
 #[derive(Debug, Clone)]
@@ -56,12 +57,19 @@ impl AzureCli {
     /// Where the tool is, if not on the `PATH`.
     #[must_use]
     pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
-        self.program = program.into();
+        let program = program.into();
+        // A name alone is looked for on the `PATH`; what leads from here on would lead elsewhere from another folder.
+        let is_name = program.file_name().is_some_and(|name| name == program.as_os_str());
+        self.program = match std::path::absolute(&program) {
+            Ok(absolute) if !is_name => absolute,
+            _ => program,
+        };
         self
     }
 
     fn command(&self, scope: &str) -> Command {
         let mut command = Command::new(&self.program);
+        command.current_dir(system_folder());
         command.args(["account", "get-access-token", "--output", "json", "--scope", scope]);
         if let Some(tenant) = &self.tenant {
             command.args(["--tenant", tenant.as_str()]);
@@ -88,6 +96,15 @@ impl TokenCredential for AzureCli {
         runs.map_err(|source| Error::new(ErrorKind::NotReady, "cannot run the Azure CLI").with_source(source))?;
         let output = receive.await.map_err(|_| Error::new(ErrorKind::NotReady, "the Azure CLI gave no answer"))??;
         parse(&output, context.clock().now())
+    }
+}
+
+/// Where nobody but the system's administrators can leave a file that the tool would take for one of its own.
+fn system_folder() -> PathBuf {
+    if cfg!(windows) {
+        std::env::var_os("SYSTEMROOT").map_or_else(|| PathBuf::from(r"C:\Windows"), PathBuf::from)
+    } else {
+        PathBuf::from("/")
     }
 }
 

@@ -158,7 +158,10 @@ impl ManagedIdentity {
         }
         check_local(&url)?;
         let which = self.which_field();
-        let mut request = Request::builder().header(header.0, header.1);
+        let mut value = http::HeaderValue::try_from(header.1).map_err(|_| wrong())?;
+        // Most of them are keys.
+        value.set_sensitive(true);
+        let mut request = Request::builder().header(header.0, value);
         let body = if matches!(self.host, Host::CloudShell { .. }) {
             let mut form = form_urlencoded::Serializer::new(String::new());
             form.append_pair("resource", resource).extend_pairs(which);
@@ -196,8 +199,9 @@ impl ManagedIdentity {
         if let (Host::Arc { keys, .. }, StatusCode::UNAUTHORIZED) = (&self.host, answer.status) {
             let key = arc_key(&answer, keys)?;
             let mut request = request;
-            let header = http::HeaderValue::try_from(format!("Basic {}", key.expose()))
+            let mut header = http::HeaderValue::try_from(format!("Basic {}", key.expose()))
                 .map_err(|_| Error::new(ErrorKind::Protocol, "the key of Azure Arc's agent is malformed"))?;
+            header.set_sensitive(true);
             request.headers_mut().insert(AUTHORIZATION, header);
             answer = endpoint::send(context, Ok(request)).await?;
         }
@@ -445,6 +449,7 @@ mod tests {
             ("IDENTITY_SERVER_THUMBPRINT", "00"),
         ]);
         assert_eq!(request(&fabric).headers()["secret"], "h");
+        assert!(request(&fabric).headers()["secret"].is_sensitive(), "nobody who shows a request shows it");
         let learning = of(&[("MSI_ENDPOINT", "http://127.0.0.1/m"), ("MSI_SECRET", "s")]).client_id("c");
         assert!(request(&learning).uri().to_string().contains("api-version=2017-09-01"));
         assert!(request(&learning).uri().to_string().ends_with("&clientid=c"));

@@ -24,7 +24,8 @@ use crate::expr::Context;
 use crate::model::{Class, Name, ObjectId};
 use crate::permit;
 use crate::reconcile::{
-    Action, AttributeChange, Breach, EdgeKind, Entry, EntryKey, LinkNote, Part, Plan, breaches, edge_parts, waves,
+    Action, AttributeChange, Breach, Constraints, EdgeKind, Entry, EntryKey, LinkNote, Part, Plan, breaches,
+    edge_parts, waves,
 };
 use crate::store::{Access, Batch, Lease, Source};
 
@@ -61,8 +62,8 @@ pub(super) struct Progress<'a> {
     pub(super) stop: Option<Stop>,
     /// Whether anything gets through.
     pub(super) reach: Reach,
-    /// What expressions are evaluated with, once something must be.
-    pub(super) context: OnceCell<Context>,
+    /// What expressions are evaluated with, and what the target forbids by now, once that must be known.
+    pub(super) context: OnceCell<(Context, Arc<dyn Constraints>)>,
 }
 
 impl Job {
@@ -75,8 +76,8 @@ impl Job {
     ///
     /// [`ErrorKind::Quarantined`] until [`Job::release`], if the job is in quarantine: over 40 % of at least 100 writes
     /// of a run failed, or its credentials were refused;
-    /// [`ErrorKind::Stale`] if the plan is another job's, was changed, is too old, or was made with another mapping or
-    /// policy; [`ErrorKind::NotReady`] if the target lets no writes through; [`ErrorKind::Leased`] if another run is at
+    /// [`ErrorKind::Stale`] if the plan is another job's, was changed, is not the one that was
+    /// [approved](Apply::approved), is too old, or was made with another mapping or policy; [`ErrorKind::NotReady`] if the target lets no writes through; [`ErrorKind::Leased`] if another run is at
     /// work; [`ErrorKind::Store`] if the state or the password sink fails: then nothing more is written. A guard that
     /// stops the plan is no error but the report's status.
     ///
@@ -172,6 +173,14 @@ impl Job {
 
     fn check(&self, plan: &Plan, apply: &Apply) -> Result<()> {
         plan.verify()?;
+        if let Some(approved) = apply.approved.as_deref().filter(|approved| *approved != plan.digest()) {
+            return Err(Error::new(
+                ErrorKind::Stale,
+                "the plan is not the one that was approved: its digest is another",
+            )
+            .with_context("digest", plan.digest())
+            .with_context("approved", approved));
+        }
         let header = plan.header();
         let stale = |message| Err(Error::new(ErrorKind::Stale, message).with_context("job", &self.name));
         if header.job != self.name || header.link_set != self.link_set {

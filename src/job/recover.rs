@@ -1,6 +1,7 @@
 //! What a run that was cut off left behind, and what changed since a plan was made: found out by looking.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::apply::Progress;
 use super::builder::Ready;
@@ -9,12 +10,15 @@ use super::ledger::{Intent, Taken};
 use super::links::Links;
 use super::planning::lookup;
 use super::{Job, Outcome, password};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::expr::{Context, Seed};
 use crate::mapping::{Belonging, Mapped, Rule};
-use crate::model::{Cardinality, Class, ElementChange, License, Name, ObjectId, Record, Value, comparison_key};
+use crate::model::{
+    Attributes, Cardinality, Class, ElementChange, License, Name, ObjectId, Record, Value, comparison_key,
+};
 use crate::reconcile::{
-    Action, Answer, EdgeKind, Element, Entry, Evidence, Guard, Pair, Part, Situation, element_basis, element_key,
+    Action, Answer, Constraints, Draft, DraftStep, EdgeKind, Element, Entry, Evidence, FindingKind, Guard, Pair, Part,
+    Situation, element_basis, element_key,
 };
 use crate::store::{Batch, GetSupport, Lease, Query, Source, SourceExt};
 
@@ -282,11 +286,16 @@ impl Progress<'_> {
         let sources = reread(&*self.job.source, &sources).await;
         let targets: Vec<ObjectId> = risky.iter().filter_map(|at| self.entry(*at).target.clone()).collect();
         let targets = reread(&*self.job.target, &targets).await;
-        let context = self.context().await?;
+        let (context, constraints) = self.surroundings().await?.clone();
         let mut kept = Vec::with_capacity(open.len());
         for at in open {
-            let outcome =
-                if risky.contains(&at) { self.changed_since(at, part, &sources, &targets, &context)? } else { None };
+            let mut outcome = None;
+            if risky.contains(&at) {
+                outcome = self.changed_since(at, part, &sources, &targets, &context)?;
+                if outcome.is_none() {
+                    outcome = self.forbidden_since(self.entry(at), part, &*constraints)?;
+                }
+            }
             match outcome {
                 Some(outcome) => self.settle(at, outcome),
                 None => kept.push(at),
@@ -349,6 +358,24 @@ impl Progress<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Whether an account that is to be shut out has got a say over others since the plan was made. Whoever may shut out
+    /// such accounts said so.
+    fn forbidden_since(&self, entry: &Entry, part: Part, constraints: &dyn Constraints) -> Result<Option<Outcome>> {
+        let step = match entry.action {
+            Action::Delete => DraftStep::Delete,
+            _ if entry.disables() && !matches!(part, Part::References | Part::Licenses) => DraftStep::Disable,
+            _ => return Ok(None),
+        };
+        if self.job.ready(&entry.key)?.policy.preferences().allows_privileged() {
+            return Ok(None);
+        }
+        let Some(target) = &entry.target else { return Ok(None) };
+        let (current, none) = (Record::new(target.clone()), Attributes::new());
+        let findings = constraints.check(&Draft::new(&entry.class, step, Some(&current), &none));
+        let finding = findings.into_iter().find(|finding| finding.kind == FindingKind::Privileged);
+        Ok(finding.map(|finding| Outcome::Stale { reason: finding.message }))
     }
 
     /// What changed since the plan was made in the elements that are to be taken, on either side.
@@ -455,7 +482,12 @@ impl Progress<'_> {
 
     /// What expressions are evaluated with: the plan's time, and the target's parameters.
     pub(super) async fn context(&self) -> Result<Context> {
-        let context = self.context.get_or_try_init(|| async {
+        Ok(self.surroundings().await?.0.clone())
+    }
+
+    /// The same, and what the target forbids by now.
+    async fn surroundings(&self) -> Result<&(Context, Arc<dyn Constraints>)> {
+        let known = self.context.get_or_try_init(|| async {
             let constraints = self.job.target.constraints().await?;
             let mut context = self.job.context(self.plan.as_of(), &*constraints);
             if let Some(seed) = self.plan.header().seed.as_deref().and_then(Seed::from_hex) {
@@ -464,9 +496,9 @@ impl Progress<'_> {
             if self.job.hides_random() {
                 context = context.with_hidden_seed(password::seed()?);
             }
-            Ok::<_, Error>(context)
+            Ok((context, constraints))
         });
-        Ok(context.await?.clone())
+        known.await
     }
 }
 

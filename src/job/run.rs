@@ -229,11 +229,19 @@ pub struct Apply {
     pub(super) wait: Duration,
     pub(super) stop: Option<Stop>,
     pub(super) deadline: Option<Duration>,
+    pub(super) approved: Option<String>,
 }
 
 impl Default for Apply {
     fn default() -> Self {
-        Self { lifted: BTreeSet::new(), max_age: days(7), wait: Duration::ZERO, stop: None, deadline: None }
+        Self {
+            lifted: BTreeSet::new(),
+            max_age: days(7),
+            wait: Duration::ZERO,
+            stop: None,
+            deadline: None,
+            approved: None,
+        }
     }
 }
 
@@ -276,6 +284,17 @@ impl Apply {
     #[must_use]
     pub fn deadline(mut self, longest: Duration) -> Self {
         self.deadline = Some(longest);
+        self
+    }
+
+    /// Applies the plan of this [digest](crate::Plan::digest) and no other: the one that somebody approved.
+    ///
+    /// A plan that was changed by mistake does not fit its own digest, and is refused without this. It says nothing of who
+    /// wrote the plan: whoever may change the file that a plan waits in can write a fitting digest, too. Where such people
+    /// are not those who may apply, keep the digest of what was approved apart from the plan, and give it here.
+    #[must_use]
+    pub fn approved(mut self, digest: impl Into<String>) -> Self {
+        self.approved = Some(digest.into());
         self
     }
 

@@ -462,7 +462,7 @@ impl<'a> Decider<'a> {
             let draft = Draft::new(self.inputs.mapping.target_class(), step, current, &attributes);
             findings.extend(self.inputs.constraints.check(&draft));
         }
-        let allowed = self.inputs.policy.preferences().privileged;
+        let allowed = self.inputs.policy.preferences().allows_privileged();
         for finding in findings.into_iter().filter(|finding| !(allowed && finding.kind == FindingKind::Privileged)) {
             let severity = match (&finding.kind, &finding.attribute) {
                 (FindingKind::Unknown, _) => Severity::Warning,

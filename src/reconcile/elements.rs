@@ -113,9 +113,15 @@ fn check(inputs: &Inputs<'_>, case: &Case<'_>, entry: Option<&Entry>, is_new: bo
     }
     let names: Vec<Name> = found.sets.iter().map(|set| set.attribute.clone()).collect();
     let current = case.target.filter(|_| !is_new);
+    let allowed = inputs.policy.preferences().allows_privileged();
     for finding in draft_findings(inputs, current, entry, &names) {
-        let problem = Problem::new(Severity::Warning, finding.rule, finding.message);
-        if finding.kind == FindingKind::Violation {
+        let is_privileged = finding.kind == FindingKind::Privileged;
+        if is_privileged && allowed {
+            continue;
+        }
+        let severity = if is_privileged { Severity::Attention } else { Severity::Warning };
+        let problem = Problem::new(severity, finding.rule, finding.message);
+        if is_privileged || finding.kind == FindingKind::Violation {
             let forbidden = |name: &Name| finding.attribute.as_ref().is_none_or(|attribute| attribute == name);
             found.sets.retain(|set| !forbidden(&set.attribute));
             found.edges.retain(|edge| !forbidden(&edge.attribute));

@@ -147,11 +147,21 @@ impl Preferences {
         self
     }
 
-    /// Lets accounts be disabled and deleted that have a say over others, such as holders of a directory role.
+    /// Lets those be written to who have a say over others, such as holders of a directory role.
+    ///
+    /// Without it such an account is neither disabled nor deleted, and what says who signs in as its holder stays as it is
+    /// (for Entra: `userPrincipalName`, `onPremisesImmutableId`, `mobilePhone`, `businessPhones`, `otherMails`): a record
+    /// that matches an administrator's account, by mistake or not, must not be enough to take it over. Nobody is put into
+    /// or taken out of a group that gives a role. All else is written as for others.
     #[must_use]
     pub fn with_privileged(mut self) -> Self {
         self.privileged = true;
         self
+    }
+
+    /// Whether those may be written to who have a say over others.
+    pub(crate) fn allows_privileged(&self) -> bool {
+        self.privileged
     }
 
     /// Ends all sign-ins of an account when it is disabled, so that nobody goes on with what he was given before.

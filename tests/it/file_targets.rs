@@ -234,6 +234,26 @@ async fn behind_a_symbolic_link_the_file_itself_is_replaced() {
 }
 
 /// Texts that hurt.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_lock_that_somebody_made_a_link_is_not_followed() {
+    let directory = tempfile::tempdir().expect("a folder");
+    let (path, victim) = (directory.path().join("people.csv"), directory.path().join("victim"));
+    std::fs::write(&path, "id,name\n").expect("written");
+    std::os::unix::fs::symlink(&victim, directory.path().join(".people.csv.lock")).expect("a link");
+    let people = CsvTarget::open(&path).expect("a file");
+    let attributes = [("id", "1"), ("name", "Ada")].map(|(name, value)| (Name::from(name), Value::text(value)));
+    let create = Operation::Create {
+        class: Class::USER,
+        attributes: attributes.into_iter().collect(),
+        secrets: Default::default(),
+    };
+    let answers: Vec<_> = people.write(vec![Change::new(ChangeId::new(1), create)]).collect().await;
+    let error = answers[0].1.as_ref().expect_err("refused");
+    assert!(error.kind() == ErrorKind::Store && error.to_chain().contains("is a link"), "{error:?}");
+    assert!(!victim.exists() && std::fs::read_to_string(&path).expect("there") == "id,name\n");
+}
+
 fn nasty() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-c,;\"\r\n \t=+@-]{0,6}",

@@ -1,5 +1,6 @@
 //! Whole flows, against the simulated tenant.
 
+mod attacks;
 mod auth;
 mod connection;
 mod default_mappings;

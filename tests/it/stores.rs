@@ -260,6 +260,26 @@ async fn broken_lines_of_json_are_named_without_what_they_say() {
     assert!(!reason.contains("geheim"), "{reason}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_state_that_everybody_may_write_is_not_believed() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("state.redb");
+    drop(RedbState::open(&path).expect("a new file"));
+    for (mode, good) in [(0o600, true), (0o660, true), (0o644, true), (0o602, false), (0o666, false)] {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("ours");
+        match RedbState::open(&path) {
+            Ok(_) => assert!(good, "{mode:o}"),
+            Err(error) => {
+                assert!(!good && error.kind() == ErrorKind::Invalid, "{mode:o}: {error}");
+                assert!(error.to_chain().contains("chmod 600"), "{error}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_state_file_is_never_reset() {
     let directory = tempfile::tempdir().expect("a directory");

@@ -7,14 +7,19 @@ use http::Method;
 use serde::Deserialize;
 
 use super::links;
-use super::schema::{ACCOUNT_ENABLED, ASSIGNABLE_TO_ROLE};
+use super::schema::{ACCOUNT_ENABLED, ASSIGNABLE_TO_ROLE, IMMUTABLE_ID, SKU_ID, USER_PRINCIPAL_NAME};
 use crate::auth::TokenClaims;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{GraphClient, RoleAssignment};
-use crate::model::{Record, Value};
+use crate::model::{Class, Record, Value};
 use crate::reconcile::{Draft, DraftStep, Finding};
 
 const RULE: &str = "role-holder";
+
+/// With what somebody could sign in as another or reset his password: Graph calls changing it a sensitive action.
+///
+/// See [update user](https://learn.microsoft.com/graph/api/user-update).
+const SIGN_IN: &[&str] = &["businessPhones", IMMUTABLE_ID, "mobilePhone", "otherMails", USER_PRINCIPAL_NAME];
 
 /// Who holds which directory role, by id.
 #[derive(Debug, Default)]
@@ -103,20 +108,44 @@ impl Roles {
         Ok(())
     }
 
-    /// What speaks against a write that would shut an administrator out.
-    pub(super) fn check(&self, draft: &Draft<'_>) -> Option<Finding> {
-        let disables = draft.attributes.get(ACCOUNT_ENABLED) == Some(&Value::Bool(false));
-        let finding = match draft.step {
-            DraftStep::Disable | DraftStep::Delete => self.found(draft.current?)?,
-            DraftStep::Update if disables => self.found(draft.current?)?.at(ACCOUNT_ENABLED),
-            _ => return None,
-        };
-        Some(finding)
+    /// What speaks against a write that would shut an administrator out, let another in as him, or make somebody one.
+    pub(super) fn check(&self, draft: &Draft<'_>) -> Vec<Finding> {
+        let Some(current) = draft.current else { return Vec::new() };
+        match draft.step {
+            DraftStep::Disable | DraftStep::Delete => self.shuts_out(current).into_iter().collect(),
+            DraftStep::Update => {
+                let disables = draft.attributes.get(ACCOUNT_ENABLED) == Some(&Value::Bool(false));
+                let shut_out = disables.then(|| self.shuts_out(current)).flatten();
+                let let_in = draft.attributes.iter().filter_map(|(name, _)| {
+                    let roles = self.roles_of(current).filter(|_| SIGN_IN.contains(&name.as_str()))?;
+                    let message = format!(
+                        "holds a directory role ({roles}), and this says who signs in as the holder: change it by hand, or \
+                         allow by name"
+                    );
+                    Some(Finding::privileged(RULE, message).at(name.clone()))
+                });
+                shut_out.map(|finding| finding.at(ACCOUNT_ENABLED)).into_iter().chain(let_in).collect()
+            }
+            DraftStep::Elements if *draft.class == Class::GROUP => {
+                let Some(roles) = self.roles_of(current) else { return Vec::new() };
+                let members = draft.elements.iter().filter(|name| *name != SKU_ID);
+                let message = format!(
+                    "the group gives a directory role ({roles}): change who is in it by hand, or allow by name"
+                );
+                members.map(|name| Finding::privileged(RULE, message.clone()).at(name.clone())).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
-    fn found(&self, current: &Record) -> Option<Finding> {
-        if let Some(roles) = self.holders.get(&lower(&current.id.id)) {
-            let roles = roles.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    /// The roles that are known to be held.
+    fn roles_of(&self, current: &Record) -> Option<String> {
+        let roles = self.holders.get(&lower(&current.id.id))?;
+        Some(roles.iter().map(String::as_str).collect::<Vec<_>>().join(", "))
+    }
+
+    fn shuts_out(&self, current: &Record) -> Option<Finding> {
+        if let Some(roles) = self.roles_of(current) {
             let message = format!("holds a directory role ({roles}): take the role away first, or allow by name");
             return Some(Finding::privileged(RULE, message));
         }
@@ -200,8 +229,9 @@ mod tests {
         ];
         for (roles, id, step, attributes, expected) in table {
             let current = Record::new(ObjectId::user(*id));
-            let finding = roles.check(&Draft::new(&Class::USER, *step, Some(&current), attributes));
-            match (finding, expected) {
+            let mut findings = roles.check(&Draft::new(&Class::USER, *step, Some(&current), attributes));
+            assert!(findings.len() <= 1, "{findings:?}");
+            match (findings.pop(), expected) {
                 (None, None) => {}
                 (Some(finding), Some((kind, attribute, message))) => {
                     assert_eq!((finding.kind, finding.attribute.as_deref()), (*kind, *attribute), "{step:?} of {id}");
@@ -210,5 +240,54 @@ mod tests {
                 (found, expected) => panic!("{step:?} of {id}: {found:?} instead of {expected:?}"),
             }
         }
+    }
+
+    #[test]
+    fn nobody_is_let_in_as_an_administrator_unawares() {
+        let roles = Roles {
+            holders: BTreeMap::from([("a".to_owned(), BTreeSet::from(["User Administrator".to_owned()]))]),
+            ..Roles::default()
+        };
+        let drafted: Attributes = ["businessPhones", "displayName", "mobilePhone", "onPremisesImmutableId"]
+            .into_iter()
+            .chain(["otherMails", "userPrincipalName"])
+            .map(|name| (name.into(), Value::text("x")))
+            .collect();
+        let refused = |id: &str, step| {
+            let current = Record::new(ObjectId::user(id));
+            let findings = roles.check(&Draft::new(&Class::USER, step, Some(&current), &drafted));
+            assert!(findings.iter().all(|finding| finding.kind == FindingKind::Privileged), "{findings:?}");
+            findings
+                .into_iter()
+                .filter_map(|finding| finding.attribute)
+                .map(|name| name.to_string())
+                .collect::<Vec<_>>()
+        };
+        let all = ["businessPhones", "mobilePhone", "onPremisesImmutableId", "otherMails", "userPrincipalName"];
+        assert_eq!(refused("A", DraftStep::Update), all);
+        assert_eq!(refused("b", DraftStep::Update), [""; 0]);
+        assert_eq!(refused("a", DraftStep::Enable), [""; 0]);
+    }
+
+    #[test]
+    fn nobody_becomes_an_administrator_by_a_group_unawares() {
+        let roles = Roles {
+            holders: BTreeMap::from([("g".to_owned(), BTreeSet::from(["User Administrator".to_owned()]))]),
+            ..Roles::default()
+        };
+        let (class, none) = (Class::GROUP, Attributes::new());
+        let elements = ["members", "owners", "skuId"].map(crate::model::Name::from);
+        let refused = |id: &str| {
+            let current = Record::new(ObjectId::group(id));
+            let draft = Draft::new(&class, DraftStep::Elements, Some(&current), &none);
+            let findings = roles.check(&draft.with_elements(&elements));
+            findings
+                .into_iter()
+                .filter_map(|finding| finding.attribute)
+                .map(|name| name.to_string())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(refused("G"), ["members", "owners"]);
+        assert_eq!(refused("h"), [""; 0]);
     }
 }

@@ -48,7 +48,9 @@ pub struct SimServer {
 impl Sim {
     /// Serves the tenant over HTTP, such as on `127.0.0.1:0`: a free port that nobody else can reach.
     ///
-    /// It has no TLS and takes one secret for all: do not let others reach it. See [`serve_https`](Sim::serve_https).
+    /// It has no TLS, and its ids, keys and secrets follow from its seed, which anybody can guess: do not let others reach
+    /// it, and put nobody's data into it. On an address that others can reach, the log warns. See
+    /// [`serve_https`](Sim::serve_https).
     ///
     /// # Errors
     ///
@@ -90,6 +92,9 @@ impl Sim {
         let cannot = |error| Error::new(ErrorKind::Transport, "cannot listen").with_source(error);
         let listener = TcpListener::bind(address).await.map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
+        if !address.ip().is_loopback() {
+            tracing::warn!(%address, "others can reach this simulated tenant: its secrets can be guessed, and what is in it read");
+        }
         let (stop, stopped) = watch::channel(());
         let scheme = if tls.is_some() { "https" } else { "http" };
         let door = Door { sim: self.clone(), scheme, tls };

@@ -410,6 +410,25 @@ async fn the_azure_cli() {
     assert_eq!(error.kind(), ErrorKind::NotReady);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn the_azure_cli_takes_nothing_from_where_the_program_was_started() {
+    let served = Served::new().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let ends = NOW.unix_timestamp() + 3_600;
+    let token = served.sim.token();
+    let (found, answer) =
+        (folder.path().join("found"), format!(r#"{{"accessToken":"{}","expires_on":{ends}}}"#, token.expose()));
+    let az = tool(folder.path(), &format!("pwd > {}\necho '{answer}'", found.display()));
+    served.works(az).await;
+    assert_eq!(std::fs::read_to_string(&found).expect("a file").trim(), "/");
+    // A path from here on is one all the same.
+    let here = std::env::current_dir().expect("a folder");
+    let up: std::path::PathBuf = here.components().skip(1).map(|_| "..").collect();
+    let relative = up.join(folder.path().strip_prefix("/").expect("absolute")).join("az");
+    served.works(AzureCli::new().program(relative)).await;
+}
+
 #[tokio::test]
 async fn what_the_environment_names() {
     let served = Served::new().await;
