@@ -247,7 +247,7 @@ impl<R: BufRead> Rows for CsvRows<R> {
             }
         }
         let key = match &values[self.key].1 {
-            Value::Text(text) if !text.trim().is_empty() => Arc::clone(text),
+            Value::Text(text) if !text.trim().is_empty() => text.to_shared(),
             _ => return broken(format!("has no {}", self.headers[self.key]).into()),
         };
         let mut record = Record::new(ObjectId::new(self.file.class.clone(), key))

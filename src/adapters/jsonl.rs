@@ -170,7 +170,7 @@ impl<R: BufRead> Rows for JsonlRows<R> {
                         Err(error) => return broken(format!("is no JSON, from column {}", error.column())),
                     };
                     let key: Arc<str> = match attributes.get(&self.format.key) {
-                        Some(Value::Text(text)) if !text.trim().is_empty() => Arc::clone(text),
+                        Some(Value::Text(text)) if !text.trim().is_empty() => text.to_shared(),
                         Some(Value::Integer(number)) => number.to_string().into(),
                         _ => return broken(format!("has no {} to be known by", self.format.key)),
                     };

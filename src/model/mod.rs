@@ -12,6 +12,7 @@ mod license;
 mod name;
 mod record;
 mod schema;
+mod text;
 mod value;
 
 pub use anchor::Anchor;
@@ -25,4 +26,5 @@ pub use license::{License, LicenseFault};
 pub use name::Name;
 pub use record::{Attributes, Origin, Record};
 pub use schema::{AttributeSchema, Cardinality, CaseRule, Kind, LicenseAttributes, LicenseHeirs, Mutability, Schema};
+pub use text::Text;
 pub use value::Value;
