@@ -5,6 +5,7 @@
 //! if it is not set; `cargo bench --bench million` with `PEOPLE=1000000` is the size that the aims speak of.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use compact_str::CompactString;
 use entrant::job::{Apply, Run};
-use entrant::model::{AttributeSchema, Change, ChangeId, Class, ObjectId, Schema, Written};
+use entrant::model::{AttributeSchema, Change, ChangeId, Class, Name, ObjectId, Schema, Shape, Written};
 use entrant::reconcile::{Action, Guard};
 use entrant::store::{Batch, Capabilities, Lease, MemoryState, MemoryStore, Query, Read, Source, State, Table, Target};
 use entrant::{Error, ErrorKind, Job, Mapping, Policy, Preferences, Record, Result, Value};
@@ -134,23 +135,26 @@ fn of_target(at: usize, people: usize) -> usize {
 /// Calls back with each value of a person, in the order of [`ATTRIBUTES`].
 fn values(person: usize, changed: bool, text: &mut String, mut each: impl FnMut(usize, &str)) {
     let (given, family) = (GIVEN[person % 8], FAMILY[person / 8 % 8]);
+    let mut digits = [b'0'; 7];
     let mut whole = |at: usize, parts: &[&str], number: Option<usize>, end: &str| {
+        if let ([whole], None, "") = (parts, number, end) {
+            return each(at, whole);
+        }
         text.clear();
         parts.iter().for_each(|part| text.push_str(part));
         if let Some(number) = number {
-            let mut digits = [b'0'; 7];
             let mut rest = number;
             digits.iter_mut().rev().for_each(|digit| {
                 *digit = b'0' + (rest % 10) as u8;
                 rest /= 10;
             });
-            digits.iter().for_each(|digit| text.push(char::from(*digit)));
+            text.push_str(std::str::from_utf8(&digits).expect("digits"));
         }
         text.push_str(end);
         each(at, text);
     };
     whole(0, &[CITIES[person / 64 % 8]], None, "");
-    whole(1, &["Contoso"], None, " GmbH");
+    whole(1, &["Contoso GmbH"], None, "");
     whole(2, &["DE"], None, "");
     whole(3, &[DEPARTMENTS[person / 512 % 8]], None, "");
     whole(4, &[given, " ", family], None, "");
@@ -169,8 +173,10 @@ fn is_changed(person: usize) -> bool {
 
 /// The id that a person has in the target, as long as those of a directory.
 fn target_id(person: usize) -> String {
-    format!("00000000-0000-4000-8000-{person:012}")
+    format!("{TARGET_ID}{person:012}")
 }
+
+const TARGET_ID: &str = "00000000-0000-4000-8000-";
 
 // The floor.
 
@@ -242,19 +248,28 @@ fn side(name: &'static str, people: usize) -> Side {
     Side { name, people, schema: Arc::new(schema), began: Arc::default() }
 }
 
+/// What records are made with.
+struct Draft {
+    /// In their order.
+    names: Vec<Name>,
+    shape: Shape,
+    values: Vec<Value>,
+    text: String,
+}
+
 impl Side {
-    fn record(&self, at: usize, names: &[entrant::model::Name], text: &mut String) -> Record {
+    fn record(&self, at: usize, draft: &mut Draft) -> Record {
         let is_source = self.name == "hr";
         let person = if is_source { of_source(at, self.people) } else { of_target(at, self.people) };
-        let id = if is_source { person.to_string() } else { target_id(person) };
-        let mut pairs = Vec::with_capacity(names.len() + 1);
-        pairs.push(("active".into(), Value::Bool(true)));
-        pairs[0].0 = names[ATTRIBUTES.len()].clone();
-        values(person, is_source && is_changed(person), text, |at, value| {
-            pairs.push((names[at].clone(), Value::from(value)));
-        });
-        let mut record = Record::new(ObjectId::user(id));
-        record.attributes = pairs.into_iter().collect();
+        let Draft { names, shape, values: held, text } = draft;
+        text.clear();
+        let written = if is_source { write!(text, "{person}") } else { write!(text, "{TARGET_ID}{person:012}") };
+        written.expect("a text takes what is written");
+        let id = ObjectId::user(text.as_str());
+        held.push(Value::Bool(true));
+        values(person, is_source && is_changed(person), text, |_, value| held.push(Value::from(value)));
+        let mut record = Record::new(id);
+        record.attributes = shape.attributes(names.iter().zip(held.drain(..)));
         record
     }
 }
@@ -272,10 +287,9 @@ impl Source for Side {
     fn read(&self, _: &Query) -> BoxStream<'_, Result<Read>> {
         let mut began = self.began.lock().expect("no panic");
         began.get_or_insert_with(|| (Moment::now(), memory("VmRSS")));
-        let names: Vec<entrant::model::Name> =
-            ATTRIBUTES.iter().chain(&["active"]).map(|name| (*name).into()).collect();
-        let mut text = String::new();
-        let records = (0..self.people).map(move |at| Ok(Read::Record(self.record(at, &names, &mut text))));
+        let names = ["active"].into_iter().chain(ATTRIBUTES).map(Name::from).collect();
+        let mut draft = Draft { names, shape: Shape::new(), values: Vec::new(), text: String::new() };
+        let records = (0..self.people).map(move |at| Ok(Read::Record(self.record(at, &mut draft))));
         stream::iter(records.chain([Ok(Read::complete())])).boxed()
     }
 }

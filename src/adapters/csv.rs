@@ -17,7 +17,7 @@ use futures::stream::BoxStream;
 use super::lines::{MAX_ROW_BYTES, without_bom};
 use super::rows::{self, Row, RowFile, RowFormat, Rows};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Attributes, Class, Name, ObjectId, Origin, Record, Value};
+use crate::model::{Class, Name, ObjectId, Origin, Record, Shape, Value};
 use crate::store::{Capabilities, GetSupport, Lookup, Query, Read, Source};
 
 /// A CSV file as a [`Source`]: comma-separated, UTF-8, names of the columns in the first row.
@@ -168,7 +168,10 @@ impl CsvFormat {
                 self.invalid(format!("no column of the file is called {key}; it has {}", columns.join(", ")))
             })?,
         };
-        Ok(CsvRows { file: self.file.clone(), place: self.file.place(), headers, key, parser })
+        let mut order: Vec<usize> = (0..headers.len()).collect();
+        order.sort_by_key(|index| &headers[*index]);
+        let shape = Shape::new();
+        Ok(CsvRows { file: self.file.clone(), place: self.file.place(), headers, order, shape, key, parser })
     }
 
     pub(super) fn headers<R: BufRead>(&self, parser: &mut Parser<R>) -> Result<Arc<[Name]>> {
@@ -217,6 +220,9 @@ struct CsvRows<R> {
     file: RowFile,
     place: Arc<str>,
     headers: Arc<[Name]>,
+    /// The columns in the order of their names.
+    order: Vec<usize>,
+    shape: Shape,
     key: usize,
     parser: Parser<R>,
 }
@@ -241,18 +247,19 @@ impl<R: BufRead> Rows for CsvRows<R> {
         let mut values = Vec::with_capacity(row.fields());
         for (index, header) in self.headers.iter().enumerate() {
             match row.field(index) {
-                Ok("") => values.push((header.clone(), Value::Null)),
-                Ok(text) => values.push((header.clone(), Value::text(text))),
+                Ok("") => values.push(Value::Null),
+                Ok(text) => values.push(Value::text(text)),
                 Err(_) => return broken(format!("is not in UTF-8 in {header}").into()),
             }
         }
-        let key = match &values[self.key].1 {
-            Value::Text(text) if !text.trim().is_empty() => Arc::clone(text),
+        let key = match &values[self.key] {
+            Value::Text(text) if !text.trim().is_empty() => text.to_shared(),
             _ => return broken(format!("has no {}", self.headers[self.key]).into()),
         };
         let mut record = Record::new(ObjectId::new(self.file.class.clone(), key))
             .with_origin(Origin::row(Arc::clone(&self.place), row.line));
-        record.attributes = Attributes::from_iter(values);
+        let value = |index: &usize| (&self.headers[*index], std::mem::take(&mut values[*index]));
+        record.attributes = self.shape.attributes(self.order.iter().map(value));
         Ok(Some(Row::Record(record)))
     }
 }

@@ -357,7 +357,7 @@ impl CsvTable {
         let mut record = Record::new(ObjectId::new(self.csv.file.class.clone(), Arc::clone(&id)))
             .with_origin(Origin::row(Arc::clone(place), raw.line));
         record.attributes = values.into_iter().collect();
-        record.attributes.insert(headers[key].clone(), Value::Text(id));
+        record.attributes.insert(headers[key].clone(), Value::text(id));
         fill(&mut record, &self.schema);
         Row::Record(record)
     }

@@ -11,7 +11,7 @@ use futures::stream::BoxStream;
 use super::lines::{Line, MAX_ROW_BYTES, read_line, without_bom};
 use super::rows::{self, Row, RowFile, RowFormat, Rows};
 use crate::error::Result;
-use crate::model::{Attributes, Class, Name, ObjectId, Origin, Record, Value};
+use crate::model::{Attributes, Class, Name, ObjectId, Origin, Record, Shape, Value};
 use crate::store::{Capabilities, GetSupport, Lookup, Query, Read, Source};
 
 /// A file with one JSON object a line, as a [`Source`].
@@ -139,13 +139,15 @@ impl RowFormat for JsonlFormat {
 
     fn rows(&self, input: BufReader<File>) -> Result<impl Rows> {
         let input = without_bom(input).map_err(|error| self.file.failed("cannot read the file", error))?;
-        Ok(JsonlRows { place: self.file.place(), format: self.clone(), input, buffer: Vec::new(), line: 0 })
+        let (place, shape) = (self.file.place(), Shape::new());
+        Ok(JsonlRows { place, shape, format: self.clone(), input, buffer: Vec::new(), line: 0 })
     }
 }
 
 struct JsonlRows<R> {
     format: JsonlFormat,
     place: Arc<str>,
+    shape: Shape,
     input: R,
     buffer: Vec<u8>,
     line: u64,
@@ -170,13 +172,14 @@ impl<R: BufRead> Rows for JsonlRows<R> {
                         Err(error) => return broken(format!("is no JSON, from column {}", error.column())),
                     };
                     let key: Arc<str> = match attributes.get(&self.format.key) {
-                        Some(Value::Text(text)) if !text.trim().is_empty() => Arc::clone(text),
+                        Some(Value::Text(text)) if !text.trim().is_empty() => text.to_shared(),
                         Some(Value::Integer(number)) => number.to_string().into(),
                         _ => return broken(format!("has no {} to be known by", self.format.key)),
                     };
                     let mut record = Record::new(ObjectId::new(self.format.file.class.clone(), key))
                         .with_origin(Origin::row(Arc::clone(&self.place), self.line));
                     record.attributes = attributes;
+                    self.shape.share(&mut record.attributes);
                     return Ok(Some(Row::Record(record)));
                 }
             }

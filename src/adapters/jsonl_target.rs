@@ -197,14 +197,14 @@ impl JsonlTable {
             return broken(format!("has {} twice", twice[0]));
         }
         let id: Arc<str> = match attributes.get(&self.key) {
-            Some(Value::Text(text)) if !text.trim().is_empty() => Arc::clone(text),
+            Some(Value::Text(text)) if !text.trim().is_empty() => text.to_shared(),
             Some(Value::Integer(number)) => number.to_string().into(),
             _ => return broken(format!("has no {} to be known by", self.key)),
         };
         let mut record = Record::new(ObjectId::new(self.file.class.clone(), Arc::clone(&id)))
             .with_origin(Origin::row(Arc::clone(place), number));
         record.attributes = attributes;
-        record.attributes.insert(self.key.clone(), Value::Text(id));
+        record.attributes.insert(self.key.clone(), Value::text(id));
         fill(&mut record, &self.schema);
         Row::Record(record)
     }

@@ -331,12 +331,13 @@ impl Memberships {
         };
         match record.get(&columns.member) {
             Some(Value::Text(member)) if !member.trim().is_empty() => {
-                let number = match members.get(member) {
+                let number = match members.get(member.as_str()) {
                     Some(number) => *number,
                     None => {
                         let number = u32::try_from(self.members.len()).ok()?;
-                        members.insert(Arc::clone(member), number);
-                        self.members.push(Arc::clone(member));
+                        let member = member.to_shared();
+                        members.insert(Arc::clone(&member), number);
+                        self.members.push(member);
                         number
                     }
                 };
@@ -381,7 +382,7 @@ impl Memberships {
         let rows = group.map_or(&[][..], |group| &self.rows[group.range.clone()]);
         for (kind, name) in KINDS.into_iter().zip(ATTRIBUTES) {
             let own = rows.iter().filter(|(_, own, _)| *own == kind);
-            let ids = own.map(|(_, _, member)| Value::Text(Arc::clone(&self.members[*member as usize])));
+            let ids = own.map(|(_, _, member)| Value::text(&self.members[*member as usize]));
             record.attributes.insert(name.clone(), Value::list(ids));
             let broken = group.and_then(|group| group.broken.as_ref());
             let reasons = [

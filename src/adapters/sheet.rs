@@ -86,7 +86,7 @@ impl<'a, F: TableFormat> Sheet<'a, F> {
         self.check_unique(&attributes, None)?;
         let id: Arc<str> = match attributes.get(&self.table.key) {
             None | Some(Value::Null) => uuid::Uuid::new_v4().to_string().into(),
-            Some(Value::Text(id)) if !id.trim().is_empty() => Arc::clone(id),
+            Some(Value::Text(id)) if !id.trim().is_empty() => id.to_shared(),
             Some(_) => return Err(invalid("the key is blank").with_context("attribute", &self.table.key)),
         };
         if self.by_id.contains_key(&id) {
@@ -95,7 +95,7 @@ impl<'a, F: TableFormat> Sheet<'a, F> {
         let id = ObjectId::new(class.clone(), id);
         let mut record = Record::new(id.clone());
         record.attributes = attributes;
-        record.attributes.insert(self.table.key.clone(), Value::Text(Arc::clone(&id.id)));
+        record.attributes.insert(self.table.key.clone(), Value::text(&id.id));
         if let Some(status) = schema.status.as_ref().filter(|status| record.get(status).is_none()) {
             record.attributes.insert(status.clone(), Value::Bool(true));
         }

@@ -51,7 +51,7 @@ impl Progress<'_> {
             return Some(value.clone());
         }
         let end = self.links.target_of(element.source.as_ref()?)?;
-        end.deleted_at.is_none().then(|| Value::Text(Arc::clone(&end.object.id)))
+        end.deleted_at.is_none().then(|| Value::text(&end.object.id))
     }
 
     /// The accounts that are gone, of those whom an entry refers to and who are made anew: their links may still lead

@@ -141,7 +141,7 @@ impl Job {
             let owned = |link: &Linked| {
                 link.target.object.class == *class && link.target.owner.as_deref() == Some(self.name.as_str())
             };
-            header.linked.insert(class.clone(), index.iter().filter(|link| owned(link)).count() as u64);
+            header.linked.insert(class.clone(), index.owned(class, &self.name));
             let ours = |object: &ObjectId| index.of_target(object).is_some_and(owned);
             let memberships = given.count(ours, |name| ready.schema.is_reference(name));
             header.memberships.insert(class.clone(), memberships);

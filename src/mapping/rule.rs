@@ -234,10 +234,10 @@ impl Rule {
         })
     }
 
-    /// The source attribute whose text it gives as it is, wherever there is a text.
-    pub(crate) fn copies(&self) -> Option<&Name> {
+    /// The source attribute whose value it gives as it is, wherever there is one of this kind.
+    pub(crate) fn copies(&self, kind: &Kind) -> Option<&Name> {
         let RuleSource::Attribute(path) = &self.source else { return None };
-        let as_it_is = self.schema.kind == Kind::Text
+        let as_it_is = self.schema.kind == *kind
             && self.schema.cardinality == Cardinality::Single
             && self.steps.condition.is_none()
             && self.steps.transform.is_none();

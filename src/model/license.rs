@@ -64,7 +64,7 @@ impl License {
     /// The licence as a value.
     #[must_use]
     pub fn to_value(&self) -> Value {
-        let text = |text: &Arc<str>| Value::Text(Arc::clone(text));
+        let text = |text: &Arc<str>| Value::text(text);
         let mut members = BTreeMap::from([(PRODUCT, text(&self.product))]);
         if !self.disabled_plans.is_empty() {
             members.insert(DISABLED_PLANS, Value::list(self.disabled_plans.iter().map(text)));
@@ -79,17 +79,17 @@ impl License {
     #[must_use]
     pub fn from_value(value: &Value) -> Option<Self> {
         let members = match value {
-            Value::Text(product) => return Some(Self::new(Arc::clone(product))),
+            Value::Text(product) => return Some(Self::new(product.to_shared())),
             Value::Object(members) => members,
             _ => return None,
         };
         let text = |name: &Name| match members.get(name) {
-            Some(Value::Text(text)) => Some(Arc::clone(text)),
+            Some(Value::Text(text)) => Some(text.to_shared()),
             _ => None,
         };
         let plans = members.get(&DISABLED_PLANS).map_or(&[][..], Value::as_slice);
         let plan = |value: &Value| match value {
-            Value::Text(text) => Some(Arc::clone(text)),
+            Value::Text(text) => Some(text.to_shared()),
             _ => None,
         };
         Some(Self {
@@ -131,7 +131,7 @@ impl LicenseFault {
     #[must_use]
     pub fn to_value(&self) -> Value {
         let members = [(HEIR, &self.heir), (PRODUCT, &self.product), (ERROR, &self.error)];
-        Value::Object(Arc::new(members.into_iter().map(|(name, text)| (name, Value::Text(Arc::clone(text)))).collect()))
+        Value::Object(Arc::new(members.into_iter().map(|(name, text)| (name, Value::text(text))).collect()))
     }
 
     /// The fault that a value is; `None` if it is none.
@@ -139,7 +139,7 @@ impl LicenseFault {
     pub fn from_value(value: &Value) -> Option<Self> {
         let Value::Object(members) = value else { return None };
         let text = |name: &Name| match members.get(name) {
-            Some(Value::Text(text)) => Some(Arc::clone(text)),
+            Some(Value::Text(text)) => Some(text.to_shared()),
             _ => None,
         };
         Some(Self { heir: text(&HEIR)?, product: text(&PRODUCT)?, error: text(&ERROR)? })

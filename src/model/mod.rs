@@ -3,6 +3,7 @@
 //! Pure: no input or output, no clock, no randomness.
 
 mod anchor;
+mod attributes;
 mod change;
 mod compare;
 mod completeness;
@@ -12,9 +13,11 @@ mod license;
 mod name;
 mod record;
 mod schema;
+mod text;
 mod value;
 
 pub use anchor::Anchor;
+pub use attributes::{Attributes, Shape};
 pub use change::{Change, ChangeId, ElementChange, Operation, Refused, Written};
 pub(crate) use compare::borrowed_key;
 pub use compare::{comparison_key, fold, values_equal};
@@ -23,6 +26,7 @@ pub use filter::{Filter, all, any, eq, is_in, ne, present, starts_with};
 pub use id::{Class, ObjectId};
 pub use license::{License, LicenseFault};
 pub use name::Name;
-pub use record::{Attributes, Origin, Record};
+pub use record::{Origin, Record};
 pub use schema::{AttributeSchema, Cardinality, CaseRule, Kind, LicenseAttributes, LicenseHeirs, Mutability, Schema};
+pub use text::Text;
 pub use value::Value;

@@ -29,11 +29,19 @@ impl Name {
 
     /// The name as text.
     #[must_use]
+    #[inline]
     pub fn as_str(&self) -> &str {
         match &self.0 {
             Text::Static(text) => text,
             Text::Shared(text) => text,
         }
+    }
+
+    /// Whether a text is this name. One that is the very same in memory, as names mostly are, is not looked at.
+    #[inline]
+    pub(super) fn is(&self, text: &str) -> bool {
+        let own = self.as_str();
+        std::ptr::eq(own, text) || own == text
     }
 }
 
@@ -75,8 +83,9 @@ impl AsRef<str> for Name {
 }
 
 impl PartialEq for Name {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
+        self.is(other)
     }
 }
 

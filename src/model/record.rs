@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::ser::{SerializeMap, Serializer};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
-use super::{Name, ObjectId, Value};
+use super::{Attributes, Name, ObjectId, Value};
 use crate::error::{Error, ErrorKind, Result};
 
 /// An object: its id, its attributes, and where it was read.
@@ -89,104 +88,6 @@ impl Record {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.attributes.get(name)
-    }
-}
-
-/// Attributes by name, in the order of their names.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Attributes(Vec<(Name, Value)>);
-
-impl Attributes {
-    /// No attributes.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The value of an attribute; `None` if it is absent.
-    #[must_use]
-    #[inline]
-    pub fn get(&self, name: &str) -> Option<&Value> {
-        self.position(name).ok().map(|index| &self.0[index].1)
-    }
-
-    /// Sets an attribute and gives the value before.
-    pub fn insert(&mut self, name: Name, value: Value) -> Option<Value> {
-        match self.position(&name) {
-            Ok(index) => Some(std::mem::replace(&mut self.0[index].1, value)),
-            Err(index) => {
-                self.0.insert(index, (name, value));
-                None
-            }
-        }
-    }
-
-    /// Takes an attribute out.
-    pub fn remove(&mut self, name: &str) -> Option<Value> {
-        self.position(name).ok().map(|index| self.0.remove(index).1)
-    }
-
-    /// The attributes in the order of their names.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Name, &Value)> {
-        self.0.iter().map(|(name, value)| (name, value))
-    }
-
-    /// How many there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// As [`get`](Self::get), given where it is in most records; that is corrected.
-    #[inline]
-    pub(crate) fn get_near(&self, name: &Name, at: &mut usize) -> Option<&Value> {
-        if self.0.get(*at).is_none_or(|(own, _)| own != name) {
-            *at = self.position(name).ok()?;
-        }
-        Some(&self.0[*at].1)
-    }
-
-    #[inline]
-    fn position(&self, name: &str) -> std::result::Result<usize, usize> {
-        self.0.binary_search_by(|(own, _)| own.as_str().cmp(name))
-    }
-}
-
-impl FromIterator<(Name, Value)> for Attributes {
-    /// The last value of a repeated name wins.
-    fn from_iter<I: IntoIterator<Item = (Name, Value)>>(pairs: I) -> Self {
-        let mut pairs: Vec<_> = pairs.into_iter().collect();
-        if pairs.is_sorted_by(|(left, _), (right, _)| left < right) {
-            pairs.shrink_to_fit();
-            return Self(pairs);
-        }
-        // Stable, so that of equal names the last stays last; reversed for `dedup`, which keeps the first.
-        pairs.reverse();
-        pairs.sort_by(|(left, _), (right, _)| left.cmp(right));
-        pairs.dedup_by(|(left, _), (right, _)| left == right);
-        pairs.shrink_to_fit();
-        Self(pairs)
-    }
-}
-
-impl Serialize for Attributes {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        self.0.iter().try_for_each(|(name, value)| map.serialize_entry(name, value))?;
-        map.end()
-    }
-}
-
-impl<'de> Deserialize<'de> for Attributes {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let members = BTreeMap::<Name, Value>::deserialize(deserializer)?;
-        Ok(Self(members.into_iter().collect()))
     }
 }
 

@@ -9,7 +9,7 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::Name;
+use super::{Name, Text};
 
 /// The value of an attribute. Cheap to clone.
 ///
@@ -29,7 +29,7 @@ pub enum Value {
     /// A whole number.
     Integer(i64),
     /// Text.
-    Text(Arc<str>),
+    Text(Text),
     /// A moment in time.
     DateTime(OffsetDateTime),
     /// Bytes.
@@ -40,9 +40,12 @@ pub enum Value {
     Object(Arc<BTreeMap<Name, Value>>),
 }
 
+// Values are kept by the million.
+const _: () = assert!(size_of::<Value>() == 24);
+
 impl Value {
     /// A text value.
-    pub fn text(text: impl Into<Arc<str>>) -> Self {
+    pub fn text(text: impl Into<Text>) -> Self {
         Self::Text(text.into())
     }
 
@@ -106,6 +109,12 @@ impl From<&str> for Value {
 impl From<String> for Value {
     fn from(text: String) -> Self {
         Self::Text(text.into())
+    }
+}
+
+impl From<Text> for Value {
+    fn from(text: Text) -> Self {
+        Self::Text(text)
     }
 }
 

@@ -65,8 +65,9 @@ pub(super) fn assess<'a>(
     if extent == Extent::Owned {
         cases.extend(inputs.links.iter().filter_map(|link| assessor.retired(link)).collect::<Vec<_>>());
     } else if extent == Extent::Whole {
-        let unsettled = inputs.links.places().iter().enumerate().filter(|(place, _)| !pairs.is_settled(*place));
-        for link in unsettled.map(|(_, link)| link).filter(|link| link.target.deleted_at.is_none()) {
+        let links = inputs.links.places();
+        let unsettled = |place: &usize| !pairs.is_settled(*place) && !links.standing(*place).is_deleted;
+        for link in (0..links.len()).filter(unsettled).map(|place| links.get(place)) {
             if !by_id.contains_key(&link.source) && !broken.contains_key(&link.source) {
                 cases.extend(assessor.link_without_source(link, read));
             }

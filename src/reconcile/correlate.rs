@@ -139,7 +139,7 @@ impl<'a> TargetIndex<'a> {
 
     /// Who holds a value in a name space, in the order of their ids.
     pub(super) fn holders(&self, key: &Key) -> Vec<&'a ObjectId> {
-        let settled = self.pairs.holders(key).map(|place| &self.links.places()[place].target.object);
+        let settled = self.pairs.holders(key).map(|place| &self.links.places().get(place).target.object);
         let mut holders: Vec<&ObjectId> =
             self.unsettled_holders(key).iter().map(|position| &self.records[*position].id).chain(settled).collect();
         holders.sort();

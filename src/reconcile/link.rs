@@ -1,19 +1,14 @@
 //! Who is whom, and who owns what.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::growing::Growing;
-use crate::model::{Name, ObjectId};
-
-/// How many names of stores and classes are kept once, however many links have them.
-const SHARED_NAMES: usize = 16;
+use super::rows::{Places, Rows};
+use crate::model::{Class, Name, ObjectId};
 
 /// Joins two ends: an object of one store, and its counterpart in another. A link is ownership.
 ///
@@ -129,13 +124,11 @@ impl Link {
 /// The links of a link set as one job sees them: from its source to its target.
 #[derive(Debug, Clone, Default)]
 pub struct LinkIndex {
-    links: Vec<Linked>,
+    links: Rows,
     by_source: Places,
     by_target: Places,
     /// The places of links that share an end with others.
     shared: HashSet<u32>,
-    /// The names of stores and classes, each once.
-    names: Vec<Name>,
     /// The targets of tombstones.
     deleted: HashSet<ObjectId>,
     /// Who owns objects of the target that are linked to objects of other stores than the job's source.
@@ -183,28 +176,27 @@ impl LinkIndex {
     /// Adds a link: one between these two stores as a whole, of another only whom its target belongs to.
     pub(crate) fn insert(&mut self, link: Link, source: &str, target: &str) {
         let [one, other] = link.ends;
-        let (from, mut to) = match (&*one.store == target, &*other.store == target) {
+        let (from, to) = match (&*one.store == target, &*other.store == target) {
             (_, true) if &*one.store == source => (one, other),
             (true, _) if &*other.store == source => (other, one),
             (true, _) => return self.insert_of_others(one),
             (_, true) => return self.insert_of_others(other),
             _ => return,
         };
-        let mut source = from.object;
-        for name in [&mut source.class.0, &mut to.object.class.0, &mut to.store] {
-            self.share(name);
-        }
+        let source = from.object;
         let place = u32::try_from(self.links.len()).expect("no memory holds four billion links");
         // A tombstone is found from its source only: its target is gone, and the id is not used again.
         let lives = to.deleted_at.is_none();
         if !lives {
             self.deleted.insert(to.object.clone());
         }
+        let links = &self.links;
+        let is_source = |place| links.is_source(place, &source);
+        let is_target = |place| links.is_target(place, &to.object);
+        let same_source = self.by_source.insert(place, &source, is_source, |place| links.source_id(place));
+        let same_target =
+            lives.then(|| self.by_target.insert(place, &to.object, is_target, |place| links.target_id(place)));
         self.links.push(Linked { source, target: to });
-        let (links, link) = (&self.links, &self.links[place as usize]);
-        let same_source = self.by_source.insert(place, &link.source, |place| &links[place as usize].source);
-        let same_target = lives
-            .then(|| self.by_target.insert(place, &link.target.object, |place| &links[place as usize].target.object));
         for other in [same_source, same_target.flatten()].into_iter().flatten() {
             self.shared.extend([other, place]);
         }
@@ -217,27 +209,23 @@ impl LinkIndex {
         }
     }
 
-    /// Lets equal names be one in memory, of the first few that there are.
-    fn share(&mut self, name: &mut Name) {
-        match self.names.iter().find(|own| *own == name) {
-            Some(own) => *name = own.clone(),
-            None if self.names.len() < SHARED_NAMES => self.names.push(name.clone()),
-            None => {}
-        }
-    }
-
     /// The link of a source object, a tombstone too.
     #[must_use]
     pub fn of_source(&self, source: &ObjectId) -> Option<&Linked> {
-        let known = self.place_of_source(source).map(|place| &self.links[place]);
+        let known = self.place_of_source(source).map(|place| self.links.get(place));
         known.or_else(|| self.lookups.as_ref()?.by_source.get(source))
     }
 
     /// The link of a target object.
     #[must_use]
     pub fn of_target(&self, target: &ObjectId) -> Option<&Linked> {
-        let known = self.place_of_target(target).map(|place| &self.links[place]);
+        let known = self.place_of_target(target).map(|place| self.links.get(place));
         known.or_else(|| self.lookups.as_ref()?.by_target.get(target)?.link.as_ref())
+    }
+
+    /// Whether anything is linked to objects of other stores than this job's source.
+    pub(super) fn knows_others(&self) -> bool {
+        !self.by_others.is_empty() || self.lookups.is_some()
     }
 
     /// Whether another job owns a target object that it linked to another store than this job's source.
@@ -255,17 +243,28 @@ impl LinkIndex {
 
     /// Where the link of a source object is, a tombstone too; not of those that were looked up.
     pub(super) fn place_of_source(&self, source: &ObjectId) -> Option<usize> {
-        self.by_source.find(source, |place| &self.links[place as usize].source)
+        self.by_source.find(source, |place| self.links.is_source(place, source))
     }
 
     /// Where the link of a target object is; not of those that were looked up.
     pub(super) fn place_of_target(&self, target: &ObjectId) -> Option<usize> {
-        self.by_target.find(target, |place| &self.links[place as usize].target.object)
+        self.by_target.find(target, |place| self.links.is_target(place, target))
     }
 
     /// The links by their places, tombstones too.
-    pub(super) fn places(&self) -> &[Linked] {
+    pub(super) fn places(&self) -> &Rows {
         &self.links
+    }
+
+    /// How many objects of a class a job owns, of those that are no tombstones.
+    pub(crate) fn owned(&self, class: &Class, job: &str) -> u64 {
+        let links = &self.links;
+        let owned = |place: &usize| {
+            *links.target_class(*place) == class.0
+                && links.owner(*place) == Some(job)
+                && !links.standing(*place).is_deleted
+        };
+        (0..links.len()).filter(owned).count() as u64
     }
 
     /// Whether no other link shares an end with the one at a place.
@@ -280,7 +279,8 @@ impl LinkIndex {
 
     /// All links that are no tombstones.
     pub fn iter(&self) -> impl Iterator<Item = &Linked> {
-        self.links.iter().filter(|link| link.target.deleted_at.is_none())
+        let lives = |place: &usize| !self.links.standing(*place).is_deleted;
+        (0..self.links.len()).filter(lives).map(|place| self.links.get(place))
     }
 
     /// An index of which nothing is known at first: what is asked for is noted, see [`Self::missed`]. It has nothing to
@@ -329,40 +329,6 @@ impl AtTarget {
             }
         }
         (found.link.is_some() || found.of_others.is_some() || found.deleted).then_some(found)
-    }
-}
-
-/// The places of links, by an end that is kept where the links are.
-#[derive(Debug, Clone, Default)]
-struct Places {
-    places: HashTable<u32>,
-    /// Keyed, since whoever fills a store may choose its ids.
-    hasher: RandomState,
-}
-
-impl Places {
-    /// The last place that was put in for an id.
-    fn find<'a>(&self, id: &ObjectId, end: impl Fn(u32) -> &'a ObjectId) -> Option<usize> {
-        let found = self.places.find(self.hash(id), |place| end(*place) == id);
-        found.map(|place| *place as usize)
-    }
-
-    /// Without the class, which tells hardly any apart.
-    fn hash(&self, id: &ObjectId) -> u64 {
-        self.hasher.hash_one(&*id.id)
-    }
-
-    /// Puts a place in; gives the one that it takes the place of.
-    fn insert<'a>(&mut self, place: u32, id: &ObjectId, end: impl Fn(u32) -> &'a ObjectId) -> Option<u32> {
-        let hash = self.hash(id);
-        let Self { places, hasher } = self;
-        match places.entry(hash, |own| end(*own) == id, |own| hasher.hash_one(&*end(*own).id)) {
-            Entry::Occupied(mut own) => Some(std::mem::replace(own.get_mut(), place)),
-            Entry::Vacant(free) => {
-                free.insert(place);
-                None
-            }
-        }
     }
 }
 

@@ -42,6 +42,7 @@ mod products;
 mod quiet;
 mod references;
 pub(crate) mod render;
+mod rows;
 mod seats;
 mod set;
 mod situation;

@@ -1,10 +1,11 @@
 //! Records in few bytes, for as long as nobody looks at them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroU64;
+use std::ops::Range;
 use std::sync::Arc;
 
-use crate::model::{Name, ObjectId, Origin, Record, Value};
+use crate::model::{Name, ObjectId, Origin, Record, Shape, Value};
 
 /// How many bytes are asked for at once.
 const CHUNK: usize = 1 << 20;
@@ -22,25 +23,15 @@ pub(super) enum End {
 #[derive(Debug, Default)]
 pub(super) struct Packed {
     chunks: Vec<Vec<u8>>,
-    names: [Names; 2],
+    shapes: [Shapes; 2],
     /// Where records were read.
     places: Vec<Arc<str>>,
     /// Values that no bytes are made of.
     others: Vec<Value>,
-    common: Common,
     /// What is being packed.
     buffer: Vec<u8>,
-    /// The texts of its counterpart.
-    texts: Vec<At>,
-}
-
-/// Where a text of a packed record stands.
-#[derive(Debug, Clone, Copy)]
-enum At {
-    /// In the record itself, from here to there.
-    Here(usize, usize),
-    /// Among the common ones.
-    Common(usize),
+    /// Where the texts of its counterpart are, in what that was packed into.
+    texts: Vec<Range<usize>>,
 }
 
 /// Where a packed record is.
@@ -62,11 +53,17 @@ const NULL: u8 = 0;
 const FALSE: u8 = 1;
 const TRUE: u8 = 2;
 const INTEGER: u8 = 3;
-const TEXT: u8 = 4;
+const LONG_TEXT: u8 = 4;
+/// The text of the counterpart that has the number that follows.
 const SAME: u8 = 5;
-const LIST: u8 = 6;
-const OTHER: u8 = 7;
-const COMMON: u8 = 8;
+/// The text of the counterpart after the one that was the same before.
+const NEXT: u8 = 6;
+const LIST: u8 = 7;
+const OTHER: u8 = 8;
+/// From here on a text of as many bytes as it is more.
+const TEXT: u8 = 16;
+/// The longest of them.
+const LONGEST: usize = (u8::MAX - TEXT) as usize;
 
 impl Packed {
     /// Packs all of a record but its id and what it lacks. Texts that its counterpart has too, which was packed before
@@ -76,17 +73,13 @@ impl Packed {
         self.texts.clear();
         let counterpart = counterpart.map_or(&[][..], |handle| bytes(&self.chunks, handle));
         if !counterpart.is_empty() {
-            let mut reader = Reader::new(counterpart, &self.others, &self.common);
+            let mut reader = Reader::new(counterpart, &self.others);
             reader.origin(&self.places);
-            for _ in 0..reader.number() {
-                reader.number();
-                let tag = reader.bytes[reader.at];
-                match reader.value() {
-                    Lean::Text(text) if tag == TEXT => {
-                        self.texts.push(At::Here(reader.at - text.len(), reader.at));
-                    }
-                    Lean::Text(_) => self.texts.push(At::Common(reader.last)),
-                    _ => {}
+            let [sources, targets] = &self.shapes;
+            let others = if end == End::Source { targets } else { sources };
+            for _ in others.shape(reader.number()).names() {
+                if let Lean::Text(text) = reader.value() {
+                    self.texts.push(reader.at - text.len()..reader.at);
                 }
             }
         }
@@ -101,21 +94,21 @@ impl Packed {
                 row.iter().for_each(|row| put(buffer, *row));
             }
         }
-        put(buffer, record.attributes.len() as u64);
+        put(buffer, self.shapes[end as usize].number(record.attributes.shape()) as u64);
         let mut next = 0;
-        for (at, (name, value)) in record.attributes.iter().enumerate() {
-            put(buffer, self.names[end as usize].id(at, name) as u64);
+        for value in record.attributes.values() {
             let text = value.as_text().map(str::as_bytes).filter(|text| text.len() >= SHORTEST_SAME);
-            let same = text.and_then(|text| find(counterpart, &self.common, &self.texts, next, text));
-            if let Some(same) = same {
-                buffer.push(SAME);
-                put(buffer, same as u64);
-                next = same + 1;
-            } else if let Some(common) = text.and_then(|text| self.common.find(text)) {
-                buffer.push(COMMON);
-                put(buffer, common as u64);
-            } else {
-                put_value(buffer, &mut self.others, value);
+            match text.and_then(|text| find(counterpart, &self.texts, next, text)) {
+                Some(same) => {
+                    if same == next {
+                        buffer.push(NEXT);
+                    } else {
+                        buffer.push(SAME);
+                        put(buffer, same as u64);
+                    }
+                    next = same + 1;
+                }
+                None => put_value(buffer, &mut self.others, value),
             }
         }
         self.keep()
@@ -142,41 +135,43 @@ impl Packed {
             .filter_map(|(_, value)| value.as_text().map(|_| value))
             .collect();
         let mut record = Record::new(id);
-        let mut reader = Reader::new(bytes(&self.chunks, handle), &self.others, &self.common);
+        let mut reader = Reader::new(bytes(&self.chunks, handle), &self.others);
         record.origin = reader.origin(&self.places);
-        let attributes = (0..reader.number()).map(|_| {
-            let name = self.names[end as usize].names[reader.number() as usize].clone();
-            let value = match reader.value() {
-                Lean::Text(text) => Value::text(utf8(text)),
-                Lean::Same(at) => texts[at].clone(),
-                Lean::Value(value) => value,
-            };
-            (name, value)
+        let shape = self.shapes[end as usize].shape(reader.number());
+        let values = shape.names().iter().map(|_| match reader.value() {
+            Lean::Text(text) => Value::text(utf8(text)),
+            Lean::Same(at) => texts[at].clone(),
+            Lean::Value(value) => value,
         });
-        record.attributes = attributes.collect();
+        record.attributes = shape.with_values(values.collect());
         record
     }
 
-    /// Goes through the attributes of a packed record, in the order of their names; a name by its number.
-    pub(super) fn attributes(&self, handle: Handle) -> impl Iterator<Item = (usize, Lean<'_>)> {
-        let mut reader = Reader::new(bytes(&self.chunks, handle), &self.others, &self.common);
+    /// The number of a packed record's shape, and what it holds in the order of its names.
+    pub(super) fn values(&self, end: End, handle: Handle) -> (usize, impl Iterator<Item = Lean<'_>>) {
+        let mut reader = Reader::new(bytes(&self.chunks, handle), &self.others);
         reader.origin(&self.places);
-        (0..reader.number()).map(move |_| (reader.number() as usize, reader.value()))
+        let number = reader.number();
+        let count = self.shapes[end as usize].shape(number).names().len();
+        (number as usize, (0..count).map(move |_| reader.value()))
     }
 
-    /// The names that the records of a side have, by their numbers.
-    pub(super) fn names(&self, end: End) -> &[Name] {
-        &self.names[end as usize].names
+    /// The shapes that the records of a side have, by their numbers.
+    pub(super) fn shapes(&self, end: End) -> &[Shape] {
+        &self.shapes[end as usize].shapes
+    }
+
+    /// The names that the records of a side have.
+    pub(super) fn names(&self, end: End) -> BTreeSet<&Name> {
+        self.shapes(end).iter().flat_map(Shape::names).collect()
     }
 }
 
 /// Where a text stands among those of the counterpart. Both sides have much the same, in much the same order.
-fn find(counterpart: &[u8], common: &Common, texts: &[At], next: usize, text: &[u8]) -> Option<usize> {
+fn find(counterpart: &[u8], texts: &[Range<usize>], next: usize, text: &[u8]) -> Option<usize> {
     let next = next.min(texts.len());
-    (next..texts.len()).chain(0..next).find(|at| match texts[*at] {
-        At::Here(start, end) => end - start == text.len() && counterpart[start..end] == *text,
-        At::Common(number) => *common.texts[number] == *text,
-    })
+    let is_it = |at: &usize| texts[*at].len() == text.len() && counterpart[texts[*at].clone()] == *text;
+    (next..texts.len()).chain(0..next).find(is_it)
 }
 
 fn bytes(chunks: &[Vec<u8>], handle: Handle) -> &[u8] {
@@ -207,8 +202,12 @@ fn put_value(buffer: &mut Vec<u8>, others: &mut Vec<Value>, value: &Value) {
             buffer.extend_from_slice(&value.to_le_bytes());
         }
         Value::Text(text) => {
-            buffer.push(TEXT);
-            put(buffer, text.len() as u64);
+            if text.len() <= LONGEST {
+                buffer.push(TEXT + text.len() as u8);
+            } else {
+                buffer.push(LONG_TEXT);
+                put(buffer, text.len() as u64);
+            }
             buffer.extend_from_slice(text.as_bytes());
         }
         Value::List(values) => {
@@ -229,14 +228,13 @@ struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     others: &'a [Value],
-    common: &'a Common,
-    /// The last of the common texts that was met.
-    last: usize,
+    /// The number of the text of the counterpart that comes next.
+    next: usize,
 }
 
 impl<'a> Reader<'a> {
-    fn new(bytes: &'a [u8], others: &'a [Value], common: &'a Common) -> Self {
-        Self { bytes, at: 0, others, common, last: 0 }
+    fn new(bytes: &'a [u8], others: &'a [Value]) -> Self {
+        Self { bytes, at: 0, others, next: 0 }
     }
 
     fn byte(&mut self) -> u8 {
@@ -275,15 +273,20 @@ impl<'a> Reader<'a> {
             FALSE => Value::Bool(false),
             TRUE => Value::Bool(true),
             INTEGER => Value::Integer(i64::from_le_bytes(self.take(8).try_into().expect("eight bytes were taken"))),
-            TEXT => {
+            length @ TEXT.. => return Lean::Text(self.take(usize::from(length - TEXT))),
+            LONG_TEXT => {
                 let length = self.number() as usize;
                 return Lean::Text(self.take(length));
             }
-            COMMON => {
-                self.last = self.number() as usize;
-                return Lean::Text(&self.common.texts[self.last]);
+            NEXT => {
+                self.next += 1;
+                return Lean::Same(self.next - 1);
             }
-            SAME => return Lean::Same(self.number() as usize),
+            SAME => {
+                let same = self.number() as usize;
+                self.next = same + 1;
+                return Lean::Same(same);
+            }
             LIST => {
                 let count = self.number();
                 Value::list(
@@ -301,85 +304,28 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Texts that many records hold, such as cities and departments, each once, by number.
-#[derive(Debug)]
-struct Common {
-    texts: Vec<Box<[u8]>>,
-    /// Which text was met last, of all those that are hashed to one place: its number, or what tells it from others if it
-    /// has none yet.
-    places: Box<[Place; 4_096]>,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Place {
-    /// From 1; 0 if there is none.
-    number: u32,
-    once: u32,
-}
-
-impl Default for Common {
-    fn default() -> Self {
-        Self { texts: Vec::new(), places: Box::new([Place::default(); 4_096]) }
-    }
-}
-
-impl Common {
-    /// Longer texts are hardly common.
-    const LONGEST: usize = 32;
-    const MOST: usize = 1 << 16;
-
-    /// The number of a text, which it gets when it is met again before another takes its place. Whoever chooses texts so
-    /// that they do makes nothing but records of their full length.
-    fn find(&mut self, text: &[u8]) -> Option<usize> {
-        if text.len() > Self::LONGEST {
-            return None;
-        }
-        let mut hash = text.len() as u64;
-        for part in text.chunks(8) {
-            let mut word = [0; 8];
-            word[..part.len()].copy_from_slice(part);
-            hash = (hash.rotate_left(23) ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        }
-        let place = &mut self.places[(hash >> 52) as usize];
-        if place.number > 0 && *self.texts[place.number as usize - 1] == *text {
-            return Some(place.number as usize - 1);
-        }
-        let once = hash as u32 | 1;
-        if place.once != once || self.texts.len() == Self::MOST {
-            place.once = once;
-            return None;
-        }
-        self.texts.push(text.into());
-        *place = Place { number: self.texts.len() as u32, once: 0 };
-        Some(self.texts.len() - 1)
-    }
-}
-
-/// The names of attributes, each once, by number.
+/// The names that records have, all of one record together, each once, by number.
 #[derive(Debug, Default)]
-struct Names {
-    names: Vec<Name>,
-    ids: HashMap<Name, usize>,
-    /// Which names the last record had, in their order: the next has mostly the same.
-    last: Vec<usize>,
+struct Shapes {
+    shapes: Vec<Shape>,
+    numbers: HashMap<Shape, usize>,
+    /// That of the last record: the next has mostly the same.
+    last: usize,
 }
 
-impl Names {
-    fn id(&mut self, at: usize, name: &Name) -> usize {
-        if let Some(id) = self.last.get(at).filter(|id| self.names[**id] == *name) {
-            return *id;
+impl Shapes {
+    fn number(&mut self, shape: &Shape) -> usize {
+        if self.shapes.get(self.last).is_none_or(|last| last != shape) {
+            self.last = *self.numbers.entry(shape.clone()).or_insert_with(|| {
+                self.shapes.push(shape.clone());
+                self.shapes.len() - 1
+            });
         }
-        let id = match self.ids.get(name) {
-            Some(id) => *id,
-            None => {
-                self.names.push(name.clone());
-                self.ids.insert(name.clone(), self.names.len() - 1);
-                self.names.len() - 1
-            }
-        };
-        self.last.truncate(at);
-        self.last.push(id);
-        id
+        self.last
+    }
+
+    fn shape(&self, number: u64) -> &Shape {
+        &self.shapes[number as usize]
     }
 }
 

@@ -4,9 +4,8 @@
 //! Of such a pair nothing is left but what others may ask of it, all of which is here: that it is there, which values its
 //! target holds, and its records in few bytes, should someone need to look at it after all.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
 
 use super::case::{Case, Sourced};
 use super::choose::own_space;
@@ -15,9 +14,13 @@ use super::inputs::{Inputs, Side};
 use super::link::Linked;
 use super::packed::{End, Handle, Lean, Packed};
 use super::quiet::{Look, Quiet};
+use super::rows::Keyed;
 use super::unique::Key;
 use super::{Entry, EntryKey, Situation};
-use crate::model::{AttributeSchema, Filter, Name, ObjectId, Record, Value, borrowed_key};
+use crate::model::{AttributeSchema, CaseRule, Filter, Kind, Name, ObjectId, Record, Shape, Value, borrowed_key};
+
+/// Texts of so many bytes are folded where they are.
+const SHORT: usize = 64;
 
 /// The linked pairs of one mapping, by the places of their links.
 #[derive(Debug, Default)]
@@ -27,10 +30,9 @@ pub(crate) struct Pairs {
     settled: u64,
     /// What is to be done about those that are settled, by the places of their links.
     entries: RefCell<Vec<(u32, Entry)>>,
-    /// The values that targets hold, and may be found by: hashed, with the place of the link. Sorted once all are read.
-    values: Vec<(u64, u32)>,
-    /// Keyed, since whoever fills a store may choose its values.
-    hasher: RandomState,
+    /// The values that targets hold, and may be found by, with the places of the links.
+    values: Values,
+    hasher: Keyed,
 }
 
 /// One pair, or what is there of it so far.
@@ -82,7 +84,7 @@ impl Pairs {
 
     /// Whether a source record of one of them had an attribute.
     pub(super) fn delivers(&self, name: &str) -> bool {
-        self.packed.names(End::Source).iter().any(|own| own == name)
+        self.packed.shapes(End::Source).iter().any(|shape| shape.position(name).is_some())
     }
 
     /// What is to be done about those that are settled. It can be taken once: where pairs are settled all links are known,
@@ -104,36 +106,33 @@ impl Pairs {
     }
 
     fn found_by(&self, tag: u64, value: &str) -> impl Iterator<Item = usize> + use<'_> {
-        let hash = self.hasher.hash_one(value) ^ tag;
-        let start = self.values.partition_point(|(own, _)| *own < hash);
-        let found = self.values[start..].iter().take_while(move |(own, _)| *own == hash);
-        found.map(|(_, place)| *place as usize).filter(|place| self.is_settled(*place))
+        self.values.find(self.hasher.hash(value) ^ tag).filter(|place| self.is_settled(*place))
     }
 
     /// What is mixed into the hashes of the values that something is found by.
     fn tag(&self, found_by: &FoundBy<'_>) -> u64 {
-        self.hasher.hash_one(found_by)
+        self.hasher.tag(found_by)
     }
 
     /// Notes what a target may be found by.
     fn note(&mut self, inputs: &Inputs<'_>, found: &Findable<'_>, target: &Record, place: usize) {
-        let before = self.values.len();
+        let before = self.values.noted.len();
         if found.scope.is_none_or(|scope| scope.matches(&target.attributes)) {
             for (at, name) in inputs.mapping.matching().iter().enumerate() {
                 let Some(schema) = inputs.schema.get(name) else { continue };
                 for value in target.get(name).map_or(&[][..], Value::as_slice) {
-                    if let Some(key) = borrowed_key(schema, value) {
-                        self.values.push((self.hasher.hash_one(&*key) ^ found.matching[at], place as u32));
+                    if let Some(hash) = hash_of_key(&self.hasher, schema, value) {
+                        self.values.noted.push((hash ^ found.matching[at], place as u32));
                     }
                 }
             }
         }
         for (name, tag, schema) in &found.spaces {
             for value in target.get(name).map_or(&[][..], Value::as_slice) {
-                if let Some(key) = borrowed_key(schema, value) {
-                    let hash = self.hasher.hash_one(&*key) ^ tag;
-                    if !self.values[before..].iter().any(|(own, _)| *own == hash) {
-                        self.values.push((hash, place as u32));
+                if let Some(hash) = hash_of_key(&self.hasher, schema, value) {
+                    let hash = hash ^ tag;
+                    if !self.values.noted[before..].iter().any(|(own, _)| *own == hash) {
+                        self.values.noted.push((hash, place as u32));
                     }
                 }
             }
@@ -141,11 +140,16 @@ impl Pairs {
     }
 
     /// The records of a pair, as far as they were read.
-    fn unpack(&self, link: &Linked, slot: Slot) -> (Option<Record>, Option<Record>) {
-        let source =
-            |handle, other: Option<&Record>| self.packed.unpack(End::Source, link.source.clone(), handle, other);
-        let target =
-            |handle, other: Option<&Record>| self.packed.unpack(End::Target, link.target.object.clone(), handle, other);
+    fn unpack(&self, inputs: &Inputs<'_>, place: usize, slot: Slot) -> (Option<Record>, Option<Record>) {
+        let (mapping, links) = (inputs.mapping, inputs.links.places());
+        let source = |handle, other: Option<&Record>| {
+            let id = ObjectId::new(mapping.source_class().clone(), links.source_id(place));
+            self.packed.unpack(End::Source, id, handle, other)
+        };
+        let target = |handle, other: Option<&Record>| {
+            let id = ObjectId::new(mapping.target_class().clone(), links.target_id(place));
+            self.packed.unpack(End::Target, id, handle, other)
+        };
         if slot.state == State::Settled(First::Target) {
             let target = slot.target.map(|handle| target(handle, None));
             (slot.source.map(|handle| source(handle, target.as_ref())), target)
@@ -160,15 +164,67 @@ impl Pairs {
     /// The target of a settled pair.
     pub(super) fn target(&self, inputs: &Inputs<'_>, id: &ObjectId) -> Option<Record> {
         let place = inputs.links.place_of_target(id).filter(|place| self.is_settled(*place))?;
-        self.unpack(&inputs.links.places()[place], self.slots[place]).1
+        self.unpack(inputs, place, self.slots[place]).1
     }
 
     /// Lets the rules about more than a pair look at one that was settled or waits: gives what was read of it.
     pub(super) fn open(&mut self, inputs: &Inputs<'_>, place: usize) -> (Option<Record>, Option<Record>) {
         let slot = std::mem::replace(&mut self.slots[place], Slot { state: State::Open, ..Slot::default() });
         self.settled -= u64::from(matches!(slot.state, State::Settled(_)));
-        self.unpack(&inputs.links.places()[place], slot)
+        self.unpack(inputs, place, slot)
     }
+}
+
+/// Hashes of values, with the places of the links whose targets hold them.
+#[derive(Debug, Default)]
+struct Values {
+    noted: Vec<(u64, u32)>,
+    sorted: OnceCell<Sorted>,
+}
+
+/// The same by the first bits of the hashes. Hashes are spread evenly, so that few of them share these.
+#[derive(Debug)]
+struct Sorted {
+    bits: u32,
+    /// Where those begin that have the same first bits.
+    starts: Vec<u32>,
+    values: Vec<(u64, u32)>,
+}
+
+impl Values {
+    /// The places under a hash. Asked for the first time once all are noted: many a run has nobody who asks.
+    fn find(&self, hash: u64) -> impl Iterator<Item = usize> {
+        let Sorted { bits, starts, values } = self.sorted.get_or_init(|| Sorted::new(&self.noted));
+        let bucket = first_bits(hash, *bits);
+        let range = starts[bucket] as usize..starts[bucket + 1] as usize;
+        values[range].iter().filter(move |(own, _)| *own == hash).map(|(_, place)| *place as usize)
+    }
+}
+
+impl Sorted {
+    fn new(noted: &[(u64, u32)]) -> Self {
+        let bits = (noted.len() / 8).max(1).ilog2();
+        let mut starts = vec![0_u32; (1 << bits) + 1];
+        for (hash, _) in noted {
+            starts[first_bits(*hash, bits) + 1] += 1;
+        }
+        for at in 1..starts.len() {
+            starts[at] += starts[at - 1];
+        }
+        let mut next = starts.clone();
+        let mut values = vec![(0, 0); noted.len()];
+        for value in noted {
+            let at = &mut next[first_bits(value.0, bits)];
+            values[*at as usize] = *value;
+            *at += 1;
+        }
+        Self { bits, starts, values }
+    }
+}
+
+/// The first bits of a hash as a number.
+fn first_bits(hash: u64, bits: u32) -> usize {
+    hash.checked_shr(u64::BITS - bits).unwrap_or_default() as usize
 }
 
 /// What targets may be found by.
@@ -207,8 +263,8 @@ pub(crate) struct Reading<'a> {
     quiet: Option<Quiet<'a>>,
     findable: Findable<'a>,
     pairs: Pairs,
-    /// Which of the attributes that are written a name of a packed target is.
-    numbers: Vec<Option<usize>>,
+    /// Which of the attributes that are written the names of packed targets are, by their shapes.
+    numbers: Vec<Vec<Option<usize>>>,
     /// What was read and is not settled.
     pub(crate) source: Side,
     /// The same of the target.
@@ -220,12 +276,12 @@ impl<'a> Reading<'a> {
     /// another record is known only when both are looked at together.
     pub(crate) fn new(inputs: Inputs<'a>, alone: bool) -> Self {
         let quiet = Quiet::new(&inputs).filter(|_| alone);
-        let links = inputs.links.places().iter().enumerate().take_while(|_| quiet.is_some());
-        let slot = |(place, link)| {
-            let state = if may_settle(&inputs, place, link) { State::Waiting } else { State::Foreign };
+        let places = if quiet.is_some() { 0..inputs.links.places().len() } else { 0..0 };
+        let slot = |place| {
+            let state = if may_settle(&inputs, place) { State::Waiting } else { State::Foreign };
             Slot { state, ..Slot::default() }
         };
-        let slots = links.map(slot).collect();
+        let slots = places.map(slot).collect();
         let pairs = Pairs { slots, ..Pairs::default() };
         Self {
             inputs,
@@ -301,12 +357,13 @@ impl<'a> Reading<'a> {
 
     fn meet_target(&mut self, place: usize, source: Record, handle: Handle) {
         let Some(quiet) = &self.quiet else { return };
-        let link = &self.inputs.links.places()[place];
-        let names = self.pairs.packed.names(End::Target);
-        self.numbers.extend(names[self.numbers.len()..].iter().map(|name| quiet.number(name)));
-        let held = self.pairs.packed.attributes(handle);
-        let held = held.filter_map(|(name, value)| Some((self.numbers[name]?, value)));
-        let (source, entry) = match quiet.look(link, &source, held) {
+        let links = self.inputs.links.places();
+        let numbers = |shape: &Shape| shape.names().iter().map(|name| quiet.number(name)).collect();
+        let shapes = self.pairs.packed.shapes(End::Target);
+        self.numbers.extend(shapes[self.numbers.len()..].iter().map(numbers));
+        let (shape, held) = self.pairs.packed.values(End::Target, handle);
+        let held = self.numbers[shape].iter().zip(held).filter_map(|(number, value)| Some(((*number)?, value)));
+        let (source, entry) = match quiet.look(links.standing(place), &source, held) {
             Look::Quiet => (source, None),
             Look::Apart => {
                 self.open(place);
@@ -314,6 +371,7 @@ impl<'a> Reading<'a> {
                 return;
             }
             Look::Differs => {
+                let link = links.get(place);
                 let target = self.pairs.packed.unpack(End::Target, link.target.object.clone(), handle, None);
                 entry(&self.inputs, link, source, &target)
             }
@@ -329,8 +387,9 @@ impl<'a> Reading<'a> {
 
     fn meet_source(&mut self, place: usize, handle: Handle, target: Record) {
         let Some(quiet) = &self.quiet else { return };
-        let link = &self.inputs.links.places()[place];
-        let source = self.pairs.packed.unpack(End::Source, link.source.clone(), handle, None);
+        let links = self.inputs.links.places();
+        let id = ObjectId::new(self.inputs.mapping.source_class().clone(), links.source_id(place));
+        let source = self.pairs.packed.unpack(End::Source, id, handle, None);
         let held = target.attributes.iter().filter_map(|(name, value)| {
             let lean = match value {
                 Value::Text(text) => Lean::Text(text.as_bytes()),
@@ -338,14 +397,14 @@ impl<'a> Reading<'a> {
             };
             Some((quiet.number(name)?, lean))
         });
-        let entry = match quiet.look(link, &source, held) {
+        let entry = match quiet.look(links.standing(place), &source, held) {
             Look::Quiet => None,
             Look::Apart => {
                 self.open(place);
                 self.target.records.push(target);
                 return;
             }
-            Look::Differs => entry(&self.inputs, link, source, &target).1,
+            Look::Differs => entry(&self.inputs, links.get(place), source, &target).1,
         };
         self.pairs.note(&self.inputs, &self.findable, &target, place);
         let packed = self.pairs.packed.pack(End::Target, &target, Some(handle));
@@ -380,22 +439,36 @@ impl<'a> Reading<'a> {
                 self.open(place);
             }
         }
-        self.pairs.values.sort_unstable();
-        self.source.settled_names = self.pairs.packed.names(End::Source).to_vec();
-        self.target.settled_names = self.pairs.packed.names(End::Target).to_vec();
+        self.source.settled_names = self.pairs.packed.names(End::Source).into_iter().cloned().collect();
+        self.target.settled_names = self.pairs.packed.names(End::Target).into_iter().cloned().collect();
         (self.source, self.target, self.pairs)
     }
 }
 
+/// The hash of what a value is compared by; none of a blank.
+fn hash_of_key(hasher: &Keyed, schema: &AttributeSchema, value: &Value) -> Option<u64> {
+    let mut room = [0; SHORT];
+    // What `borrowed_key` makes of such a text, without making it.
+    if let (Value::Text(text), CaseRule::Ignore, Kind::Text) = (value, schema.case, &schema.kind)
+        && let Some(lower) = room.get_mut(..text.len()).filter(|_| text.is_ascii() && !value.is_blank())
+    {
+        lower.copy_from_slice(text.as_bytes());
+        lower.make_ascii_lowercase();
+        return std::str::from_utf8(lower).ok().map(|lower| hasher.hash(lower));
+    }
+    borrowed_key(schema, value).map(|key| hasher.hash(&key))
+}
+
 /// Whether the pair of a link may be settled by itself: it is this job's and nobody else's, between the mapping's classes,
 /// and both of its ends are of no other link.
-fn may_settle(inputs: &Inputs<'_>, place: usize, link: &Linked) -> bool {
-    link.target.deleted_at.is_none()
-        && link.target.owner.as_deref() == Some(inputs.job)
-        && !inputs.links.is_of_others(&link.target.object, inputs.job)
-        && link.source.class == *inputs.mapping.source_class()
-        && link.target.object.class == *inputs.mapping.target_class()
+fn may_settle(inputs: &Inputs<'_>, place: usize) -> bool {
+    let links = inputs.links.places();
+    !links.standing(place).is_deleted
+        && links.owner(place) == Some(inputs.job)
+        && *links.source_class(place) == *inputs.mapping.source_class().as_str()
+        && *links.target_class(place) == *inputs.mapping.target_class().as_str()
         && inputs.links.is_single(place)
+        && !(inputs.links.knows_others() && inputs.links.is_of_others(&links.get(place).target.object, inputs.job))
 }
 
 /// What is to be done about a pair by itself. The source record is given back.

@@ -1,13 +1,13 @@
 //! Whether a linked pair is as it should be, seen without making anything of it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use super::inputs::Inputs;
-use super::link::Linked;
 use super::packed::Lean;
+use super::rows::Standing;
 use super::{Enable, LicenseRemoval, Situation};
-use crate::mapping::{Belonging, FlowBehavior, FlowOutcome, Rule};
-use crate::model::{AttributeSchema, Cardinality, Mutability, Name, Record, Value, values_equal};
+use crate::mapping::{Belonging, FlowBehavior, FlowOutcome, FlowType, Rule};
+use crate::model::{AttributeSchema, Cardinality, Kind, Mutability, Name, Record, Shape, Value, values_equal};
 
 /// What a look at a pair says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,19 +28,10 @@ pub(super) enum Look {
 pub(super) struct Quiet<'a> {
     inputs: Inputs<'a>,
     watched: Vec<Watched<'a>>,
+    /// The names of the last source record.
+    shape: RefCell<Shape>,
     /// Whether the policy answers for a pair by the preset, which writes what differs.
     preset: bool,
-}
-
-impl Watched<'_> {
-    /// Whether it copies a text that is there already: nearly always, and so seen without making anything.
-    fn copies_same(&self, source: &Record, old: Option<&Lean<'_>>) -> bool {
-        let (Some(name), Some(Lean::Text(old))) = (self.copies, old) else { return false };
-        let mut at = self.at.get();
-        let new = source.attributes.get_near(name, &mut at).and_then(Value::as_text);
-        self.at.set(at);
-        new.is_some_and(|new| !new.is_empty() && new.as_bytes() == *old)
-    }
 }
 
 /// A rule with what it takes to compare what it gives.
@@ -54,8 +45,8 @@ struct Watched<'a> {
     plain: bool,
     /// The source attribute that it copies, if it does no more.
     copies: Option<&'a Name>,
-    /// Where that is in most records.
-    at: Cell<usize>,
+    /// Where that is in the records of the last shape.
+    at: Cell<Option<usize>>,
 }
 
 impl<'a> Quiet<'a> {
@@ -81,13 +72,21 @@ impl<'a> Quiet<'a> {
                 && own.is_some_and(|own| {
                     own.mutability == Mutability::ReadWrite && own.cardinality == Cardinality::Single
                 });
-            let copies = rule.copies().filter(|_| plain);
-            Watched { rule, schema: own, is_status, plain, copies, at: Cell::new(0) }
+            let follows = is_status
+                && rule.flow_type() == FlowType::Always
+                && own.is_some_and(|own| own.mutability == Mutability::ReadWrite);
+            let copies = match (plain, follows) {
+                (true, _) => rule.copies(&Kind::Text),
+                (_, true) => rule.copies(&Kind::Boolean),
+                _ => None,
+            };
+            Watched { rule, schema: own, is_status, plain, copies, at: Cell::new(None) }
         };
         let rules = mapping.rules().iter().filter(|rule| !rule.is_secret() && !rule.is_generated());
         Some(Self {
             inputs: *inputs,
             watched: rules.map(watched).collect(),
+            shape: RefCell::default(),
             preset: !inputs.policy.has_rule_for(Situation::Confirmed),
         })
     }
@@ -97,25 +96,37 @@ impl<'a> Quiet<'a> {
         self.watched.binary_search_by(|watched| watched.rule.target().cmp(name)).ok()
     }
 
+    /// Finds out where the attributes are that are copied, unless the record before had the same names.
+    fn go_by(&self, shape: &Shape) {
+        let mut last = self.shape.borrow_mut();
+        if *last != *shape {
+            for watched in &self.watched {
+                watched.at.set(watched.copies.and_then(|name| shape.position(name)));
+            }
+            *last = shape.clone();
+        }
+    }
+
     /// Looks at a pair. `target` gives what the target has of the attributes that are written, by their numbers.
     pub(super) fn look<'b>(
         &self,
-        link: &Linked,
+        standing: Standing,
         source: &Record,
         target: impl Iterator<Item = (usize, Lean<'b>)>,
     ) -> Look {
         if self.inputs.mapping.belonging(&source.attributes) != Belonging::InScope {
             return Look::Apart;
         }
-        let mut differs = !self.preset || link.target.leaving_since.is_some();
+        self.go_by(source.attributes.shape());
+        let mut differs = !self.preset || standing.is_leaving;
         let mut next = 0;
         // All rules are asked, since any may leave the object out.
         let mut see = |watched: &Watched<'_>, old: Option<Lean<'_>>| {
-            if watched.copies_same(source, old.as_ref()) {
+            if self.copies_same(standing, watched, source, old.as_ref()) {
                 return Some(());
             }
             let outcome = watched.rule.flow(source, self.inputs.context)?;
-            differs = differs || !self.is_same(link, watched, &outcome, old);
+            differs = differs || !self.is_same(standing, watched, &outcome, old);
             Some(())
         };
         for (number, old) in target {
@@ -137,7 +148,19 @@ impl<'a> Quiet<'a> {
         if differs { Look::Differs } else { Look::Quiet }
     }
 
-    fn is_same(&self, link: &Linked, watched: &Watched<'_>, outcome: &FlowOutcome, old: Option<Lean<'_>>) -> bool {
+    /// Whether a rule copies what is there already: nearly always, and so seen without making anything.
+    fn copies_same(&self, standing: Standing, watched: &Watched<'_>, source: &Record, old: Option<&Lean<'_>>) -> bool {
+        let Some(at) = watched.at.get() else { return false };
+        match (&source.attributes.values()[at], old) {
+            (Value::Text(new), Some(Lean::Text(old))) => watched.plain && !new.is_empty() && new.as_bytes() == *old,
+            (Value::Bool(new), Some(Lean::Value(Value::Bool(old)))) => {
+                watched.is_status && self.is_same_status(standing, *old, *new)
+            }
+            _ => false,
+        }
+    }
+
+    fn is_same(&self, standing: Standing, watched: &Watched<'_>, outcome: &FlowOutcome, old: Option<Lean<'_>>) -> bool {
         let value = match outcome {
             FlowOutcome::Absent | FlowOutcome::Ignored => return true,
             FlowOutcome::Failed(_) => return false,
@@ -165,17 +188,18 @@ impl<'a> Quiet<'a> {
         };
         let Some(new) = rule.on_update_over(outcome, &old) else { return true };
         if watched.is_status {
-            return self.is_same_status(link, &old, &new);
+            let (Some(old), Some(new)) = (old.as_bool(), new.as_bool()) else { return false };
+            return self.is_same_status(standing, old, new);
         }
         values_equal(schema, &old, &new) && (rule.flow_behavior() == FlowBehavior::FlowWhenChanged || new.is_blank())
     }
 
     /// The same on both sides, and the link remembers it so.
-    fn is_same_status(&self, link: &Linked, old: &Value, new: &Value) -> bool {
+    fn is_same_status(&self, standing: Standing, old: bool, new: bool) -> bool {
         let follows = self.inputs.policy.preferences().enable == Enable::OnSourceChange;
-        match (old.as_bool(), new.as_bool()) {
-            (Some(true), Some(true)) => !link.target.disabled_by_us && !link.target.was_inactive,
-            (Some(false), Some(false)) => link.target.was_inactive || !follows,
+        match (old, new) {
+            (true, true) => !standing.disabled_by_us && !standing.was_inactive,
+            (false, false) => standing.was_inactive || !follows,
             _ => false,
         }
     }

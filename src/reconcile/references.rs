@@ -536,7 +536,7 @@ fn ids(flows: &[Flow], rule: &Rule, sourced: &Sourced, is_new: bool) -> Option<W
         outcome => rule.elements_on_update(outcome)?,
     };
     let text = |value: &Value| match value {
-        Value::Text(id) => Some(Arc::clone(id)),
+        Value::Text(id) => Some(id.to_shared()),
         _ => None,
     };
     let partial = rule.source_attributes().iter().find_map(|name| sourced.record.partial.get(name)).cloned();
@@ -546,7 +546,7 @@ fn ids(flows: &[Flow], rule: &Rule, sourced: &Sourced, is_new: bool) -> Option<W
 fn unresolved_reference(attribute: &Name, reason: &str, ids: &[Arc<str>]) -> Problem {
     let problem = |message: String| Problem::new(Severity::Warning, "unresolved-reference", message);
     match ids {
-        [one] => problem(reason.to_owned()).with_value(attribute.clone(), Some(Value::Text(Arc::clone(one)))),
+        [one] => problem(reason.to_owned()).with_value(attribute.clone(), Some(Value::text(one))),
         several => {
             let names = listed(several.iter().map(ToString::to_string), ", ");
             problem(format!("{} ids, of each of which holds: {reason}: {names}", several.len()))

@@ -114,7 +114,7 @@ impl SetChange {
 impl Element {
     /// An object of the target, by its id there.
     pub(super) fn object(id: Arc<str>, source: Option<ObjectId>) -> Self {
-        Self { value: Some(Value::Text(id)), source, label: None, seat: false }
+        Self { value: Some(Value::text(id)), source, label: None, seat: false }
     }
 
     /// An object that this plan makes.

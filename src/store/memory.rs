@@ -531,10 +531,6 @@ fn select(record: &Record, names: Option<&[Name]>) -> Record {
     let mut selected = Record::new(record.id.clone());
     selected.origin.clone_from(&record.origin);
     selected.partial.clone_from(&record.partial);
-    for name in names {
-        if let Some(value) = record.get(name) {
-            selected.attributes.insert(name.clone(), value.clone());
-        }
-    }
+    selected.attributes = names.iter().filter_map(|name| Some((name.clone(), record.get(name)?.clone()))).collect();
     selected
 }

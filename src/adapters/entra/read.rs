@@ -19,7 +19,8 @@ use super::{license_faults, links};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{BatchRequest, BatchResponse, Call, GraphClass, GraphClient, List, Page};
 use crate::model::{
-    Anchor, AttributeSchema, Cardinality, Class, Filter, Kind, Name, ObjectId, Origin, Record, Value, comparison_key,
+    Anchor, AttributeSchema, Cardinality, Class, Filter, Kind, Name, ObjectId, Origin, Record, Shape, Value,
+    comparison_key,
 };
 use crate::odata::{Test, filter_text, key_segment, literal};
 use crate::store::{Cursor, Lookup, Query, Read};
@@ -170,7 +171,8 @@ impl Reader {
             list = list.filter(filter);
         }
         let pages = list.pages();
-        let walk = Walk { reader: self.clone(), pages, wanted, count: 0, waiting: VecDeque::new(), cursor };
+        let (shape, waiting) = (Shape::new(), VecDeque::new());
+        let walk = Walk { reader: self.clone(), pages, wanted, shape, count: 0, waiting, cursor };
         let steps = stream::unfold(Some(walk), |walk| async move { walk?.next().await });
         steps.flat_map(stream::iter).boxed()
     }
@@ -353,6 +355,7 @@ struct Walk {
     reader: Reader,
     pages: BoxStream<'static, Result<Page<ObjectRecord>>>,
     wanted: Wanted,
+    shape: Shape,
     count: u64,
     /// What came with the last page and still needs requests of its own.
     waiting: VecDeque<Record>,
@@ -387,6 +390,7 @@ impl Walk {
             // Nothing would tell that there is more to be read of these.
             self.cursor = None;
         }
+        records.iter_mut().for_each(|record| self.shape.share(&mut record.attributes));
         Some((records.into_iter().map(|record| Ok(Read::Record(record))).collect(), Some(self)))
     }
 }

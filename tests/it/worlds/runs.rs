@@ -108,7 +108,7 @@ impl World {
             Strange::Admits(who) if !is_user => {
                 let users: Vec<&Record> = all.iter().filter(|record| record.id.class == Class::USER).collect();
                 if !users.is_empty() {
-                    let new = Value::Text(who.get(&users).id.id.clone());
+                    let new = Value::text(&who.get(&users).id.id);
                     let mut members = members();
                     if !members.contains(&new) {
                         members.push(new);
