@@ -16,6 +16,7 @@ mod group_licenses;
 mod guests;
 mod guides;
 mod header_mapping;
+mod header_names;
 mod import;
 mod import_groups;
 mod job;

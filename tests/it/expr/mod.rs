@@ -1,6 +1,7 @@
 //! The expression language from outside: published vectors, errors with their places, and whatever anybody may type.
 
 mod functions;
+mod functions_dates;
 mod fuzz;
 mod mapped;
 mod steps;

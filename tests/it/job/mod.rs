@@ -16,6 +16,7 @@ mod histories;
 mod incremental;
 mod incremental_org;
 mod incremental_random;
+mod incremental_seen;
 mod journal_cost;
 mod lease;
 mod leavers;
