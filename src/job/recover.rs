@@ -108,6 +108,8 @@ impl Job {
                 // What comes back with it may not show yet.
                 end.since = now;
             }
+            // It may merely not show yet: then nobody can say.
+            None if !intent.elements.is_empty() && now - end.since < self.lag => return false,
             // It comes back with what it was given, should it be brought back. What was to be taken and was not stays
             // given.
             None if !intent.elements.is_empty() => {
