@@ -420,12 +420,7 @@ impl Witness {
             Incident::ExpireChanges => self.sim.expire_delta_links(),
             // The application is disabled.
             Incident::RefuseSignIn => self.sim.refuse_sign_in(7_000_112),
-            // While replicas lag, a clock far ahead makes what is young look old enough to be gone: by as much as the
-            // job allows for lag it may be wrong.
-            Incident::SetClock(seconds) => {
-                let most = if self.lags { 240 } else { i64::MAX };
-                self.machine.set_ahead(time::Duration::seconds(seconds.min(most)));
-            }
+            Incident::SetClock(seconds) => self.machine.set_ahead(time::Duration::seconds(seconds)),
             Incident::Fault(fault) => self.sim.fail(fault.scripted()),
             Incident::Heal => {
                 self.sim.clear_faults();

@@ -291,7 +291,7 @@ impl Error {
     }
 
     /// What Graph said of this very request, not of a batch that failed as a whole: such an error has its cause.
-    pub(super) fn graph_of_itself(&self) -> Option<&GraphError> {
+    pub(crate) fn graph_of_itself(&self) -> Option<&GraphError> {
         self.graph().filter(|_| self.source().is_none())
     }
 }

@@ -21,6 +21,19 @@ use crate::store::{Batch, Source, Table};
 /// What is only told, and changes with one of the two sides or with the policy alone: no reason to look again.
 const TOLD: &[&str] = &["update-off", "enable-off", "disable-off", "disabled-by-others", "license-inherited"];
 
+/// What is wrong with a value in itself, whatever the target holds elsewhere: only another record or mapping mends it, and
+/// then it is looked at in any case.
+const OF_THE_VALUE: &[&str] = &[
+    "too-long",
+    "not-nullable",
+    "empty-text",
+    "moment",
+    "unknown-word",
+    "mail-nickname",
+    "immutable-id",
+    "business-phones",
+];
+
 /// A bookmark as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -235,5 +248,6 @@ impl Progress<'_> {
 
 /// Whether something was left out that may be mended without a change on one of the two sides.
 fn has_open_problem(entry: &Entry) -> bool {
-    entry.problems.iter().any(|problem: &Problem| !TOLD.contains(&&*problem.rule))
+    let is_open = |problem: &Problem| !TOLD.contains(&&*problem.rule) && !OF_THE_VALUE.contains(&&*problem.rule);
+    entry.problems.iter().any(is_open)
 }

@@ -181,7 +181,8 @@ impl JobBuilder {
         self
     }
 
-    /// How long a new object may take to show in the target: 15 minutes if not given. So long it is not taken for gone.
+    /// How long a new object may take to show in the target: 15 minutes if not given. So long it is not taken for gone,
+    /// by the target's clock, where the target tells it.
     pub fn lag_deadline(mut self, lag: Duration) -> Self {
         self.lag = lag;
         self

@@ -43,12 +43,13 @@ impl Job {
             }
             // It may not show yet. What nothing can be found by stays a question for a person.
             let kept = if intent.anchors.is_empty() { TOMBSTONE } else { self.lag.try_into().unwrap_or(TOMBSTONE) };
-            return now - intent.at > kept;
+            return self.target_now() - intent.target_at() > kept;
         };
         if links.source_of(&id).is_some() {
             return true;
         }
-        let mut end = LinkEnd::new(self.target.name(), id.clone(), LinkOrigin::Created, now).owned_by(&self.name);
+        let mut end =
+            LinkEnd::new(self.target.name(), id.clone(), LinkOrigin::Created, self.target_now()).owned_by(&self.name);
         end.disabled_by_us = intent.disables;
         end.written = intent.written.iter().cloned().collect();
         let link = Link::new(LinkEnd::new(self.source.name(), source.clone(), LinkOrigin::Adopted, now), end);

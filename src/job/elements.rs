@@ -65,7 +65,7 @@ impl Progress<'_> {
     /// Remembers what was given and taken.
     pub(super) fn remember_elements(&self, batch: &mut Batch, work: &Work, object: &ObjectId) {
         let Some(Operation::Elements { changes, .. }) = &work.operation else { return };
-        let (ledger, store, now) = (&self.job.ledger, self.job.target.name(), self.now());
+        let (ledger, store, now) = (&self.job.ledger, self.job.target.name(), self.job.target_now());
         let entry = self.entry(work.at);
         for (attribute, change) in changes {
             let set = entry.sets.iter().find(|set| set.attribute == *attribute);
@@ -153,7 +153,7 @@ impl Progress<'_> {
             let ends = sources.filter_map(|source| self.links.target_of(source));
             ends.into_iter().any(|end| {
                 let added = change.add.iter().any(|value| value.as_text() == Some(&end.object.id));
-                added && self.now() - end.since < self.job.lag
+                added && self.is_young_end(end)
             })
         })
     }

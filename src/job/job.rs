@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use time::OffsetDateTime;
+
 use super::builder::Ready;
 use super::ledger::Ledger;
 use super::{Apply, Event, JobBuilder, Observer, Report, Run};
@@ -93,6 +95,11 @@ impl Job {
             }
         };
         self.apply(&plan, apply).await
+    }
+
+    /// Now, by the target's clock as far as it is known: what is young there goes by it, since ours may be set.
+    pub(super) fn target_now(&self) -> OffsetDateTime {
+        self.clock.now() + self.target.clock_ahead()
     }
 
     /// Whether something can be done beside a request once some time has passed: not by a clock that others move, and

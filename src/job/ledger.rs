@@ -92,13 +92,18 @@ pub(super) struct Intent {
 }
 
 impl Intent {
+    /// When the write was begun, by the target's clock as far as it was known.
+    pub(super) fn target_at(&self) -> OffsetDateTime {
+        self.target_at.unwrap_or(self.at)
+    }
+
     /// What planning needs to know of a create whose answer never came.
     pub(super) fn in_doubt(&self) -> Option<InDoubt> {
         (self.action == Action::Create).then_some(())?;
         Some(InDoubt {
             source: self.source.clone()?,
             at: self.at,
-            target_at: self.target_at.unwrap_or(self.at),
+            target_at: self.target_at(),
             anchors: self.anchors.clone(),
             disabled: self.disables,
         })

@@ -36,6 +36,8 @@ pub(super) const PROGRESS: u64 = 1_000;
 pub(super) struct Ground {
     pub(super) header: Header,
     pub(super) constraints: Arc<dyn Constraints>,
+    /// Now, by the target's clock.
+    pub(super) target_now: OffsetDateTime,
     pub(super) context: Context,
     /// For each mapping.
     pub(super) in_doubt: Vec<Vec<InDoubt>>,
@@ -87,6 +89,8 @@ impl Job {
         let intents = self.ledger.intents(&self.name).await?;
         let holds = if run.by_hand { Holds::new() } else { self.holds(as_of).await? };
         let constraints = self.target.constraints().await?;
+        // Its answer tells the time there.
+        let target_now = self.target_now();
         let mut header = Header::new(&self.name, &self.link_set, tenant, as_of);
         let context = self.drawing_context(run, &*constraints, &mut header)?;
         header.link_set_id = link_set.map(|set| set.id);
@@ -95,7 +99,7 @@ impl Job {
         let in_doubt = self.mappings.iter().map(|ready| in_doubt(&intents, ready)).collect();
         let begun = intents.into_iter().filter_map(|intent| intent.source).collect();
         let bookmarks = self.bookmarks().await?;
-        Ok(Ground { header, constraints, context, in_doubt, holds, begun, bookmarks })
+        Ok(Ground { header, constraints, target_now, context, in_doubt, holds, begun, bookmarks })
     }
 
     pub(super) fn inputs<'a>(
@@ -120,6 +124,7 @@ impl Job {
             job: &self.name,
             abilities: self.abilities(),
             lists_all: matches!(run.extent, RunExtent::One(_)),
+            target_now: ground.target_now,
             lag: self.lag,
         }
     }

@@ -90,6 +90,7 @@ impl Job {
             // Nobody can say yet.
             Some(Err(_)) => return false,
         };
+        let now = self.target_now();
         let status = self.ready_for(intent).and_then(|ready| ready.schema.status.clone());
         let is_off = |record: &Record| {
             status.as_ref().and_then(|status| record.get(status)).and_then(Value::as_bool) == Some(false)
@@ -108,6 +109,16 @@ impl Job {
             Some(_) if intent.action == Action::Restore => {
                 end.deleted_at = None;
                 end.owner = Some(self.name.clone());
+                // What comes back with it may not show yet.
+                end.since = now;
+            }
+            // It may merely not show yet: then nobody can say.
+            None if !intent.elements.is_empty() && now - end.since < self.lag => return false,
+            // It comes back with what it was given, should it be brought back. What was to be taken and was not stays
+            // given.
+            None if !intent.elements.is_empty() => {
+                self.claim_elements(intent, batch);
+                return true;
             }
             None if intent.action == Action::Delete => {
                 end.deleted_at = Some(intent.at);
@@ -125,15 +136,27 @@ impl Job {
         true
     }
 
+    /// Remembers as given what was to be given to an object that does not show: what of it turns out not to be there is
+    /// forgotten then.
+    fn claim_elements(&self, intent: &Intent, batch: &mut Batch) {
+        let Some(target) = &intent.target else { return };
+        for (attribute, change) in &intent.elements {
+            for key in change.add.iter().filter_map(element_key) {
+                self.ledger.put_given(batch, self.target.name(), target, attribute, &key, intent.target_at());
+            }
+        }
+    }
+
     /// Remembers the elements that were given and taken although the answer was lost. Whether all of them show, or are
     /// too old to show yet.
     fn recover_elements(&self, intent: &Intent, record: &Record, batch: &mut Batch) -> bool {
         let (store, at) = (self.target.name(), intent.at);
+        let given_at = intent.target_at();
         let schema = self.ready_for(intent).map(|ready| &ready.schema);
         let outcome = outcome_of(intent, record);
         for (attribute, change) in &outcome {
             for key in change.add.iter().filter_map(element_key) {
-                self.ledger.put_given(batch, store, &record.id, attribute, &key, at);
+                self.ledger.put_given(batch, store, &record.id, attribute, &key, given_at);
             }
             let attribute_schema = schema.and_then(|schema| schema.get(attribute));
             let many = attribute_schema.is_some_and(|schema| schema.cardinality == Cardinality::Many);
@@ -158,7 +181,7 @@ impl Job {
         };
         // What was not read to its end says nothing of what it does not show.
         let whole = intent.elements.keys().all(|name| record.get(name).is_some() && !record.partial.contains_key(name));
-        of(&outcome) == of(&intent.elements) || (whole && self.clock.now() - intent.at >= self.lag)
+        of(&outcome) == of(&intent.elements) || (whole && self.target_now() - intent.target_at() >= self.lag)
     }
 
     /// Settles what earlier runs were to give and take and this one saw done, so that it is not in doubt until the next.
@@ -326,7 +349,7 @@ impl Progress<'_> {
         let Some(record) = records.first() else {
             // A young account may not show yet: the write itself will tell.
             let young = entry.source.as_ref().and_then(|source| self.links.target_of(source));
-            let young = young.is_some_and(|end| self.now() - end.since < self.job.lag);
+            let young = young.is_some_and(|end| self.is_young_end(end));
             return match entry.action {
                 Action::Delete | Action::Disable | Action::Update if young => Ok(None),
                 _ => stale("the account is gone from the target".to_owned()),

@@ -232,10 +232,7 @@ impl Progress<'_> {
             plan: self.plan.digest().to_owned(),
             // Of a create that was begun before, the first beginning counts: what it made is no younger.
             at: self.doubt(entry).map_or_else(|| self.now(), |doubt| doubt.at),
-            target_at: Some(self.doubt(entry).map_or_else(
-                || self.now() + self.job.target.clock_ahead(),
-                |doubt| doubt.target_at.unwrap_or(doubt.at),
-            )),
+            target_at: Some(self.doubt(entry).map_or_else(|| self.job.target_now(), Intent::target_at)),
             replaces: entry.candidates.first().filter(|_| creates).cloned(),
             class: entry.class.clone(),
             source: entry.source.clone(),
@@ -339,7 +336,7 @@ impl Progress<'_> {
         let now = self.now();
         let origin = self.entry(at).link_origin.unwrap_or(LinkOrigin::Adopted);
         let kept = before.as_ref().and_then(|link| link.end(there)).filter(|end| end.object == target).cloned();
-        let mut end = kept.unwrap_or_else(|| LinkEnd::new(there, target, origin, now));
+        let mut end = kept.unwrap_or_else(|| LinkEnd::new(there, target, origin, self.job.target_now()));
         end.owner = Some(self.job.name().to_owned());
         end.deleted_at = None;
         if let Some(doubt) = self.doubts.get(&source).filter(|_| self.entry(at).recovers()) {
@@ -377,6 +374,14 @@ impl Progress<'_> {
                 let Some(mut work) = open.remove(&number) else { continue };
                 self.reach.answered(&answer);
                 match answer {
+                    Ok(Written { id, .. }) if self.is_anothers(&id, &work, &written) => {
+                        // It is looked for as if no answer had come.
+                        let error = Error::new(
+                            ErrorKind::Protocol,
+                            "the answer to a create names an account that is somebody's",
+                        );
+                        left.push((work, error.with_context("account", id).with_outcome_in_doubt()));
+                    }
                     Ok(Written { id, refused }) => {
                         let rest = split_refused(&mut work, refused);
                         let nothing =
@@ -414,6 +419,13 @@ impl Progress<'_> {
         }
         left.sort_by_key(|(work, _)| work.at);
         Ok(left)
+    }
+
+    /// Whether an answer to a create names an object that is linked to another source, or was made for one just now.
+    fn is_anothers(&self, id: &ObjectId, work: &Work, written: &[(Work, ObjectId, Option<Intent>)]) -> bool {
+        let creates = |work: &Work| matches!(work.operation, Some(Operation::Create { .. }));
+        let linked = self.links.source_of(id).is_some_and(|source| Some(source) != work.intent.source.as_ref());
+        creates(work) && (linked || written.iter().any(|(other, made, _)| creates(other) && made == id))
     }
 
     /// The next answer, as long as the right to send lasts. With `impatient`, not for ever.
@@ -481,7 +493,7 @@ impl Progress<'_> {
     /// What a write that succeeded changes in the state.
     fn settled(&mut self, batch: &mut Batch, work: &Work, id: Option<&ObjectId>) {
         let entry = self.entry(work.at).clone();
-        let now = self.now();
+        let (now, target_now) = (self.now(), self.job.target_now());
         let as_of = self.plan.as_of();
         let (here, there) = (self.job.source.name().to_owned(), self.job.target.name().to_owned());
         let job = self.job.name().to_owned();
@@ -491,12 +503,12 @@ impl Progress<'_> {
             {
                 let before = self.links.remove(source);
                 let origin = entry.link_origin.unwrap_or(LinkOrigin::Adopted);
-                let mut end = LinkEnd::new(there.as_str(), id.clone(), origin, now);
+                let mut end = LinkEnd::new(there.as_str(), id.clone(), origin, target_now);
                 end.disabled_by_us = work.intent.disables;
                 // What is brought back is what it was.
                 let kept = before.as_ref().and_then(|link| link.end(&there)).filter(|end| end.object == *id);
                 if let Some(kept) = kept.filter(|_| entry.action == Action::Restore) {
-                    end = LinkEnd { deleted_at: None, leaving_since: None, since: now, ..kept.clone() };
+                    end = LinkEnd { deleted_at: None, leaving_since: None, since: target_now, ..kept.clone() };
                 }
                 let end = end.owned_by(&job);
                 let link = Link::new(source_end(before.as_ref(), &here, source.clone(), now), end);

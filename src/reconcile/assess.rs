@@ -221,8 +221,7 @@ impl<'a> Assessor<'a> {
 
     /// What it means that a target is not to be found; nothing, while it is too young to be seen.
     fn unless_young(&self, link: &Linked, situation: Situation) -> Situation {
-        let young = self.inputs.context.as_of() - link.target.since < self.inputs.lag;
-        if young { Situation::Pending } else { situation }
+        if self.inputs.is_young(link.target.since) { Situation::Pending } else { situation }
     }
 
     fn unlinked(

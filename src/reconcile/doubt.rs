@@ -114,6 +114,6 @@ impl<'a> Assessor<'a> {
 
     /// Whether what a create made may not show yet; without anything to find it by, nobody can ever say.
     fn is_recent(&self, doubt: &InDoubt) -> bool {
-        doubt.anchors.is_empty() || self.inputs.context.as_of() - doubt.at < self.inputs.lag
+        doubt.anchors.is_empty() || self.inputs.is_young(doubt.target_at)
     }
 }

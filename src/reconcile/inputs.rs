@@ -29,8 +29,17 @@ pub(crate) struct Inputs<'a> {
     pub(crate) abilities: Abilities,
     /// Whether to list an object although there is nothing to do: someone asked for it by name.
     pub(crate) lists_all: bool,
+    /// Now, by the target's clock.
+    pub(crate) target_now: OffsetDateTime,
     /// How long a new object may take to show.
     pub(crate) lag: Duration,
+}
+
+impl Inputs<'_> {
+    /// Whether what was done in the target at a moment of its clock may not show yet.
+    pub(crate) fn is_young(&self, at: OffsetDateTime) -> bool {
+        self.target_now - at < self.lag
+    }
 }
 
 /// Which questions the two stores can answer.

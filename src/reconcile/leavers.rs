@@ -57,7 +57,7 @@ impl Decider<'_> {
         let first_licenses = hands_on && due.contains(&LeaverStepKind::RemoveLicenses);
         let deletes = due.contains(&LeaverStepKind::Delete) && !first_licenses;
         // That an account this young is not found on delete would prove nothing.
-        if deletes && !existed_before && as_of - link.target.since < self.inputs.lag {
+        if deletes && !existed_before && self.inputs.is_young(link.target.since) {
             entry.action = Action::Wait;
             entry.until = Some(later(link.target.since, self.inputs.lag));
         } else if deletes && !existed_before {

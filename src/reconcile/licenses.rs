@@ -265,10 +265,14 @@ impl Finder<'_> {
     /// What the job gave and someone else took away, unless it is given again now.
     fn forget(&self, held: &Held, wanted: &[License], found: &mut Found) {
         let (Some(target), Some(_)) = (&self.case.target_id, self.current) else { return };
-        let as_of = self.inputs.context.as_of();
+        let young = |at| self.inputs.is_young(at);
+        // What comes back with an account that was restored may not show yet either.
+        if self.case.link.is_some_and(|link| young(link.target.since)) {
+            return;
+        }
         let gone = self.inputs.given.of(target, self.attribute).iter().filter(|(product, at)| {
             let again = wanted.iter().any(|license| license.product == **product);
-            held.direct(product).is_none() && !again && as_of - *at >= self.inputs.lag
+            held.direct(product).is_none() && !again && !young(*at)
         });
         let gone: Vec<Arc<str>> = gone.map(|(product, _)| Arc::clone(product)).collect();
         if !gone.is_empty() {

@@ -35,7 +35,8 @@ pub struct LinkEnd {
     /// The job that writes to this end, if one does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
-    /// When the link was made.
+    /// When the link was made, or the object was brought back: at the end that the owner writes to by that store's clock, as
+    /// far as it tells ([`Target::clock_ahead`](crate::store::Target::clock_ahead)).
     #[serde(with = "time::serde::rfc3339")]
     pub since: OffsetDateTime,
     /// Whether the owner switched the object off, or made it switched off.

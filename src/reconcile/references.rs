@@ -421,10 +421,12 @@ impl References<'_> {
         }
         if let Some(target) = target.filter(|_| wanted.partial.is_none()) {
             let has_more = !set.add.is_empty() || unresolved;
-            // Whoever lies in the recycle bin comes back with what he was given.
+            // Whoever lies in the recycle bin comes back with what he was given; that may take a while to show, as what the
+            // object itself holds may when it was brought back.
+            let is_back = case.link.is_some_and(|link| inputs.is_young(link.target.since));
             let given = inputs.given.of(target, attribute);
             let away = given.iter().map(|(own, _)| own).filter(|own| !current.contains_key(&***own));
-            missing.extend(away.filter(|own| self.is_away(inputs, class, own)).map(Arc::clone));
+            missing.extend(away.filter(|own| is_back || self.is_away(inputs, class, own)).map(Arc::clone));
             self.take(case, rule, target, &current, &missing, has_more, &mut set, found);
             // The one reference makes way for another; otherwise what only adds takes nothing.
             if !rule.takes_elements() && (many || set.add.is_empty()) {
@@ -444,14 +446,15 @@ impl References<'_> {
         }
     }
 
-    /// Whether an object of the target is not there now, and may come back: its link stands, or is a tombstone.
+    /// Whether an object of the target is not there now, and may come back: its link stands, or is a tombstone. So is one
+    /// that was made or brought back a moment ago.
     fn is_away(&self, inputs: &Inputs<'_>, class: &Class, object: &Arc<str>) -> bool {
         let id = ObjectId::new(class.clone(), Arc::clone(object));
         let link = inputs.links.of_target(&id);
         inputs.links.is_deleted(&id)
             || link.is_some_and(|link| match self.referents.resolve(inputs, class, &link.source.id) {
                 Referent::Unresolved(_, linked) => linked.contains(object),
-                Referent::Object(..) | Referent::Planned(..) => false,
+                Referent::Object(..) | Referent::Planned(..) => inputs.is_young(link.target.since),
             })
     }
 
@@ -478,10 +481,9 @@ impl References<'_> {
         let claimed = case.source_id.as_ref().is_some_and(|source| inputs.mapping.claims(&source.id));
         let exact = inputs.mapping.is_exact(attribute) && (made || claimed);
         // What someone else took away; what is young may merely not show yet.
-        let as_of = inputs.context.as_of();
         let forgotten: Vec<Arc<str>> = given
             .iter()
-            .filter(|(own, at)| !current.contains_key(&***own) && !missing.contains(*own) && as_of - *at >= inputs.lag)
+            .filter(|(own, at)| !current.contains_key(&***own) && !missing.contains(*own) && !inputs.is_young(*at))
             .map(|(own, _)| Arc::clone(own))
             .collect();
         if !forgotten.is_empty() {

@@ -26,7 +26,8 @@ pub trait Target: Source {
     }
 
     /// How far the store's clock is ahead of this machine's, as far as that is known: what an object's moment of making
-    /// is compared by.
+    /// is compared by, and by which it is young, so that setting the machine's clock makes nothing look old enough to be
+    /// gone. Asked after each answer; of a store that does not tell its time the machine's counts.
     fn clock_ahead(&self) -> time::Duration {
         time::Duration::ZERO
     }

@@ -13,7 +13,10 @@ use super::routing::{object_of, route};
 use super::step::{Part, Step};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::graph::{BatchResponse, GraphClass, GraphClient};
-use crate::model::{Change, ChangeId, Class, ObjectId, Operation, Refused, Written};
+use crate::model::{Change, ChangeId, Class, ObjectId, Operation, Refused, Written, fold};
+
+/// What tells users and groups from others, and comes back as it was sent.
+const TELLING: [&str; 4] = ["userPrincipalName", "mailNickname", "onPremisesImmutableId", "uniqueName"];
 
 /// The most requests of one object that are under way at once, where their order does not matter: one batch.
 const MAX_TOGETHER: usize = 20;
@@ -186,8 +189,11 @@ impl Pending {
             },
             (Err(error), None) => error,
         };
-        // That the second attempt failed for the network's sake tells nothing of the first.
-        let doubtful = step.again && step.part != Part::Licenses && error.retry() != Retry::Never;
+        // That the second attempt failed for the network's sake, or that the application may no longer send it, tells
+        // nothing of the first.
+        let tells = error.retry() == Retry::Never
+            && error.graph_of_itself().is_some_and(|said| !matches!(said.status, 401 | 403));
+        let doubtful = step.again && step.part != Part::Licenses && !tells;
         let error = if doubtful { error.with_outcome_in_doubt() } else { error };
         let error = error.with_context("part", step.part.as_str());
         if step.part == Part::Status {
@@ -223,7 +229,12 @@ impl Pending {
             (_, outcome, _) => outcome?,
         };
         match step.part {
-            Part::Create => self.object = Some(created(&self.class, &response.body["id"])?),
+            Part::Create => {
+                if let Some(sent) = &step.request.body {
+                    is_of(sent, &response.body)?;
+                }
+                self.object = Some(created(&self.class, &response.body["id"])?);
+            }
             Part::Invite => self.object = Some(created(&self.class, &response.body["invitedUser"]["id"])?),
             _ => {}
         }
@@ -290,6 +301,49 @@ fn created(class: &Class, id: &Json) -> Result<ObjectId> {
     id.map(|id| ObjectId::new(class.clone(), id)).ok_or_else(no_id)
 }
 
+/// Whether an answer to a create is of what was sent: the id of another object must not be remembered.
+fn is_of(sent: &Json, answer: &Json) -> Result<()> {
+    for name in TELLING {
+        if let (Some(own), Some(other)) = (sent[name].as_str(), answer[name].as_str())
+            && fold(own) != fold(other)
+        {
+            return Err(Error::new(ErrorKind::Protocol, "the answer to a create is of another object")
+                .with_context("sent", format!("{name}={own}"))
+                .with_context("answered", format!("{name}={other}"))
+                .with_outcome_in_doubt());
+        }
+    }
+    Ok(())
+}
+
 fn no_id() -> Error {
     Error::new(ErrorKind::Protocol, "the answer to a create names no id").with_outcome_in_doubt()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_to_a_create_is_of_what_was_sent() {
+        let sent = json!({"userPrincipalName": "Zoë@contoso.com", "mailNickname": "zoë", "employeeId": "7"});
+        for (answer, is_right) in [
+            (json!({"id": "1", "userPrincipalName": "Zoë@contoso.com", "mailNickname": "zoë"}), true),
+            (json!({"id": "1", "userPrincipalName": "ZOË@Contoso.com"}), true),
+            (json!({"id": "1", "userPrincipalName": "zoe\u{308}@contoso.com"}), true),
+            // What it does not tell it does not deny; nor does it what was not sent.
+            (json!({"id": "1", "userPrincipalName": null}), true),
+            (json!({"id": "1", "uniqueName": "x"}), true),
+            (json!({"id": "1", "userPrincipalName": "ada@contoso.com", "mailNickname": "zoë"}), false),
+            (json!({"id": "1", "userPrincipalName": "Zoë@contoso.com", "mailNickname": "ada"}), false),
+            (json!({"id": "1", "userPrincipalName": ""}), false),
+        ] {
+            match is_of(&sent, &answer) {
+                Ok(()) => assert!(is_right, "{answer}"),
+                Err(error) => assert!(!is_right && error.is_outcome_in_doubt(), "{answer}: {error}"),
+            }
+        }
+    }
 }

@@ -216,6 +216,7 @@ fn planned(world: &World, settles: bool) -> (Planned, u64) {
         job: "job",
         abilities,
         lists_all: false,
+        target_now: OffsetDateTime::UNIX_EPOCH,
         lag: Duration::ZERO,
     };
     let mut reading = Reading::new(inputs, settles);

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use entrant::error::ErrorKind;
 use entrant::job::{Apply, Run, RunStatus};
-use entrant::model::{Change, ChangeId, ObjectId, Operation, Value};
-use entrant::reconcile::{Action, Leaver, Preferences};
+use entrant::model::{Change, ChangeId, Class, ObjectId, Operation, Value, Written};
+use entrant::reconcile::{Action, Leaver, Preferences, Situation};
 use entrant::store::{PasswordSink, Target};
 use entrant::{Error, Job, Record};
 use futures::{FutureExt, StreamExt};
 
-use super::org::{Org, account, group, groups, texts, users};
+use super::org::{Org, account, group, groups, no_guards, texts, users};
 use super::spy::{Death, Spy};
 use super::world::{World, entry, person};
 
@@ -157,6 +157,111 @@ async fn what_may_have_been_given_stays_in_doubt_though_giving_it_again_is_refus
     org.set("1", "sku", Value::Null);
     org.settle_with(&job).await;
     assert_eq!(org.licenses("1"), [""; 0], "what the job gave, the job takes");
+}
+
+#[tokio::test]
+async fn what_may_have_been_given_to_a_group_that_was_deleted_since_is_the_jobs_when_it_is_back() {
+    let org = Org::new([person_of("1"), person_of("2"), group("a", &["1", "2"])]);
+    let spy = Spy::new(&org.directory);
+    spy.answers(|change, answer| match &change.operation {
+        Operation::Elements { .. } => {
+            Err(Error::new(ErrorKind::Transport, "the connection broke").with_outcome_in_doubt())
+        }
+        _ => answer,
+    });
+    let preferences = Preferences::default().with_restore();
+    let job = org.builder(users(), preferences.clone()).target(spy).build().expect("a job");
+    let report = run(&job).await;
+    assert_eq!(report.status, RunStatus::Incomplete, "{report}");
+    org.clock.advance(Duration::from_secs(3600));
+    // Someone deletes the group; it is brought back, with all who were in it, and HR wants one of them no more.
+    let delete = Change::new(ChangeId::new(1), Operation::Delete { id: org.id("Group a") });
+    org.directory.write(vec![delete]).collect::<Vec<_>>().await;
+    org.set_group("a", "members", texts(&["1"]));
+    let job = org.unguarded(users(), groups(), preferences);
+    for _ in 0..3 {
+        org.settle_with(&job).await;
+    }
+    assert_eq!(org.refers("Group a", "members"), ["1"], "what the job gave, the job takes");
+}
+
+#[tokio::test]
+async fn what_comes_back_with_an_account_may_not_show_at_once() {
+    let org = Org::new([person_of("1"), person_of("2"), group("a", &["1", "2"])]);
+    let spy = Spy::new(&org.directory);
+    let job = org.builder(users(), Preferences::default().with_restore()).target(spy.clone());
+    let job = job.guards(no_guards()).build().expect("a job");
+    org.settle_with(&job).await;
+    let two = org.id("2");
+    let delete = Change::new(ChangeId::new(1), Operation::Delete { id: two.clone() });
+    org.directory.write(vec![delete]).collect::<Vec<_>>().await;
+    spy.hides([two.id.to_string()]);
+    run(&job).await;
+    assert!(has(&org, &two), "it is brought back");
+    // Moments later the account shows, and its membership does not; nor does HR want it any more.
+    org.set_group("a", "members", texts(&["1"]));
+    run(&job).await;
+    spy.hides([]);
+    for _ in 0..2 {
+        org.settle_with(&job).await;
+    }
+    assert_eq!(org.refers("Group a", "members"), ["1"], "what the job gave, the job takes");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_put_right_makes_nothing_old() {
+    // The machine is ten minutes behind when an account is made.
+    let world = World::new([person("1"), person("2")]);
+    let (spy, job) = watched(&world);
+    spy.is_ahead(time::Duration::minutes(10));
+    run(&job).await;
+    // Some minutes later its clock has been put right, and the account does not show yet.
+    spy.is_ahead(time::Duration::ZERO);
+    spy.shows_nothing(true);
+    world.clock.advance(Duration::from_secs(10 * 60 + 8 * 60));
+    let plan = job.plan(Run::full()).await.expect("a plan");
+    assert_eq!(entry(&plan, "1").situation, Situation::Pending, "{plan}");
+    world.clock.advance(Duration::from_secs(8 * 60));
+    let plan = job.plan(Run::full()).await.expect("a plan");
+    assert_eq!(entry(&plan, "1").situation, Situation::Missing, "{plan}");
+}
+
+#[tokio::test]
+async fn an_answer_that_names_the_account_of_another_is_not_believed() {
+    let world = World::new([person("1")]);
+    run(&world.job()).await;
+    let (spy, job) = watched(&world);
+    let first = world.account_of("1").id;
+    // Of those who join, two are said to have been made under an id that is somebody's.
+    let mut made = Vec::new();
+    spy.answers(move |change, answer| match &change.operation {
+        Operation::Create { .. } => {
+            let id = answer.expect("made").id;
+            made.push(id.clone());
+            Ok(Written::new(match made.len() {
+                1 => first.clone(),
+                3 => made[1].clone(),
+                _ => id,
+            }))
+        }
+        _ => answer,
+    });
+    (2..=5).for_each(|id| world.hr.push(person(&id.to_string())));
+    let report = run(&job).await;
+    assert_eq!(report.status, RunStatus::Complete, "{report}");
+    assert_eq!(world.directory.records().len(), 5);
+    let mut confirmed: Vec<_> = world.sink.confirmed().into_iter().map(|(_, id, _)| id).collect();
+    confirmed.sort();
+    confirmed.dedup();
+    assert_eq!(confirmed.len(), 5, "each password goes with its own account");
+    world.clock.advance(Duration::from_secs(3600));
+    let plan = world.plan().await;
+    assert!(plan.is_converged(), "{plan}");
+    assert_eq!(plan.linked(&Class::USER), 5, "{plan}");
+}
+
+fn has(org: &Org, id: &ObjectId) -> bool {
+    org.directory.records().iter().any(|record| record.id == *id)
 }
 
 fn person_of(id: &str) -> Record {

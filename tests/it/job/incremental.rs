@@ -304,6 +304,24 @@ async fn what_is_not_done_is_looked_at_again_until_it_is() {
 }
 
 #[tokio::test]
+async fn a_value_that_can_never_be_written_is_looked_at_again_only_when_it_changes() {
+    let feeds = Feeds::settled().await;
+    let job = feeds.job();
+    feeds.world.hr.set(&user("1"), "name", "A name that is far longer than twenty characters");
+    feeds.world.hr.set(&user("1"), "title", "Chief");
+    let plan = feeds.plan(&job).await;
+    assert!(plan.entries().iter().any(|entry| entry.problems.iter().any(|own| own.rule == "too-long")), "{plan}");
+    feeds.quiet(&job).await;
+    let plan = feeds.plan(&job).await;
+    assert_eq!((why_full(&plan), looked_at(&plan)), (None, 0), "{plan}");
+    assert!(!job.plan(Run::full()).await.expect("a plan").entries().is_empty(), "a full run tells of it each time");
+    feeds.world.hr.set(&user("1"), "name", "A short name");
+    feeds.run(&job, Run::incremental()).await;
+    assert_eq!(feeds.world.account_of("1").get("displayName"), Some(&Value::text("A short name")));
+    assert_eq!(feeds.world.account_of("1").get("jobTitle"), Some(&Value::text("Chief")));
+}
+
+#[tokio::test]
 async fn the_steps_of_leaving_go_on_without_a_change() {
     let feeds = Feeds::new(["1", "2", "3"].map(person));
     let leaver = Leaver::disable().then_delete(days(30));

@@ -35,6 +35,8 @@ struct Shared {
     unasked: Option<Error>,
     hidden: BTreeSet<String>,
     is_deaf: bool,
+    ahead: time::Duration,
+    unseen: bool,
 }
 
 impl std::fmt::Debug for Shared {
@@ -90,6 +92,16 @@ impl Spy {
     /// Finds nobody by value, as long as this is so.
     pub(crate) fn is_deaf(&self, is_deaf: bool) {
         self.shared().is_deaf = is_deaf;
+    }
+
+    /// Its clock is so much ahead of the machine's.
+    pub(crate) fn is_ahead(&self, ahead: time::Duration) {
+        self.shared().ahead = ahead;
+    }
+
+    /// Shows no object at all, as long as this is so, as a replica that lags.
+    pub(crate) fn shows_nothing(&self, unseen: bool) {
+        self.shared().unseen = unseen;
     }
 
     /// Fails from now on when it is asked what it forbids.
@@ -150,14 +162,18 @@ impl Source for Spy {
     }
     async fn get(&self, ids: &[ObjectId]) -> Result<Vec<Lookup>> {
         let found = self.inner.get(ids).await?;
+        let unseen = self.shared().unseen;
         let shown = |found| match found {
+            _ if unseen => Lookup::None,
             Lookup::One(record) => Lookup::One(self.shown(record)),
             other => other,
         };
         Ok(found.into_iter().map(shown).collect())
     }
     fn read(&self, query: &Query) -> BoxStream<'_, Result<Read>> {
+        let unseen = self.shared().unseen;
         let read = self.inner.read(query);
+        let read = read.filter(move |read| std::future::ready(!(unseen && matches!(read, Ok(Read::Record(_))))));
         read.map(|read| {
             read.map(|read| match read {
                 Read::Record(record) => Read::Record(self.shown(record)),
@@ -172,6 +188,9 @@ impl Source for Spy {
 impl Target for Spy {
     fn schema(&self, class: &Class) -> Result<Arc<Schema>> {
         self.inner.schema(class)
+    }
+    fn clock_ahead(&self) -> time::Duration {
+        self.shared().ahead
     }
     async fn constraints(&self) -> Result<Arc<dyn Constraints>> {
         let unasked = self.shared().unasked.as_ref().map(|error| Error::new(error.kind(), error.to_string()));
