@@ -252,6 +252,16 @@ impl LinkIndex {
         self.by_target.find(target, |place| self.links.is_target(place, target))
     }
 
+    /// Where the link of a source object most likely is.
+    pub(super) fn guess_of_source(&self, source: &ObjectId) -> Option<usize> {
+        self.by_source.guess(source)
+    }
+
+    /// Where the link of a target object most likely is.
+    pub(super) fn guess_of_target(&self, target: &ObjectId) -> Option<usize> {
+        self.by_target.guess(target)
+    }
+
     /// The links by their places, tombstones too.
     pub(super) fn places(&self) -> &Rows {
         &self.links

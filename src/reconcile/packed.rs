@@ -147,6 +147,11 @@ impl Packed {
         record
     }
 
+    /// Lets packed records come nearer, all at once, since they are looked at soon.
+    pub(super) fn fetch(&self, handles: impl Iterator<Item = Handle>) {
+        std::hint::black_box(handles.map(|handle| u64::from(bytes(&self.chunks, handle)[0])).sum::<u64>());
+    }
+
     /// The number of a packed record's shape, and what it holds in the order of its names.
     pub(super) fn values(&self, end: End, handle: Handle) -> (usize, impl Iterator<Item = Lean<'_>>) {
         let mut reader = Reader::new(bytes(&self.chunks, handle), &self.others);

@@ -19,6 +19,8 @@ use super::unique::Key;
 use super::{Entry, EntryKey, Situation};
 use crate::model::{AttributeSchema, CaseRule, Filter, Kind, Name, ObjectId, Record, Shape, Value, borrowed_key};
 
+/// How many records are looked at together. In tests it is few, so that there are many orders.
+const TOGETHER: usize = if cfg!(test) { 2 } else { 64 };
 /// Texts of so many bytes are folded where they are.
 const SHORT: usize = 64;
 
@@ -265,6 +267,13 @@ pub(crate) struct Reading<'a> {
     pairs: Pairs,
     /// Which of the attributes that are written the names of packed targets are, by their shapes.
     numbers: Vec<Vec<Option<usize>>>,
+    /// What was read of the source and is not looked at yet. It is looked at by many at a time, so that they wait for
+    /// memory together, not each after the other: a link may be anywhere in it.
+    sources: Vec<Record>,
+    /// The same of the target.
+    targets: Vec<Record>,
+    /// The places of the links of those that are looked at together.
+    places: Vec<Option<usize>>,
     /// What was read and is not settled.
     pub(crate) source: Side,
     /// The same of the target.
@@ -289,6 +298,9 @@ impl<'a> Reading<'a> {
             findable: Findable::new(&inputs, &pairs),
             pairs,
             numbers: Vec::new(),
+            sources: Vec::with_capacity(TOGETHER),
+            targets: Vec::with_capacity(TOGETHER),
+            places: Vec::with_capacity(TOGETHER),
             source: Side::default(),
             target: Side::default(),
         }
@@ -296,10 +308,65 @@ impl<'a> Reading<'a> {
 
     /// Takes in a record of the source.
     pub(crate) fn read_source(&mut self, record: Record) {
-        let Some(place) = self.place(self.inputs.links.place_of_source(&record.id)) else {
-            self.source.records.push(record);
-            return;
-        };
+        self.sources.push(record);
+        if self.sources.len() >= TOGETHER {
+            self.take_sources();
+        }
+    }
+
+    /// Takes in a record of the target. Of several with one id the first counts.
+    pub(crate) fn read_target(&mut self, record: Record) {
+        self.targets.push(record);
+        if self.targets.len() >= TOGETHER {
+            self.take_targets();
+        }
+    }
+
+    /// Looks at what was read of the source.
+    fn take_sources(&mut self) {
+        let (mut records, mut places) = (std::mem::take(&mut self.sources), std::mem::take(&mut self.places));
+        let links = self.inputs.links;
+        self.fetch(&mut places, records.iter().map(|record| links.guess_of_source(&record.id)));
+        let place = |record: &Record| self.place(links.place_of_source(&record.id));
+        places.extend(records.iter().map(place));
+        let handles = places.iter().filter_map(|place| self.pairs.slots[(*place)?].target);
+        self.pairs.packed.fetch(handles);
+        for (record, place) in records.drain(..).zip(places.drain(..)) {
+            match place {
+                Some(place) => self.take_source(place, record),
+                None => self.source.records.push(record),
+            }
+        }
+        (self.sources, self.places) = (records, places);
+    }
+
+    /// Looks at what was read of the target.
+    fn take_targets(&mut self) {
+        let (mut records, mut places) = (std::mem::take(&mut self.targets), std::mem::take(&mut self.places));
+        let links = self.inputs.links;
+        self.fetch(&mut places, records.iter().map(|record| links.guess_of_target(&record.id)));
+        let place = |record: &Record| self.place(links.place_of_target(&record.id));
+        places.extend(records.iter().map(place));
+        let handles = places.iter().filter_map(|place| self.pairs.slots[(*place)?].source);
+        self.pairs.packed.fetch(handles);
+        for (record, place) in records.drain(..).zip(places.drain(..)) {
+            match place {
+                Some(place) => self.take_target(place, record),
+                None => self.target.records.push(record),
+            }
+        }
+        (self.targets, self.places) = (records, places);
+    }
+
+    /// Lets what is known of some links come nearer, all at once. `room` is empty, before and after.
+    fn fetch(&self, room: &mut Vec<Option<usize>>, guesses: impl Iterator<Item = Option<usize>>) {
+        room.extend(guesses);
+        self.inputs.links.places().fetch(room.iter().copied().flatten());
+        let slots = room.drain(..).filter_map(|place| self.pairs.slots.get(place?));
+        std::hint::black_box(slots.filter(|slot| slot.state == State::Waiting).count());
+    }
+
+    fn take_source(&mut self, place: usize, record: Record) {
         let slot = self.pairs.slots[place];
         let waits = slot.state == State::Waiting && slot.source.is_none() && record.partial.is_empty();
         match slot.target.filter(|_| waits) {
@@ -316,12 +383,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Takes in a record of the target. Of several with one id the first counts.
-    pub(crate) fn read_target(&mut self, record: Record) {
-        let Some(place) = self.place(self.inputs.links.place_of_target(&record.id)) else {
-            self.target.records.push(record);
-            return;
-        };
+    fn take_target(&mut self, place: usize, record: Record) {
         let slot = self.pairs.slots[place];
         if slot.target.is_some() {
             self.target.settled += 1;
@@ -433,6 +495,8 @@ impl<'a> Reading<'a> {
 
     /// Ends the reading: what waits for its counterpart still is looked at by the rules about more than a pair.
     pub(crate) fn end(mut self) -> (Side, Side, Pairs) {
+        self.take_targets();
+        self.take_sources();
         for place in 0..self.pairs.slots.len() {
             let slot = self.pairs.slots[place];
             if slot.state == State::Waiting && (slot.source.is_some() || slot.target.is_some()) {
