@@ -175,6 +175,15 @@ impl FromIterator<(Name, Value)> for Attributes {
     }
 }
 
+impl<'a> IntoIterator for &'a Attributes {
+    type Item = (&'a Name, &'a Value);
+    type IntoIter = std::iter::Map<std::slice::Iter<'a, (Name, Value)>, fn(&'a (Name, Value)) -> Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter().map(|(name, value)| (name, value))
+    }
+}
+
 impl Serialize for Attributes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
