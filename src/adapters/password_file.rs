@@ -497,15 +497,14 @@ mod tests {
     fn a_file_that_was_moved_away_or_cleared_begins_anew_with_what_is_not_confirmed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("passwords");
-        let ways: [(&str, fn(&Path)); 3] = [
-            ("moved", |path| std::fs::rename(path, path.with_extension("old")).unwrap()),
-            ("deleted", |path| std::fs::remove_file(path).unwrap()),
-            ("cleared", |path| std::fs::write(path, "").unwrap()),
-        ];
-        for (way, take_away) in ways {
+        for way in ["moved", "deleted", "cleared"] {
             let file = PasswordFile::open(&path).unwrap();
             prepare(&file, "1", "one");
-            take_away(&path);
+            match way {
+                "moved" => std::fs::rename(&path, path.with_extension("old")).unwrap(),
+                "deleted" => std::fs::remove_file(&path).unwrap(),
+                _ => std::fs::write(&path, "").unwrap(),
+            }
             assert_eq!(prepare(&file, "2", "two"), "two", "{way}");
             let text = std::fs::read_to_string(&path).unwrap();
             assert_eq!(text.lines().count(), 3, "{way}: the header and both: {text}");

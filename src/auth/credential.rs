@@ -60,6 +60,8 @@ pub trait TokenCredential: fmt::Debug + Send + Sync + 'static {
     /// [`ErrorKind::Unauthenticated`](crate::ErrorKind::Unauthenticated) if the identity is refused; the message says
     /// why, and never holds the secret. It puts a job that meets it in quarantine until a person releases that: what
     /// passes by itself, such as an agent that is not there yet, says so [`with_retry`](crate::Error::with_retry).
+    /// [`ErrorKind::NotReady`](crate::ErrorKind::NotReady) if there is no such credential here: a
+    /// [`CredentialChain`](super::CredentialChain) then asks the next.
     async fn token(&self, context: &TokenContext) -> Result<AccessToken>;
 
     /// The certificate that it signs in with, if it does. Nothing is asked of anyone for this.

@@ -165,7 +165,8 @@ impl Run<'_> {
                 let cause = error.to_chain();
                 let advice = match context.authority().host_str() {
                     Some(host) if host.ends_with(".invalid") => {
-                        "such a host is nowhere; a simulated tenant in process is reached by .transport(sim.transport())"
+                        "check the network, the proxy and the cloud that is set: such a host is nowhere, and a simulated tenant in process \
+                         is reached by .transport(sim.transport())"
                     }
                     _ => "check the network, the proxy and the cloud that is set",
                 };
