@@ -152,6 +152,24 @@ impl Error {
         }))
     }
 
+    /// What a host's store failed with: of [`ErrorKind::Store`], with the cause.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use entrant::{Error, Result};
+    ///
+    /// fn people() -> Result<String> {
+    ///     std::fs::read_to_string("no such file").map_err(Error::store)
+    /// }
+    ///
+    /// let error = people().expect_err("there is none");
+    /// assert!(error.to_chain().starts_with("the store failed: No such file"));
+    /// ```
+    pub fn store(cause: impl Into<BoxError>) -> Self {
+        Self::new(ErrorKind::Store, "the store failed").with_source(cause)
+    }
+
     /// Adds the cause.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {

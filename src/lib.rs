@@ -1,6 +1,18 @@
 //! Keeps the people of an organisation in step with Microsoft Entra ID / Microsoft 365: a host brings its own identity
 //! store behind a small trait, says how attributes map, and gets a plan that can be read and a safe apply.
 //!
+//! # What a program needs
+//!
+//! ```toml
+//! [dependencies]
+//! entrant = { version = "0.1.0-alpha.1", features = ["redb"] } # others are below, under Features
+//! tokio = { version = "1", features = ["macros", "rt-multi-thread"] }
+//! ```
+//!
+//! Everything `async` runs in a runtime of tokio whose timer is on, as `#[tokio::main]` makes one; another runtime panics.
+//! A host that implements one of the traits says [`#[async_trait]`](async_trait) above the `impl`. Types of other crates
+//! in the API are those of `time` 0.3, `url` 2, `serde_json` 1, `http` 1, `bytes` 1 and `futures` 0.3.
+//!
 //! # A host's own user table → Entra
 //!
 //! ```
@@ -168,6 +180,8 @@ pub mod store;
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
 
+#[doc(no_inline)]
+pub use async_trait::async_trait;
 pub use cloud::Cloud;
 pub use error::{Error, ErrorKind, Result};
 pub use job::{Job, Report};

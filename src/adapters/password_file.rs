@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,10 @@ use crate::secret::Secret;
 use crate::store::{InitialPassword, PasswordSink};
 
 const VERSION: u32 = 1;
+/// How long a call waits for another program.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The length of a file of which nothing is known yet.
+const UNKNOWN: u64 = u64::MAX;
 
 /// A file of initial passwords, as a [`PasswordSink`].
 ///
@@ -35,7 +40,11 @@ const VERSION: u32 = 1;
 ///
 /// A `prepared` line without its `created` line is an account that may not exist: the next run that creates it uses
 /// the same password. The file is created readable by its owner only, and each call is on the disk when it returns.
-/// The file belongs to one process at a time. Clones share it.
+///
+/// Several programs may have it open: each call locks it, and first reads what another wrote. Whoever hands passwords out
+/// may move the file away or clear it at any time: the next call begins it anew, with those that are not confirmed yet. A
+/// call waits a minute for another program that is in the middle of one, and then fails with [`ErrorKind::Leased`].
+/// Clones share the file.
 #[derive(Clone)]
 pub struct PasswordFile {
     shared: Arc<Mutex<Shared>>,
@@ -44,6 +53,8 @@ pub struct PasswordFile {
 struct Shared {
     path: PathBuf,
     file: File,
+    /// How long the file is as far as it is known.
+    end: u64,
     /// What was prepared and is not confirmed, by key.
     prepared: HashMap<String, Prepared>,
     /// The last object that was confirmed, by key.
@@ -111,7 +122,11 @@ impl PasswordFile {
 
     async fn with<T: Send + 'static>(&self, work: impl FnOnce(&mut Shared) -> Result<T> + Send + 'static) -> Result<T> {
         let shared = Arc::clone(&self.shared);
-        blocking(move || work(&mut shared.lock().unwrap_or_else(PoisonError::into_inner))).await
+        blocking(move || {
+            let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            shared.exclusively(work).map_err(|error| error.with_context("file", shared.path.display()))
+        })
+        .await
     }
 }
 
@@ -138,29 +153,65 @@ impl PasswordSink for PasswordFile {
 
 impl Shared {
     fn open(path: &Path) -> Result<Self> {
-        let failed = |error| Error::new(ErrorKind::Store, "cannot open the file of passwords").with_source(error);
-        let file = match private_file::create(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                OpenOptions::new().read(true).write(true).open(path).map_err(failed)?
-            }
-            Err(error) => return Err(failed(error)),
-        };
-        if private_file::is_open_to_others(&file).map_err(failed)? {
-            return Err(invalid(format!("others may read the file of passwords; run chmod 600 {}", path.display())));
+        let (prepared, confirmed) = (HashMap::new(), HashMap::new());
+        let mut shared = Self { path: path.to_owned(), file: open(path)?, end: UNKNOWN, prepared, confirmed };
+        shared.exclusively(|_| Ok(()))?;
+        Ok(shared)
+    }
+
+    /// Does some work while no other program writes, on the file that is at the path, knowing all that is in it.
+    fn exclusively<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        lock(&self.file)?;
+        while !private_file::is_at(&self.file, &self.path).map_err(unopened)? {
+            (self.file, self.end) = (open(&self.path)?, UNKNOWN);
+            lock(&self.file)?;
         }
-        let mut shared = Self { path: path.to_owned(), file, prepared: HashMap::new(), confirmed: HashMap::new() };
-        let (end, ending) = shared.load()?;
-        shared.file.set_len(end).map_err(failed)?;
-        shared.file.seek(SeekFrom::Start(end)).map_err(failed)?;
+        let done = self.catch_up().and_then(|()| work(self));
+        // Whoever closes the file gives the lock back too.
+        let _ = self.file.unlock();
+        done
+    }
+
+    /// Reads the file anew if it is not as this program left it.
+    fn catch_up(&mut self) -> Result<()> {
+        if self.file.metadata().map_err(unopened)?.len() == self.end {
+            return Ok(());
+        }
+        let (prepared, confirmed) = (std::mem::take(&mut self.prepared), std::mem::take(&mut self.confirmed));
+        let read = self.file.rewind().map_err(unopened).and_then(|()| self.load()).and_then(|read| self.tidy(read));
+        if let Err(error) = read {
+            (self.prepared, self.confirmed, self.end) = (prepared, confirmed, UNKNOWN);
+            return Err(error);
+        }
+        // What is not confirmed was handed to a create, and must not go with the file that was moved away or cleared.
+        let elsewhere = |key: &String| self.confirmed.get(key).is_some_and(|id| confirmed.get(key) != Some(id));
+        let lost: Vec<_> =
+            prepared.into_iter().filter(|(key, _)| !self.prepared.contains_key(key) && !elsewhere(key)).collect();
+        for (key, id) in confirmed {
+            self.confirmed.entry(key).or_insert(id);
+        }
+        let entries: Vec<_> =
+            lost.iter().map(|(key, prepared)| prepared.entry(EntryState::Prepared, key, None)).collect();
+        let appended = self.append(&entries);
+        drop(entries);
+        self.prepared.extend(lost);
+        // Once more next time, until they are in the file.
+        appended.inspect_err(|_| self.end = UNKNOWN)
+    }
+
+    /// Drops a torn last line, and sees to it that the next one begins on a line of its own, below the header.
+    fn tidy(&mut self, (end, ending): (u64, Ending)) -> Result<()> {
+        self.file.set_len(end).map_err(unopened)?;
+        self.file.seek(SeekFrom::Start(end)).map_err(unopened)?;
         if ending == Ending::Missing {
-            shared.file.write_all(b"\n").map_err(failed)?;
+            self.file.write_all(b"\n").map_err(unopened)?;
         }
+        self.end = self.file.stream_position().map_err(unopened)?;
         if end == 0 {
             let header = Header { entrant: "passwords".into(), version: VERSION };
-            shared.append(&[header])?;
+            self.append(&[header])?;
         }
-        Ok(shared)
+        Ok(())
     }
 
     /// Reads what is there; answers where the last good line ends, and whether a line feed is there.
@@ -259,7 +310,7 @@ impl Shared {
                 Some(prepared.entry(EntryState::Created, key, Some(id.id.to_string())))
             })
             .collect();
-        Self::write(&mut self.file, &self.path, &entries)?;
+        self.end = Self::write(&mut self.file, &entries)?;
         drop(entries);
         for (key, id) in created {
             if self.prepared.remove(&key).is_some() {
@@ -270,31 +321,31 @@ impl Shared {
     }
 
     fn append<T: Serialize>(&mut self, lines: &[T]) -> Result<()> {
-        Self::write(&mut self.file, &self.path, lines)
+        self.end = Self::write(&mut self.file, lines)?;
+        Ok(())
     }
 
-    fn write<T: Serialize>(file: &mut File, path: &Path, lines: &[T]) -> Result<()> {
-        if lines.is_empty() {
-            return Ok(());
-        }
-        let failed = |error: io::Error| {
-            Error::new(ErrorKind::Store, "cannot write the file of passwords")
-                .with_context("file", path.display())
-                .with_source(error)
-        };
+    /// Answers where the file ends then.
+    fn write<T: Serialize>(file: &mut File, lines: &[T]) -> Result<u64> {
+        let failed =
+            |error: io::Error| Error::new(ErrorKind::Store, "cannot write the file of passwords").with_source(error);
         let mut text = Zeroizing::new(Vec::new());
         for line in lines {
             serde_json::to_writer(&mut *text, line).map_err(|error| failed(error.into()))?;
             text.push(b'\n');
         }
         let end = file.stream_position().map_err(failed)?;
+        if lines.is_empty() {
+            return Ok(end);
+        }
         let written = file.write_all(&text).and_then(|()| file.sync_data());
         if written.is_err() {
             // Half a line must not stay, or what follows would make it a broken one.
             let _ = file.set_len(end);
             let _ = file.seek(SeekFrom::Start(end));
         }
-        written.map_err(failed)
+        written.map_err(failed)?;
+        file.stream_position().map_err(failed)
     }
 }
 
@@ -326,6 +377,43 @@ impl<'de> Deserialize<'de> for SecretText<'_> {
     }
 }
 
+fn open(path: &Path) -> Result<File> {
+    let file = match private_file::create(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            OpenOptions::new().read(true).write(true).open(path).map_err(unopened)?
+        }
+        Err(error) => return Err(unopened(error)),
+    };
+    if private_file::is_open_to_others(&file).map_err(unopened)? {
+        return Err(invalid(format!("others may read the file of passwords; run chmod 600 {}", path.display())));
+    }
+    Ok(file)
+}
+
+/// Waits until no other program is in the middle of a call. Where files cannot be locked, nobody is waited for.
+fn lock(file: &File) -> Result<()> {
+    let waited = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(unopened(error)),
+            Err(TryLockError::WouldBlock) if waited.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(10))
+            }
+            Err(TryLockError::WouldBlock) => {
+                let message = "another program is in the middle of writing the file of passwords, and does not go on";
+                return Err(Error::new(ErrorKind::Leased, message));
+            }
+        }
+    }
+}
+
+fn unopened(error: io::Error) -> Error {
+    Error::new(ErrorKind::Store, "cannot open the file of passwords; its folder must be there").with_source(error)
+}
+
 fn is_header(line: &[u8]) -> Option<()> {
     let header: Header = serde_json::from_slice(line).ok()?;
     (header.entrant == "passwords" && header.version == VERSION).then_some(())
@@ -349,7 +437,7 @@ mod tests {
         let account = [("userPrincipalName".into(), "ada@contoso.com".into())].into_iter().collect();
         let passwords = vec![InitialPassword::new(key, account, password.into())];
         let mut shared = file.shared.lock().unwrap();
-        shared.prepare(passwords).unwrap()[0].expose().to_owned()
+        shared.exclusively(|shared| shared.prepare(passwords)).unwrap()[0].expose().to_owned()
     }
 
     #[test]
@@ -383,6 +471,47 @@ mod tests {
         let error = PasswordFile::open(&path).unwrap_err();
         assert!(error.to_string().contains("line=2"), "{error}");
         assert!(!error.to_chain().contains("one"), "{error}");
+    }
+
+    #[test]
+    fn two_that_have_it_open_know_what_the_other_wrote() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("passwords");
+        let (one, two) = (PasswordFile::open(&path).unwrap(), PasswordFile::open(&path).unwrap());
+        assert_eq!(prepare(&one, "1", "one"), "one");
+        assert_eq!(prepare(&two, "2", "two"), "two");
+        assert_eq!(prepare(&two, "1", "other"), "one", "what the first handed out");
+        let created = vec![("1".to_owned(), ObjectId::user("a"))];
+        two.shared.lock().unwrap().exclusively(|shared| shared.confirm(created)).unwrap();
+        assert_eq!(prepare(&one, "1", "again"), "again", "the first is confirmed");
+        let states: Vec<String> = std::fs::read_to_string(&path)
+            .unwrap()
+            .lines()
+            .skip(1)
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["state"].to_string())
+            .collect();
+        assert_eq!(states, ["\"prepared\"", "\"prepared\"", "\"created\"", "\"prepared\""]);
+    }
+
+    #[test]
+    fn a_file_that_was_moved_away_or_cleared_begins_anew_with_what_is_not_confirmed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("passwords");
+        for way in ["moved", "deleted", "cleared"] {
+            let file = PasswordFile::open(&path).unwrap();
+            prepare(&file, "1", "one");
+            match way {
+                "moved" => std::fs::rename(&path, path.with_extension("old")).unwrap(),
+                "deleted" => std::fs::remove_file(&path).unwrap(),
+                _ => std::fs::write(&path, "").unwrap(),
+            }
+            assert_eq!(prepare(&file, "2", "two"), "two", "{way}");
+            let text = std::fs::read_to_string(&path).unwrap();
+            assert_eq!(text.lines().count(), 3, "{way}: the header and both: {text}");
+            let again = PasswordFile::open(&path).unwrap();
+            assert_eq!(prepare(&again, "1", "new"), "one", "{way}");
+            std::fs::remove_file(&path).unwrap();
+        }
     }
 
     #[test]

@@ -89,6 +89,10 @@ impl RedbState {
         let path = path.as_ref();
         let open = || -> Result<Database, Fault> {
             if !path.try_exists()? {
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                if folder.is_some_and(|folder| !folder.is_dir()) {
+                    return Err("its folder is not there; make that first".into());
+                }
                 make(path)?;
             }
             match private_file::for_everybody(&std::fs::metadata(path)?) {

@@ -18,7 +18,39 @@ use crate::secret::Secret;
 /// Gets a token for Microsoft Graph.
 ///
 /// Called when a new token is needed, by one caller at a time: [`TokenCache`](super::TokenCache) keeps the last one.
-/// A credential does not cache by itself, and gives a fresh token when asked.
+/// A credential does not cache by itself, and gives a fresh token when asked. A token that Graph refuses is asked for
+/// again once.
+///
+/// # Examples
+///
+/// A token that a vault's agent keeps in a file beside us:
+///
+/// ```
+/// use entrant::auth::{AccessToken, TokenContext, TokenCredential};
+/// use entrant::connection::Connection;
+/// use entrant::error::Retry;
+/// use entrant::{Error, ErrorKind, Result, async_trait};
+///
+/// #[derive(Debug)]
+/// struct Sidecar(std::path::PathBuf);
+///
+/// #[async_trait]
+/// impl TokenCredential for Sidecar {
+///     async fn token(&self, context: &TokenContext) -> Result<AccessToken> {
+///         let token = std::fs::read_to_string(&self.0).map_err(|error| {
+///             // The agent may be starting: worth trying again.
+///             let message = "the vault's agent has left no token";
+///             Error::new(ErrorKind::Unauthenticated, message).with_retry(Retry::Later).with_source(error)
+///         })?;
+///         let expires_at = context.clock().now() + std::time::Duration::from_secs(600);
+///         Ok(AccessToken::new(token.trim()).with_expiry(expires_at))
+///     }
+/// }
+///
+/// # let (tenant, client_id) = ("contoso.onmicrosoft.com", "11111111-2222-3333-4444-555555555555");
+/// let connection = Connection::builder(tenant, client_id).credential(Sidecar("/run/vault/token".into())).build()?;
+/// # Ok::<(), Error>(())
+/// ```
 #[async_trait]
 pub trait TokenCredential: fmt::Debug + Send + Sync + 'static {
     /// Gets a new token for `context.scope()`.
@@ -26,7 +58,10 @@ pub trait TokenCredential: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// [`ErrorKind::Unauthenticated`](crate::ErrorKind::Unauthenticated) if the identity is refused; the message says
-    /// why, and never holds the secret.
+    /// why, and never holds the secret. It puts a job that meets it in quarantine until a person releases that: what
+    /// passes by itself, such as an agent that is not there yet, says so [`with_retry`](crate::Error::with_retry).
+    /// [`ErrorKind::NotReady`](crate::ErrorKind::NotReady) if there is no such credential here: a
+    /// [`CredentialChain`](super::CredentialChain) then asks the next.
     async fn token(&self, context: &TokenContext) -> Result<AccessToken>;
 
     /// The certificate that it signs in with, if it does. Nothing is asked of anyone for this.
@@ -204,6 +239,13 @@ impl AccessToken {
     #[must_use]
     pub fn with_expiry(mut self, expires_at: OffsetDateTime) -> Self {
         self.expires_at = Some(expires_at);
+        self
+    }
+
+    /// Says when its issuer wants it renewed; without it that is five minutes before it ends.
+    #[must_use]
+    pub fn with_refresh(mut self, refresh_at: OffsetDateTime) -> Self {
+        self.refresh_at = Some(refresh_at);
         self
     }
 }

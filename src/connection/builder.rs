@@ -123,16 +123,16 @@ impl ConnectionBuilder {
         self
     }
 
-    /// Signs in with a credential of one's own.
-    pub fn credential(self, credential: Arc<dyn TokenCredential>) -> Self {
+    /// Signs in with a credential of one's own: see [`TokenCredential`].
+    pub fn credential(self, credential: impl TokenCredential) -> Self {
         self.credential_of(CredentialKind::Custom, credential)
     }
 
     /// Signs in with a credential of this kind, such as a [`ManagedIdentity`](crate::auth::ManagedIdentity), a person who
     /// signed in ([`RefreshToken`](crate::auth::RefreshToken)), or any other of [`auth`](crate::auth). The kind is what is
     /// stored: by it the host knows what to give back when the connection is loaded.
-    pub fn credential_of(mut self, kind: CredentialKind, credential: Arc<dyn TokenCredential>) -> Self {
-        self.credential = Some(Given::Own(kind, credential));
+    pub fn credential_of(mut self, kind: CredentialKind, credential: impl TokenCredential) -> Self {
+        self.credential = Some(Given::Own(kind, Arc::new(credential)));
         self
     }
 

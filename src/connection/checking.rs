@@ -163,7 +163,13 @@ impl Run<'_> {
             }
             Err(error) => {
                 let cause = error.to_chain();
-                let advice = "check the network, the proxy and the cloud that is set";
+                let advice = match context.authority().host_str() {
+                    Some(host) if host.ends_with(".invalid") => {
+                        "check the network, the proxy and the cloud that is set: such a host is nowhere, and a simulated tenant in process \
+                         is reached by .transport(sim.transport())"
+                    }
+                    _ => "check the network, the proxy and the cloud that is set",
+                };
                 if kind.signs_in_at_authority() {
                     return Err(self.fail(StageName::Reachability, cause, advice));
                 }

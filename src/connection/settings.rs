@@ -336,7 +336,7 @@ impl Connection {
 
     /// Signs in with a credential of one's own; as [`with_client_secret`](Self::with_client_secret).
     #[must_use]
-    pub fn with_credential(self, credential: Arc<dyn TokenCredential>) -> Self {
+    pub fn with_credential(self, credential: impl TokenCredential) -> Self {
         self.with_credential_of(CredentialKind::Custom, credential)
     }
 
@@ -344,8 +344,8 @@ impl Connection {
     /// certificate than the one that the connection had asks for a new check; one that does not say its thumbprint
     /// ([`TokenCredential::certificate`]) is a credential of the host's own.
     #[must_use]
-    pub fn with_credential_of(self, kind: CredentialKind, credential: Arc<dyn TokenCredential>) -> Self {
-        self.sign_in(kind, credential)
+    pub fn with_credential_of(self, kind: CredentialKind, credential: impl TokenCredential) -> Self {
+        self.sign_in(kind, Arc::new(credential))
     }
 
     /// Starts a client for the tenant.

@@ -65,7 +65,7 @@ impl Mapping {
 
 /// What is wrong with a job; all of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("job {name} cannot be built: {}", faults.join("; "))]
+#[error("the job{}{name} cannot be built: {}", if name.is_empty() { "" } else { " " }, faults.join("; "))]
 #[non_exhaustive]
 pub struct JobError {
     /// The job.
@@ -211,7 +211,7 @@ impl JobBuilder {
     pub fn build(self) -> Result<Job, JobError> {
         let mut faults = Vec::new();
         if self.name.trim().is_empty() {
-            faults.push("it has no name".to_owned());
+            faults.push("it has no name; give it one with Job::builder(name)".to_owned());
         }
         if self.source.is_none() {
             faults.push("it has no source; give it one with .source(…)".to_owned());

@@ -16,7 +16,7 @@ use crate::reconcile::{
     Answer, Answers, AtTarget, Bookmark, Extent, Given, Inputs, LinkIndex, Linked, Pairs, Plan, Planner, Problem,
     Severity, Side, SideRead, Watch,
 };
-use crate::store::{Cursor, Query, Read, Source, ended};
+use crate::store::{Cursor, Query, Read, Source, ended, heeded};
 
 /// How many objects may be looked at, whatever the number of those that are linked.
 const FEW: u64 = 1_000;
@@ -326,7 +326,7 @@ impl Job {
     ) -> std::result::Result<Feed, String> {
         let query = query.with_since(Cursor::new(cursor));
         let mut feed = Feed::default();
-        let mut stream = store.read(&query);
+        let mut stream = heeded(store, &query);
         while feed.completeness.is_none() {
             match stream.next().await {
                 Some(Ok(Read::Record(record))) => {
@@ -363,7 +363,7 @@ impl Job {
         let mut seen = Seen::new(inputs.mapping, inputs.policy);
         let mut feed = Feed::default();
         let mut read = 0;
-        let mut stream = self.source.read(query);
+        let mut stream = heeded(&*self.source, query);
         while feed.completeness.is_none() {
             match stream.next().await {
                 Some(Ok(Read::Record(record))) => {

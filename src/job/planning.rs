@@ -22,7 +22,7 @@ use crate::reconcile::{
     self, Abilities, Answer, Answers, Constraints, Extent, Given, Header, Holds, InDoubt, Inputs, LinkIndex, Linked,
     Pairs, Plan, Planner, Policy, Problem, Questions, Severity, Side, SideRead, schema_drift,
 };
-use crate::store::{GetSupport, Lookup, Query, Read, Source, ended};
+use crate::store::{GetSupport, Lookup, Query, Read, Source, ended, heeded};
 
 /// How many objects are looked up at once.
 const LOOKUP: usize = 1_000;
@@ -291,7 +291,7 @@ impl Job {
     async fn read<S: Source + ?Sized>(&self, store: &S, query: &Query) -> Side {
         let mut records = Vec::new();
         let mut unreadable = Vec::new();
-        let mut stream = store.read(query);
+        let mut stream = heeded(store, query);
         let (completeness, cursor) = loop {
             match stream.next().await {
                 Some(Ok(Read::Record(record))) => {

@@ -1,6 +1,7 @@
 //! Writes that failed, and when they are tried again; jobs that apply nothing until they are released.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,12 @@ pub struct Quarantine {
     pub since: OffsetDateTime,
     /// Why.
     pub reason: String,
+}
+
+impl fmt::Display for Quarantine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "in quarantine since {}: {}", minute(self.since), self.reason)
+    }
 }
 
 /// A write that failed, and failed again as often as it was tried.

@@ -12,7 +12,7 @@ use super::{Job, Run};
 use crate::error::Result;
 use crate::model::Completeness;
 use crate::reconcile::{Inputs, Pairs, Reading, Side};
-use crate::store::{Query, Read, ended};
+use crate::store::{Query, Read, ended, heeded};
 
 /// What was read of both sides.
 pub(super) struct Sides {
@@ -36,8 +36,8 @@ impl Job {
         let mut seen = compares.then(|| Seen::new(inputs.mapping, inputs.policy));
         let alike = self.mappings.iter().filter(|ready| ready.mapping.source_class() == &of_source.class).count();
         let mut reading = Reading::new(inputs, alike == 1);
-        let mut source = Steps::new(self.source.read(&of_source));
-        let mut target = Steps::new(self.target.read(&of_target));
+        let mut source = Steps::new(heeded(&*self.source, &of_source));
+        let mut target = Steps::new(heeded(&*self.target, &of_target));
         let (mut unreadable_sources, mut unreadable_targets) = (Vec::new(), Vec::new());
         loop {
             // Not the other way round: the one that is polled last must not have given anything away before.

@@ -14,6 +14,8 @@ use crate::reconcile::{Action, Breach, Entry, EntryKey, Plan, Severity, Situatio
 
 /// How many entries that went wrong a report keeps, the worst of them; all of them go to the observer.
 const KEPT: usize = 10_000;
+/// So many of the entries that are blocked are named in the text.
+const BLOCKED_SHOWN: u64 = 10;
 
 /// What became of a plan, by situation, action and outcome.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -422,11 +424,20 @@ impl fmt::Display for Report {
             let entries = if self.warnings == 1 { "entry" } else { "entries" };
             writeln!(f, "  {:>7} {entries} left something optional out (see the plan)", self.warnings)?;
         }
-        // What needed a person before stands in the plan.
-        let tried = |entry: &&EntryReport| entry.rank().is_some_and(|rank| rank < 3);
-        for entry in self.troubles.iter().filter(tried) {
+        let mut blocked = 0_u64;
+        for entry in &self.troubles {
+            match entry.outcome {
+                Outcome::Failed { .. } | Outcome::Stale { .. } | Outcome::Pending { .. } => {}
+                // Of what needed a person before a few are enough: all stand in the plan.
+                Outcome::Blocked { .. } if blocked < BLOCKED_SHOWN => blocked += 1,
+                _ => continue,
+            }
             let (key, reason) = (entry.key.to_string(), entry.outcome.reason().unwrap_or_default());
             writeln!(f, "  {} {} {}: {}", entry.outcome.kind(), entry.action, plain(&key), plain(reason))?;
+        }
+        let all = self.outcome(OutcomeKind::Blocked);
+        if all > blocked {
+            writeln!(f, "  … and {} more that are blocked (see the plan)", all - blocked)?;
         }
         if self.troubles_left_out > 0 {
             writeln!(f, "  … and {} more entries that need to be known", self.troubles_left_out)?;
@@ -488,5 +499,9 @@ mod tests {
         assert_eq!(report.troubles[700].key.id.as_ref(), "1");
         assert_eq!(report.troubles_left_out, 35_000 * 91 / 100 - KEPT as u64);
         assert_eq!(report.outcome(OutcomeKind::Failed), 350);
+        // Of those that are blocked the text names a few: who calls `Job::run` has seen no plan.
+        let text = report.to_string();
+        assert_eq!(text.lines().filter(|line| line.starts_with("  blocked update")).count(), 10, "{text}");
+        assert!(text.contains("… and 31140 more that are blocked"), "{text}");
     }
 }

@@ -44,6 +44,8 @@ fn one(kind: &Kind, value: Value) -> Result<Value, String> {
     fitted.ok_or_else(|| {
         let right = match kind {
             Kind::Text => "text",
+            // Many databases have no other truth than 1 and 0.
+            Kind::Boolean if matches!(value, Value::Integer(_)) => "True or False; CBool(…) makes it one of them",
             Kind::Boolean => "True or False",
             Kind::Integer => "a whole number",
             Kind::DateTime => "a moment",
@@ -94,7 +96,7 @@ mod tests {
             (&boolean, "tRue".into(), Ok(true.into())),
             (&boolean, "False".into(), Ok(false.into())),
             (&boolean, "yes".into(), Err("\"yes\" is not True or False")),
-            (&boolean, 1.into(), Err("1 is not True or False")),
+            (&boolean, 1.into(), Err("1 is not True or False; CBool(…) makes it one of them")),
             (&integer, "-12".into(), Ok((-12).into())),
             (&integer, "1.5".into(), Err("\"1.5\" is not a whole number")),
             (&moment, "tomorrow".into(), Ok("tomorrow".into())),

@@ -206,6 +206,15 @@ impl PartialEq for Attributes {
 
 impl Eq for Attributes {}
 
+impl<'a> IntoIterator for &'a Attributes {
+    type Item = (&'a Name, &'a Value);
+    type IntoIter = std::iter::Zip<std::slice::Iter<'a, Name>, std::slice::Iter<'a, Value>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.shape.names().iter().zip(&self.values)
+    }
+}
+
 impl FromIterator<(Name, Value)> for Attributes {
     /// The last value of a repeated name wins.
     fn from_iter<I: IntoIterator<Item = (Name, Value)>>(pairs: I) -> Self {

@@ -2,11 +2,16 @@
 //!
 //! [`Source`] is read, [`Target`] is read and written, [`State`] holds what a job remembers, [`PasswordSink`] takes
 //! initial passwords. Each sentence of their contracts has a case in the conformance suites (feature `testing`).
+//!
+//! Where a trait has `async` methods, an implementation says [`#[async_trait]`](crate::async_trait) above its `impl`, and
+//! writes them as `async fn`. [`Read::whole`] makes the shortest source there is; `examples/own_store.rs` is a table in
+//! SQLite that is read and written.
 
 mod by_class;
 pub(crate) mod check;
 pub(crate) mod elements;
 mod feed;
+mod heed;
 mod memory;
 mod memory_state;
 mod objects;
@@ -16,6 +21,9 @@ mod state;
 mod target;
 
 pub use by_class::ByClass;
+#[doc(no_inline)]
+pub use futures::stream::BoxStream;
+pub(crate) use heed::heeded;
 pub use memory::{MemoryStore, WriteFault};
 pub use memory_state::MemoryState;
 #[cfg(feature = "redb")]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::StreamExt;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -37,6 +37,9 @@ pub trait Source: fmt::Debug + Send + Sync + 'static {
     }
 
     /// Reads a class: records, then one [`Read::End`] that says whether that was all.
+    ///
+    /// Only objects of the query's [`class`](Query::class) are yielded, each under an id of its own that stays the same;
+    /// an object of another class ends the read, and one with a blank id is taken for unreadable.
     ///
     /// A stream that ends without [`Read::End`], or with an error, counts as partial: what was not in it is not taken
     /// for gone. A store may apply `query.filter` and `query.select` or yield more; the caller checks again. It must not
@@ -248,7 +251,7 @@ pub enum Read {
     /// An object.
     Record(Record),
     /// An object that is there and cannot be read, such as a row with too few fields: it is acted on by nobody, and
-    /// it shares its id with no other. The read is partial.
+    /// it shares its id with no other. The read is partial, whatever its end says.
     Unreadable {
         /// Which object.
         id: ObjectId,
@@ -281,6 +284,54 @@ impl Read {
         Self::End { completeness: Completeness::Complete, cursor: Some(cursor) }
     }
 
+    /// The read of a store that answers all at once: its records and the [end](Self::complete), or its error.
+    ///
+    /// What blocks, as a database in a file does, goes to a thread that may.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use entrant::store::{BoxStream, Query, Read};
+    /// use entrant::{Error, Record, Result, Source, model::ObjectId};
+    /// use tokio::task::spawn_blocking;
+    ///
+    /// #[derive(Debug)]
+    /// struct UserTable;
+    ///
+    /// impl UserTable {
+    ///     fn users(&self) -> Result<Vec<Record>> {
+    ///         // SELECT …, with .map_err(Error::store)? where the database may fail
+    ///         Ok(vec![Record::new(ObjectId::user("7")).with("name", "Ada").with("phone", None::<String>)])
+    ///     }
+    /// }
+    ///
+    /// impl Source for UserTable {
+    ///     fn name(&self) -> &str {
+    ///         "user table"
+    ///     }
+    ///
+    ///     fn read(&self, _users: &Query) -> BoxStream<'_, Result<Read>> {
+    ///         Read::whole(async { spawn_blocking(|| UserTable.users()).await.map_err(Error::store)? })
+    ///     }
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # use entrant::{model::Class, store::SourceExt};
+    /// # let (records, completeness) = UserTable.collect(&Query::all(Class::USER)).await;
+    /// # assert!(records.len() == 1 && completeness.is_complete());
+    /// # }
+    /// ```
+    pub fn whole<'a>(records: impl Future<Output = Result<Vec<Record>>> + Send + 'a) -> BoxStream<'a, Result<Self>> {
+        let steps = |answer: Result<Vec<Record>>| match answer {
+            Ok(records) => {
+                stream::iter(records.into_iter().map(|record| Ok(Self::Record(record))).chain([Ok(Self::complete())]))
+                    .left_stream()
+            }
+            Err(error) => stream::iter([Err(error)]).right_stream(),
+        };
+        stream::once(records).flat_map(steps).boxed()
+    }
+
     /// The end of a read that broke off, and why.
     pub fn partial(reason: impl Into<String>) -> Self {
         Self::End { completeness: Completeness::Partial { reason: reason.into() }, cursor: None }
@@ -293,7 +344,12 @@ pub(crate) fn ended(step: Option<Result<Read>>) -> (Completeness, Option<String>
     match step {
         Some(Ok(Read::End { completeness, cursor })) => (completeness, cursor.map(|Cursor(text)| text.into_string())),
         Some(Err(error)) => (Completeness::Partial { reason: error.to_chain() }, None),
-        _ => (Completeness::Partial { reason: "the read stopped without an end mark".to_owned() }, None),
+        _ => (
+            Completeness::Partial {
+                reason: "the read stopped without an end mark: Read::complete() says that it was all".to_owned(),
+            },
+            None,
+        ),
     }
 }
 

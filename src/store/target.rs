@@ -11,6 +11,10 @@ use crate::model::{Anchor, Change, ChangeId, Class, Name, Record, Schema, Value,
 use crate::reconcile::{Constraints, NoConstraints};
 
 /// A store that can be written.
+///
+/// The least is [`schema`](Self::schema) and [`write`](Self::write). One that can also look up by id
+/// ([`Source::get`]) and by value ([`find`](Self::find)) is far safer: before a removal the object is looked at again, and
+/// a create whose answer was lost is found and not made twice. `examples/own_store.rs` is a table in SQLite.
 #[async_trait]
 pub trait Target: Source {
     /// What objects of a class hold.
@@ -41,6 +45,12 @@ pub trait Target: Source {
     /// reference is taken only if it is the one that is held. An error whose write may have happened all the same says
     /// [`is_outcome_in_doubt`](Error::is_outcome_in_doubt). Dropping the stream stops sending; what was sent may
     /// still be carried out.
+    ///
+    /// # Errors
+    ///
+    /// Each change has its own. [`ErrorKind::NotFound`] for an object that is not there, [`ErrorKind::Conflict`] for a
+    /// value that another object holds, [`ErrorKind::Invalid`] for what can never be written,
+    /// [`ErrorKind::Unsupported`] for an operation that the store does not know, [`ErrorKind::Store`] for its own trouble.
     fn write<'a>(&'a self, changes: Vec<Change>) -> BoxStream<'a, (ChangeId, Result<Written>)>;
 
     /// Finds objects by the value of an attribute: all that hold one of the values, as the schema compares them.

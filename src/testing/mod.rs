@@ -24,7 +24,7 @@ mod violation;
 
 pub use changes::{Edit, changes_suite};
 pub use passwords::password_sink_suite;
-pub use source::source_suite;
+pub use source::{records_suite, source_suite};
 pub use state::state_suite;
 pub use target::{Sample, target_suite};
 pub use violation::Violation;

@@ -3,7 +3,7 @@
 use futures::StreamExt;
 
 use super::violation::{Verdict, holds, same, works};
-use crate::model::{Class, Name, ObjectId, Record, Value, eq};
+use crate::model::{Class, ObjectId, Record, Value, eq};
 use crate::store::{GetSupport, Lookup, Query, Read, Source};
 
 /// Runs the cases of [`Source`]'s contract.
@@ -13,7 +13,7 @@ use crate::store::{GetSupport, Lookup, Query, Read, Source};
 ///
 /// # Errors
 ///
-/// The first sentence that does not hold.
+/// The first sentence that does not hold. A store with columns of its own is run through [`records_suite`].
 pub async fn source_suite<S: Source>(make: impl AsyncFn(Vec<Record>) -> S) -> Verdict {
     let people = people();
     let source = make(people.clone()).await;
@@ -26,6 +26,30 @@ pub async fn source_suite<S: Source>(make: impl AsyncFn(Vec<Record>) -> S) -> Ve
     let many: Vec<_> = (0..2_500).map(|n| person(&n.to_string(), &format!("Person {n}"), None)).collect();
     let source = make(many.clone()).await;
     same("a read yields all that the store holds", &read_whole(&source, &users()).await?.len(), &many.len())
+}
+
+/// Runs those cases of [`Source`]'s contract that any store can be asked for, on one that holds exactly these records and
+/// cannot hold what [`source_suite`] makes up, such as a table with columns and keys of its own. All are of one class,
+/// and the first has a text.
+///
+/// # Errors
+///
+/// The first sentence that does not hold.
+///
+/// # Examples
+///
+/// ```
+/// use entrant::{Record, model::ObjectId, store::MemoryStore, testing};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), testing::Violation> {
+/// let records = ["1", "2"].map(|id| Record::new(ObjectId::user(id)).with("login", format!("p{id}")));
+/// testing::records_suite(&MemoryStore::new("user table").with_records(records.clone()), &records).await
+/// # }
+/// ```
+pub async fn records_suite(source: &impl Source, records: &[Record]) -> Verdict {
+    reads(source, records).await?;
+    looks_up(source, records).await
 }
 
 fn users() -> Query {
@@ -49,20 +73,29 @@ fn people() -> Vec<Record> {
 async fn reads(source: &impl Source, people: &[Record]) -> Verdict {
     holds("it has a name", !source.name().trim().is_empty(), || "a blank one".into())?;
 
-    let records = read_whole(source, &users()).await?;
+    const SAMPLE: &str = "there are records to look for, and the first has a text";
+    let first = people.first().map(|record| (&record.id.class, &record.attributes));
+    let text =
+        first.and_then(|(_, attributes)| attributes.iter().find_map(|(name, text)| Some((name, text.as_text()?))));
+    let (Some((class, attributes)), Some((name, text))) = (first, text) else {
+        return holds(SAMPLE, false, || format!("{people:?}"));
+    };
+    let all = || Query::all(class.clone());
+    let records = read_whole(source, &all()).await?;
     has_all(source, &records, people)?;
     for person in people {
         let copies = records.iter().filter(|record| record.id == person.id).count();
         same("each record comes once", &copies, &1)?;
     }
+    same("a read yields what the store holds, and no more", &records.len(), &people.len())?;
 
-    let mut given_up = source.read(&users());
+    let mut given_up = source.read(&all());
     let _ = given_up.next().await;
     drop(given_up);
-    let again = read_whole(source, &users()).await?;
+    let again = read_whole(source, &all()).await?;
     same("giving a read up leaves nothing behind", &again.len(), &records.len())?;
 
-    let (left, right) = (users(), users());
+    let (left, right) = (all(), all());
     let (left, right) = futures::future::join(read_whole(source, &left), read_whole(source, &right)).await;
     has_all(source, &left?, people)?;
     has_all(source, &right?, people)?;
@@ -70,15 +103,16 @@ async fn reads(source: &impl Source, people: &[Record]) -> Verdict {
     let other = Class::new("entrant-no-such-class");
     let mut stream = source.read(&Query::all(other));
     while let Some(Ok(step)) = stream.next().await {
-        let wrong = matches!(&step, Read::Record(record) if record.id.class == Class::USER);
+        let wrong = matches!(&step, Read::Record(record) if record.id.class == *class);
         holds("a read yields objects of the class asked for", !wrong, || format!("{step:?}"))?;
     }
 
-    let filtered = users().with_filter(eq("name", "ada"));
-    has_all(source, &read_whole(source, &filtered).await?, &people[..1])?;
-    let selected = users().with_select([Name::from_static("note")]);
-    for record in read_whole(source, &selected).await? {
-        let there = record.get("note").is_some() || source.capabilities().absent_is_empty;
+    let filter = eq(name.clone(), text.to_lowercase());
+    let wanted: Vec<Record> = people.iter().filter(|record| filter.matches(&record.attributes)).cloned().collect();
+    has_all(source, &read_whole(source, &all().with_filter(filter)).await?, &wanted)?;
+    let selected = attributes.iter().last().map_or(name, |(name, _)| name);
+    for record in read_whole(source, &all().with_select([selected.clone()])).await? {
+        let there = record.get(selected).is_some() || source.capabilities().absent_is_empty;
         holds("a read yields at least the attributes selected", there, || format!("{record:?}"))?;
     }
     Ok(())
@@ -91,7 +125,8 @@ async fn looks_up(source: &impl Source, people: &[Record]) -> Verdict {
     const ONE_EACH: &str = "get gives one answer for each id, in the order asked";
     same(ONE_EACH, &works(ONE_EACH, source.get(&[]).await)?, &Vec::new())?;
     let mut ids: Vec<ObjectId> = people.iter().rev().map(|record| record.id.clone()).collect();
-    ids.insert(1, ObjectId::user("nobody's id"));
+    let class = people.first().map_or(Class::USER, |record| record.id.class.clone());
+    ids.insert(1, ObjectId::new(class, "nobody's id"));
     ids.push(ids[0].clone());
     let answers = works(ONE_EACH, source.get(&ids).await)?;
     same(ONE_EACH, &answers.len(), &ids.len())?;

@@ -1,10 +1,12 @@
 //! Reads that break, and what is not concluded from them.
 
-use entrant::ErrorKind;
 use entrant::job::{Apply, OutcomeKind, Run, RunStatus};
-use entrant::model::{Completeness, ObjectId};
-use entrant::reconcile::{Guard, Situation};
-use entrant::store::{Capabilities, GetSupport};
+use entrant::model::{Completeness, ObjectId, Origin};
+use entrant::reconcile::{Guard, Plan, Situation};
+use entrant::store::{Capabilities, GetSupport, Query, Read};
+use entrant::{ErrorKind, Result, Source};
+use futures::StreamExt;
+use futures::stream::BoxStream;
 
 use super::world::{World, account, entry, has_problem, person};
 
@@ -106,4 +108,57 @@ async fn a_row_that_is_cut_off_still_shares_its_id() {
     let job = world.builder(entrant::Preferences::default()).source(source).build().expect("a job");
     let plan = job.plan(Run::full()).await.expect("a plan");
     assert_eq!(plan.situations()[&Situation::Unreadable], 1, "{plan}");
+}
+
+/// A store that yields these steps, whatever it is asked for.
+#[derive(Debug)]
+struct Careless(Vec<Read>);
+
+impl Source for Careless {
+    fn name(&self) -> &str {
+        "hr"
+    }
+
+    fn read(&self, _query: &Query) -> BoxStream<'_, Result<Read>> {
+        futures::stream::iter(self.0.iter().cloned().map(Ok)).boxed()
+    }
+}
+
+/// What is planned for steps that end as if they were all, in a world whose person 1 is linked.
+async fn plan_of(step: Read) -> Plan {
+    let world = World::new([person("1")]);
+    world.settled_run().await;
+    let source = Careless(vec![step, Read::complete()]);
+    let job = world.builder(entrant::Preferences::default()).source(source).build().expect("a job");
+    job.plan(Run::full()).await.expect("a plan")
+}
+
+#[tokio::test]
+async fn an_object_of_another_class_ends_the_read_and_says_why() {
+    let mut group = person("7");
+    group.id = ObjectId::group("7");
+    let plan = plan_of(Read::Record(group)).await;
+    assert!(plan.entries().iter().all(|entry| !entry.writes()), "neither made nor taken for gone: {plan}");
+    assert!(plan.to_string().contains("user objects were asked for, and what came is group:7"), "{plan}");
+}
+
+#[tokio::test]
+async fn whoever_has_no_id_is_nobody_and_nobody_is_gone_for_it() {
+    for blank in ["", " "] {
+        let mut nameless = person("7");
+        nameless.id = ObjectId::user(blank);
+        let plan = plan_of(Read::Record(nameless)).await;
+        assert_eq!(plan.situations()[&Situation::Unreadable], 1, "{plan}");
+        assert!(plan.entries().iter().all(|entry| !entry.writes()), "{plan}");
+        assert!(plan.to_string().contains("it has no id"), "{plan}");
+    }
+}
+
+#[tokio::test]
+async fn a_read_with_something_unreadable_is_not_complete_whatever_its_end_says() {
+    let torn =
+        Read::Unreadable { id: ObjectId::user("9"), origin: Origin::row("people", 9), reason: "torn".to_owned() };
+    let plan = plan_of(torn).await;
+    assert!(plan.entries().iter().all(|entry| !entry.writes()), "{plan}");
+    assert!(plan.to_string().contains("PARTIAL: torn (row 9 of people)"), "{plan}");
 }
