@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Everything `async` runs in a runtime of tokio whose timer is on, as `#[tokio::main]` makes one; another runtime panics.
-//! A host that implements one of the traits says [`#[async_trait]`](async_trait) above the `impl`. Types of other crates
+//! A host that implements one of the traits says [`#[async_trait]`](macro@async_trait) above the `impl`. Types of other crates
 //! in the API are those of `time` 0.3, `url` 2, `serde_json` 1, `http` 1, `bytes` 1 and `futures` 0.3.
 //!
 //! # A host's own user table → Entra

@@ -373,6 +373,13 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn a_quarantine_is_told_in_a_line() {
+        let since = datetime!(2026-01-01 9:30 +1);
+        let told = Quarantine { since, reason: "60 of 100 writes failed".to_owned() }.to_string();
+        assert_eq!(told, "in quarantine since 2026-01-01 08:30 UTC: 60 of 100 writes failed");
+    }
+
     fn failure(attempts: u32, last: OffsetDateTime) -> Failure {
         let key = serde_json::from_value(serde_json::json!({ "mapping": "m", "end": "source", "id": "1" }));
         Failure {

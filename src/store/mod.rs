@@ -3,7 +3,7 @@
 //! [`Source`] is read, [`Target`] is read and written, [`State`] holds what a job remembers, [`PasswordSink`] takes
 //! initial passwords. Each sentence of their contracts has a case in the conformance suites (feature `testing`).
 //!
-//! Where a trait has `async` methods, an implementation says [`#[async_trait]`](crate::async_trait) above its `impl`, and
+//! Where a trait has `async` methods, an implementation says [`#[async_trait]`](macro@crate::async_trait) above its `impl`, and
 //! writes them as `async fn`. [`Read::whole`] makes the shortest source there is; `examples/own_store.rs` is a table in
 //! SQLite that is read and written.
 

@@ -30,6 +30,7 @@ mod scopes;
 mod sim;
 mod special_accounts;
 mod stores;
+mod stumbles;
 mod synchronization;
 mod wire;
 mod worlds;
