@@ -326,7 +326,7 @@ impl Links {
         let directory = MemoryStore::new(directory.name).with_schema((*directory.schema).clone()).with_record(there);
         let state = Arc::new(MemoryState::new());
         let job = job(hr, directory, Arc::clone(&state), mapping(false));
-        job.run(Run::full(), Apply::new().lift(Guard::Adopt)).await.expect("a first run");
+        _ = job.run(Run::full(), Apply::new().lift(Guard::Adopt)).await.expect("a first run");
         let mut rows = Vec::new();
         for table in [Table::LinkSets, Table::Links] {
             let mut stored = state.scan(table, b"");

@@ -38,7 +38,7 @@ fn unchanged(criterion: &mut Criterion) {
         .build()
         .expect("a job");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(job.run(Run::full(), Apply::new())).expect("a first run");
+    _ = runtime.block_on(job.run(Run::full(), Apply::new())).expect("a first run");
     let mut group = criterion.benchmark_group("plan");
     group.sample_size(10);
     group.bench_function("full plan, 10,000 unchanged", |bencher| {
@@ -141,7 +141,7 @@ fn memberships(criterion: &mut Criterion) {
     before.0.iter().chain(&before.1).for_each(|record| directory.push(account(record)));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let adopt = Apply::new().lift(entrant::reconcile::Guard::Adopt);
-    runtime.block_on(unchanged.run(Run::full(), adopt)).expect("a first run");
+    _ = runtime.block_on(unchanged.run(Run::full(), adopt)).expect("a first run");
     let mut group = criterion.benchmark_group("memberships");
     group.sample_size(10);
     group.bench_function("full plan, 1,000,000 unchanged", |bencher| {

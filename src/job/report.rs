@@ -21,6 +21,7 @@ const BLOCKED_SHOWN: u64 = 10;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
+#[must_use = "a run that a guard stopped, or of which something failed, is no error: its report says so"]
 pub struct Report {
     /// The job.
     pub job: String,

@@ -37,7 +37,7 @@ pub trait Constraints: fmt::Debug + Send + Sync {
 /// No constraints beside the schema.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
-pub struct NoConstraints;
+pub(crate) struct NoConstraints;
 
 impl Constraints for NoConstraints {
     fn check(&self, _: &Draft<'_>) -> Vec<Finding> {

@@ -215,7 +215,7 @@ impl Plan {
 
 /// The guards that a plan exceeds, given what the job did in the 24 hours before.
 #[must_use]
-pub fn breaches(plan: &Plan, guards: &Guards, recent: &Effects) -> Vec<Breach> {
+pub(crate) fn breaches(plan: &Plan, guards: &Guards, recent: &Effects) -> Vec<Breach> {
     let planned = plan.effects();
     let mut breaches = Vec::new();
     for ((class, guard), planned) in planned.by_class {

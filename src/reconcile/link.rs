@@ -124,7 +124,7 @@ impl Link {
 
 /// The links of a link set as one job sees them: from its source to its target.
 #[derive(Debug, Clone, Default)]
-pub struct LinkIndex {
+pub(crate) struct LinkIndex {
     links: Rows,
     by_source: Places,
     by_target: Places,
@@ -158,17 +158,17 @@ pub(crate) struct AtTarget {
 /// A link between a job's two stores.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Linked {
+pub(crate) struct Linked {
     /// The object in the job's source.
-    pub source: ObjectId,
+    pub(crate) source: ObjectId,
     /// The end in the job's target.
-    pub target: LinkEnd,
+    pub(crate) target: LinkEnd,
 }
 
 impl LinkIndex {
     /// The links between two stores; of others only whom a target belongs to.
-    #[must_use]
-    pub fn new<'a>(links: impl IntoIterator<Item = &'a Link>, source: &str, target: &str) -> Self {
+    #[cfg(test)]
+    pub(crate) fn new<'a>(links: impl IntoIterator<Item = &'a Link>, source: &str, target: &str) -> Self {
         let mut index = Self::default();
         links.into_iter().for_each(|link| index.insert(link.clone(), source, target));
         index
@@ -212,14 +212,14 @@ impl LinkIndex {
 
     /// The link of a source object, a tombstone too.
     #[must_use]
-    pub fn of_source(&self, source: &ObjectId) -> Option<&Linked> {
+    pub(crate) fn of_source(&self, source: &ObjectId) -> Option<&Linked> {
         let known = self.place_of_source(source).map(|place| self.links.get(place));
         known.or_else(|| self.lookups.as_ref()?.by_source.get(source))
     }
 
     /// The link of a target object.
     #[must_use]
-    pub fn of_target(&self, target: &ObjectId) -> Option<&Linked> {
+    pub(crate) fn of_target(&self, target: &ObjectId) -> Option<&Linked> {
         let known = self.place_of_target(target).map(|place| self.links.get(place));
         known.or_else(|| self.lookups.as_ref()?.by_target.get(target)?.link.as_ref())
     }
@@ -231,7 +231,7 @@ impl LinkIndex {
 
     /// Whether another job owns a target object that it linked to another store than this job's source.
     #[must_use]
-    pub fn is_of_others(&self, target: &ObjectId, job: &str) -> bool {
+    pub(crate) fn is_of_others(&self, target: &ObjectId, job: &str) -> bool {
         let looked_up = || self.lookups.as_ref()?.by_target.get(target)?.of_others.as_ref();
         self.by_others.get(target).or_else(looked_up).is_some_and(|owner| owner != job)
     }
@@ -289,7 +289,7 @@ impl LinkIndex {
     }
 
     /// All links that are no tombstones.
-    pub fn iter(&self) -> impl Iterator<Item = &Linked> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Linked> {
         let lives = |place: &usize| !self.links.standing(*place).is_deleted;
         (0..self.links.len()).filter(lives).map(|place| self.links.get(place))
     }
@@ -326,7 +326,7 @@ impl Linked {
 }
 
 impl AtTarget {
-    /// What the links of one object of the target say, as [`LinkIndex::new`] takes them; none if they say nothing.
+    /// What the links of one object of the target say, as [`Self::insert`] takes them; none if they say nothing.
     pub(crate) fn of(links: &[Link], source: &str, target: &str) -> Option<Self> {
         let ends = links.iter().filter_map(|link| Some((link, link.end(target)?)));
         let mut found = Self { link: None, of_others: None, deleted: false };

@@ -51,7 +51,7 @@ impl World {
             clock,
         };
         for _ in 0..2 {
-            world.run(&Liar::new(world.sim.transport(), "", None)).await.expect("a report");
+            _ = world.run(&Liar::new(world.sim.transport(), "", None)).await.expect("a report");
             world.clock.advance(HOUR);
         }
         assert_eq!(world.active().len(), 5);
@@ -114,7 +114,7 @@ fn place_of(answers: &[Option<Json>], is_it: impl Fn(&str, &Json) -> bool) -> (u
 async fn each_lie_meets_what_protects_from_it() {
     let world = World::in_step().await;
     let liar = Liar::new(world.sim.transport(), "", None);
-    world.run(&liar).await.expect("a report");
+    _ = world.run(&liar).await.expect("a report");
     let answers = liar.answers();
     let is_first = |place: &str| place == "/value/0/userPrincipalName";
     let (page, _) = place_of(&answers, |place, _| is_first(place));
@@ -163,7 +163,7 @@ async fn each_lie_meets_what_protects_from_it() {
 async fn one_lie_takes_nothing_from_those_who_are_still_there() {
     let world = World::in_step().await;
     let liar = Liar::new(world.sim.transport(), "", None);
-    world.run(&liar).await.expect("a report");
+    _ = world.run(&liar).await.expect("a report");
     assert_eq!(world.active(), world.left(), "who is gone is switched off");
     let answers = liar.answers();
     let mut all = Vec::new();
@@ -190,7 +190,7 @@ async fn one_lie_takes_nothing_from_those_who_are_still_there() {
         }
         world.clock.advance(HOUR);
         for _ in 0..2 {
-            world.run(&Liar::new(world.sim.transport(), "", None)).await.expect("a report");
+            _ = world.run(&Liar::new(world.sim.transport(), "", None)).await.expect("a report");
             world.clock.advance(HOUR);
         }
         let active = world.active();

@@ -162,7 +162,7 @@ async fn an_outage_costs_minutes_whatever_it_is_and_the_next_run_finishes() {
             world.clock.advance(HOUR * 25);
             // The same process, as a schedule would.
             for _ in 0..2 {
-                job.run(Run::full(), unguarded()).await.expect("a report");
+                _ = job.run(Run::full(), unguarded()).await.expect("a report");
                 world.clock.advance(HOUR);
             }
             assert_exact(&world, &when);

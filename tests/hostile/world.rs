@@ -43,7 +43,7 @@ impl World {
         );
         world.hr.set(&ObjectId::user("2"), "manager", Value::Null);
         for _ in 0..2 {
-            world.settle().await;
+            _ = world.settle().await;
         }
         world
     }

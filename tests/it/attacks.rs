@@ -37,9 +37,9 @@ async fn a_record_that_matches_an_administrator_takes_over_no_account() {
     // Nor is it switched off, or deleted, by whoever writes the record.
     world.preferences = Preferences::default().with_source_deleted(Leaver::delete()).with_delete_adopted();
     world.set("9", "active", false);
-    world.settle().await;
+    _ = world.settle().await;
     world.hr.remove(&ObjectId::user("9"));
-    world.settle().await;
+    _ = world.settle().await;
     assert_eq!(world.sim.user(ADMIN).expect("there")["accountEnabled"], json!(true));
 }
 
@@ -47,7 +47,7 @@ async fn a_record_that_matches_an_administrator_takes_over_no_account() {
 async fn an_administrator_is_renamed_when_that_is_allowed_by_name() {
     let mut world = with_administrator();
     world.preferences = Preferences::default().with_privileged();
-    world.settle().await;
+    _ = world.settle().await;
     assert!(world.sim.user("intruder@contoso.com").is_some());
 }
 
@@ -60,14 +60,14 @@ async fn a_record_of_a_group_gives_nobody_a_role() {
         }))
     });
     world.sim.assign_role("User Administrator", "Group a");
-    world.settle().await;
+    _ = world.settle().await;
     let plan = world.plan().await;
     let said = problems(&plan, "a").join("; ");
     assert!(said.contains("role-holder") && said.contains("gives a directory role (User Administrator)"), "{said}");
     assert!(plan.needs_attention() && plan.is_converged(), "{plan}");
     assert_eq!(world.sim.members("Group a").len(), 0);
     world.group_policy = Some(Policy::outbound(Preferences::default().with_privileged()));
-    world.settle().await;
+    _ = world.settle().await;
     assert_eq!(world.sim.members("Group a").len(), 1, "allowed by name");
 }
 
@@ -80,7 +80,7 @@ async fn who_was_made_an_administrator_since_the_plan_is_not_shut_out() {
         if deletes {
             world.preferences = Preferences::default().with_source_deleted(Leaver::delete());
         }
-        world.settle().await;
+        _ = world.settle().await;
         match deletes {
             true => world.hr.remove(&ObjectId::user("1")),
             false => world.set("1", "active", false),
@@ -124,6 +124,6 @@ async fn a_forged_plan_is_not_the_one_that_was_approved() {
     let said = error.to_string();
     assert!(said.contains("not the one that was approved") && said.contains(plan.digest()), "{said}");
     assert!(world.sim.audit().is_empty(), "nothing is written");
-    job.apply(&plan, apply()).await.expect("the one that was approved");
+    _ = job.apply(&plan, apply()).await.expect("the one that was approved");
     assert!(world.sim.user("p1@contoso.com").is_some());
 }

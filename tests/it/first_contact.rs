@@ -191,7 +191,7 @@ async fn five_thousand_who_were_there_before_lose_nothing_until_the_second_run()
     let changes = world.sim.audit().len();
     let third = world.plan().await;
     assert!(third.is_converged() && third.entries().is_empty(), "{third}");
-    world.job.apply(&third, Apply::new()).await.expect("a report");
+    _ = world.job.apply(&third, Apply::new()).await.expect("a report");
     assert_eq!(world.sim.audit().len(), changes);
 }
 

@@ -163,7 +163,7 @@ async fn faults_on_the_way_lead_to_the_same_end() {
         ("a listing that breaks once", || Fault::on("GET", "/v1.0/users").status(503)),
     ];
     let quiet = World::new(60);
-    quiet.job().await.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = quiet.job().await.run(Run::full(), Apply::new()).await.expect("a report");
     let sent = |world: &World| world.sim.requests().batch_posts + world.sim.requests().others;
     for (name, fault) in faults {
         let world = World::new(60);
@@ -184,7 +184,7 @@ async fn faults_on_the_way_lead_to_the_same_end() {
 async fn a_new_account_that_does_not_show_yet_is_waited_for() {
     let world = World::with_lag(5, Duration::from_secs(20));
     let job = world.job().await;
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     // At once after the create nobody shows; nobody is taken for gone, nobody is made twice.
     let plan = job.plan(Run::full()).await.expect("a plan");
     assert!(plan.is_converged() && !plan.situations().contains_key(&Situation::Missing), "{plan}");
@@ -288,7 +288,7 @@ async fn what_security_disabled_stays_disabled_and_what_is_adopted_gets_no_passw
     }));
     let password = world.sim.password_of(&adopted);
     let job = world.job().await;
-    job.run(Run::full(), Apply::new().lift(Guard::Adopt)).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new().lift(Guard::Adopt)).await.expect("a report");
     assert_eq!(world.sim.password_of(&adopted), password);
     assert_eq!(world.sink.confirmed().len(), 2);
     world.sim.update_user("p2@contoso.com", json!({ "accountEnabled": false }));
@@ -303,14 +303,14 @@ async fn what_security_disabled_stays_disabled_and_what_is_adopted_gets_no_passw
 async fn a_person_with_a_new_id_is_one_question_and_no_disable() {
     let world = World::new(3);
     let job = world.job().await;
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     world.clock.advance(Duration::from_secs(3600));
     world.hr.remove(&ObjectId::user("1"));
     world.hr.push(person(77).with("login", "P1"));
     let plan = job.plan(Run::full()).await.expect("a plan");
     let [rekeyed] = plan.entries() else { panic!("one entry:\n{plan}") };
     assert_eq!((rekeyed.situation, rekeyed.action), (Situation::Rekeyed, Action::Exception));
-    job.apply(&plan, Apply::new()).await.expect("a report");
+    _ = job.apply(&plan, Apply::new()).await.expect("a report");
     assert_eq!(world.account(1)["accountEnabled"], true);
 }
 
@@ -318,7 +318,7 @@ async fn a_person_with_a_new_id_is_one_question_and_no_disable() {
 async fn leavers_are_disabled_by_a_request_of_their_own_after_the_rest() {
     let world = World::new(4);
     let job = world.job().await;
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     world.clock.advance(Duration::from_secs(3600));
     world.hr.set(&ObjectId::user("1"), "active", false);
     world.hr.set(&ObjectId::user("1"), "title", "Former clerk");
@@ -343,7 +343,7 @@ async fn leavers_are_disabled_by_a_request_of_their_own_after_the_rest() {
 #[tokio::test]
 async fn a_link_set_belongs_to_one_tenant() {
     let world = World::new(1);
-    world.job().await.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = world.job().await.run(Run::full(), Apply::new()).await.expect("a report");
     let other =
         World { sim: Sim::builder().seed(99).domain("contoso.com").clock(world.clock.clone()).build(), ..world };
     let error = other.job().await.plan(Run::full()).await.expect_err("another tenant");
@@ -387,7 +387,7 @@ async fn a_process_killed_under_lag_is_taken_up_when_the_account_shows() {
     drop(job);
     world.clock.advance(Duration::from_secs(360));
     let job = world.job().await;
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     world.clock.advance(Duration::from_secs(1200));
     let plan = job.plan(Run::full()).await.expect("p");
     let report = job.apply(&plan, Apply::new()).await.expect("a report");
@@ -420,7 +420,7 @@ async fn a_lost_create_that_is_refused_the_second_time_stays_in_doubt() {
     let job = world.job().await;
     world.sim.fail(Fault::on("POST", "/v1.0/$batch").drop_after());
     world.sim.fail(Fault::on("POST", "/v1.0/users").in_batch().after(1).times(1).status(403));
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     world.clock.advance(Duration::from_secs(1200));
     let plan = job.plan(Run::full()).await.expect("p");
     let report = job.apply(&plan, Apply::new()).await.expect("a report");
@@ -441,7 +441,7 @@ async fn a_young_account_that_is_not_found_on_delete_is_not_taken_for_deleted() 
         .clock(world.clock.clone())
         .build()
         .expect("job");
-    job.run(Run::full(), Apply::new()).await.expect("r");
+    _ = job.run(Run::full(), Apply::new()).await.expect("r");
     world.clock.advance(Duration::from_secs(60));
     world.hr.remove(&ObjectId::user("1"));
     world.sim.fail(Fault::on("DELETE", "/v1.0/users").in_batch().status(404));

@@ -209,7 +209,7 @@ async fn names_managers_and_nested_groups_go_in_circles() {
 async fn a_joiner_takes_the_name_of_a_leaver() {
     let mut world = World::new([person("1"), person("2"), group("a", &[])], e3());
     world.preferences = Preferences::default().with_source_deleted(entrant::reconcile::Leaver::delete());
-    world.settle().await;
+    _ = world.settle().await;
     world.hr.remove(&ObjectId::user("1"));
     world.hr.push(person("3").with("login", "p1"));
     let report = world.settle().await;
@@ -222,11 +222,11 @@ async fn a_licence_is_swapped_without_a_gap_and_without_a_second_seat() {
     let world = World::new([person("1").with("sku", texts(&["ENTERPRISEPACK"])), group("a", &[])], |builder| {
         builder.standard_skus(1)
     });
-    world.settle().await;
+    _ = world.settle().await;
     assert_eq!(world.sim.licenses(&world.name("1")), ["ENTERPRISEPACK"]);
     world.set("1", "sku", texts(&["ENTERPRISEPREMIUM"]));
     let before = world.sim.audit().len();
-    world.settle().await;
+    _ = world.settle().await;
     assert_eq!(world.sim.licenses(&world.name("1")), ["ENTERPRISEPREMIUM"]);
     let audit = world.sim.audit();
     let taken = audit[before..].iter().find(|entry| entry.activity == Activity::RemoveLicense).expect("one is taken");
@@ -248,7 +248,7 @@ async fn what_the_tenant_forbids_is_refused_when_planned() {
         "displayName": "Synced", "mailNickname": "p2", "userPrincipalName": "p2@contoso.com", "employeeId": "2",
         "onPremisesSyncEnabled": true, "onPremisesImmutableId": "abc", "usageLocation": "DE",
     }));
-    world.settle().await;
+    _ = world.settle().await;
     world.sim.assign_role("Global Administrator", &world.name("3"));
     let plan = world.plan().await;
     assert!(problems(&plan, "a").iter().any(|problem| problem.starts_with("dynamic-membership")), "{plan}");
@@ -260,7 +260,7 @@ async fn what_the_tenant_forbids_is_refused_when_planned() {
     let plan = world.plan().await;
     let said = problems(&plan, "3").join("; ");
     assert!(said.contains("role-holder") && said.contains("Global Administrator"), "{said}");
-    world.settle().await;
+    _ = world.settle().await;
     assert!(world.is_enabled("3"), "not without a word");
 }
 
@@ -268,7 +268,7 @@ async fn what_the_tenant_forbids_is_refused_when_planned() {
 async fn a_role_holder_is_disabled_when_that_is_allowed_by_name() {
     let mut world =
         World::new([person("1"), group("a", &[])], |builder| builder.application_role("Global Administrator"));
-    world.settle().await;
+    _ = world.settle().await;
     world.sim.assign_role("User Administrator", &world.name("1"));
     world.set("1", "active", false);
     assert!(problems(&world.plan().await, "1").join("; ").contains("role-holder"));
@@ -295,15 +295,15 @@ async fn faults_on_the_way_leave_members_and_licences_right() {
             let people = ids.iter().map(|id| person(id).with("sku", texts(&["ENTERPRISEPACK"])).with("manager", "00"));
             let world = World::new(people.chain([group("a", &all)]), |builder| builder.standard_skus(60).lag(lag));
             world.sim.fail(fault());
-            world.settle().await;
-            world.settle().await;
+            _ = world.settle().await;
+            _ = world.settle().await;
             assert_eq!(world.sim.users().len(), 60, "fault {number}");
             assert_eq!(world.sim.members("Group a").len(), 60, "fault {number} lag {lag:?}");
             let licensed = ids.iter().filter(|id| world.sim.licenses(&world.name(id)) == ["ENTERPRISEPACK"]).count();
             assert_eq!(licensed, 60, "fault {number} lag {lag:?}");
             // What was given is known to be ours, whatever became of the answer.
             world.hr.set(&ObjectId::group("a"), "members", texts(&all[..5]));
-            world.settle().await;
+            _ = world.settle().await;
             assert_eq!(world.sim.members("Group a").len(), 5, "fault {number} lag {lag:?}");
         }
     }

@@ -53,7 +53,7 @@ async fn members_get_what_their_group_is_given_and_lose_it() {
         0,
         "a swap takes nothing"
     );
-    world.settle().await;
+    _ = world.settle().await;
     assert_eq!(world.sim.licenses(&world.name("2")), ["ENTERPRISEPREMIUM"]);
     let e5 = Sku::office_e5(0);
     let of_group = world.sim.group("Group a").expect("there")["assignedLicenses"].clone();
@@ -62,10 +62,10 @@ async fn members_get_what_their_group_is_given_and_lose_it() {
 
     // Who leaves the group loses it; and so do all when the group does.
     set(&world, "a", "members", texts(&["1"]));
-    world.settle().await;
+    _ = world.settle().await;
     assert_eq!(world.sim.licenses(&world.name("2")), [""; 0]);
     set(&world, "a", "sku", Value::Null);
-    world.settle().await;
+    _ = world.settle().await;
     assert_eq!(world.sim.licenses(&world.name("1")), [""; 0]);
     assert!(world.plan().await.entries().is_empty());
 }
@@ -77,7 +77,7 @@ async fn what_others_gave_a_group_stays() {
     world.sim.assign_group_license(&there, "EMS");
     for wanted in [texts(&["ENTERPRISEPACK"]), Value::Null] {
         set(&world, "a", "sku", wanted);
-        world.settle().await;
+        _ = world.settle().await;
         let group = world.sim.group("Group a").expect("there");
         let skus = group["assignedLicenses"].as_array().expect("a list").clone();
         assert!(skus.iter().any(|license| license["skuId"] == json!(Sku::ems_e3(0).sku_id())), "{skus:?}");
@@ -90,7 +90,7 @@ async fn what_others_gave_a_group_stays() {
     // Somebody else's mapping of the same policy has them read.
     let policy = Preferences::default().with_licenses(licenses).with_source_deleted(Leaver::remove_licenses());
     unmapped.group_policy = Some(Policy::outbound(policy));
-    unmapped.settle().await;
+    _ = unmapped.settle().await;
     assert_eq!(unmapped.sim.licenses(&unmapped.name("1")), ["EMS"]);
 }
 
@@ -100,7 +100,7 @@ async fn what_a_group_takes_from_its_members_counts_for_each_of_them() {
     let all: Vec<&str> = ids.iter().map(String::as_str).collect();
     let people = ids.iter().map(|id| person(id));
     let world = world(people.chain([licensed("a", &all, &["ENTERPRISEPACK"])]), 20);
-    world.settle().await;
+    _ = world.settle().await;
     set(&world, "a", "sku", Value::Null);
     let job = world.job().await;
     let plan = job.plan(Run::full()).await.expect("a plan");
@@ -131,7 +131,7 @@ async fn too_few_seats_are_said_before_and_told_after() {
     world.sim.set_seats("ENTERPRISEPACK", 3);
     let unlucky = ["1", "2", "3"].into_iter().find(|id| world.sim.licenses(&world.name(id)).is_empty()).expect("one");
     set(&world, "a", "members", texts(&["1", "2", "3"].into_iter().filter(|id| *id != unlucky).collect::<Vec<_>>()));
-    world.settle().await;
+    _ = world.settle().await;
     assert_eq!(world.plan().await.entries().len(), 0, "who is not in it lacks nothing");
     // One who comes needs a seat as well; and who has one of his own needs none.
     set(&world, "a", "members", texts(&["1", "2", "3"]));
@@ -225,24 +225,24 @@ async fn where_no_people_are_read_it_is_said_that_fewer_seats_may_do() {
 async fn what_people_inherit_is_theirs_until_the_group_goes() {
     // Rule: inherited is satisfied, and never taken from the person.
     let world = world([person("1"), licensed("a", &["1"], &["ENTERPRISEPACK"])], 5);
-    world.settle().await;
+    _ = world.settle().await;
     world.set("1", "sku", texts(&["ENTERPRISEPACK"]));
     assert!(world.plan().await.entries().is_empty(), "the group gives it");
     world.set("1", "sku", Value::Null);
     assert!(world.plan().await.is_converged(), "what the group gives is the group's");
     world.set("1", "sku", texts(&["ENTERPRISEPACK"]));
     set(&world, "a", "sku", Value::Null);
-    world.settle().await;
-    world.settle().await;
+    _ = world.settle().await;
+    _ = world.settle().await;
     assert_eq!(world.sim.licenses(&world.name("1")), ["ENTERPRISEPACK"], "now it is his own");
     let states = world.sim.user(&world.name("1")).expect("there")["licenseAssignmentStates"].clone();
     assert_eq!(states[0]["assignedByGroup"], json!(null), "{states}");
     // And when the group has it again, he keeps his own, which costs no second seat.
     set(&world, "a", "sku", texts(&["ENTERPRISEPACK"]));
-    world.settle().await;
+    _ = world.settle().await;
     assert_eq!(world.sim.skus()[0]["consumedUnits"], json!(1));
     world.set("1", "sku", Value::Null);
-    world.settle().await;
+    _ = world.settle().await;
     assert_eq!(world.sim.licenses(&world.name("1")), ["ENTERPRISEPACK"], "by the group");
     assert!(world.plan().await.entries().is_empty());
 }
@@ -253,14 +253,14 @@ async fn a_group_that_is_being_processed_is_told_of_and_not_asked_again() {
         builder.standard_skus(5).license_processing(Duration::from_secs(2 * 3600))
     });
     world.groups = groups().attribute("skuId", "sku");
-    world.settle().await;
+    _ = world.settle().await;
     let plan = world.plan().await;
     assert!(plan.is_converged(), "{plan}");
     assert_eq!(
         problems(&plan, "a"),
         ["licenses-under-way: skuId: the members do not have all of the licences yet: ProcessingInProgress"]
     );
-    world.settle().await;
+    _ = world.settle().await;
     assert_eq!(assigned(&world), (1, 0));
     assert!(world.plan().await.entries().is_empty());
 }
@@ -298,7 +298,7 @@ async fn groups_that_cannot_give_licences_are_found_when_planned() {
         };
         assert!(is_right, "{id}: {said:?}");
     }
-    world.settle().await;
+    _ = world.settle().await;
     for (id, _, rule) in &kinds {
         let group = world.sim.group(&format!("Group {id}")).expect("there");
         let count = group["assignedLicenses"].as_array().map_or(0, Vec::len);
@@ -317,7 +317,7 @@ async fn a_group_that_gives_licences_is_deleted_when_they_are_gone() {
         let policy = Preferences::default().with_left_scope(leaver.clone()).with_source_deleted(leaver.clone());
         let mut world = world([person("1"), licensed("a", &["1"], &["ENTERPRISEPACK"]), licensed("b", &[], &[])], 5);
         world.group_policy = Some(Policy::outbound(policy));
-        world.settle().await;
+        _ = world.settle().await;
         world.hr.remove(&ObjectId::group("a"));
         let plan = world.plan().await;
         assert_eq!(
@@ -325,10 +325,10 @@ async fn a_group_that_gives_licences_is_deleted_when_they_are_gone() {
             stays,
             "{leaver:?} {plan}"
         );
-        world.settle().await;
+        _ = world.settle().await;
         assert_eq!(assigned(&world).1, taken, "{leaver:?}");
         world.clock.advance(Duration::from_secs(25 * 3600));
-        world.settle().await;
+        _ = world.settle().await;
         assert_eq!(world.sim.group("Group a").is_some(), stays, "{leaver:?}");
     }
 }
@@ -344,8 +344,8 @@ async fn a_lost_answer_gives_a_group_its_licences_once() {
     for (number, fault) in faults.into_iter().enumerate() {
         let world = world([person("1"), licensed("a", &["1"], &["ENTERPRISEPACK"])], 5);
         world.sim.fail(fault());
-        world.settle().await;
-        world.settle().await;
+        _ = world.settle().await;
+        _ = world.settle().await;
         assert_eq!(world.sim.licenses(&world.name("1")), ["ENTERPRISEPACK"], "fault {number}");
         // It is known to be ours.
         set(&world, "a", "sku", Value::Null);

@@ -112,7 +112,7 @@ async fn guests_are_invited_and_not_created() {
     // What this job switched off it switches on.
     partners.set("2", "active", true);
     partners.set("1", "title", "Owner");
-    partners.settle().await;
+    _ = partners.settle().await;
     assert_eq!(partners.guest("2")["accountEnabled"], json!(true));
     assert_eq!(partners.guest("1")["jobTitle"], json!("Owner"));
     assert_eq!(partners.count(Activity::InviteGuest), 2);
@@ -128,13 +128,13 @@ async fn who_was_invited_by_hand_is_found_and_never_deleted() {
     partners.world.sim.add_user(by_hand("1@Fabrikam.com"));
     let plan = partners.plan().await;
     assert_eq!((plan.count(Action::Link), plan.count(Action::Create)), (1, 1), "{plan}");
-    partners.settle().await;
+    _ = partners.settle().await;
     assert_eq!(partners.count(Activity::InviteGuest), 1);
     let deleting = Partners { preferences: Preferences::default().with_source_deleted(Leaver::delete()), ..partners };
     deleting.world.hr.remove(&ObjectId::user("1"));
     deleting.world.hr.remove(&ObjectId::user("2"));
     deleting.world.hr.push(partner("3"));
-    deleting.settle().await;
+    _ = deleting.settle().await;
     let by_hand = deleting.world.sim.users().into_iter().find(|user| user["employeeId"] == json!("1")).expect("kept");
     assert_eq!(by_hand["accountEnabled"], json!(false), "it existed before");
     assert_eq!(deleting.guest("2"), Json::Null, "and who was invited by the job goes");
@@ -157,7 +157,7 @@ async fn nobody_is_invited_who_is_somebody_already() {
     assert_eq!(partners.count(Activity::InviteGuest), 0, "{plan}{report}");
     let conflicts = report.count(Action::Create, OutcomeKind::Failed);
     assert_eq!(conflicts, 1, "whom no list shows is found when it matters: {report}");
-    partners.settle().await;
+    _ = partners.settle().await;
     assert_eq!(partners.count(Activity::InviteGuest), 0);
     assert_eq!(partners.world.sim.users().len(), 2);
 }
@@ -177,10 +177,10 @@ async fn a_lost_answer_invites_nobody_twice() {
             let job = partners.job().await;
             let plan = job.plan(Run::full()).await.expect("a plan");
             partners.world.sim.fail(fault());
-            job.apply(&plan, Apply::new()).await.expect("a report");
+            _ = job.apply(&plan, Apply::new()).await.expect("a report");
             partners.world.clock.advance(Duration::from_secs(1800));
-            partners.settle().await;
-            partners.settle().await;
+            _ = partners.settle().await;
+            _ = partners.settle().await;
             assert_eq!(partners.world.sim.users().len(), 2, "fault {number} lag {lag:?}");
             for id in ["1", "2"] {
                 assert_eq!(partners.guest(id)["jobTitle"], json!("Consultant"), "fault {number} lag {lag:?}");
@@ -190,7 +190,7 @@ async fn a_lost_answer_invites_nobody_twice() {
             let deleting =
                 Partners { preferences: Preferences::default().with_source_deleted(Leaver::delete()), ..partners };
             deleting.world.hr.remove(&ObjectId::user("1"));
-            deleting.settle().await;
+            _ = deleting.settle().await;
             assert_eq!(deleting.guest("1"), Json::Null, "fault {number} lag {lag:?}");
         }
     }
@@ -230,9 +230,9 @@ async fn guests_leave_as_others_do() {
     {
         let partners = Partners::new([partner("1"), partner("2")], |builder| builder);
         let partners = Partners { preferences: Preferences::default().with_source_deleted(leaver.clone()), ..partners };
-        partners.settle().await;
+        _ = partners.settle().await;
         partners.world.hr.remove(&ObjectId::user("1"));
-        partners.settle().await;
+        _ = partners.settle().await;
         assert_eq!(partners.guest("1")["accountEnabled"], left, "{leaver:?}");
         assert_eq!(partners.guest("2")["accountEnabled"], json!(true));
     }
@@ -270,9 +270,9 @@ async fn people_of_both_kinds_are_kept_by_two_jobs() {
     };
     for _ in 0..3 {
         let apply = Guard::ALL.iter().fold(Apply::new(), |apply, guard| apply.lift(*guard));
-        staff().await.run(Run::full(), apply).await.expect("a report");
+        _ = staff().await.run(Run::full(), apply).await.expect("a report");
         partners.world.clock.advance(Duration::from_secs(3600));
-        partners.settle().await;
+        _ = partners.settle().await;
     }
     assert_eq!(partners.world.sim.users().len(), 2);
     assert_eq!(partners.world.sim.members("Group a").len(), 2, "a guest is a member like others");
@@ -299,7 +299,7 @@ async fn a_user_is_not_created_as_a_guest() {
         .expect("a job");
     let plan = job.plan(Run::full()).await.expect("a plan");
     assert!(problems(&plan, "1").iter().any(|said| said.starts_with("guest-not-invited")), "{plan}");
-    job.apply(&plan, Apply::new()).await.expect("a report");
+    _ = job.apply(&plan, Apply::new()).await.expect("a report");
     assert_eq!(world.sim.users().len(), 0, "neither as a guest nor as a member");
 }
 

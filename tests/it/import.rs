@@ -165,7 +165,7 @@ async fn r47_r48_the_validation_of_an_import() {
     let before = world.content();
     let plan = job.plan(Run::full()).await.expect("a plan");
     assert!(plan.is_converged() && plan.entries().is_empty(), "{plan}");
-    job.apply(&plan, Apply::new()).await.expect("a report");
+    _ = job.apply(&plan, Apply::new()).await.expect("a report");
     assert_eq!(world.content(), before);
     assert!(world.sim.audit().is_empty(), "nothing is ever written to Entra");
 }
@@ -231,7 +231,7 @@ async fn r63_r64_four_lists_are_reviewed_and_picked() {
     assert_eq!(listed(&plan, Bucket::Deactivate), names(&["gone"]));
     assert_eq!(listed(&plan, Bucket::New), names(&["new1"]));
     assert_eq!(listed(&plan, Bucket::Update), names(&[]));
-    job.apply(&plan, Apply::new()).await.expect("a report");
+    _ = job.apply(&plan, Apply::new()).await.expect("a report");
     assert!(world.content().contains(row("gone", "gone", false).trim_end()), "{}", world.content());
     assert!(world.sim.audit().is_empty());
 
@@ -252,7 +252,7 @@ async fn r63_the_chosen_side_wins() {
         let job = world.job(winner).await;
         let plan = job.plan(Run::full()).await.expect("a plan");
         assert_eq!(listed(&plan, Bucket::Update), names(&["ada"]), "{winner:?}");
-        job.apply(&plan, Apply::new().lift(Guard::Adopt)).await.expect("a report");
+        _ = job.apply(&plan, Apply::new().lift(Guard::Adopt)).await.expect("a report");
         let given = if winner == Winner::Source { "ada" } else { "Augusta" };
         let people = world.people();
         assert_eq!(people[0], format!("ada@contoso.com,{given},Carter,ada@example.com,true"), "{winner:?}");
@@ -271,7 +271,7 @@ async fn r63_the_chosen_side_wins() {
 async fn who_is_gone_there_is_kept_here() {
     let world = World::new().with_user("ada", true).with_user("alan", true);
     let job = world.job(Winner::Source).await;
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     world.clock.advance(Duration::from_secs(3600));
     world.sim.delete_user("alan@contoso.com");
     let plan = job.plan(Run::full()).await.expect("a plan");
@@ -280,7 +280,7 @@ async fn who_is_gone_there_is_kept_here() {
     let policy = Policy::inbound(Winner::Source).rule(Situation::SourceMissing, Action::Disable);
     let builder = world.builder(Winner::Source).await.policy(policy);
     let job = builder.mapping(mapping().attribute("active", "accountEnabled")).build().expect("a job");
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     assert_eq!(world.people()[1], "alan@contoso.com,alan,Carter,alan@example.com,false");
 }
 
@@ -312,25 +312,25 @@ async fn two_opposite_jobs_come_to_rest() {
         .expect("a job");
     let apply = || Apply::new().lift(Guard::Adopt);
     for _ in 0..3 {
-        import.run(Run::full(), apply()).await.expect("a report");
+        _ = import.run(Run::full(), apply()).await.expect("a report");
         world.clock.advance(Duration::from_secs(3600));
-        export.run(Run::full(), apply()).await.expect("a report");
+        _ = export.run(Run::full(), apply()).await.expect("a report");
         world.clock.advance(Duration::from_secs(3600));
     }
     let (content, writes) = (world.content(), world.sim.audit().len());
     for job in [&import, &export, &import, &export] {
         let plan = job.plan(Run::full()).await.expect("a plan");
         assert!(plan.is_converged(), "{plan}");
-        job.apply(&plan, apply()).await.expect("a report");
+        _ = job.apply(&plan, apply()).await.expect("a report");
     }
     assert_eq!((world.content(), world.sim.audit().len()), (content, writes), "both are quiet");
 
     // A change on one side goes to the other, once.
     world.sim.update_user("ada@contoso.com", json!({"givenName": "Augusta"}));
-    import.run(Run::full(), apply()).await.expect("a report");
+    _ = import.run(Run::full(), apply()).await.expect("a report");
     assert!(world.content().contains("Augusta"));
     let writes = world.sim.audit().len();
-    export.run(Run::full(), apply()).await.expect("a report");
+    _ = export.run(Run::full(), apply()).await.expect("a report");
     assert_eq!(world.sim.audit().len(), writes, "no echo");
 }
 
@@ -399,7 +399,7 @@ async fn a_crash_at_any_commit_makes_nobody_twice() {
             world.clock.advance(Duration::from_secs(3600));
             let job = world.job(Winner::Source).await;
             for _ in 0..2 {
-                job.run(Run::full(), Apply::new().lift(Guard::Adopt)).await.expect("a report");
+                _ = job.run(Run::full(), Apply::new().lift(Guard::Adopt)).await.expect("a report");
                 world.clock.advance(Duration::from_secs(3600));
             }
             let what = format!("ended at commit {commits} (carried out: {commits_then})");

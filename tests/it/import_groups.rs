@@ -181,7 +181,7 @@ async fn groups_of_every_kind_come_in_with_who_is_in_them() {
     both.world.sim.remove_member("outer", "security");
     let list = both.id("list");
     both.host.set(&list, "members", texts(&[&both.id("ada@contoso.com").id, &both.id("bo@contoso.com").id]));
-    both.settle(&import).await;
+    _ = both.settle(&import).await;
     assert_eq!(both.refers("security", "members"), ["bo@contoso.com"]);
     assert_eq!(both.refers("outer", "groups"), [""; 0]);
     assert_eq!(both.refers("list", "members"), ["ada@contoso.com", "bo@contoso.com"]);
@@ -192,14 +192,14 @@ async fn two_opposite_jobs_for_groups_do_not_echo() {
     let both = Both::new();
     let (import, export) = (both.import().await, both.export().await);
     for _ in 0..2 {
-        both.settle(&import).await;
-        both.settle(&export).await;
+        _ = both.settle(&import).await;
+        _ = both.settle(&export).await;
     }
     let before = (both.world.sim.audit().len(), both.host.writes());
     for job in [&import, &export, &import] {
         let plan = job.plan(Run::full()).await.expect("a plan");
         assert!(plan.is_converged(), "{plan}");
-        both.settle(job).await;
+        _ = both.settle(job).await;
     }
     assert_eq!((both.world.sim.audit().len(), both.host.writes()), before, "both are quiet");
 
@@ -213,20 +213,20 @@ async fn two_opposite_jobs_for_groups_do_not_echo() {
         let said = problems(&plan, &both.id(name).id);
         assert_eq!(said.iter().any(|said| said.starts_with(rule)), !rule.is_empty(), "{name}: {said:?}\n{plan}");
     }
-    both.settle(&export).await;
+    _ = both.settle(&export).await;
     for (name, _, rule) in kinds() {
         assert_eq!(both.world.sim.members(name).len(), if rule.is_empty() { 2 } else { 1 }, "{name}");
     }
     let host = both.host.writes();
-    both.settle(&import).await;
+    _ = both.settle(&import).await;
     assert_eq!(both.host.writes(), host, "no echo");
 
     // Entra takes one out: he goes here, and nobody puts him back.
     both.world.sim.remove_member("security", "ada@contoso.com");
-    both.settle(&import).await;
+    _ = both.settle(&import).await;
     assert_eq!(both.refers("security", "members"), ["bo@contoso.com"]);
     let writes = both.world.sim.audit().len();
-    both.settle(&export).await;
+    _ = both.settle(&export).await;
     assert_eq!(both.world.sim.audit().len(), writes, "no echo");
     assert_eq!(both.world.sim.members("security").len(), 1);
 
@@ -240,10 +240,10 @@ async fn two_opposite_jobs_for_groups_do_not_echo() {
             .with("groups", texts(&[]))
             .with("owners", texts(&[])),
     );
-    both.settle(&export).await;
+    _ = both.settle(&export).await;
     assert_eq!(both.world.sim.members("own").len(), 2);
     let count = both.host.records().len();
-    both.settle(&import).await;
+    _ = both.settle(&import).await;
     assert_eq!(both.host.records().len(), count, "it is known");
     assert!(export.plan(Run::full()).await.expect("a plan").is_converged());
 }
@@ -299,8 +299,8 @@ async fn groups_come_into_files() {
             _ => job("groups", link_set).target(lines.clone()).mapping(groups().attribute("groups", "memberGroups")),
         };
         let groups = groups.build().expect("a job");
-        both.settle(&groups).await;
-        both.settle(&groups).await;
+        _ = both.settle(&groups).await;
+        _ = both.settle(&groups).await;
         let plan = groups.plan(Run::full()).await.expect("a plan");
         assert!(plan.is_converged(), "{plan}");
     }

@@ -473,7 +473,7 @@ async fn files_of_groups_and_memberships_reach_a_directory() {
     let run = async || {
         let job = job(&files, &directory, &state);
         let plan = job.plan(Run::full()).await.expect("a plan");
-        job.apply(&plan, Apply::new()).await.expect("a report");
+        _ = job.apply(&plan, Apply::new()).await.expect("a report");
         plan
     };
     run().await;

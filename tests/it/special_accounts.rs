@@ -35,7 +35,7 @@ async fn a_mailbox_of_nobodys_is_left_alone() {
         .with_delete_adopted();
     world.preferences = everything;
     for _ in 0..2 {
-        world.settle().await;
+        _ = world.settle().await;
     }
     let shared = world.sim.user(SHARED).expect("there");
     assert_eq!((shared["accountEnabled"].clone(), shared["displayName"].clone()), (json!(false), json!("Info")));
@@ -47,10 +47,10 @@ async fn a_mailbox_that_matches_is_not_switched_on_nor_deleted() {
     // The store has a row for the mailbox, which says active as for people.
     let mut world = world([person("1").with("login", "info").with("name", "Info box"), group("a", &[])]);
     mailbox(&world, Some("1"));
-    world.settle().await;
+    _ = world.settle().await;
     let plan = world.plan().await;
     assert!(problems(&plan, "1").iter().any(|said| said.starts_with("disabled-by-others")), "{plan}");
-    world.settle().await;
+    _ = world.settle().await;
     let shared = || world.sim.user(SHARED).expect("there");
     assert_eq!(shared()["accountEnabled"], json!(false), "whatever the store says");
     assert_eq!(shared()["displayName"], json!("Info box"), "what is mapped is written");
@@ -61,7 +61,7 @@ async fn a_mailbox_that_matches_is_not_switched_on_nor_deleted() {
         .with_licenses(Licenses::default());
     world.hr.remove(&ObjectId::user("1"));
     world.hr.push(person("2"));
-    world.settle().await;
+    _ = world.settle().await;
     assert_eq!(world.sim.licenses(SHARED), ["ENTERPRISEPACK"], "not ours to take");
     assert!(world.sim.user(SHARED).is_some(), "it existed before");
 }
@@ -71,7 +71,7 @@ async fn a_mailbox_is_switched_on_by_name_alone() {
     let mut world = world([person("1").with("login", "info"), group("a", &[])]);
     mailbox(&world, Some("1"));
     world.preferences = Preferences::default().with_enable(Enable::Always);
-    world.settle().await;
+    _ = world.settle().await;
     assert!(world.is_enabled("1"));
 }
 
@@ -99,7 +99,7 @@ async fn what_another_directory_keeps_is_linked_and_written_in_no_part_but_licen
     synced(&world, "1", Some("DE"));
     synced(&world, "2", None);
     world.sim.add_group(json!({"displayName": "Group synced", "mailNickname": "s", "onPremisesSyncEnabled": true}));
-    world.settle().await;
+    _ = world.settle().await;
     let (one, two) = (world.name("1"), world.name("2"));
     for name in [&one, &two] {
         let user = world.sim.user(name).expect("there");
@@ -121,7 +121,7 @@ async fn what_another_directory_keeps_is_linked_and_written_in_no_part_but_licen
     assert!(said.contains("usage-location"), "{said}");
     // The licence is ours, and goes when it is not wanted any more.
     world.set("1", "sku", Value::Null);
-    world.settle().await;
+    _ = world.settle().await;
     assert_eq!(world.sim.licenses(&one), [""; 0]);
 }
 
@@ -131,14 +131,14 @@ async fn what_another_directory_keeps_is_neither_disabled_nor_deleted_here() {
         let mut world = world([person("1"), person("2"), group("a", &["1"])]);
         synced(&world, "1", Some("DE"));
         world.preferences = Preferences::default().with_source_deleted(leaver.clone()).with_delete_adopted();
-        world.settle().await;
+        _ = world.settle().await;
         world.set("1", "active", false);
         let plan = world.plan().await;
         assert!(problems(&plan, "1").iter().any(|said| said.starts_with("directory-synced")), "{plan}");
         world.hr.remove(&ObjectId::user("1"));
         let plan = world.plan().await;
         assert!(problems(&plan, "1").iter().any(|said| said.starts_with("directory-synced")), "{leaver:?} {plan}");
-        world.settle().await;
+        _ = world.settle().await;
         assert!(world.is_enabled("1"), "{leaver:?}");
     }
 }
@@ -153,8 +153,8 @@ async fn a_synced_group_gives_licences_and_takes_no_members() {
     world.sim.add_member(&group, &dora);
     let plan = world.plan().await;
     assert!(problems(&plan, "s").iter().any(|said| said.starts_with("directory-synced")), "{plan}");
-    world.settle().await;
-    world.settle().await;
+    _ = world.settle().await;
+    _ = world.settle().await;
     assert_eq!(world.sim.members("Group s").len(), 1);
     assert_eq!(world.sim.licenses(&dora), ["ENTERPRISEPACK"]);
     let plan = world.job().await.plan(Run::full()).await.expect("a plan");

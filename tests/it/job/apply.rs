@@ -32,7 +32,7 @@ async fn the_first_run_creates_and_the_second_has_nothing_to_do() {
 #[tokio::test]
 async fn exactly_what_differs_is_written() {
     let world = World::new((1..=5).map(|id| person(&id.to_string())));
-    world.settled_run().await;
+    _ = world.settled_run().await;
     world.hr.set(&ObjectId::user("2"), "title", "Chief");
     world.hr.set(&ObjectId::user("3"), "title", Value::Null);
     let plan = world.plan().await;
@@ -41,7 +41,7 @@ async fn exactly_what_differs_is_written() {
     assert_eq!((change.old.clone(), change.new.clone()), (Some("Clerk".into()), "Chief".into()));
     assert_eq!(change.rule, "[title]");
     let before = world.directory.writes();
-    world.run().await;
+    _ = world.run().await;
     assert_eq!(world.directory.writes() - before, 2);
     assert_eq!(world.account_of("2").get("jobTitle"), Some(&"Chief".into()));
     assert_eq!(world.account_of("3").get("jobTitle").cloned().unwrap_or_default(), Value::Null);
@@ -59,7 +59,7 @@ async fn an_adopted_account_loses_nothing_in_the_run_that_adopts_it() {
     let report = job.apply(&plan, Apply::new()).await.expect("a report");
     assert!(matches!(report.status, RunStatus::Stopped { ref breaches } if breaches[0].guard == Guard::Adopt));
     assert_eq!(world.directory.writes(), 0, "the guard stops the plan before the first write");
-    job.apply(&plan, Apply::new().lift(Guard::Adopt)).await.expect("a report");
+    _ = job.apply(&plan, Apply::new().lift(Guard::Adopt)).await.expect("a report");
     let adopted = world.account_of("1");
     assert_eq!(adopted.get("displayName"), Some(&"New Name".into()), "what is given is written");
     assert_eq!(adopted.get("jobTitle"), Some(&"Clerk".into()), "what would be cleared is kept");
@@ -69,7 +69,7 @@ async fn an_adopted_account_loses_nothing_in_the_run_that_adopts_it() {
     let second = job.plan(Run::full()).await.expect("a plan");
     let held = entry(&second, "1");
     assert!(held.disables() && held.changes.iter().any(|change| change.attribute == "jobTitle"), "{second}");
-    job.apply(&second, Apply::new()).await.expect("a report");
+    _ = job.apply(&second, Apply::new()).await.expect("a report");
     assert!(!world.is_active("1"));
     assert!(job.plan(Run::full()).await.expect("a plan").is_converged());
 }
@@ -77,35 +77,35 @@ async fn an_adopted_account_loses_nothing_in_the_run_that_adopts_it() {
 #[tokio::test]
 async fn an_account_that_others_disabled_stays_disabled() {
     let world = World::new([person("1"), person("2")]);
-    world.settled_run().await;
+    _ = world.settled_run().await;
     world.directory.set(&world.account_of("1").id, "active", false);
     let plan = world.plan().await;
     let kept = entry(&plan, "1");
     assert!(!kept.runs() && has_problem(kept, "disabled-by-others"), "{plan}");
-    world.run().await;
+    _ = world.run().await;
     assert!(!world.is_active("1"));
     // What this job disabled, it enables.
     world.hr.set(&ObjectId::user("2"), "active", false);
-    world.run().await;
+    _ = world.run().await;
     assert!(!world.is_active("2"));
     world.hr.set(&ObjectId::user("2"), "active", true);
-    world.run().await;
+    _ = world.run().await;
     assert!(world.is_active("2"));
 }
 
 #[tokio::test]
 async fn a_disable_of_ours_that_an_administrator_undid_is_no_longer_ours() {
     let world = World::new([person("1")]);
-    world.settled_run().await;
+    _ = world.settled_run().await;
     world.hr.set(&ObjectId::user("1"), "active", false);
-    world.run().await;
+    _ = world.run().await;
     let id = world.account_of("1").id;
     // An administrator enables it, the person returns, a run sees both; then security disables it.
     world.directory.set(&id, "active", true);
     world.hr.set(&ObjectId::user("1"), "active", true);
-    world.run().await;
+    _ = world.run().await;
     world.directory.set(&id, "active", false);
-    world.run().await;
+    _ = world.run().await;
     assert!(!world.is_active("1"), "security disabled it, not we");
 }
 
@@ -116,18 +116,18 @@ async fn inactive_people_are_created_only_on_request_and_then_switched_off() {
     assert_eq!(plan.count(Action::Create), 1);
     assert_eq!(entry(&plan, "2").action, Action::Report);
     let job = world.job_with(Preferences::default().with_create_inactive());
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     assert!(!world.is_active("2"));
     // Created switched off by us, so switched on by us.
     world.hr.set(&ObjectId::user("2"), "active", true);
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     assert!(world.is_active("2"));
 }
 
 #[tokio::test]
 async fn guards_stop_the_whole_plan_and_slices_do_not_evade_them() {
     let world = World::new((1..=20).map(|id| person(&id.to_string())));
-    world.settled_run().await;
+    _ = world.settled_run().await;
     for id in 1..=6 {
         world.hr.set(&ObjectId::user(id.to_string()), "active", false);
     }
@@ -183,7 +183,7 @@ async fn a_plan_is_kept_and_read_back_and_another_one_is_refused() {
     world.clock.advance(Duration::from_secs(8 * 86_400));
     assert_eq!(job.apply(&read, Apply::new()).await.expect_err("too old").kind(), ErrorKind::Stale);
     let relaxed = Apply::new().max_age(Duration::from_secs(30 * 86_400));
-    job.apply(&read, relaxed.clone()).await.expect("a report");
+    _ = job.apply(&read, relaxed.clone()).await.expect("a report");
     // Twice is once.
     let again = job.apply(&read, relaxed).await.expect("a report");
     assert_eq!(again.outcome(OutcomeKind::Unchanged), 2, "{again}");
@@ -228,7 +228,7 @@ async fn bad_values_are_left_out_or_block_what_cannot_do_without() {
     // On an update the attribute is left out, and everything else goes on.
     world.hr.set(&ObjectId::user("2"), "name", "A name that is far longer than twenty characters");
     world.hr.set(&ObjectId::user("2"), "active", false);
-    world.run().await;
+    _ = world.run().await;
     assert!(!world.is_active("2"), "a bad value does not stop the disable");
     assert_eq!(world.account_of("2").get("displayName"), Some(&"Person 2".into()));
 }
@@ -268,7 +268,7 @@ async fn what_cannot_work_is_said_when_the_job_is_built() {
 async fn a_plan_of_another_state_or_another_day_creates_nobody_twice() {
     let world = World::new([person("1"), person("2")]);
     let before_anything = world.plan().await;
-    world.settled_run().await;
+    _ = world.settled_run().await;
     world.hr.push(person("3"));
     let with_links = world.plan().await;
     // The state is lost; the accounts are still there, under other names.

@@ -53,7 +53,7 @@ async fn nobody_out_of_scope_is_restored() {
     let world = World::new([person("1"), person("2")]);
     let m = || mapping().scope(entrant::model::ne("title", "Gone"));
     let job = job_of(&world, "staff", m(), Policy::outbound(Preferences::default().with_restore()));
-    job.run(Run::full(), Apply::new()).await.expect("r");
+    _ = job.run(Run::full(), Apply::new()).await.expect("r");
     world.clock.advance(Duration::from_secs(3600));
     let id = world.account_of("1").id;
     // someone else deletes it (to the bin), and the person leaves the scope
@@ -90,7 +90,7 @@ async fn a_restored_stranger_is_adopted_and_never_deleted() {
     );
     let plan = job.plan(Run::full()).await.expect("p");
     assert_eq!(entry(&plan, "1").action, Action::Restore, "{plan}");
-    job.apply(&plan, Apply::new()).await.expect("r");
+    _ = job.apply(&plan, Apply::new()).await.expect("r");
     world.clock.advance(Duration::from_secs(3600));
     world.hr.remove(&ObjectId::user("1"));
     let plan = job.plan(Run::full()).await.expect("p");
@@ -102,17 +102,17 @@ async fn what_we_disabled_deleted_and_restored_we_enable() {
     let world = World::new([person("1"), person("2")]);
     let job = world
         .job_with(Preferences::default().with_restore().with_source_deleted(Leaver::disable().then_delete(days(10))));
-    job.run(Run::full(), Apply::new()).await.expect("r");
+    _ = job.run(Run::full(), Apply::new()).await.expect("r");
     world.clock.advance(days(1));
     world.hr.remove(&ObjectId::user("1"));
-    job.run(Run::full(), Apply::new()).await.expect("r");
+    _ = job.run(Run::full(), Apply::new()).await.expect("r");
     world.clock.advance(days(11));
-    job.run(Run::full(), Apply::new()).await.expect("r");
+    _ = job.run(Run::full(), Apply::new()).await.expect("r");
     assert_eq!(world.directory.records().len(), 1);
     world.hr.push(person("1"));
-    job.run(Run::full(), Apply::new()).await.expect("r");
+    _ = job.run(Run::full(), Apply::new()).await.expect("r");
     let plan = job.plan(Run::full()).await.expect("p");
-    job.apply(&plan, Apply::new()).await.expect("r");
+    _ = job.apply(&plan, Apply::new()).await.expect("r");
     assert!(world.is_active("1"), "{plan}");
 }
 
@@ -121,7 +121,7 @@ async fn an_adopted_account_is_not_made_to_change_its_password() {
     let world = World::new([person("1")]);
     world.directory.push(account("a", Some("1")));
     let job = job_of(&world, "staff", mapping().constant("reset", true), Policy::outbound(Preferences::default()));
-    job.run(Run::full(), lifted()).await.expect("r");
+    _ = job.run(Run::full(), lifted()).await.expect("r");
     world.clock.advance(Duration::from_secs(3600));
     let plan = job.plan(Run::full()).await.expect("p");
     assert!(plan.is_converged(), "{plan}");
@@ -131,10 +131,10 @@ async fn an_adopted_account_is_not_made_to_change_its_password() {
 async fn a_switch_that_is_turned_on_again_is_written_again() {
     let world = World::new([person("1").with("reset", true)]);
     let job = job_of(&world, "staff", mapping().attribute("reset", "reset"), Policy::outbound(Preferences::default()));
-    job.run(Run::full(), lifted()).await.expect("r");
+    _ = job.run(Run::full(), lifted()).await.expect("r");
     world.clock.advance(Duration::from_secs(3600));
     world.hr.set(&ObjectId::user("1"), "reset", false);
-    job.run(Run::full(), lifted()).await.expect("r");
+    _ = job.run(Run::full(), lifted()).await.expect("r");
     world.hr.set(&ObjectId::user("1"), "reset", true);
     let plan = job.plan(Run::full()).await.expect("p");
     assert!(!plan.is_converged(), "turned true: {plan}");
@@ -143,7 +143,7 @@ async fn a_switch_that_is_turned_on_again_is_written_again() {
 #[tokio::test]
 async fn a_swap_of_names_does_not_stop_a_disable() {
     let world = World::new([person("1"), person("2")]);
-    world.settled_run().await;
+    _ = world.settled_run().await;
     world.hr.set(&ObjectId::user("1"), "login", "p2@contoso.com");
     world.hr.set(&ObjectId::user("2"), "login", "p1@contoso.com");
     world.hr.set(&ObjectId::user("1"), "active", false);
@@ -154,7 +154,7 @@ async fn a_swap_of_names_does_not_stop_a_disable() {
 #[tokio::test]
 async fn a_name_that_is_not_given_up_does_not_stop_a_disable() {
     let world = World::new([person("1"), person("2")]);
-    world.settled_run().await;
+    _ = world.settled_run().await;
     world.hr.set(&ObjectId::user("1"), "login", "new1@contoso.com");
     world.hr.set(&ObjectId::user("2"), "login", "p1@contoso.com");
     world.hr.set(&ObjectId::user("2"), "active", false);
@@ -194,7 +194,7 @@ async fn a_mapping_that_was_renamed_after_a_crash_still_recovers() {
 #[tokio::test]
 async fn a_recreation_that_died_is_taken_up() {
     let world = World::new([person("1"), person("2")]);
-    world.settled_run().await;
+    _ = world.settled_run().await;
     let id = world.account_of("1").id;
     world.directory.remove(&id);
     let armed = Arc::new(AtomicBool::new(true));
@@ -237,13 +237,13 @@ async fn a_recreation_that_is_applied_twice_is_made_once() {
         .state(MemoryState::new().with_clock(clock.clone()))
         .build()
         .expect("job");
-    job.run(Run::full(), Apply::new()).await.expect("report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("report");
     clock.advance(Duration::from_secs(3600));
     let id = dir.records()[0].id.clone();
     dir.remove(&id);
     let plan = job.plan(Run::full()).await.expect("p");
-    job.apply(&plan, Apply::new()).await.expect("r");
-    job.apply(&plan, Apply::new()).await.expect("r");
+    _ = job.apply(&plan, Apply::new()).await.expect("r");
+    _ = job.apply(&plan, Apply::new()).await.expect("r");
     assert_eq!(dir.records().len(), 1);
 }
 
@@ -263,22 +263,22 @@ async fn a_lost_create_that_nothing_identifies_is_not_repeated() {
         .build()
         .expect("job");
     dir.fail_write(1, WriteFault::AnswerLost);
-    job.run(Run::full(), Apply::new()).await.expect("a report");
-    job.run(Run::full(), Apply::new()).await.expect("report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("report");
     assert_eq!(dir.records().len(), 1);
 }
 
 #[tokio::test]
 async fn a_plan_of_before_does_not_enable_what_security_disabled_since() {
     let world = World::new([person("1")]);
-    world.settled_run().await;
+    _ = world.settled_run().await;
     world.hr.set(&ObjectId::user("1"), "active", false);
-    world.run().await;
+    _ = world.run().await;
     world.hr.set(&ObjectId::user("1"), "active", true);
     let job = world.job();
     let old = job.plan(Run::full()).await.expect("p"); // enables
     assert!(entry(&old, "1").enables());
-    world.run().await; // another plan does it
+    _ = world.run().await; // another plan does it
     let id = world.account_of("1").id;
     world.directory.set(&id, "active", false); // security
     assert!(!world.is_active("1"));
@@ -293,15 +293,15 @@ async fn a_plan_of_before_does_not_take_a_link_from_another_job() {
     let mine = world.job();
     let plan = mine.plan(Run::full()).await.expect("p");
     let other = job_of(&world, "other", mapping(), Policy::outbound(Preferences::default()));
-    other.run(Run::full(), lifted()).await.expect("r");
-    mine.apply(&plan, lifted()).await.expect("r");
+    _ = other.run(Run::full(), lifted()).await.expect("r");
+    _ = mine.apply(&plan, lifted()).await.expect("r");
     assert_eq!(other.plan(Run::full()).await.expect("p").owned_elsewhere(), 0, "the owner is still the other job");
 }
 
 #[tokio::test]
 async fn what_a_dead_run_took_away_counts_for_the_guards() {
     let world = World::new((1..=20).map(|id| person(&id.to_string())));
-    world.settled_run().await;
+    _ = world.settled_run().await;
     for id in 1..=3 {
         world.hr.set(&ObjectId::user(id.to_string()), "active", false);
     }
@@ -339,14 +339,14 @@ async fn a_password_that_was_not_confirmed_is_confirmed_by_the_next_run() {
     let job = world.builder(Preferences::default()).passwords(sink).build().expect("job");
     job.run(Run::full(), Apply::new()).await.expect_err("sink down");
     world.clock.advance(Duration::from_secs(3600));
-    job.run(Run::full(), Apply::new()).await.expect("r");
+    _ = job.run(Run::full(), Apply::new()).await.expect("r");
     assert_eq!(world.sink.confirmed().len(), 1, "the password of an account that exists is confirmed");
 }
 
 #[tokio::test]
 async fn records_that_share_an_id_protect_what_they_match() {
     let world = World::new([person("1"), person("2")]);
-    world.settled_run().await;
+    _ = world.settled_run().await;
     world.hr.remove(&ObjectId::user("1"));
     world.hr.push(person("77").with("login", "p1@contoso.com"));
     world.hr.push(person("77").with("login", "p1@contoso.com").with("name", "Twice"));
@@ -359,7 +359,7 @@ async fn a_renamed_scope_column_takes_nobody_away() {
     let world = World::new((1..=3).map(|i| person(&i.to_string()).with("dept", "Sales")));
     let m = || mapping().scope(eq("dept", "Sales"));
     let job = job_of(&world, "staff", m(), Policy::outbound(Preferences::default()));
-    job.run(Run::full(), Apply::new()).await.expect("r");
+    _ = job.run(Run::full(), Apply::new()).await.expect("r");
     world.clock.advance(Duration::from_secs(3600));
     for i in 1..=3 {
         world.hr.remove(&ObjectId::user(i.to_string()));
@@ -373,7 +373,7 @@ async fn a_renamed_scope_column_takes_nobody_away() {
 async fn one_person_without_the_column_of_the_scope_is_no_leaver() {
     let world = World::new((1..=3).map(|i| person(&i.to_string()).with("dept", "Sales")));
     let job = world.scoped_job(mapping().scope(eq("dept", "Sales")));
-    job.run(Run::full(), Apply::new()).await.expect("r");
+    _ = job.run(Run::full(), Apply::new()).await.expect("r");
     world.clock.advance(Duration::from_secs(3600));
     for i in 1..=3 {
         world.hr.remove(&ObjectId::user(i.to_string()));
@@ -393,7 +393,7 @@ async fn one_person_without_the_column_of_the_scope_is_no_leaver() {
 #[tokio::test]
 async fn an_unlink_of_before_leaves_the_new_account_linked() {
     let world = World::new([person("1"), person("2")]);
-    world.settled_run().await;
+    _ = world.settled_run().await;
     let job = world.job_with(Preferences::default().with_recreate_missing());
     let id = world.account_of("1").id;
     world.directory.remove(&id);
@@ -401,9 +401,9 @@ async fn an_unlink_of_before_leaves_the_new_account_linked() {
     let old = job.plan(Run::full()).await.expect("p");
     assert_eq!(entry(&old, "1").action, Action::Unlink);
     world.hr.push(person("1"));
-    job.run(Run::full(), Apply::new()).await.expect("r"); // recreated
+    _ = job.run(Run::full(), Apply::new()).await.expect("r"); // recreated
     world.clock.advance(Duration::from_secs(3600));
-    job.apply(&old, Apply::new()).await.expect("r");
+    _ = job.apply(&old, Apply::new()).await.expect("r");
     let plan = job.plan(Run::full()).await.expect("p");
     assert_eq!(plan.situations().get(&Situation::Confirmed), Some(&2), "{plan}");
 }
@@ -411,13 +411,13 @@ async fn an_unlink_of_before_leaves_the_new_account_linked() {
 #[tokio::test]
 async fn waiting_for_ever_is_not_too_long() {
     let world = World::new([person("1")]);
-    world.job().run(Run::full(), Apply::new().wait(Duration::MAX)).await.expect("r");
+    _ = world.job().run(Run::full(), Apply::new().wait(Duration::MAX)).await.expect("r");
 }
 #[tokio::test]
 async fn a_grace_period_may_be_longer_than_the_calendar() {
     let world = World::new([person("1"), person("2")]);
     let job = world.job_with(Preferences::default().with_source_deleted(Leaver::disable().after(days(u32::MAX))));
-    job.run(Run::full(), Apply::new()).await.expect("r");
+    _ = job.run(Run::full(), Apply::new()).await.expect("r");
     world.clock.advance(Duration::from_secs(3600));
     world.hr.remove(&ObjectId::user("1"));
     job.plan(Run::full()).await.expect("p");
@@ -491,7 +491,7 @@ async fn an_employee_who_becomes_a_contractor_is_not_disabled() {
         .with("name", "P 9")
         .with("active", true);
     world.hr.push(c.clone());
-    job.run(Run::full(), Apply::new()).await.expect("r");
+    _ = job.run(Run::full(), Apply::new()).await.expect("r");
     world.clock.advance(Duration::from_secs(3600));
     world.hr.remove(&ObjectId::user("1"));
     c = Record::new(ObjectId::new(Class::new("contractor"), "c1"))
@@ -515,7 +515,7 @@ async fn thousands_in_each_others_way_make_no_endless_plan() {
     for id in 1..=COUNT {
         world.directory.push(account(&format!("a{id}"), Some(&id.to_string())));
     }
-    world.job().run(Run::full(), lifted()).await.expect("a report");
+    _ = world.job().run(Run::full(), lifted()).await.expect("a report");
     for id in 1..=COUNT {
         world.hr.set(&ObjectId::user(id.to_string()), "login", format!("p{}@contoso.com", id % COUNT + 1));
     }

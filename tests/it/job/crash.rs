@@ -128,7 +128,7 @@ async fn a_run_that_died_between_create_and_answer_is_taken_up() {
     // They are ours: a leaver is disabled, not merely reported.
     world.clock.advance(Duration::from_secs(3600));
     world.hr.remove(&ObjectId::user("1"));
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     assert!(!world.is_active("1"));
 }
 
@@ -157,9 +157,9 @@ async fn what_a_dead_run_made_for_someone_who_left_since_is_still_ours() {
     armed.store(false, Ordering::Relaxed);
     world.clock.advance(Duration::from_secs(3600));
     world.hr.remove(&ObjectId::user("1"));
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     world.clock.advance(Duration::from_secs(3600));
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     assert!(!world.is_active("1"));
     assert!(world.is_active("2"));
 }
@@ -169,7 +169,7 @@ async fn a_disable_that_died_on_the_way_is_remembered_as_ours() {
     let world = World::new((1..=3).map(|id| person(&id.to_string())));
     let armed = Arc::new(AtomicBool::new(false));
     let job = dying_job(&world, &armed);
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     world.clock.advance(Duration::from_secs(3600));
     world.hr.set(&ObjectId::user("1"), "active", false);
     armed.store(true, Ordering::Relaxed);
@@ -177,7 +177,7 @@ async fn a_disable_that_died_on_the_way_is_remembered_as_ours() {
     assert!(!world.is_active("1"));
     armed.store(false, Ordering::Relaxed);
     world.clock.advance(Duration::from_secs(3600));
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     world.hr.set(&ObjectId::user("1"), "active", true);
     let report = job.run(Run::full(), Apply::new()).await.expect("a report");
     assert_eq!(report.outcome(OutcomeKind::Applied), 1, "{report}");

@@ -111,7 +111,7 @@ async fn every_commit_may_fail_once() {
             Err(error) => assert_eq!(error.kind(), ErrorKind::Store, "commit {commit}"),
         }
         world.clock.advance(std::time::Duration::from_secs(61));
-        world.run().await;
+        _ = world.run().await;
         assert_eq!(world.directory.records().len(), 250, "commit {commit}: nobody twice, nobody left out");
         assert_eq!(world.sink.confirmed().len(), 250, "commit {commit}: each password is known");
         assert!(world.plan().await.is_converged(), "commit {commit}");

@@ -16,13 +16,13 @@ use super::world::{World, account, entry, person};
 async fn left_and_came_back(again: Record) -> (World, Job) {
     let world = World::new([person("1"), person("2")]);
     let job = world.job_with(Preferences::default().with_source_deleted(Leaver::delete()).with_restore());
-    job.run(Run::full(), Apply::new()).await.expect("the run works");
+    _ = job.run(Run::full(), Apply::new()).await.expect("the run works");
     world.clock.advance(Duration::from_secs(3600));
     world.hr.remove(&ObjectId::user("1"));
-    job.run(Run::full(), Apply::new()).await.expect("the run works");
+    _ = job.run(Run::full(), Apply::new()).await.expect("the run works");
     assert!(!has_account(&world, "1"), "the leaver is deleted");
     world.hr.push(again);
-    job.run(Run::full(), Apply::new()).await.expect("the run works");
+    _ = job.run(Run::full(), Apply::new()).await.expect("the run works");
     (world, job)
 }
 

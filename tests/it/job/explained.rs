@@ -113,7 +113,7 @@ async fn conditions_transforms_defaults_and_flow_types_are_told() {
     assert!(told.contains(title), "{told}");
     assert!(told.contains("(only if its condition holds: it does; null is skipped"), "{told}");
     assert!(told.contains("on create \"Person 1\", on update \"Person 1\"\n    (flow type AttributeAddOnly"), "{told}");
-    job.run(Run::full(), Apply::new()).await.expect("a run");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a run");
     world.hr.set(&ObjectId::user("1"), "name", "Ada");
     world.hr.set(&ObjectId::user("1"), "rank", "none");
     let told = job.explain("1").await.expect("an explanation").remove(0).to_string();
@@ -130,7 +130,7 @@ async fn what_the_target_holds_stands_beside_and_who_is_out_of_scope_is_said() {
     let job = job(&world);
     let plan = job.plan(Run::full()).await.expect("a plan");
     assert!(!format!("{plan}{}", plan.to_json()).contains("Welcome"), "nor does the plan hold a part of a password");
-    job.apply(&plan, Apply::new()).await.expect("a report");
+    _ = job.apply(&plan, Apply::new()).await.expect("a report");
     world.hr.set(&ObjectId::user("1"), "nick", "Countess");
     let told = job.explain("1").await.expect("an explanation").remove(0);
     let text = told.to_string();

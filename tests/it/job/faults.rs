@@ -126,7 +126,7 @@ async fn knows_what_is_its_own(org: &Org, when: &str) {
         org.set(id, "active", true);
     }
     for _ in 0..3 {
-        org.settle().await;
+        _ = org.settle().await;
     }
     for name in ["Group a", "Group b"] {
         assert_eq!(org.refers(name, "members"), ["9"], "{when}: {name}");
@@ -142,7 +142,7 @@ async fn knows_what_is_its_own(org: &Org, when: &str) {
 
 async fn settle_thrice(org: &Org, when: &str) {
     for _ in 0..3 {
-        org.settle().await;
+        _ = org.settle().await;
     }
     let last = org.plan().await;
     assert!(last.is_converged(), "{when}: {last}");
@@ -153,10 +153,10 @@ async fn settle_thrice(org: &Org, when: &str) {
 async fn every_write_may_fail_once_in_any_way() {
     let counts = {
         let org = company();
-        org.settle().await;
+        _ = org.settle().await;
         let first = org.directory.writes();
         reorganise(&org);
-        org.settle().await;
+        _ = org.settle().await;
         (first, org.directory.writes() - first)
     };
     assert!(counts.0 > 10 && counts.1 > 10, "{counts:?}");
@@ -171,7 +171,7 @@ async fn every_write_may_fail_once_in_any_way() {
         }
         for number in 1..=counts.1 {
             let org = company();
-            org.settle().await;
+            _ = org.settle().await;
             reorganise(&org);
             let when = format!("{fault:?} of write {number} of the second act");
             org.directory.fail_write(number, fault);
@@ -204,7 +204,7 @@ async fn the_process_may_die_at_every_write() {
         for death in (1..60).flat_map(|number| [Death::Before(number), Death::After(number)]) {
             let org = company();
             if act == 2 {
-                org.settle().await;
+                _ = org.settle().await;
                 reorganise(&org);
             }
             let spy = Spy::new(&org.directory);
@@ -237,7 +237,7 @@ async fn the_process_may_die_at_every_write() {
 #[tokio::test(start_paused = true)]
 async fn what_a_dead_run_gave_is_its_own_though_it_does_not_show_yet() {
     let org = Org::new([person("1"), person("2"), group("a", &["1"])]);
-    org.settle().await;
+    _ = org.settle().await;
     org.set_group("a", "members", texts(&["1", "2"]));
     let spy = Spy::new(&org.directory);
     spy.dies(Some(Death::After(1)));
@@ -249,15 +249,15 @@ async fn what_a_dead_run_gave_is_its_own_though_it_does_not_show_yet() {
     // The next run looks, and sees nothing; nor does HR want him any more.
     org.set_group("a", "members", texts(&["1"]));
     assert!(plan(&job).await.is_converged());
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     spy.hides([]);
     for _ in 0..2 {
         org.clock.advance(Duration::from_secs(300));
-        job.run(Run::full(), Apply::new()).await.expect("a report");
+        _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     }
     assert_eq!(org.refers("Group a", "members"), ["1"]);
     org.clock.advance(Duration::from_secs(3600));
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     assert!(plan(&job).await.is_converged());
     remembers_what_is_there(&org, "at the end").await;
 }
@@ -268,7 +268,7 @@ async fn one_element_that_is_refused_holds_up_no_other() {
     let ids: Vec<String> = (10..30).map(|id| id.to_string()).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let org = Org::new(ids.iter().map(|id| person(id)).chain([group("a", &[])]));
-    org.settle().await;
+    _ = org.settle().await;
     let spy = Spy::new(&org.directory);
     let (barred, directory) = (Value::text(org.id("15").id), org.directory.clone());
     let refused = barred.clone();
@@ -299,7 +299,7 @@ async fn one_element_that_is_refused_holds_up_no_other() {
     }
     remembers_what_is_there(&org, "the other nineteen").await;
     org.set_group("a", "members", texts(&["15"]));
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     assert_eq!(org.refers("Group a", "members"), [""; 0]);
 }
 
@@ -307,7 +307,7 @@ async fn one_element_that_is_refused_holds_up_no_other() {
 #[tokio::test]
 async fn elements_in_doubt_stay_noted_beside_those_that_went_through() {
     let org = Org::new([person("1"), person("2"), group("a", &[])]);
-    org.settle().await;
+    _ = org.settle().await;
     let spy = Spy::new(&org.directory);
     let lost = Value::text(org.id("2").id);
     spy.answers(move |change, answer| {
@@ -324,10 +324,10 @@ async fn elements_in_doubt_stay_noted_beside_those_that_went_through() {
     assert_eq!((report.outcome(OutcomeKind::Pending), &report.status), (1, &RunStatus::Incomplete), "{report}");
     spy.answers(|_, answer| answer);
     org.clock.advance(Duration::from_secs(3600));
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     remembers_what_is_there(&org, "both").await;
     org.set_group("a", "members", texts(&[]));
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     assert_eq!(org.refers("Group a", "members"), [""; 0]);
 }
 
@@ -361,7 +361,7 @@ async fn a_reference_that_is_too_young_is_waited_for() {
         assert_eq!(org.refers("2", "manager"), ["1"], "nobody else waits");
         spy.answers(|_, answer| answer);
         org.clock.advance(Duration::from_secs(3600));
-        job.run(Run::full(), Apply::new()).await.expect("a report");
+        _ = job.run(Run::full(), Apply::new()).await.expect("a report");
         assert_eq!(org.refers("Group a", "members"), ["1"]);
         remembers_what_is_there(&org, "at the end").await;
         // What is old enough and not there is no matter of waiting.
@@ -375,7 +375,7 @@ async fn what_a_dead_run_took_counts_for_the_guards_as_it_would_have() {
     let people = |sku: &'static str| (0..3).map(move |id| person(&id.to_string()).with("sku", texts(&[sku])));
     for (swaps, stops) in [(true, false), (false, true)] {
         let org = Org::new(people("E3"));
-        org.settle().await;
+        _ = org.settle().await;
         let spy = Spy::new(&org.directory);
         let guards = Guards::default().with_limit(Guard::LicenseRemoval, 1);
         let builder = org.builder(users(), Preferences::default()).guards(guards);
@@ -386,7 +386,7 @@ async fn what_a_dead_run_took_counts_for_the_guards_as_it_would_have() {
         spy.dies(None);
         org.clock.advance(Duration::from_secs(61));
         org.hr.push(person("7").with("sku", texts(&["F3"])));
-        org.settle_with(&job).await;
+        _ = org.settle_with(&job).await;
         org.set("7", "sku", Value::Null);
         let report = job.run(Run::full(), Apply::new()).await.expect("a report");
         let breached = match &report.status {
@@ -409,9 +409,9 @@ async fn what_is_inherited_was_not_given() {
         }
         _ => answer,
     });
-    spying(&org, &spy).run(Run::full(), Apply::new()).await.expect("a report");
+    _ = spying(&org, &spy).run(Run::full(), Apply::new()).await.expect("a report");
     org.directory.set(&org.id("1"), "skuId", held(&[License::new(E3).inherited_from("g")]));
     org.clock.advance(Duration::from_secs(3600));
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     assert_eq!(given(&org).await, Vec::<[String; 3]>::new());
 }

@@ -23,7 +23,7 @@ fn mapped(flow_type: FlowType) -> Mapping {
 
 async fn settle(world: &World, mapping: Mapping) {
     let job = world.scoped_job(mapping);
-    job.run(entrant::job::Run::full(), entrant::job::Apply::new()).await.expect("the run works");
+    _ = job.run(entrant::job::Run::full(), entrant::job::Apply::new()).await.expect("the run works");
     world.clock.advance(std::time::Duration::from_secs(3600));
 }
 
@@ -141,7 +141,7 @@ async fn references_and_licences_are_only_added_too() {
         let users = org::users().flow_type("manager", flow_type).flow_type("skuId", flow_type);
         org.unguarded(users, org::groups().flow_type("members", flow_type), Preferences::default())
     };
-    org.settle_with(&job(FlowType::Always)).await;
+    _ = org.settle_with(&job(FlowType::Always)).await;
     org.set("1", "manager", "3");
     org.set("1", "sku", Value::Null);
     org.set_group("a", "members", texts(&["2", "3"]));
@@ -151,19 +151,19 @@ async fn references_and_licences_are_only_added_too() {
         (FlowType::ValueAddOnly, "3", &["1", "2", "3"], &["e3"]),
         (FlowType::Always, "3", &["2", "3"], &[]),
     ] {
-        org.settle_with(&job(flow_type)).await;
+        _ = org.settle_with(&job(flow_type)).await;
         assert_eq!(org.refers("1", "manager"), [manager], "{flow_type:?}");
         assert_eq!(org.refers("Group a", "members"), members, "{flow_type:?}");
         assert_eq!(org.licenses("1"), licences, "{flow_type:?}");
     }
     // A manager is not taken away by what only adds.
     org.set("1", "manager", Value::Null);
-    org.settle_with(&job(FlowType::ValueAddOnly)).await;
+    _ = org.settle_with(&job(FlowType::ValueAddOnly)).await;
     assert_eq!(org.refers("1", "manager"), ["3"]);
-    org.settle_with(&job(FlowType::Always)).await;
+    _ = org.settle_with(&job(FlowType::Always)).await;
     assert_eq!(org.refers("1", "manager"), [""; 0]);
     org.set("1", "manager", "2");
-    org.settle_with(&job(FlowType::AttributeAddOnly)).await;
+    _ = org.settle_with(&job(FlowType::AttributeAddOnly)).await;
     assert_eq!(org.refers("1", "manager"), ["2"], "there was none");
 }
 

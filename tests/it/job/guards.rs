@@ -36,7 +36,7 @@ fn guarded(org: &Org) -> Job {
 async fn settled() -> (Org, Job) {
     let org = Org::new(staff());
     let job = guarded(&org);
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     org.clock.advance(Duration::from_secs(48 * 3600));
     (org, job)
 }
@@ -105,7 +105,7 @@ async fn what_another_job_gave_raises_no_limit() {
         .builder_of(users(), groups().scope(eq("kind", "ours")), Preferences::default())
         .build()
         .expect("the job is sound");
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     let other = Job::builder("other")
         .source(org.hr.clone())
         .target(org.directory.clone())
@@ -115,7 +115,7 @@ async fn what_another_job_gave_raises_no_limit() {
         .clock(org.clock.clone())
         .build()
         .expect("the job is sound");
-    org.settle_with(&other).await;
+    _ = org.settle_with(&other).await;
     assert_eq!(org.refers("Group theirs", "members").len(), 90);
     for id in ["a", "b"] {
         org.set_group(id, "members", texts(&[ids[0], ids[1]]));
@@ -177,7 +177,7 @@ async fn the_first_adoption_is_always_looked_at() {
     let report = apply(&job, &plan(&job).await).await;
     assert_eq!(kinds(&report), [(Guard::Adopt, None, 1, 0, 0), (Guard::Adopt, None, 1, 0, 0)]);
     assert_eq!(stopped(&report)[0].class, Class::GROUP, "each class by itself");
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     org.clock.advance(Duration::from_secs(48 * 3600));
     for id in 100..106 {
         org.hr.push(person(&number(id)));
@@ -217,7 +217,7 @@ async fn no_guard_is_passed_in_slices() {
         let org = Org::new(staff());
         let preferences = Preferences::default().with_source_deleted(Leaver::delete());
         let job = org.builder(mapping(), preferences).build().expect("the job is sound");
-        org.settle_with(&job).await;
+        _ = org.settle_with(&job).await;
         org.clock.advance(Duration::from_secs(48 * 3600));
         let each = if number_of == 6 { 3 } else { 6 };
         (10..10 + each).for_each(|id| change(&org, id));

@@ -196,7 +196,7 @@ async fn a_redacted_value_that_went_or_came_since_the_plan_is_stale() {
     for (planned, now) in [(Value::from(SECRET), Value::Null), (Value::Null, SECRET.into())] {
         let world = World::new([numbered("1", OTHER)]);
         let job = job(&world, redacting(), &Words::default());
-        job.run(Run::full(), Apply::new()).await.expect("a run");
+        _ = job.run(Run::full(), Apply::new()).await.expect("a run");
         world.clock.advance(Duration::from_secs(3600));
         world.hr.set(&ObjectId::user("1"), "number", planned);
         let plan = plan(&job).await;
@@ -304,7 +304,7 @@ async fn a_random_password_goes_to_the_sink_and_cannot_be_worked_out_from_the_pl
     let job = job(&world, mapping(), &words);
     let seed = Seed::new([7; 32]);
     let plan = job.plan(Run::full().seed(seed)).await.expect("a plan");
-    job.apply(&plan, Apply::new()).await.expect("a report");
+    _ = job.apply(&plan, Apply::new()).await.expect("a report");
     let confirmed = world.sink.confirmed();
     assert_eq!(confirmed.len(), 3, "each is handed on, for nobody else knows it");
     let compiled = mapping().compile(&schema(), AbsentMeans::Unknown).expect("a mapping");
@@ -345,7 +345,7 @@ async fn what_is_drawn_again_and_again_is_refused() {
     let job = job(&world, hidden, &Words::default());
     let plan = job.plan(Run::full().seed(Seed::new([7; 32]))).await.expect("a plan");
     assert!(!plan.to_json().contains("\"seed\""), "nothing in the plan is drawn");
-    job.apply(&plan, Apply::new()).await.expect("a report");
+    _ = job.apply(&plan, Apply::new()).await.expect("a report");
     let title = world.account_of("1").get("jobTitle").map(ToString::to_string).unwrap_or_default();
     assert_eq!(title.len(), 36, "{title}");
 }

@@ -84,7 +84,7 @@ async fn one_who_is_renamed_while_his_create_is_in_doubt_is_not_made_twice() {
     assert_eq!(entry(&plan, "2").action, Action::Create, "his own name would: {plan}");
     made.into_iter().for_each(|record| world.directory.push(record));
     world.clock.advance(Duration::from_secs(3600));
-    run(&job).await;
+    _ = run(&job).await;
     assert_eq!(world.directory.records().len(), 2);
 }
 
@@ -116,7 +116,7 @@ async fn who_lies_in_the_bin_keeps_what_the_job_gave_him() {
     org.directory.push(account("stranger", "9"));
     let preferences = Preferences::default().with_restore().with_source_deleted(Leaver::keep());
     let job = org.unguarded(users(), groups(), preferences);
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     let (team, gone) = (org.id("Group a"), org.id("2"));
     let members = org.find("Group a").get("members").cloned().expect("members");
     // Someone deletes the account, and HR takes the person out of the group while it lies in the bin.
@@ -125,10 +125,10 @@ async fn who_lies_in_the_bin_keeps_what_the_job_gave_him() {
     let left = members.as_slice().iter().filter(|own| **own != Value::text(&*org_id(&members, 1)));
     org.directory.set(&team, "members", Value::list(left.cloned()));
     org.set_group("a", "members", texts(&["1"]));
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     // It comes back with its memberships.
     org.directory.set(&team, "members", members);
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     assert_eq!(org.refers("Group a", "members"), ["1"], "what the job gave, the job takes");
 }
 
@@ -153,9 +153,9 @@ async fn what_may_have_been_given_stays_in_doubt_though_giving_it_again_is_refus
     assert_eq!(report.status, RunStatus::Incomplete, "{report}");
     org.clock.advance(Duration::from_secs(3600));
     let job = org.job();
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     org.set("1", "sku", Value::Null);
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     assert_eq!(org.licenses("1"), [""; 0], "what the job gave, the job takes");
 }
 
@@ -180,7 +180,7 @@ async fn what_may_have_been_given_to_a_group_that_was_deleted_since_is_the_jobs_
     org.set_group("a", "members", texts(&["1"]));
     let job = org.unguarded(users(), groups(), preferences);
     for _ in 0..3 {
-        org.settle_with(&job).await;
+        _ = org.settle_with(&job).await;
     }
     assert_eq!(org.refers("Group a", "members"), ["1"], "what the job gave, the job takes");
 }
@@ -191,19 +191,19 @@ async fn what_comes_back_with_an_account_may_not_show_at_once() {
     let spy = Spy::new(&org.directory);
     let job = org.builder(users(), Preferences::default().with_restore()).target(spy.clone());
     let job = job.guards(no_guards()).build().expect("a job");
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     let two = org.id("2");
     let delete = Change::new(ChangeId::new(1), Operation::Delete { id: two.clone() });
     org.directory.write(vec![delete]).collect::<Vec<_>>().await;
     spy.hides([two.id.to_string()]);
-    run(&job).await;
+    _ = run(&job).await;
     assert!(has(&org, &two), "it is brought back");
     // Moments later the account shows, and its membership does not; nor does HR want it any more.
     org.set_group("a", "members", texts(&["1"]));
-    run(&job).await;
+    _ = run(&job).await;
     spy.hides([]);
     for _ in 0..2 {
-        org.settle_with(&job).await;
+        _ = org.settle_with(&job).await;
     }
     assert_eq!(org.refers("Group a", "members"), ["1"], "what the job gave, the job takes");
 }
@@ -214,7 +214,7 @@ async fn a_clock_that_is_put_right_makes_nothing_old() {
     let world = World::new([person("1"), person("2")]);
     let (spy, job) = watched(&world);
     spy.is_ahead(time::Duration::minutes(10));
-    run(&job).await;
+    _ = run(&job).await;
     // Some minutes later its clock has been put right, and the account does not show yet.
     spy.is_ahead(time::Duration::ZERO);
     spy.shows_nothing(true);
@@ -229,7 +229,7 @@ async fn a_clock_that_is_put_right_makes_nothing_old() {
 #[tokio::test]
 async fn an_answer_that_names_the_account_of_another_is_not_believed() {
     let world = World::new([person("1")]);
-    run(&world.job()).await;
+    _ = run(&world.job()).await;
     let (spy, job) = watched(&world);
     let first = world.account_of("1").id;
     // Of those who join, two are said to have been made under an id that is somebody's.

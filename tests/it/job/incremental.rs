@@ -58,9 +58,9 @@ impl Feeds {
 
     /// Runs until there is nothing to tell.
     pub(super) async fn quiet(&self, job: &Job) {
-        self.run(job, Run::full()).await;
+        _ = self.run(job, Run::full()).await;
         self.world.clock.advance(Duration::from_secs(3600));
-        self.run(job, Run::incremental()).await;
+        _ = self.run(job, Run::incremental()).await;
         self.clear();
     }
 
@@ -111,7 +111,7 @@ async fn the_first_run_is_a_full_one_and_later_ones_look_at_what_changed() {
     // What the job wrote itself comes back in the feed, is compared, and makes no entry.
     let echo = feeds.plan(&job).await;
     assert_eq!((why_full(&echo), looked_at(&echo), echo.entries().len()), (None, 3, 0), "{echo}");
-    job.apply(&echo, Apply::new()).await.expect("a report");
+    _ = job.apply(&echo, Apply::new()).await.expect("a report");
     assert_eq!((feeds.hr.reads(), feeds.directory.reads()), (vec!["changes"], vec!["changes"]));
 
     let quiet = feeds.plan(&job).await;
@@ -121,7 +121,7 @@ async fn the_first_run_is_a_full_one_and_later_ones_look_at_what_changed() {
     feeds.world.hr.set(&user("2"), "title", "Chief");
     let plan = feeds.plan(&job).await;
     assert_eq!((looked_at(&plan), plan.count(Action::Update)), (1, 1), "{plan}");
-    job.apply(&plan, Apply::new()).await.expect("a report");
+    _ = job.apply(&plan, Apply::new()).await.expect("a report");
     assert_eq!(feeds.world.account_of("2").get("jobTitle"), Some(&Value::text("Chief")));
 }
 
@@ -141,7 +141,7 @@ async fn joiners_and_leavers_are_told_by_the_feed() {
     assert_eq!(report.status, RunStatus::Complete, "{report}");
     assert!(!feeds.world.is_active("3"));
     feeds.world.clock.advance(Duration::from_secs(3600));
-    feeds.run(&job, Run::incremental()).await;
+    _ = feeds.run(&job, Run::incremental()).await;
     assert!(feeds.plan(&job).await.is_converged());
     assert!(job.plan(Run::full()).await.expect("a plan").is_converged());
 }
@@ -173,7 +173,7 @@ async fn what_others_did_in_the_target_is_put_right() {
     assert_eq!(looked_at(&plan), 2, "{plan}");
     assert_eq!(entry(&plan, "1").action, Action::Update, "{plan}");
     assert_eq!(entry(&plan, "2").situation, Situation::RecycleBin, "{plan}");
-    job.apply(&plan, Apply::new()).await.expect("a report");
+    _ = job.apply(&plan, Apply::new()).await.expect("a report");
     assert_eq!(feeds.world.account_of("1").get("jobTitle"), Some(&Value::text("Clerk")));
 }
 
@@ -228,7 +228,7 @@ async fn a_full_run_takes_its_place_where_going_on_is_not_safe() {
 async fn so_much_that_a_full_run_is_cheaper_is_a_full_run() {
     let feeds = Feeds::new((0..1_100).map(|id| person(&format!("{id}"))));
     let job = feeds.job();
-    feeds.run(&job, Run::full()).await;
+    _ = feeds.run(&job, Run::full()).await;
     let plan = feeds.plan(&job).await;
     assert!(why_full(&plan).is_some_and(|why| why.contains("cheaper all at once")), "{}", plan.summary());
     assert!(
@@ -236,7 +236,7 @@ async fn so_much_that_a_full_run_is_cheaper_is_a_full_run() {
         "the target told of its own writes"
     );
     feeds.world.clock.advance(Duration::from_secs(3600));
-    job.apply(&plan, Apply::new()).await.expect("a report");
+    _ = job.apply(&plan, Apply::new()).await.expect("a report");
     let plan = feeds.plan(&job).await;
     assert_eq!((why_full(&plan), looked_at(&plan)), (None, 0), "{}", plan.summary());
 }
@@ -275,16 +275,16 @@ async fn what_is_not_done_is_looked_at_again_until_it_is() {
         for id in ["1", "2", "3"] {
             feeds.world.directory.push(account(&format!("t{id}"), Some(id)));
         }
-        job.run(Run::full(), Apply::new().lift(Guard::Adopt)).await.expect("a run");
+        _ = job.run(Run::full(), Apply::new().lift(Guard::Adopt)).await.expect("a run");
         feeds.world.clock.advance(days(2));
-        feeds.run(&job, Run::incremental()).await;
+        _ = feeds.run(&job, Run::incremental()).await;
         hinder(&feeds);
-        feeds.run(&job, Run::incremental()).await;
+        _ = feeds.run(&job, Run::incremental()).await;
         // Nothing changes any more, and it is looked at all the same; twice, so that its own change is told no more. What
         // failed is not held back any more.
         feeds.world.clock.advance(Duration::from_secs(7 * 3600));
         if what != "what adoption held back" && !what.starts_with("a write") && !what.starts_with("a create") {
-            feeds.run(&job, Run::incremental()).await;
+            _ = feeds.run(&job, Run::incremental()).await;
             let plan = feeds.plan(&job).await;
             assert_eq!((why_full(&plan), looked_at(&plan)), (None, 1), "{what}: {plan}");
             mend(&feeds);
@@ -296,7 +296,7 @@ async fn what_is_not_done_is_looked_at_again_until_it_is() {
         let report = job.apply(&plan, Apply::new()).await.expect("a report");
         assert_eq!(report.status, RunStatus::Complete, "{what}: {plan}{report}");
         feeds.world.clock.advance(Duration::from_secs(3600));
-        feeds.run(&job, Run::incremental()).await;
+        _ = feeds.run(&job, Run::incremental()).await;
         let quiet = feeds.plan(&job).await;
         assert_eq!((why_full(&quiet), looked_at(&quiet)), (None, 0), "{what}: {quiet}");
         assert!(job.plan(Run::full()).await.expect("a plan").is_converged(), "{what}");
@@ -316,7 +316,7 @@ async fn a_value_that_can_never_be_written_is_looked_at_again_only_when_it_chang
     assert_eq!((why_full(&plan), looked_at(&plan)), (None, 0), "{plan}");
     assert!(!job.plan(Run::full()).await.expect("a plan").entries().is_empty(), "a full run tells of it each time");
     feeds.world.hr.set(&user("1"), "name", "A short name");
-    feeds.run(&job, Run::incremental()).await;
+    _ = feeds.run(&job, Run::incremental()).await;
     assert_eq!(feeds.world.account_of("1").get("displayName"), Some(&Value::text("A short name")));
     assert_eq!(feeds.world.account_of("1").get("jobTitle"), Some(&Value::text("Chief")));
 }
@@ -328,21 +328,21 @@ async fn the_steps_of_leaving_go_on_without_a_change() {
     let job = feeds.job_with(Preferences::default().with_source_deleted(leaver));
     feeds.quiet(&job).await;
     feeds.world.hr.remove(&user("1"));
-    feeds.run(&job, Run::incremental()).await;
+    _ = feeds.run(&job, Run::incremental()).await;
     assert!(!feeds.world.is_active("1"));
     for day in 1..30 {
         feeds.world.clock.advance(days(1));
         let plan = feeds.plan(&job).await;
         assert_eq!((looked_at(&plan), entry(&plan, "1").action), (1, Action::Wait), "day {day}: {plan}");
-        job.apply(&plan, Apply::new()).await.expect("a report");
+        _ = job.apply(&plan, Apply::new()).await.expect("a report");
     }
     feeds.world.clock.advance(days(1));
     let plan = feeds.plan(&job).await;
     assert_eq!(entry(&plan, "1").action, Action::Delete, "{plan}");
     assert_eq!(entry(&plan, "1").evidence, Some(Evidence::NotFoundById));
-    job.apply(&plan, Apply::new()).await.expect("a report");
+    _ = job.apply(&plan, Apply::new()).await.expect("a report");
     assert_eq!(feeds.world.directory.records().len(), 2);
-    feeds.run(&job, Run::incremental()).await;
+    _ = feeds.run(&job, Run::incremental()).await;
     assert_eq!(looked_at(&feeds.plan(&job).await), 0);
 }
 
@@ -393,7 +393,7 @@ async fn nothing_but_a_whole_plan_moves_on() {
             feeds.world.hr.set(&user(id), "title", "Chief");
         }
         let plan = narrow(job.plan(run(&feeds)).await.expect("a plan"));
-        job.apply(&plan, Apply::new()).await.expect("a report");
+        _ = job.apply(&plan, Apply::new()).await.expect("a report");
         assert_eq!(feeds.world.account_of("1").get("jobTitle"), Some(&Value::text("Chief")), "{what}");
         feeds.hr.behaves(Manners::default());
         let plan = feeds.plan(&job).await;
@@ -403,8 +403,8 @@ async fn nothing_but_a_whole_plan_moves_on() {
     let feeds = Feeds::settled().await;
     let job = feeds.job();
     feeds.world.hr.set(&user("1"), "title", "Chief");
-    job.apply(&feeds.plan(&job).await.select(|_| true), Apply::new()).await.expect("a report");
-    feeds.run(&job, Run::incremental()).await;
+    _ = job.apply(&feeds.plan(&job).await.select(|_| true), Apply::new()).await.expect("a report");
+    _ = feeds.run(&job, Run::incremental()).await;
     assert_eq!(looked_at(&feeds.plan(&job).await), 0);
 }
 
@@ -434,7 +434,7 @@ async fn a_guard_counts_as_in_a_full_run_and_what_it_stops_is_seen_again() {
     for id in 100..120 {
         feeds.world.hr.push(person(&id.to_string()));
     }
-    feeds.run(&job, Run::incremental()).await;
+    _ = feeds.run(&job, Run::incremental()).await;
     let plan = feeds.plan(&job).await;
     assert_eq!(plan.linked(&entrant::model::Class::USER), 60, "{plan}");
     assert_eq!(job.plan(Run::full()).await.expect("a plan").linked(&entrant::model::Class::USER), 60);
@@ -453,7 +453,7 @@ async fn a_crash_before_the_end_is_remembered_does_no_harm() {
     trial.world.hr.set(&user("1"), "title", "Chief");
     trial.world.hr.push(person("4"));
     let (job_of_trial, began) = (trial.job(), trial.world.state.commits());
-    trial.run(&job_of_trial, Run::incremental()).await;
+    _ = trial.run(&job_of_trial, Run::incremental()).await;
     let commits = trial.world.state.commits() - began;
     assert_eq!(feeds.world.state.commits(), before, "planning writes nothing");
     feeds.world.state.fail_commit(commits);
@@ -462,7 +462,7 @@ async fn a_crash_before_the_end_is_remembered_does_no_harm() {
     feeds.world.clock.advance(Duration::from_secs(3600));
     let again = feeds.plan(&job).await;
     assert_eq!((why_full(&again), looked_at(&again), again.entries().len()), (None, 2, 0), "{again}");
-    feeds.run(&job, Run::incremental()).await;
+    _ = feeds.run(&job, Run::incremental()).await;
     assert_eq!(looked_at(&feeds.plan(&job).await), 0);
     // The very plan again finds everything done.
     let report = job.apply(&plan, Apply::new()).await.expect("a report");
@@ -478,8 +478,8 @@ async fn an_older_plan_does_not_take_the_place_of_a_newer_one() {
     let older = feeds.plan(&job).await;
     feeds.world.hr.push(person("4"));
     feeds.world.directory.fail_write(2, WriteFault::Refused);
-    feeds.run(&job, Run::incremental()).await;
-    job.apply(&older, Apply::new()).await.expect("a report");
+    _ = feeds.run(&job, Run::incremental()).await;
+    _ = job.apply(&older, Apply::new()).await.expect("a report");
     feeds.world.clock.advance(Duration::from_secs(7 * 3600));
     let plan = feeds.plan(&job).await;
     assert_eq!(plan.count(Action::Create) + plan.count(Action::Update), 1, "what failed is not forgotten: {plan}");
@@ -489,7 +489,7 @@ async fn an_older_plan_does_not_take_the_place_of_a_newer_one() {
     let older = feeds.plan(&job).await;
     feeds.world.hr.push(person("4"));
     feeds.quiet(&job).await;
-    job.apply(&older, Apply::new()).await.expect("a report");
+    _ = job.apply(&older, Apply::new()).await.expect("a report");
     assert_eq!(looked_at(&feeds.plan(&job).await), 0);
 }
 
@@ -526,7 +526,7 @@ async fn what_is_gone_on_all_sides_is_counted_and_nothing_else() {
     let seen = feeds.plan(&job).await;
     assert_eq!(entry(&seen, "4").action, Action::Create);
     assert!(entry(&seen, "4").is_blocked(), "{seen}");
-    job.apply(&seen, Apply::new()).await.expect("a report");
+    _ = job.apply(&seen, Apply::new()).await.expect("a report");
     feeds.world.hr.remove(&user("4"));
     let id = feeds.world.account_of("1").id;
     feeds.world.hr.remove(&user("1"));
@@ -535,7 +535,7 @@ async fn what_is_gone_on_all_sides_is_counted_and_nothing_else() {
     assert_eq!(plan.situations().get(&Situation::AllGone), Some(&1), "{plan}");
     assert_eq!(entry(&plan, "1").action, Action::Unlink, "{plan}");
     assert_eq!(entry(&plan, "1").situation, Situation::LinkOnly);
-    job.apply(&plan, Apply::new()).await.expect("a report");
+    _ = job.apply(&plan, Apply::new()).await.expect("a report");
     assert_eq!(looked_at(&feeds.plan(&job).await), 0);
 }
 
@@ -543,7 +543,7 @@ async fn what_is_gone_on_all_sides_is_counted_and_nothing_else() {
 async fn a_job_that_was_given_up_and_taken_up_again_begins_anew() {
     let feeds = Feeds::settled().await;
     let job = feeds.job();
-    job.run(Run::retire(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::retire(), Apply::new()).await.expect("a report");
     job.reinstate().await.expect("taken up again");
     assert!(why_full(&feeds.plan(&job).await).is_some());
 }
@@ -555,12 +555,12 @@ async fn who_waits_and_cannot_be_said_to_be_gone_is_not_forgotten() {
         _ = feeds.world.hr.clone().with_capabilities(Capabilities::default().with_get(support));
         let job = feeds.job();
         feeds.world.hr.push(person("4").with("login", ""));
-        feeds.run(&job, Run::incremental()).await;
+        _ = feeds.run(&job, Run::incremental()).await;
         // The feed does not say so.
         feeds.hr.behaves(Manners { forgets: true, ..Manners::default() });
         feeds.world.hr.remove(&user("4"));
-        feeds.run(&job, Run::incremental()).await;
-        feeds.run(&job, Run::incremental()).await;
+        _ = feeds.run(&job, Run::incremental()).await;
+        _ = feeds.run(&job, Run::incremental()).await;
         feeds.clear();
         feeds.plan(&job).await;
         assert_eq!(feeds.hr.asked().len(), left, "{support:?}");

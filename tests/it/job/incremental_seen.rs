@@ -18,12 +18,12 @@ async fn a_source_without_cursors_is_compared_with_what_was_seen() {
     let world = &feeds.world;
     _ = world.hr.clone().with_capabilities(Capabilities::default());
     let job = feeds.job();
-    feeds.run(&job, Run::full()).await;
+    _ = feeds.run(&job, Run::full()).await;
     let plan = feeds.plan(&job).await;
     assert!(why_full(&plan).is_some(), "nobody asked for incremental runs before: {plan}");
-    job.apply(&plan, Apply::new()).await.expect("a report");
+    _ = job.apply(&plan, Apply::new()).await.expect("a report");
     world.clock.advance(Duration::from_secs(3600));
-    feeds.run(&job, Run::incremental()).await;
+    _ = feeds.run(&job, Run::incremental()).await;
     feeds.clear();
     let plan = feeds.plan(&job).await;
     assert_eq!((why_full(&plan), looked_at(&plan)), (None, 0), "{plan}");
@@ -36,14 +36,14 @@ async fn a_source_without_cursors_is_compared_with_what_was_seen() {
     let plan = feeds.plan(&job).await;
     assert_eq!(looked_at(&plan), 3, "what is not mapped is no change: {plan}");
     assert_eq!((plan.count(Action::Create), plan.count(Action::Update)), (1, 2), "{plan}");
-    job.apply(&plan, Apply::new()).await.expect("a report");
-    feeds.run(&job, Run::incremental()).await;
+    _ = job.apply(&plan, Apply::new()).await.expect("a report");
+    _ = feeds.run(&job, Run::incremental()).await;
 
     // Who is absent is left to the full run.
     world.hr.remove(&user("2"));
     let plan = feeds.plan(&job).await;
     assert_eq!(looked_at(&plan), 0, "{plan}");
-    job.apply(&plan, Apply::new()).await.expect("a report");
+    _ = job.apply(&plan, Apply::new()).await.expect("a report");
     assert_eq!(job.plan(Run::full()).await.expect("a plan").count(Action::Disable), 1);
     // Who comes back is new.
     world.hr.push(person("2").with("title", "Chief"));
@@ -63,14 +63,14 @@ async fn a_source_that_changed_between_plan_and_apply_is_compared_with_what_was_
     let job = feeds.job();
     let plan = feeds.plan(&job).await;
     feeds.world.hr.set(&user("1"), "title", "Chief");
-    job.apply(&plan, Apply::new()).await.expect("a report");
+    _ = job.apply(&plan, Apply::new()).await.expect("a report");
     assert!(why_full(&feeds.plan(&job).await).is_some(), "what was seen is not what is there");
-    feeds.run(&job, Run::incremental()).await;
+    _ = feeds.run(&job, Run::incremental()).await;
     feeds.world.hr.set(&user("2"), "title", "Chief");
     let plan = feeds.plan(&job).await;
     feeds.world.hr.set(&user("3"), "title", "Chief");
-    job.apply(&plan, Apply::new()).await.expect("a report");
-    feeds.run(&job, Run::incremental()).await;
+    _ = job.apply(&plan, Apply::new()).await.expect("a report");
+    _ = feeds.run(&job, Run::incremental()).await;
     for id in ["1", "2", "3"] {
         assert_eq!(feeds.world.account_of(id).get("jobTitle"), Some(&Value::text("Chief")), "{id}");
     }
@@ -81,7 +81,7 @@ async fn a_target_without_cursors_is_taken_as_the_job_left_it_and_the_plan_says_
     let feeds = Feeds::new(["1", "2", "3"].map(person));
     feeds.directory.behaves(Manners { silent: true, ..Manners::default() });
     let job = feeds.job();
-    feeds.run(&job, Run::full()).await;
+    _ = feeds.run(&job, Run::full()).await;
     feeds.world.directory.set(&feeds.world.account_of("1").id, "jobTitle", "Emperor");
     feeds.world.hr.set(&user("2"), "title", "Chief");
     let plan = feeds.plan(&job).await;

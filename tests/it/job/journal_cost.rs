@@ -141,7 +141,7 @@ async fn a_state_file_holds_no_secrets() {
         let state = RedbState::open(&path).expect("a new file");
         let sink = PasswordFile::open(&passwords).expect("a new file");
         let job = job(&sim, &people, state, sink).await;
-        job.run(Run::full(), Apply::new()).await.expect("a report");
+        _ = job.run(Run::full(), Apply::new()).await.expect("a report");
         (60..120).for_each(|id| people.push(person(id)));
         let plan = job.plan(Run::full()).await.expect("a plan");
         let cut = tokio::time::timeout(Duration::from_millis(30), job.apply(&plan, Apply::new())).await;

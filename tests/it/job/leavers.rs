@@ -12,7 +12,7 @@ use super::world::{World, account, entry, mapping, person};
 #[tokio::test]
 async fn who_is_gone_from_the_source_is_disabled_with_evidence() {
     let world = World::new((1..=4).map(|id| person(&id.to_string())));
-    world.settled_run().await;
+    _ = world.settled_run().await;
     world.hr.remove(&ObjectId::user("1"));
     world.hr.set(&ObjectId::user("2"), "active", false);
     let plan = world.plan().await;
@@ -23,7 +23,7 @@ async fn who_is_gone_from_the_source_is_disabled_with_evidence() {
     assert_eq!((inactive.situation, inactive.action), (Situation::Confirmed, Action::Disable));
     assert!(matches!(inactive.evidence, Some(Evidence::Inactive { .. })));
     assert_eq!(plan.count(Action::Disable), 2);
-    world.run().await;
+    _ = world.run().await;
     assert!(!world.is_active("1") && !world.is_active("2") && world.is_active("3"));
     assert!(world.plan().await.is_converged());
 }
@@ -65,7 +65,7 @@ async fn who_leaves_the_scope_is_a_leaver_and_who_is_filtered_out_is_not() {
             .build()
             .expect("a job")
     };
-    builder().run(Run::full(), Apply::new()).await.expect("a report");
+    _ = builder().run(Run::full(), Apply::new()).await.expect("a report");
     world.clock.advance(Duration::from_secs(3600));
     world.hr.set(&ObjectId::user("1"), "title", "Gone");
     world.hr.set(&ObjectId::user("2"), "name", "Renamed");
@@ -85,7 +85,7 @@ async fn a_grace_period_waits_and_a_return_cancels_it() {
     let world = World::new([person("1"), person("2")]);
     let leaver = || Leaver::disable().after(days(7)).then_delete(days(90));
     let job = world.job_with(Preferences::default().with_source_deleted(leaver()));
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     world.clock.advance(Duration::from_secs(3600));
     let gone: Vec<Record> = ["1", "2"].iter().map(|id| person(id)).collect();
     world.hr.remove(&ObjectId::user("1"));
@@ -100,7 +100,7 @@ async fn a_grace_period_waits_and_a_return_cancels_it() {
     // One returns in time; for the other the week passes, and then the rest of the 90 days.
     world.hr.push(gone[0].clone());
     world.clock.advance(days(8));
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     assert!(world.is_active("1") && !world.is_active("2"));
     world.hr.remove(&ObjectId::user("1"));
     let plan = job.plan(Run::full()).await.expect("a plan");
@@ -116,7 +116,7 @@ async fn what_existed_before_is_disabled_and_not_deleted() {
     let world = World::new([person("1"), person("2")]);
     world.directory.push(account("a", Some("1")));
     let job = world.job_with(Preferences::default().with_source_deleted(Leaver::delete()));
-    job.run(Run::full(), Apply::new().lift(Guard::Adopt)).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new().lift(Guard::Adopt)).await.expect("a report");
     world.clock.advance(Duration::from_secs(3600));
     world.hr.remove(&ObjectId::user("1"));
     world.hr.remove(&ObjectId::user("2"));
@@ -136,16 +136,16 @@ async fn a_deleted_account_is_restored_for_who_returns() {
     let world = World::new([person("1"), person("2")]);
     let preferences = Preferences::default().with_source_deleted(Leaver::delete()).with_restore();
     let job = world.job_with(preferences);
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     world.clock.advance(Duration::from_secs(3600));
     let id = world.account_of("1").id;
     world.hr.remove(&ObjectId::user("1"));
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     assert_eq!(world.directory.records().len(), 1);
     world.hr.push(person("1"));
     let plan = job.plan(Run::full()).await.expect("a plan");
     assert_eq!((entry(&plan, "1").situation, entry(&plan, "1").action), (Situation::RecycleBin, Action::Restore));
-    job.apply(&plan, Apply::new()).await.expect("a report");
+    _ = job.apply(&plan, Apply::new()).await.expect("a report");
     assert_eq!(world.account_of("1").id, id, "the same account");
     assert!(job.plan(Run::full()).await.expect("a plan").is_converged());
 }
@@ -153,7 +153,7 @@ async fn a_deleted_account_is_restored_for_who_returns() {
 #[tokio::test]
 async fn a_removal_is_rejected_if_the_world_changed_since_the_plan() {
     let world = World::new((1..=4).map(|id| person(&id.to_string())));
-    world.settled_run().await;
+    _ = world.settled_run().await;
     world.hr.remove(&ObjectId::user("1"));
     world.hr.set(&ObjectId::user("2"), "active", false);
     world.hr.set(&ObjectId::user("3"), "active", false);
@@ -172,14 +172,14 @@ async fn a_removal_is_rejected_if_the_world_changed_since_the_plan() {
 #[tokio::test]
 async fn one_person_is_looked_at_alone() {
     let world = World::new([person("1"), person("2"), person("3")]);
-    world.settled_run().await;
+    _ = world.settled_run().await;
     world.hr.set(&ObjectId::user("1"), "title", "Chief");
     world.hr.set(&ObjectId::user("2"), "title", "Chief");
     world.hr.remove(&ObjectId::user("3"));
     let job = world.job();
     let plan = job.plan(Run::one("1")).await.expect("a plan");
     assert_eq!(plan.entries().len(), 1, "{plan}");
-    job.apply(&plan, Apply::new()).await.expect("a report");
+    _ = job.apply(&plan, Apply::new()).await.expect("a report");
     assert_eq!(world.account_of("1").get("jobTitle"), Some(&"Chief".into()));
     assert_eq!(world.account_of("2").get("jobTitle"), Some(&"Clerk".into()));
     // Asked by id, and authoritatively not there.
@@ -197,17 +197,17 @@ async fn one_person_is_looked_at_alone() {
 async fn who_leaves_the_scope_before_the_account_shows_stays_ours() {
     let world = World::new([person("1"), person("2")]);
     let job = world.scoped_job(mapping().scope(ne("title", "Gone")));
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     // The account does not show yet.
     let hidden = world.account_of("1");
     world.directory.remove(&hidden.id);
     world.hr.set(&ObjectId::user("1"), "title", "Gone");
     let plan = job.plan(Run::full()).await.expect("a plan");
     assert_eq!(plan.situations()[&Situation::Pending], 1, "too young to be called gone: {plan}");
-    job.apply(&plan, Apply::new()).await.expect("a report");
+    _ = job.apply(&plan, Apply::new()).await.expect("a report");
     world.directory.push(hidden);
     world.clock.advance(Duration::from_secs(3600));
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     assert!(!world.is_active("1"), "it shows, and is still ours");
     // Gone for good, it is a link to nothing.
     world.directory.remove(&world.account_of("1").id);
@@ -218,7 +218,7 @@ async fn who_leaves_the_scope_before_the_account_shows_stays_ours() {
 #[tokio::test]
 async fn a_leavers_account_in_the_recycle_bin_is_ours_when_it_comes_back() {
     let world = World::new([person("1"), person("2")]);
-    world.settled_run().await;
+    _ = world.settled_run().await;
     let id = world.account_of("1").id;
     // An administrator deletes the account of someone who left, and has second thoughts.
     world.write(Operation::Delete { id: id.clone() }).await;
@@ -226,9 +226,9 @@ async fn a_leavers_account_in_the_recycle_bin_is_ours_when_it_comes_back() {
     let plan = world.plan().await;
     assert!(plan.is_converged(), "what lies in the recycle bin is not gone: {plan}");
     assert_eq!((entry(&plan, "1").situation, entry(&plan, "1").action), (Situation::SourceMissing, Action::Report));
-    world.run().await;
+    _ = world.run().await;
     world.write(Operation::Restore { id: id.clone() }).await;
-    world.run().await;
+    _ = world.run().await;
     assert!(!world.is_active("1"));
     world.directory.remove(&id);
     let plan = world.plan().await;
@@ -246,13 +246,13 @@ async fn sign_ins_are_ended_with_every_disable_where_the_target_can() {
     let write_only = AttributeSchema::boolean().with_mutability(Mutability::WriteOnly);
     let schema = super::world::schema().with("signOut", write_only).with_sessions("signOut");
     let world = World { directory: world.directory.with_schema(schema), ..world };
-    world.settled_run().await;
+    _ = world.settled_run().await;
     world.hr.set(&ObjectId::user("1"), "active", false);
     world.hr.remove(&ObjectId::user("2"));
     let plan = world.job_with(revoking()).plan(Run::full()).await.expect("a plan");
     assert!(entry(&plan, "1").revokes_sessions && entry(&plan, "2").revokes_sessions, "{plan}");
     assert!(plan.to_string().contains("ends all sign-ins"), "{plan}");
-    world.job_with(revoking()).apply(&plan, Apply::new()).await.expect("a report");
+    _ = world.job_with(revoking()).apply(&plan, Apply::new()).await.expect("a report");
     let signed_out =
         |id: &str| world.directory.write_only(&world.account_of(id).id, "signOut") == Some(entrant::Value::Bool(true));
     assert!(signed_out("1") && signed_out("2") && !signed_out("3"));

@@ -62,7 +62,7 @@ async fn the_truth_table_of_clearing() {
         {
             let stays = stays[all.iter().position(|own| *own == policy).expect("one of them")];
             let org = Org::new([person("1").with("sku", if *whose == Ours { texts(&["E3"]) } else { Value::Null })]);
-            org.settle().await;
+            _ = org.settle().await;
             match whose {
                 Ours => {}
                 Strangers => assert!(org.directory.set(&org.id("1"), "skuId", held(&[License::new(E3)]))),
@@ -97,7 +97,7 @@ async fn the_truth_table_of_clearing() {
             let org = org.seats(Some(0), Some(u64::from(*says != Full)), None);
             let job = org.unguarded(mapping, groups(), preferences);
             let shown = plan(&job).await;
-            org.settle_with(&job).await;
+            _ = org.settle_with(&job).await;
             let org = org.seats(Some(0), Some(0), None);
             let licenses = org.licenses("1");
             let has = licenses.iter().any(|license| license.trim_start_matches('^') == "e3");
@@ -131,14 +131,14 @@ async fn seats_go_by_the_order_of_the_plan_and_freed_ones_to_those_who_wait() {
     let first = org.plan().await;
     assert_eq!(problems(&first, "2"), ["no-seat: skuId: waits for a seat of E3, as number 1"], "{first}");
     assert_eq!(problems(&first, "5"), ["no-seat: skuId: waits for a seat of E3, as number 4"]);
-    org.settle().await;
+    _ = org.settle().await;
     let org = org.seats(Some(0), None, None);
     assert_eq!(org.licenses("1"), ["e3"]);
     assert_eq!(org.licenses("2"), [""; 0]);
     // One gives his up: the next one gets it, in the same plan.
     org.set("0", "sku", Value::Null);
     let second = org.plan().await;
-    org.settle().await;
+    _ = org.settle().await;
     assert_eq!(org.licenses("0"), [""; 0], "{second}");
     assert_eq!(org.licenses("2"), ["e3"], "{second}");
     assert_eq!(org.licenses("3"), [""; 0], "{second}");
@@ -147,12 +147,12 @@ async fn seats_go_by_the_order_of_the_plan_and_freed_ones_to_those_who_wait() {
 #[tokio::test]
 async fn a_swap_is_one_call_and_nobody_is_left_without() {
     let org = Org::new([person("1").with("sku", texts(&["E3"]))]).seats(Some(5), Some(1), None);
-    org.settle().await;
+    _ = org.settle().await;
     let before = org.directory.writes();
     org.set("1", "sku", texts(&["E5"]));
     let plan = org.plan().await;
     assert_eq!(plan.effects().of_class(&entrant::model::Class::USER, entrant::reconcile::Guard::LicenseRemoval), 0);
-    org.settle().await;
+    _ = org.settle().await;
     assert_eq!(org.licenses("1"), ["e5"]);
     assert_eq!(org.directory.writes() - before, 1, "{plan}");
     // Without a seat of the other one he keeps what he has.
@@ -166,14 +166,14 @@ async fn a_swap_is_one_call_and_nobody_is_left_without() {
 #[tokio::test]
 async fn two_who_swap_products_without_a_free_seat_wait() {
     let org = Org::new([person("1").with("sku", texts(&["E3"])), person("2").with("sku", texts(&["E5"]))]);
-    org.settle().await;
+    _ = org.settle().await;
     org.set("1", "sku", texts(&["E5"]));
     org.set("2", "sku", texts(&["E3"]));
     let org = org.seats(Some(0), Some(0), None);
     let stuck = org.plan().await;
     assert!(stuck.is_converged() && stuck.needs_attention(), "{stuck}");
     let org = org.seats(Some(0), Some(1), None);
-    org.settle().await;
+    _ = org.settle().await;
     assert_eq!((org.licenses("1"), org.licenses("2")), (vec!["e5".to_owned()], vec!["e3".to_owned()]));
 }
 
@@ -193,11 +193,11 @@ async fn what_cannot_be_given_blocks_the_licence_alone() {
         let plan = org.plan().await;
         assert!(problems(&plan, "1").iter().any(|problem| problem.starts_with(rule)), "{rule}: {plan}");
         assert!(plan.needs_attention());
-        org.settle().await;
+        _ = org.settle().await;
         assert_eq!(org.licenses("1"), [""; 0], "{rule}");
     }
     let org = Org::new([person("1").with("sku", texts(&["E5", "PHONE"]))]);
-    org.settle().await;
+    _ = org.settle().await;
     assert_eq!(org.licenses("1"), ["e5", "phone"]);
     // What others gave counts too, and is named.
     let org = Org::new([person("1").with("sku", texts(&["E3"]))]);
@@ -212,15 +212,15 @@ async fn left_out_plans_are_kept_in_step_for_what_the_job_gave() {
         person("1").with("sku", texts(&["E3"])).with("without", texts(&["chat"])),
         person("2").with("sku", texts(&["E3"])),
     ]);
-    org.settle().await;
+    _ = org.settle().await;
     assert_eq!(org.licenses("1"), ["e3 -chat"]);
     org.set("1", "without", Value::Null);
-    org.settle().await;
+    _ = org.settle().await;
     assert_eq!(org.licenses("1"), ["e3"]);
     // Someone else's licence of the same product is satisfied, whatever is left out.
     org.directory.set(&org.id("2"), "skuId", held(&[]));
     org.set("2", "sku", Value::Null);
-    org.settle().await;
+    _ = org.settle().await;
     org.directory.set(&org.id("2"), "skuId", held(&[License::new(E3).without_plan("mail-e3")]));
     org.set("2", "sku", texts(&["E3"]));
     assert!(org.plan().await.is_converged());
@@ -229,9 +229,9 @@ async fn left_out_plans_are_kept_in_step_for_what_the_job_gave() {
 #[tokio::test]
 async fn one_who_comes_back_is_switched_on_and_gets_a_licence_in_the_same_plan() {
     let org = Org::new([person("1")]);
-    org.settle().await;
+    _ = org.settle().await;
     org.set("1", "active", false);
-    org.settle().await;
+    _ = org.settle().await;
     org.set("1", "active", true);
     org.set("1", "title", "Clerk again");
     org.set("1", "sku", texts(&["E3"]));
@@ -270,12 +270,12 @@ async fn each_entry_is_told_once_however_many_parts_it_has() {
     let org = Org::new([person("1").with("sku", texts(&["E3"])).with("manager", "2"), person("2"), group("a", &["1"])]);
     let told = Told::default();
     let job = org.builder(users(), Preferences::default()).observer(told.clone()).build().expect("a job");
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     org.set("1", "active", false);
     org.set("1", "title", "Left");
     org.set("1", "sku", Value::Null);
     org.set("1", "manager", Value::Null);
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     let told = told.0.lock().expect("no test panics with the lock").clone();
     assert_eq!(told.into_values().collect::<Vec<_>>(), [1, 2, 1], "group a, user 1 in each run, user 2");
 }

@@ -21,7 +21,7 @@ async fn records_that_share_an_id_are_each_listed_and_nobody_wins() {
     assert_eq!(report.status, RunStatus::NeedsAttention);
     // A link of that id is left alone.
     let world = World::new([person("1"), person("2")]);
-    world.settled_run().await;
+    _ = world.settled_run().await;
     world.hr.push(person("2").with("name", "Other").with("active", false));
     assert!(world.plan().await.is_converged());
 }
@@ -56,7 +56,7 @@ async fn blank_matching_values_match_nobody() {
 #[tokio::test]
 async fn a_person_with_a_new_id_is_rekeyed_and_nobody_is_disabled() {
     let world = World::new([person("1"), person("2")]);
-    world.settled_run().await;
+    _ = world.settled_run().await;
     world.hr.remove(&ObjectId::user("1"));
     world.hr.push(person("77").with("login", "p1@contoso.com"));
     let plan = world.plan().await;
@@ -64,7 +64,7 @@ async fn a_person_with_a_new_id_is_rekeyed_and_nobody_is_disabled() {
     assert_eq!((rekeyed.situation, rekeyed.action), (Situation::Rekeyed, Action::Exception));
     assert_eq!(plan.entries().len(), 1, "one entry, not two: {plan}");
     assert!(plan.to_string().contains("linked to `1`, which is gone"), "{plan}");
-    world.run().await;
+    _ = world.run().await;
     assert!(world.is_active("1"));
     // A person may say that it is one and the same.
     let relink = Policy::outbound(Preferences::default()).rule(Situation::Rekeyed, Action::Relink);
@@ -78,7 +78,7 @@ async fn a_person_with_a_new_id_is_rekeyed_and_nobody_is_disabled() {
         .clock(world.clock.clone())
         .build()
         .expect("a job");
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     let report = job.run(Run::full(), Apply::new()).await.expect("a report");
     assert_eq!(report.status, RunStatus::Complete, "{report}");
     assert_eq!(world.account_of("77").get("userPrincipalName"), Some(&"p1@contoso.com".into()));
@@ -107,7 +107,7 @@ async fn a_joiner_who_wants_a_taken_name_does_not_stop_the_incumbents_disable() 
         .clock(world.clock.clone())
         .build()
         .expect("a job");
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     world.clock.advance(Duration::from_secs(3600));
     world.hr.remove(&ObjectId::user("1"));
     world.hr.set(&ObjectId::user("2"), "active", false);
@@ -117,14 +117,14 @@ async fn a_joiner_who_wants_a_taken_name_does_not_stop_the_incumbents_disable() 
     for id in ["8", "9"] {
         assert!(entry(&plan, id).is_blocked() && has_problem(entry(&plan, id), "unique"), "{plan}");
     }
-    job.apply(&plan, Apply::new()).await.expect("a report");
+    _ = job.apply(&plan, Apply::new()).await.expect("a report");
     assert!(!world.is_active("1") && !world.is_active("2"));
 }
 
 #[tokio::test]
 async fn a_name_given_up_in_the_plan_goes_to_one_newcomer_after_it() {
     let world = World::new([person("1"), person("2")]);
-    world.settled_run().await;
+    _ = world.settled_run().await;
     world.hr.set(&ObjectId::user("1"), "login", "new1@contoso.com");
     world.hr.set(&ObjectId::user("2"), "login", "p1@contoso.com");
     let plan = world.plan().await;
@@ -144,7 +144,7 @@ async fn a_name_given_up_in_the_plan_goes_to_one_newcomer_after_it() {
 #[tokio::test]
 async fn two_who_swap_names_are_shown_as_a_circle() {
     let world = World::new([person("1"), person("2")]);
-    world.settled_run().await;
+    _ = world.settled_run().await;
     world.hr.set(&ObjectId::user("1"), "login", "p2@contoso.com");
     world.hr.set(&ObjectId::user("2"), "login", "p1@contoso.com");
     let plan = world.plan().await;
@@ -155,7 +155,7 @@ async fn two_who_swap_names_are_shown_as_a_circle() {
 #[tokio::test]
 async fn what_another_job_owns_is_left_alone() {
     let world = World::new([person("1")]);
-    world.settled_run().await;
+    _ = world.settled_run().await;
     let other = Job::builder("other")
         .source(world.hr.clone())
         .target(world.directory.clone())
@@ -179,7 +179,7 @@ async fn what_another_job_owns_is_left_alone() {
 async fn an_account_that_someone_deleted_is_missing_and_a_new_one_is_pending() {
     let world = World::new([person("1"), person("2")]);
     let job = world.job();
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     let id = world.account_of("1").id;
     world.directory.remove(&id);
     let plan = job.plan(Run::full()).await.expect("a plan");

@@ -32,20 +32,20 @@ async fn each_object_goes_its_steps_in_order() {
     let org = Org::new([person("1").with("manager", "2").with("sku", texts(&["E3"])), person("2")]);
     let spy = Spy::new(&org.directory);
     let job = spying(&org, &spy, Preferences::default().with_restore());
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     let log = spy.log();
     let id = org.id("1").id;
     assert!(place(&log, "create user 1") < place(&log, &format!("elements {id} manager")), "{log:?}");
     assert_eq!(steps(&spy, &id), ["elements manager", "elements skuId"]);
     org.set("1", "active", false);
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     let spy = Spy::new(&org.directory);
     let job = spying(&org, &spy, Preferences::default().with_restore());
     org.set("1", "active", true);
     org.set("1", "title", "Head");
     org.set("1", "manager", Value::Null);
     org.set("1", "sku", texts(&["E5"]));
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     assert_eq!(steps(&spy, &id), ["update title=Head", "update active=true", "elements manager", "elements skuId"]);
     // Restored first, then compared.
     let spy = Spy::new(&org.directory);
@@ -58,7 +58,7 @@ async fn each_object_goes_its_steps_in_order() {
     org.set("1", "title", "Chief");
     assert_eq!(plan(&job).await.situations()[&Situation::RecycleBin], 1);
     for _ in 0..2 {
-        org.settle_with(&job).await;
+        _ = org.settle_with(&job).await;
     }
     assert_eq!(steps(&spy, &id), ["restore", "update title=Chief"]);
 }
@@ -69,7 +69,7 @@ async fn disables_come_first_and_deletes_last_unless_a_name_is_needed() {
     let org = Org::new([person("1"), person("2"), person("3"), person("5"), person("9"), group("a", &["3"])]);
     let preferences = || Preferences::default().with_source_deleted(Leaver::delete());
     let first = spying(&org, &Spy::new(&org.directory), preferences());
-    org.settle_with(&first).await;
+    _ = org.settle_with(&first).await;
     let ids = ["1", "2", "5", "9"].map(|id| org.id(id).id);
     let spy = Spy::new(&org.directory);
     let job = spying(&org, &spy, preferences());
@@ -81,7 +81,7 @@ async fn disables_come_first_and_deletes_last_unless_a_name_is_needed() {
     org.set("3", "sku", texts(&["E3"]));
     org.set_group("a", "members", texts(&["4"]));
     org.hr.push(person("4").with("login", "p5@contoso.com").with("manager", "3"));
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     let log = spy.log();
     let disables = [&ids[0], &ids[3]].map(|id| format!("update {id} active=false"));
     assert_eq!(log[..2], disables, "in front of whatever else the plan has: {log:?}");
@@ -95,7 +95,7 @@ async fn disables_come_first_and_deletes_last_unless_a_name_is_needed() {
 #[tokio::test]
 async fn what_is_chosen_brings_along_what_it_waits_for() {
     let org = Org::new([person("1").with("sku", texts(&["E3"])), person("2"), person("3")]).seats(Some(1), None, None);
-    org.settle().await;
+    _ = org.settle().await;
     let org = org.seats(Some(0), None, None);
     org.set("1", "sku", Value::Null);
     org.set("2", "sku", texts(&["E3"]));
@@ -115,7 +115,7 @@ async fn what_is_chosen_brings_along_what_it_waits_for() {
     assert_eq!(keys("6"), ["6"]);
     let chosen = whole.select(|entry| &*entry.key.id == "2");
     assert_ne!(chosen.digest(), whole.digest());
-    job.apply(&chosen, Apply::new()).await.expect("a report");
+    _ = job.apply(&chosen, Apply::new()).await.expect("a report");
     let (giver, taker) = (format!("elements {} skuId", org.id("1").id), format!("elements {} skuId", org.id("2").id));
     assert_eq!(spy.log(), [giver, taker]);
     assert!(org.directory.records().iter().all(|record| record.get("employeeId") != Some(&"6".into())));
@@ -127,7 +127,7 @@ async fn different_objects_go_to_the_target_together() {
     let org = Org::new((0..150).map(|id| person(&id.to_string()).with("sku", texts(&["E3"])).with("manager", "0")));
     let spy = Spy::new(&org.directory);
     let job = spying(&org, &spy, Preferences::default());
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     // Creates of people and of the group; managers (nobody his own); licences.
     assert_eq!(spy.calls(), [151, 149, 150]);
     org.clock.advance(Duration::from_secs(3600));
@@ -137,7 +137,7 @@ async fn different_objects_go_to_the_target_together() {
 #[tokio::test]
 async fn two_people_swap_their_names_by_way_of_a_third() {
     let org = Org::new([person("1"), person("2"), person("3")]);
-    org.settle().await;
+    _ = org.settle().await;
     let logins = ["p2@contoso.com", "p1@contoso.com"];
     for (id, login) in ["1", "2"].into_iter().zip(logins) {
         org.set(id, "login", login);
@@ -146,7 +146,7 @@ async fn two_people_swap_their_names_by_way_of_a_third() {
     assert_eq!(plan.count(Action::Update), 2, "{plan}");
     assert!(!plan.needs_attention(), "{plan}");
     assert_eq!(plan.to_string().matches("by way of").count(), 1, "{plan}");
-    org.settle().await;
+    _ = org.settle().await;
     for (id, login) in ["1", "2"].into_iter().zip(logins) {
         assert_eq!(org.find(id).get("login"), Some(&login.into()));
     }
@@ -158,13 +158,13 @@ async fn a_circle_of_many_is_opened_once_and_a_circle_without_a_way_is_named() {
     let org = Org::new((0..5).map(|id| person(&id.to_string()).with("code", format!("c{id}"))));
     let mapping = || users().attribute("code", "code");
     let job = org.unguarded(mapping(), groups(), Preferences::default());
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     for id in 0..5 {
         org.set(&id.to_string(), "login", format!("p{}@contoso.com", (id + 1) % 5));
     }
     let turned = plan(&job).await;
     assert_eq!(turned.to_string().matches("by way of").count(), 1, "{turned}");
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     for id in 0..5 {
         let login = format!("p{}@contoso.com", (id + 1) % 5);
         assert_eq!(org.find(&id.to_string()).get("login"), Some(&login.as_str().into()));
@@ -181,12 +181,12 @@ async fn a_joiner_takes_the_name_of_a_leaver_who_is_deleted() {
     let org = Org::new([person("1"), person("2")]);
     let preferences = Preferences::default().with_source_deleted(Leaver::delete());
     let job = org.unguarded(users(), groups(), preferences);
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     org.hr.remove(&ObjectId::user("1"));
     org.hr.push(person("3").with("login", "p1@contoso.com"));
     let taken = plan(&job).await;
     assert_eq!((taken.count(Action::Delete), taken.count(Action::Create)), (1, 1), "{taken}");
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     assert_eq!(org.find("3").get("login"), Some(&"p1@contoso.com".into()));
     // Who is only disabled keeps his name.
     let keeping = org.unguarded(users(), groups(), Preferences::default());
@@ -207,12 +207,12 @@ async fn a_value_that_people_and_groups_share_is_held_once() {
     assert_eq!(both.to_string().matches("several want this value").count(), 1, "{both}");
     assert_eq!(both.entries().iter().filter(|entry| entry.needs_attention()).count(), 2, "{both}");
     org.set("1", "code", "staff");
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     // The group gives it up, and the person takes it, in one plan.
     org.set("1", "code", "sales");
     assert!(plan(&job).await.to_string().contains("which keeps it"));
     org.set_group("a", "code", "team");
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     assert_eq!(org.find("1").get("code"), Some(&"sales".into()));
     assert!(plan(&job).await.is_converged());
 }

@@ -29,7 +29,7 @@ fn outbound() -> Policy {
 #[tokio::test]
 async fn the_first_rule_whose_condition_holds_wins() {
     let world = World::new((1..=4).map(|id| person(&id.to_string()).with("type", "staff")));
-    world.settled_run().await;
+    _ = world.settled_run().await;
     for (id, kind) in [("1", "temp"), ("2", "staff"), ("3", "board")] {
         world.hr.set(&ObjectId::user(id), "title", "Gone");
         world.hr.set(&ObjectId::user(id), "type", kind);
@@ -54,7 +54,7 @@ async fn the_first_rule_whose_condition_holds_wins() {
 async fn a_condition_does_not_hold_of_what_was_not_delivered() {
     // Two have the column, one does not: nothing says that he is no member of the staff.
     let world = World::new((1..=2).map(|id| person(&id.to_string()).with("type", "staff")).chain([person("3")]));
-    world.settled_run().await;
+    _ = world.settled_run().await;
     for id in ["1", "3"] {
         world.hr.set(&ObjectId::user(id), "title", "Gone");
     }
@@ -68,7 +68,7 @@ async fn a_condition_does_not_hold_of_what_was_not_delivered() {
 #[tokio::test]
 async fn a_column_that_only_a_condition_reads_is_missed_when_it_is_renamed() {
     let world = World::new((1..=3).map(|id| person(&id.to_string()).with("kind", "staff")));
-    world.settled_run().await;
+    _ = world.settled_run().await;
     world.hr.remove(&ObjectId::user("1"));
     let policy = outbound().rule_when(Situation::Unqualified, When::Source(eq("type", "temp")), Action::Delete);
     let plan = job(&world, policy).plan(Run::full()).await.expect("a plan");
@@ -79,7 +79,7 @@ async fn a_column_that_only_a_condition_reads_is_missed_when_it_is_renamed() {
 #[tokio::test]
 async fn what_a_condition_rested_on_is_looked_at_again_before_a_removal() {
     let world = World::new((1..=3).map(|id| person(&id.to_string()).with("type", "temp")));
-    world.settled_run().await;
+    _ = world.settled_run().await;
     for id in ["1", "2"] {
         world.hr.set(&ObjectId::user(id), "title", "Gone");
     }
@@ -107,12 +107,12 @@ async fn a_condition_on_the_target_names_what_the_target_has() {
 #[tokio::test]
 async fn a_rule_may_wait_without_end() {
     let world = World::new((1..=2).map(|id| person(&id.to_string())));
-    world.settled_run().await;
+    _ = world.settled_run().await;
     world.hr.set(&ObjectId::user("1"), "title", "Gone");
     let waiting = || outbound().rule(Situation::Unqualified, Action::Wait);
     let plan = job(&world, waiting()).plan(Run::full()).await.expect("a plan");
     assert_eq!((entry(&plan, "1").action, entry(&plan, "1").until), (Action::Wait, None), "{plan}");
-    job(&world, waiting()).apply(&plan, Apply::new()).await.expect("a report");
+    _ = job(&world, waiting()).apply(&plan, Apply::new()).await.expect("a report");
     assert!(world.is_active("1"));
     // The time counts: who is let wait leaves by the clock of the first leaving.
     world.clock.advance(Duration::from_secs(8 * 86_400));

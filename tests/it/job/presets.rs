@@ -12,7 +12,7 @@ use super::world::{World, account, entry, has_problem, mapping, person};
 /// A joiner, a mover, one who is switched off, one who is gone, one who left the scope; the last four have accounts.
 async fn world() -> World {
     let world = World::new((2..=5).map(|id| person(&id.to_string())));
-    world.settled_run().await;
+    _ = world.settled_run().await;
     world.hr.push(person("1"));
     world.hr.set(&ObjectId::user("2"), "title", "Chief");
     world.hr.set(&ObjectId::user("3"), "active", false);
@@ -154,7 +154,7 @@ async fn an_account_that_was_there_before_is_activated_when_its_person_is_assign
     }
     let job = world.job_with(zoho());
     let lifted = || Apply::new().lift(entrant::reconcile::Guard::Adopt);
-    job.run(Run::full(), lifted()).await.expect("a report");
+    _ = job.run(Run::full(), lifted()).await.expect("a report");
     assert!(world.is_active("1"), "assigned, and active in the source (R62)");
     assert!(!world.is_active("2"), "the source says inactive");
     assert!(world.job_with(zoho()).plan(Run::full()).await.expect("a plan").is_converged());
@@ -174,7 +174,7 @@ async fn the_status_follows_the_source_s_changes_and_nobody_else_s() {
         let attributes = Attributes::from_iter([("active".into(), false.into())]);
         world.write(Operation::Update { id, attributes, secrets: Default::default() }).await;
     };
-    run().await;
+    _ = run().await;
     // Security switches both off. The source has said nothing new of them.
     switch_off("1").await;
     switch_off("2").await;
@@ -182,20 +182,20 @@ async fn the_status_follows_the_source_s_changes_and_nobody_else_s() {
     assert!(plan.is_converged(), "{plan}");
     let told = plan.entries().iter().filter(|entry| has_problem(entry, "disabled-by-others"));
     assert_eq!(told.count(), 2, "{plan}");
-    run().await;
+    _ = run().await;
     // One goes on leave and comes back: that is news, although the job itself never switched the account off.
     world.hr.set(&ObjectId::user("1"), "active", false);
-    run().await;
+    _ = run().await;
     assert!(world.job_with(zoho()).plan(Run::full()).await.expect("a plan").is_converged());
     world.hr.set(&ObjectId::user("1"), "active", true);
-    run().await;
+    _ = run().await;
     assert!(world.is_active("1") && !world.is_active("2"));
     let plan = world.job_with(zoho()).plan(Run::full()).await.expect("a plan");
     assert!(plan.is_converged(), "{plan}");
     assert_eq!(plan.situations()[&Situation::Confirmed], 2);
     // And what is switched off after that stays off again.
     switch_off("1").await;
-    run().await;
+    _ = run().await;
     assert!(!world.is_active("1"));
 }
 
@@ -203,19 +203,19 @@ async fn the_status_follows_the_source_s_changes_and_nobody_else_s() {
 #[tokio::test]
 async fn who_was_switched_on_by_someone_else_and_off_by_security_stays_off() {
     let world = World::new([person("1"), person("2")]);
-    world.settled_run().await;
+    _ = world.settled_run().await;
     let user = ObjectId::user("1");
     world.hr.set(&user, "active", false);
-    world.run().await;
+    _ = world.run().await;
     assert!(!world.is_active("1"), "the job switched it off");
     world.hr.set(&user, "active", true);
     let id = world.account_of("1").id;
     world.directory.set(&id, "active", true); // an administrator is quicker
-    world.run().await;
+    _ = world.run().await;
     world.directory.set(&id, "active", false); // security
     let plan = world.plan().await;
     assert!(has_problem(entry(&plan, "1"), "disabled-by-others"), "{plan}");
-    world.run().await;
+    _ = world.run().await;
     assert!(!world.is_active("1"));
 }
 
@@ -225,7 +225,7 @@ async fn a_leaver_who_returns_is_switched_on_where_the_status_follows_the_source
     let world = World::new([person("1"), person("2")]);
     let preferences = Preferences::default().with_enable(Enable::OnSourceChange);
     let run = || async {
-        world.job_with(preferences.clone()).run(Run::full(), Apply::new()).await.expect("a report");
+        _ = world.job_with(preferences.clone()).run(Run::full(), Apply::new()).await.expect("a report");
         world.clock.advance(Duration::from_secs(3600));
     };
     run().await;

@@ -194,5 +194,5 @@ async fn whoever_is_refused_learns_who_is_at_work() {
     assert!(error.to_string().contains(&format!("held by=process {} (", std::process::id())), "{error}");
     state.release(lease).await.expect("released");
     assert_eq!(state.holder("link set default").await.expect("works"), None);
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
 }

@@ -102,7 +102,7 @@ async fn rows(state: &MemoryState) -> usize {
 #[tokio::test]
 async fn what_fails_is_tried_later_and_later_and_at_last_not_any_more() {
     let all = Failing::new(2);
-    all.run().await;
+    _ = all.run().await;
     all.refuse_bad_titles();
     all.title("1", "Bad");
     let begin = all.world.clock.now();
@@ -139,9 +139,9 @@ async fn what_waits_is_tried_by_an_incremental_run_once_its_time_has_come() {
         assert_eq!(plan.problems(), [], "it is no full run");
         plan.situations().values().sum::<u64>()
     };
-    all.run().await;
+    _ = all.run().await;
     all.pass(1);
-    run().await;
+    _ = run().await;
     all.refuse_bad_titles();
     all.title("1", "Bad");
     assert_eq!(all.writes_in(run()).await, 1);
@@ -161,7 +161,7 @@ async fn what_waits_is_tried_by_an_incremental_run_once_its_time_has_come() {
     assert_eq!((report.outcome(OutcomeKind::Applied), &report.status), (1, &RunStatus::Complete), "{report}");
     assert_eq!(rows(&all.world.state).await, 0);
     all.pass(1);
-    run().await;
+    _ = run().await;
     assert_eq!(looked_at().await, 0, "it is done with");
 }
 
@@ -193,7 +193,7 @@ async fn what_waits_is_listed_with_its_error_and_its_next_attempt() {
 #[tokio::test]
 async fn what_changed_is_tried_at_once() {
     let all = Failing::new(2);
-    all.run().await;
+    _ = all.run().await;
     all.refuse(|change| matches!(change.operation, Operation::Update { .. }).then(refused));
     all.title("1", "Bad");
     assert_eq!(all.writes_in(all.run()).await, 1);
@@ -207,7 +207,7 @@ async fn what_changed_is_tried_at_once() {
     // Back to what it was: nothing is to be done, and nothing is remembered.
     all.title("1", "Clerk");
     assert!(all.plan().await.entries().is_empty());
-    all.run().await;
+    _ = all.run().await;
     assert_eq!(rows(&all.world.state).await, 0);
 }
 
@@ -216,7 +216,7 @@ async fn one_object_by_name_is_tried_at_once() {
     let all = Failing::new(2);
     all.refuse_bad_titles();
     all.title("1", "Bad");
-    all.run().await;
+    _ = all.run().await;
     let one = || all.job.run(Run::one("1"), Apply::new());
     assert_eq!(all.writes_in(one()).await, 1);
     all.pass(6);
@@ -228,17 +228,17 @@ async fn one_object_by_name_is_tried_at_once() {
 #[tokio::test]
 async fn a_disable_never_waits() {
     let all = Failing::new(2);
-    all.run().await;
+    _ = all.run().await;
     all.pass(1);
     all.refuse(|change| matches!(change.operation, Operation::Update { .. }).then(refused));
     all.title("1", "Bad");
-    all.run().await;
+    _ = all.run().await;
     assert!(all.world.hr.set(&ObjectId::user("1"), "active", false));
     for attempt in 0..3 {
         assert!(all.writes_in(all.run()).await > 0, "attempt {attempt}");
     }
     all.refuse(|change| gives_title(change, "Bad").then(refused));
-    all.run().await;
+    _ = all.run().await;
     assert!(!all.world.is_active("1"), "the title fails still, and he is switched off");
     // A leaver too, whose disable failed.
     all.refuse(|change| matches!(change.operation, Operation::Update { .. }).then(refused));
@@ -253,27 +253,27 @@ async fn who_leaves_or_is_mended_leaves_nothing_behind() {
     let all = Failing::new(3);
     all.refuse_bad_titles();
     ["1", "2"].iter().for_each(|id| all.title(id, "Bad"));
-    all.run().await;
+    _ = all.run().await;
     assert_eq!(rows(&all.world.state).await, 2);
     // A plan in which one was merely not picked says nothing of him.
     let chosen = all.plan().await.select(|entry| &*entry.key.id == "2");
-    all.job.apply(&chosen, Apply::new()).await.expect("a report");
+    _ = all.job.apply(&chosen, Apply::new()).await.expect("a report");
     assert_eq!(rows(&all.world.state).await, 2);
     // Nor does a run that looked at the other alone.
-    all.job.run(Run::full().filter(eq("id", "2")), Apply::new()).await.expect("a report");
+    _ = all.job.run(Run::full().filter(eq("id", "2")), Apply::new()).await.expect("a report");
     assert_eq!(rows(&all.world.state).await, 2);
     // He is gone before he ever came.
     all.world.hr.remove(&ObjectId::user("1"));
     all.world.hr.end_reads(entrant::model::Completeness::Partial { reason: "broken".to_owned() });
-    all.run().await;
+    _ = all.run().await;
     assert_eq!(rows(&all.world.state).await, 2, "a read that broke off says nothing either");
     all.world.hr.end_reads(entrant::model::Completeness::Complete);
-    all.run().await;
+    _ = all.run().await;
     assert_eq!(rows(&all.world.state).await, 1);
     // Something else stands in the way now; once that is mended he is tried at once.
     assert!(all.world.hr.set(&ObjectId::user("2"), "name", "A name far longer than is allowed"));
     assert!(entry(&all.plan().await, "2").is_blocked());
-    all.run().await;
+    _ = all.run().await;
     assert_eq!(rows(&all.world.state).await, 0);
     assert!(all.world.hr.set(&ObjectId::user("2"), "name", "Person 2"));
     assert_eq!(all.writes_in(all.run()).await, 1);
@@ -283,7 +283,7 @@ async fn who_leaves_or_is_mended_leaves_nothing_behind() {
 async fn a_target_that_cannot_be_reached_is_no_reason_to_wait() {
     for kind in [ErrorKind::Unavailable, ErrorKind::Throttled, ErrorKind::TimedOut, ErrorKind::Transport] {
         let all = Failing::new(2);
-        all.run().await;
+        _ = all.run().await;
         all.title("1", "Chief");
         all.refuse(move |_| Some(Error::new(kind, "come back later").with_retry(Retry::Later)));
         assert_eq!(all.run().await.outcome(OutcomeKind::Failed), 1, "{kind:?}");
@@ -297,7 +297,7 @@ async fn a_target_that_cannot_be_reached_is_no_reason_to_wait() {
 async fn an_object_whose_values_wait_gets_its_licences_and_references() {
     let people = [org::person("1"), org::person("2"), org::group("a", &[])];
     let org = Org::new(people);
-    org.settle().await;
+    _ = org.settle().await;
     let spy = Spy::new(&org.directory);
     let job = org.builder(org::users(), Preferences::default()).target(spy.clone()).build().expect("the job is sound");
     spy.refuses(|change| {
@@ -305,12 +305,12 @@ async fn an_object_whose_values_wait_gets_its_licences_and_references() {
         (attributes.get("title") == Some(&Value::text("Bad"))).then(refused)
     });
     org.set("1", "title", "Bad");
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     org.set("1", "sku", texts(&["E3"]));
     org.set("1", "manager", "2");
     let plan = org::plan(&job).await;
     assert!(entry(&plan, "1").is_held() && entry(&plan, "1").runs(), "{plan}");
-    job.apply(&plan, Apply::new()).await.expect("a report");
+    _ = job.apply(&plan, Apply::new()).await.expect("a report");
     assert_eq!((org.licenses("1"), org.refers("1", "manager")), (vec!["e3".to_owned()], vec!["2".to_owned()]));
     let plan = org::plan(&job).await;
     assert_eq!((entry(&plan, "1").action, entry(&plan, "1").is_held()), (Action::Report, true), "{plan}");
@@ -330,7 +330,7 @@ async fn licences_wait_by_themselves_and_references_never() {
     org.set("1", "title", "Chief");
     let plan = org::plan(&job).await;
     assert!(entry(&plan, "1").is_held() && entry(&plan, "1").licenses().is_none(), "{plan}");
-    job.apply(&plan, Apply::new()).await.expect("a report");
+    _ = job.apply(&plan, Apply::new()).await.expect("a report");
     let log = spy.log()[begun..].to_vec();
     assert_eq!(log.len(), 2, "the title and the member, not the licence: {log:?}");
     assert_eq!(org.find("1").get("title"), Some(&"Chief".into()));
@@ -338,7 +338,7 @@ async fn licences_wait_by_themselves_and_references_never() {
     org.set("1", "sku", texts(&["F3"]));
     assert!(!entry(&org::plan(&job).await, "1").is_held());
     spy.refuses(|_| None);
-    run().await.expect("a report");
+    _ = run().await.expect("a report");
     assert_eq!((org.licenses("1"), org.refers("Group a", "members")), (vec!["f3".to_owned()], vec!["2".to_owned()]));
     assert_eq!(rows(&org.state).await, 0);
 }
@@ -355,7 +355,7 @@ async fn a_job_of_which_too_much_fails_plans_and_applies_nothing_until_it_is_rel
         let state = all.job.quarantine().await.expect("the state is read");
         assert_eq!(state.is_some(), quarantined, "{case}");
         if !quarantined {
-            all.job.apply(&all.plan().await, Apply::new()).await.expect(&case);
+            _ = all.job.apply(&all.plan().await, Apply::new()).await.expect(&case);
             continue;
         }
         assert!(report.to_string().contains("41 of 100 writes of a run failed"), "{report}");

@@ -13,7 +13,7 @@ use super::world::{World, account, entry, has_problem, person};
 #[tokio::test]
 async fn a_partial_source_takes_nobody_away_and_the_rest_goes_on() {
     let world = World::new((1..=3).map(|id| person(&id.to_string())));
-    world.settled_run().await;
+    _ = world.settled_run().await;
     world.hr.remove(&ObjectId::user("1"));
     world.hr.set(&ObjectId::user("2"), "active", false);
     world.hr.push(person("4"));
@@ -31,7 +31,7 @@ async fn a_partial_source_takes_nobody_away_and_the_rest_goes_on() {
 #[tokio::test]
 async fn an_empty_source_is_refused_unless_allowed_by_name() {
     let world = World::new([person("1")]);
-    world.settled_run().await;
+    _ = world.settled_run().await;
     world.hr.remove(&ObjectId::user("1"));
     let job = world.job();
     assert_eq!(job.plan(Run::full()).await.expect_err("empty").kind(), ErrorKind::EmptySource);
@@ -42,7 +42,7 @@ async fn an_empty_source_is_refused_unless_allowed_by_name() {
 #[tokio::test]
 async fn a_column_that_no_record_has_makes_the_read_partial() {
     let world = World::new((1..=3).map(|id| person(&id.to_string())));
-    world.settled_run().await;
+    _ = world.settled_run().await;
     for id in 1..=3 {
         world.hr.remove(&ObjectId::user(id.to_string()));
     }
@@ -127,7 +127,7 @@ impl Source for Careless {
 /// What is planned for steps that end as if they were all, in a world whose person 1 is linked.
 async fn plan_of(step: Read) -> Plan {
     let world = World::new([person("1")]);
-    world.settled_run().await;
+    _ = world.settled_run().await;
     let source = Careless(vec![step, Read::complete()]);
     let job = world.builder(entrant::Preferences::default()).source(source).build().expect("a job");
     job.plan(Run::full()).await.expect("a plan")

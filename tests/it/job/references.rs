@@ -24,7 +24,7 @@ async fn members_and_managers_that_are_made_in_the_same_run_are_written_after_th
 #[tokio::test]
 async fn only_members_that_the_job_added_are_removed() {
     let org = Org::new([person("1"), person("2"), person("3"), group("a", &["1", "2"])]);
-    org.settle().await;
+    _ = org.settle().await;
     let stranger = account("stranger", "9");
     org.directory.push(stranger);
     let members = [org.id("1"), org.id("2"), ObjectId::user("stranger")].map(|id| Value::text(id.id));
@@ -33,10 +33,10 @@ async fn only_members_that_the_job_added_are_removed() {
     let plan = org.plan().await;
     let entry = plan.entries().iter().find(|entry| &*entry.key.id == "a").expect("an entry");
     assert_eq!((entry.sets[0].add.len(), entry.sets[0].remove.len()), (1, 1), "{plan}");
-    org.settle().await;
+    _ = org.settle().await;
     assert_eq!(org.refers("Group a", "members"), ["2", "3", "9"]);
     org.set_group("a", "members", texts(&[]));
-    org.settle().await;
+    _ = org.settle().await;
     assert_eq!(org.refers("Group a", "members"), ["9"]);
     assert!(org.plan().await.is_converged());
 }
@@ -55,7 +55,7 @@ async fn an_exact_group_loses_strangers_only_if_the_job_made_or_claims_it() {
         let mapping = groups().exact("members");
         let mapping = if claimed { mapping.claims(["a"]) } else { mapping };
         let job = org.unguarded(users(), mapping, Preferences::default());
-        org.settle_with(&job).await;
+        _ = org.settle_with(&job).await;
         if made {
             org.directory.set(
                 &org.id("Group a"),
@@ -65,7 +65,7 @@ async fn an_exact_group_loses_strangers_only_if_the_job_made_or_claims_it() {
         } else {
             assert_eq!(org.refers("Group a", "members"), ["1", "9"], "the run that takes a group over removes nothing");
         }
-        org.settle_with(&job).await;
+        _ = org.settle_with(&job).await;
         assert_eq!(org.refers("Group a", "members"), expected, "made {made}, claimed {claimed}");
         assert!(plan(&job).await.is_converged());
     }
@@ -87,10 +87,10 @@ async fn what_nobody_can_resolve_is_left_out_and_taken_up_later() {
     assert_eq!(problems(&plan, "2"), ["unresolved-reference: manager `7`: is ambiguous: 2 records share the id"]);
     assert_eq!(problems(&plan, "3"), ["unresolved-reference: manager `3`: is the object itself"]);
     assert_eq!(problems(&plan, "a").len(), 2, "{plan}");
-    org.settle().await;
+    _ = org.settle().await;
     assert_eq!(org.refers("Group a", "members"), ["1"]);
     org.hr.push(person("404"));
-    org.settle().await;
+    _ = org.settle().await;
     assert_eq!(org.refers("Group a", "members"), ["1", "404"]);
     assert_eq!(org.refers("1", "manager"), ["404"]);
 }
@@ -108,12 +108,12 @@ async fn nested_groups_are_kept_or_flattened_and_circles_end() {
         ]
     };
     let org = Org::new(circle());
-    org.settle().await;
+    _ = org.settle().await;
     assert_eq!(org.refers("Group a", "memberGroups"), ["Group b"]);
     assert_eq!(org.refers("Group c", "memberGroups"), ["Group a"]);
     assert_eq!(org.refers("Group a", "members"), ["1"]);
     let flat = org.unguarded(users(), groups().flatten("memberGroups", "members"), Preferences::default());
-    org.settle_with(&flat).await;
+    _ = org.settle_with(&flat).await;
     for name in ["Group a", "Group b", "Group c"] {
         assert_eq!(org.refers(name, "members"), ["1", "2", "3"], "{name}");
         assert_eq!(org.refers(name, "memberGroups"), [""; 0], "{name}: what was kept before is taken out");
@@ -124,16 +124,16 @@ async fn nested_groups_are_kept_or_flattened_and_circles_end() {
 #[tokio::test]
 async fn a_manager_is_cleared_only_if_the_job_gave_him() {
     let org = Org::new([person("1"), person("2"), person("3").with("manager", "2"), person("4")]);
-    org.settle().await;
+    _ = org.settle().await;
     org.directory.set(&org.id("1"), "manager", Value::text(org.id("2").id));
     org.set("3", "manager", Value::Null);
     let plan = org.plan().await;
     assert_eq!(plan.count(Action::Update), 1, "{plan}");
-    org.settle().await;
+    _ = org.settle().await;
     assert_eq!(org.refers("3", "manager"), [""; 0]);
     assert_eq!(org.refers("1", "manager"), ["2"], "someone else's");
     org.set("1", "manager", "4");
-    org.settle().await;
+    _ = org.settle().await;
     assert_eq!(org.refers("1", "manager"), ["4"], "what the source says replaces it");
     assert!(org.plan().await.is_converged());
 }
@@ -141,7 +141,7 @@ async fn a_manager_is_cleared_only_if_the_job_gave_him() {
 #[tokio::test]
 async fn a_set_that_was_not_read_to_its_end_is_left_alone() {
     let org = Org::new([person("1"), person("2"), group("a", &["1", "2"]), group("b", &["1", "2"])]);
-    org.settle().await;
+    _ = org.settle().await;
     org.set_group("b", "members", texts(&["1"]));
     // The source could not read all members of one group, and the target not all of the other.
     let cut = group("a", &["1"]).with_partial("members", "row 7 of members.csv cannot be read");
@@ -162,7 +162,7 @@ async fn a_group_whose_rule_says_who_is_in_it_gets_no_members() {
     let org = Org::new([person("1"), group("a", &["1"])]);
     let dynamic = Record::new(ObjectId::group("d")).with("name", "Group a").with("dynamic", true);
     org.directory.push(dynamic.with("members", texts(&[])).with("memberGroups", texts(&[])).with("owners", texts(&[])));
-    org.settle().await;
+    _ = org.settle().await;
     assert_eq!(org.refers("Group a", "members"), [""; 0]);
     let plan = org.plan().await;
     assert!(problems(&plan, "a")[0].starts_with("dynamic-membership"), "{plan}");
@@ -183,14 +183,14 @@ async fn a_run_for_one_object_looks_up_whom_it_refers_to() {
     let flat = org.unguarded(users(), groups().flatten("memberGroups", "members"), Preferences::default());
     let one = flat.plan(entrant::job::Run::one("1")).await.expect("a plan");
     assert_eq!(one.entries().len(), 1, "{one}");
-    flat.apply(&one, entrant::job::Apply::new()).await.expect("a report");
+    _ = flat.apply(&one, entrant::job::Apply::new()).await.expect("a report");
     assert_eq!(org.refers("1", "manager"), ["2"]);
     let one = flat.plan(entrant::job::Run::one("a")).await.expect("a plan");
     assert_eq!(one.entries().len(), 1, "{one}");
     let said = problems(&one, "a").join("; ");
     assert!(said.contains("members `404`: is not in the source"), "{said}");
     assert!(said.contains("members `3`: has no object in the target, and this plan makes none"), "{said}");
-    flat.apply(&one, entrant::job::Apply::new()).await.expect("a report");
+    _ = flat.apply(&one, entrant::job::Apply::new()).await.expect("a report");
     assert_eq!(org.refers("Group a", "members"), ["1"]);
 }
 

@@ -15,12 +15,12 @@ use super::org::{Org, account, group, groups, no_guards, person, plan, problems,
 #[tokio::test]
 async fn owners_are_given_and_taken_as_members_are() {
     let org = Org::new([person("1"), person("2"), group("a", &[]).with("owners", texts(&["1", "2"]))]);
-    org.settle().await;
+    _ = org.settle().await;
     org.directory.push(account("stranger", "9"));
     let owners = [org.id("1"), org.id("2"), ObjectId::user("stranger")].map(|id| Value::text(id.id));
     org.directory.set(&org.id("Group a"), "owners", Value::list(owners));
     org.set_group("a", "owners", texts(&["2"]));
-    org.settle().await;
+    _ = org.settle().await;
     assert_eq!(org.refers("Group a", "owners"), ["2", "9"]);
     assert!(org.plan().await.is_converged());
 }
@@ -35,7 +35,7 @@ async fn who_is_not_linked_is_found_by_matching() {
     org.directory.push(account("y", "2"));
     let first = org.plan().await;
     assert_eq!(problems(&first, "a"), [""; 0], "{first}");
-    org.settle().await;
+    _ = org.settle().await;
     assert_eq!(org.refers("Group a", "members"), ["1", "2"]);
     assert_eq!(org.refers("3", "manager"), ["2"]);
     // Two whom one could be are nobody.
@@ -60,10 +60,10 @@ async fn a_job_of_groups_alone_goes_by_the_links_of_others() {
         builder.policy(policy).clock(org.clock.clone()).guards(no_guards()).build().expect("the job is sound")
     };
     let (people, teams) = (build(people), build(teams));
-    org.settle_with(&people).await;
+    _ = org.settle_with(&people).await;
     let shown = plan(&teams).await;
     assert!(problems(&shown, "a")[0].contains("no mapping of this job reads user objects"), "{shown}");
-    org.settle_with(&teams).await;
+    _ = org.settle_with(&teams).await;
     assert_eq!(org.refers("Group a", "members"), ["1"]);
     assert!(plan(&teams).await.is_converged());
 }
@@ -102,7 +102,7 @@ async fn members_may_be_of_two_source_classes_and_a_shared_id_is_nobodys() {
     let student = |id: &str| student(id).with("login", format!("s{id}@contoso.com")).with("number", format!("s{id}"));
     let org = Org::new([person("1"), student("2"), group("a", &["1", "2"])]);
     let job = of_two_classes(&org);
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     assert_eq!(org.refers("Group a", "members"), ["1", "s2"]);
     // The other class gets the same ids: once a sound one, once two of them.
     org.hr.push(student("1"));
@@ -111,7 +111,7 @@ async fn members_may_be_of_two_source_classes_and_a_shared_id_is_nobodys() {
     for _ in 0..2 {
         let shared = plan(&job).await;
         assert_eq!(problems(&shared, "a").len(), 1, "{shared}");
-        org.settle_with(&job).await;
+        _ = org.settle_with(&job).await;
         assert_eq!(org.refers("Group a", "members"), ["1", "s2"], "who is meant is not known, so nobody is taken out");
     }
 }
@@ -120,10 +120,10 @@ async fn members_may_be_of_two_source_classes_and_a_shared_id_is_nobodys() {
 #[tokio::test]
 async fn whoever_has_a_twin_stays_where_he_is() {
     let org = Org::new([person("1"), person("2"), person("3").with("manager", "1"), group("a", &["1", "2"])]);
-    org.settle().await;
+    _ = org.settle().await;
     org.hr.push(person("1").with("title", "Twin"));
     org.set_group("a", "members", texts(&["1"]));
-    org.settle().await;
+    _ = org.settle().await;
     assert_eq!(org.refers("Group a", "members"), ["1"]);
     assert_eq!(org.refers("3", "manager"), ["1"]);
     let quiet = org.plan().await;
@@ -135,7 +135,7 @@ async fn whoever_has_a_twin_stays_where_he_is() {
 async fn strangers_stay_while_someone_is_not_known_or_the_group_is_dynamic() {
     let org = Org::new([person("1"), group("a", &["1", "404"])]);
     let job = org.unguarded(users(), groups().exact("members"), Preferences::default());
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     org.directory.push(account("stranger", "9"));
     let members = [org.id("1"), ObjectId::user("stranger")].map(|id| Value::text(id.id));
     org.directory.set(&org.id("Group a"), "members", Value::list(members));
@@ -147,7 +147,7 @@ async fn strangers_stay_while_someone_is_not_known_or_the_group_is_dynamic() {
     let dynamic = plan(&job).await;
     assert!(dynamic.is_converged(), "{dynamic}");
     org.directory.set(&org.id("Group a"), "dynamic", false);
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     assert_eq!(org.refers("Group a", "members"), ["1"]);
 }
 
@@ -162,7 +162,7 @@ async fn null_is_the_empty_set_and_absent_is_nothing() {
         group("a", &["1", "2"]),
         group("b", &["1", "2"]),
     ]);
-    org.settle().await;
+    _ = org.settle().await;
     let without = |id: ObjectId, name: &str| {
         let mut record = org.hr.record(&id).expect("a record");
         record.attributes.remove(name);
@@ -175,20 +175,20 @@ async fn null_is_the_empty_set_and_absent_is_nothing() {
     without(ObjectId::group("b"), "members");
     let shown = org.plan().await;
     assert_eq!(problems(&shown, "2").len() + problems(&shown, "b").len(), 0, "{shown}");
-    org.settle().await;
+    _ = org.settle().await;
     assert_eq!((org.refers("2", "manager"), org.refers("3", "manager")), (vec![], vec!["1".to_owned()]));
     assert_eq!((org.refers("Group a", "members").len(), org.refers("Group b", "members").len()), (0, 2));
     for (on_null, expected) in [(OnNull::Skip, "2"), (OnNull::Default, "1")] {
         let mapping = users().default_value("manager", "1").on_null("manager", on_null);
         let org = Org::new([person("1").with("manager", "2"), person("2").with("manager", "1"), person("3")]);
         let job = org.unguarded(mapping, groups(), Preferences::default());
-        org.settle_with(&job).await;
+        _ = org.settle_with(&job).await;
         assert_eq!(org.refers("3", "manager"), ["1"], "a default is for those who are made");
         assert!(plan(&job).await.is_converged(), "{on_null:?}: {}", plan(&job).await);
         org.set("3", "manager", "2");
-        org.settle_with(&job).await;
+        _ = org.settle_with(&job).await;
         org.set("3", "manager", Value::Null);
-        org.settle_with(&job).await;
+        _ = org.settle_with(&job).await;
         assert_eq!(org.refers("3", "manager"), [expected], "{on_null:?}");
         assert!(plan(&job).await.is_converged(), "{on_null:?}");
     }
@@ -210,7 +210,7 @@ async fn a_member_who_could_not_be_made_holds_up_nobody_else() {
     assert_eq!(failed.len(), 1, "{report}");
     assert_eq!(org.refers("Group a", "members").len(), if failed[0] == "3" { 2 } else { 1 });
     org.clock.advance(Duration::from_secs(3600));
-    org.settle().await;
+    _ = org.settle().await;
     assert_eq!(org.refers("Group a", "members"), ["1", "2"]);
     assert_eq!(org.refers("3", "manager"), ["1"]);
     assert!(org.plan().await.is_converged());
@@ -222,7 +222,7 @@ async fn an_account_that_is_made_anew_is_referred_to_by_its_new_id() {
     for fault in [None, Some(WriteFault::Refused)] {
         let org = Org::new([person("1"), person("2").with("manager", "1"), group("a", &[])]);
         let job = org.unguarded(users(), groups(), Preferences::default().with_recreate_missing());
-        org.settle_with(&job).await;
+        _ = org.settle_with(&job).await;
         let gone = org.id("1");
         org.directory.remove(&gone);
         org.directory.set(&org.id("2"), "manager", Value::Null);
@@ -235,7 +235,7 @@ async fn an_account_that_is_made_anew_is_referred_to_by_its_new_id() {
         let refused = report.outcome(OutcomeKind::Failed);
         assert_eq!(refused, u64::from(fault.is_some()), "nothing but the create fails: {report}");
         org.clock.advance(Duration::from_secs(3600));
-        org.settle_with(&job).await;
+        _ = org.settle_with(&job).await;
         assert_ne!(org.id("1"), gone);
         assert_eq!(
             (org.refers("2", "manager"), org.refers("Group a", "members")),
@@ -250,7 +250,7 @@ async fn an_account_that_is_made_anew_is_referred_to_by_its_new_id() {
 #[tokio::test]
 async fn a_group_of_another_job_is_left_alone() {
     let org = Org::new([person("1"), person("2"), group("a", &["1"])]);
-    org.settle().await;
+    _ = org.settle().await;
     let other = Job::builder("other")
         .source(org.hr.clone())
         .target(org.directory.clone())
@@ -292,12 +292,12 @@ async fn a_group_that_is_gone_is_kept_unless_deleting_is_asked_for() {
             builder.guards(no_guards()).build().expect("the job is sound")
         };
         let job = build(own);
-        org.settle_with(&job).await;
+        _ = org.settle_with(&job).await;
         org.hr.remove(&ObjectId::group("a"));
         let shown = plan(&job).await;
         assert_eq!(shown.situations()[&Situation::SourceMissing], 1);
         assert_eq!((shown.count(Action::Disable), shown.count(Action::Delete)), (0, usize::from(!stays)), "{shown}");
-        org.settle_with(&job).await;
+        _ = org.settle_with(&job).await;
         let there = org.directory.records().iter().any(|record| record.get("name") == Some(&"Group a".into()));
         assert_eq!(there, stays);
         assert_eq!(
@@ -336,7 +336,7 @@ async fn plain_values_that_were_not_read_to_their_end_are_left_alone() {
     let schema = super::org::user_schema().with("phones", AttributeSchema::text().many());
     let org = Org { directory: org.directory.clone().with_schema(schema), ..org };
     let job = org.unguarded(users().attribute("phones", "phones"), groups(), Preferences::default());
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     let id = ObjectId::user("1");
     org.hr.remove(&id);
     org.hr.push(person("1").with("phones", texts(&["1"])).with_partial("phones", "the list broke off"));
@@ -345,7 +345,7 @@ async fn plain_values_that_were_not_read_to_their_end_are_left_alone() {
     assert!(problems(&shown, "1")[0].contains("the list broke off"), "{shown}");
     org.hr.remove(&id);
     org.hr.push(person("1").with("phones", texts(&["1"])));
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     assert_eq!(org.find("1").get("phones"), Some(&texts(&["1"])));
 }
 
@@ -385,7 +385,7 @@ async fn a_member_is_taken_out_only_if_both_sides_still_say_so() {
     ];
     for (number, (meanwhile, outcome, members)) in table.into_iter().enumerate() {
         let org = Org::new([person("1"), person("2"), person("3"), group("a", &["1", "2"]), group("b", &[])]);
-        org.settle().await;
+        _ = org.settle().await;
         org.set_group("a", "members", texts(&["2", "3"]));
         let job = org.job();
         let shown = plan(&job).await;

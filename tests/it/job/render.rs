@@ -8,7 +8,7 @@ use super::world::{World, account, person};
 #[tokio::test]
 async fn a_plan_reads_from_the_summary_to_the_entries() {
     let world = World::new([person("1"), person("2"), person("3").with("active", false), person("4"), person("4")]);
-    world.settled_run().await;
+    _ = world.settled_run().await;
     world.directory.push(account("a", Some("9")));
     world.hr.set(&ObjectId::user("1"), "title", "Chief");
     world.hr.remove(&ObjectId::user("2"));
@@ -71,6 +71,6 @@ async fn a_hostile_name_does_not_rewrite_the_terminal() {
     assert!(!text.contains('\u{202e}'));
     assert_eq!(text.lines().filter(|line| line.starts_with("  create ")).count(), 2, "no line is forged:\n{text}");
     // The value itself is written as it is.
-    world.run().await;
+    _ = world.run().await;
     assert!(world.directory.records().iter().any(|record| record.get("jobTitle") == Some(&Value::text(title))));
 }

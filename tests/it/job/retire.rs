@@ -16,7 +16,7 @@ fn job(world: &World, retired: Leaver) -> Job {
 #[tokio::test]
 async fn a_job_that_is_given_up_keeps_what_it_made_unless_told_otherwise() {
     let world = World::new((1..=3).map(|id| person(&id.to_string())));
-    world.settled_run().await;
+    _ = world.settled_run().await;
     // Whatever the source says, or whether it is there at all.
     world.hr.remove(&ObjectId::user("1"));
     let plan = world.job().plan(Run::retire()).await.expect("a plan");
@@ -33,7 +33,7 @@ async fn a_job_that_is_given_up_keeps_what_it_made_unless_told_otherwise() {
     assert!(error.to_string().contains("reinstate"), "{error}");
     let again = world.job().plan(Run::retire()).await.expect("a plan");
     assert!(again.is_converged(), "{again}");
-    world.job().apply(&again, Apply::new()).await.expect("twice is as good as once");
+    _ = world.job().apply(&again, Apply::new()).await.expect("twice is as good as once");
 }
 
 #[tokio::test]
@@ -42,12 +42,12 @@ async fn what_the_job_owns_is_disabled_or_deleted_where_it_was_asked_for() {
         let world = World::new((1..=3).map(|id| person(&id.to_string())));
         // One was there before: it is not deleted.
         world.directory.push(account("old", Some("1")));
-        world.job().run(Run::full(), Apply::new().lift(Guard::Adopt)).await.expect("a report");
+        _ = world.job().run(Run::full(), Apply::new().lift(Guard::Adopt)).await.expect("a report");
         world.clock.advance(Duration::from_secs(3600));
         let plan = job(&world, leaver.clone()).plan(Run::retire()).await.expect("a plan");
         assert_eq!(entry(&plan, "1").action, Action::Disable, "{plan}");
         assert_eq!(entry(&plan, "2").action, action, "{plan}");
-        job(&world, leaver.clone()).apply(&plan, Apply::new()).await.expect("a report");
+        _ = job(&world, leaver.clone()).apply(&plan, Apply::new()).await.expect("a report");
         assert!(!world.is_active("1"));
         let again = job(&world, leaver).plan(Run::retire()).await.expect("a plan");
         assert!(again.is_converged(), "{again}");
@@ -57,13 +57,13 @@ async fn what_the_job_owns_is_disabled_or_deleted_where_it_was_asked_for() {
 #[tokio::test]
 async fn many_at_once_are_stopped_by_the_guard_and_nothing_is_given_up() {
     let world = World::new((1..=20).map(|id| person(&id.to_string())));
-    world.settled_run().await;
+    _ = world.settled_run().await;
     let job = job(&world, Leaver::disable());
     let plan = job.plan(Run::retire()).await.expect("a plan");
     let report = job.apply(&plan, Apply::new()).await.expect("a report");
     assert!(matches!(report.status, RunStatus::Stopped { .. }), "{report}");
     assert!(world.is_active("1"));
-    world.run().await;
+    _ = world.run().await;
     let plan = job.plan(Run::retire()).await.expect("a plan");
     let report = job.apply(&plan, Apply::new().lift(Guard::Disable)).await.expect("a report");
     assert_eq!(report.outcome(OutcomeKind::Applied), 20);
@@ -73,9 +73,9 @@ async fn many_at_once_are_stopped_by_the_guard_and_nothing_is_given_up() {
 async fn steps_that_are_not_over_keep_the_object_until_they_are() {
     let leaver = || Leaver::disable().then_delete(days(30));
     let world = World::new([person("1"), person("2")]);
-    world.settled_run().await;
+    _ = world.settled_run().await;
     let first = job(&world, leaver()).plan(Run::retire()).await.expect("a plan");
-    job(&world, leaver()).apply(&first, Apply::new()).await.expect("a report");
+    _ = job(&world, leaver()).apply(&first, Apply::new()).await.expect("a report");
     assert!(!world.is_active("1"));
     // The nightly run that nobody switched off must not bring them back meanwhile.
     let error = world.job().run(Run::full(), Apply::new()).await.expect_err("being given up");
@@ -85,7 +85,7 @@ async fn steps_that_are_not_over_keep_the_object_until_they_are() {
     world.clock.advance(Duration::from_secs(31 * 86_400));
     let last = job(&world, leaver()).plan(Run::retire()).await.expect("a plan");
     assert_eq!(last.count(Action::Delete), 2, "{last}");
-    job(&world, leaver()).apply(&last, Apply::new()).await.expect("a report");
+    _ = job(&world, leaver()).apply(&last, Apply::new()).await.expect("a report");
     assert!(world.directory.records().is_empty());
     assert!(job(&world, leaver()).plan(Run::retire()).await.expect("a plan").is_converged());
 }
@@ -93,15 +93,15 @@ async fn steps_that_are_not_over_keep_the_object_until_they_are() {
 #[tokio::test]
 async fn a_job_that_is_taken_up_again_finds_its_people_by_matching() {
     let world = World::new([person("1"), person("2")]);
-    world.settled_run().await;
+    _ = world.settled_run().await;
     let plan = job(&world, Leaver::disable()).plan(Run::retire()).await.expect("a plan");
     world.job().apply(&plan, Apply::new()).await.expect_err("a plan of other preferences");
-    job(&world, Leaver::disable()).apply(&plan, Apply::new()).await.expect("a report");
+    _ = job(&world, Leaver::disable()).apply(&plan, Apply::new()).await.expect("a report");
     world.job().reinstate().await.expect("nothing is at work");
     let plan = world.plan().await;
     assert_eq!(plan.count(Action::Link), 2, "{plan}");
-    world.job().apply(&plan, Apply::new().lift(Guard::Adopt)).await.expect("a report");
-    world.run().await;
+    _ = world.job().apply(&plan, Apply::new().lift(Guard::Adopt)).await.expect("a report");
+    _ = world.run().await;
     assert!(world.is_active("1"), "it was this job that had switched it off");
     assert_eq!(world.directory.records().len(), 2);
 }
@@ -109,12 +109,12 @@ async fn a_job_that_is_taken_up_again_finds_its_people_by_matching() {
 #[tokio::test]
 async fn an_account_in_the_recycle_bin_is_let_go_and_a_filter_is_refused() {
     let world = World::new([person("1")]);
-    world.settled_run().await;
+    _ = world.settled_run().await;
     let id = world.account_of("1").id;
     world.write(Operation::Delete { id }).await;
     let plan = world.job().plan(Run::retire()).await.expect("a plan");
     assert_eq!(plan.count(Action::Unlink), 1, "{plan}");
-    world.job().apply(&plan, Apply::new()).await.expect("a report");
+    _ = world.job().apply(&plan, Apply::new()).await.expect("a report");
     assert!(world.job().plan(Run::retire()).await.expect("a plan").is_converged());
     let error = world.job().plan(Run::retire().filter(eq("id", "1"))).await.expect_err("a filter");
     assert!(error.to_string().contains("Plan::select"), "{error}");
@@ -123,12 +123,12 @@ async fn an_account_in_the_recycle_bin_is_let_go_and_a_filter_is_refused() {
 #[tokio::test]
 async fn what_is_selected_is_let_go_and_the_rest_stays_owned() {
     let world = World::new((1..=3).map(|id| person(&id.to_string())));
-    world.settled_run().await;
+    _ = world.settled_run().await;
     let job = world.builder(Preferences::default().with_retired(Leaver::delete()));
     let job = job.guards(Guards::default()).build().expect("a job");
     let plan = job.plan(Run::retire()).await.expect("a plan");
     let chosen = plan.select(|entry| &*entry.key.id == "2");
-    job.apply(&chosen, Apply::new()).await.expect("a report");
+    _ = job.apply(&chosen, Apply::new()).await.expect("a report");
     assert_eq!(world.directory.records().len(), 2);
     let rest = job.plan(Run::retire()).await.expect("a plan");
     assert_eq!(rest.count(Action::Delete), 2, "{rest}");

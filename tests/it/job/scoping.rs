@@ -37,7 +37,7 @@ async fn plan(job: &Job) -> Plan {
 }
 
 async fn settled(world: &World) {
-    world.scoped_job(scoped()).run(Run::full(), Apply::new()).await.expect("a run");
+    _ = world.scoped_job(scoped()).run(Run::full(), Apply::new()).await.expect("a run");
     world.clock.advance(std::time::Duration::from_secs(3600));
 }
 
@@ -61,7 +61,7 @@ async fn each_set_of_the_filter_has_its_own_effect() {
     assert!(has_problem(unknown, "scope"), "{plan}");
     assert_eq!(plan.entries().len(), 2, "who is left alone is only counted: {plan}");
     assert_eq!(plan.situations()[&Situation::SourceIgnored], 2);
-    job.apply(&plan, Apply::new()).await.expect("a report");
+    _ = job.apply(&plan, Apply::new()).await.expect("a report");
     let active: Vec<bool> = ["1", "2", "3", "4", "5"].iter().map(|id| world.is_active(id)).collect();
     assert_eq!(active, [false, true, true, true, true]);
     assert_eq!(world.account_of("4").get("jobTitle"), Some(&"Clerk".into()));

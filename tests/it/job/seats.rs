@@ -20,20 +20,20 @@ async fn who_is_inactive_gets_no_licence_and_keeps_the_one_he_has() {
         let own = Licenses::default();
         let own = if with_inactive { own.with_inactive() } else { own };
         let job = org.unguarded(users(), groups(), licenses(own).with_create_inactive());
-        org.settle_with(&job).await;
+        _ = org.settle_with(&job).await;
         assert_eq!(org.licenses("1"), expected);
         assert!(plan(&job).await.is_converged());
     }
     let org = Org::new([person("1").with("sku", texts(&["E3"]))]);
-    org.settle().await;
+    _ = org.settle().await;
     org.set("1", "active", false);
-    org.settle().await;
+    _ = org.settle().await;
     assert_eq!(org.licenses("1"), ["e3"], "a mailbox hangs on it");
     // No other one either; and what is cleared is taken.
     org.set("1", "sku", texts(&["E5"]));
     assert!(org.plan().await.is_converged(), "{}", org.plan().await);
     org.set("1", "sku", Value::Null);
-    org.settle().await;
+    _ = org.settle().await;
     assert_eq!(org.licenses("1"), [""; 0]);
     // Whoever is active again gets what he is to have.
     org.set("1", "sku", texts(&["E5"]));
@@ -53,7 +53,7 @@ async fn leavers_lose_managed_licences_after_their_grace() {
             let preferences = preferences.with_source_deleted(leaver()).with_left_scope(leaver());
             let org = Org::new([person("1").with("sku", texts(&["E5"])), person("2").with("sku", texts(&["E5"]))]);
             let job = org.unguarded(users(), groups(), preferences);
-            org.settle_with(&job).await;
+            _ = org.settle_with(&job).await;
             let all = held(&[License::new(E5), License::new(OLD), License::new(F3).inherited_from("g")]);
             assert!(org.directory.set(&org.id("1"), "skuId", all));
             let record = org.hr.record(&ObjectId::user("1")).expect("a record");
@@ -61,29 +61,29 @@ async fn leavers_lose_managed_licences_after_their_grace() {
                 true => org.hr.remove(&record.id),
                 false => org.set("1", "kind", "external"),
             }
-            org.settle_with(&job).await;
+            _ = org.settle_with(&job).await;
             assert_eq!(org.find("1").get("active"), Some(&Value::Bool(false)));
             org.clock.advance(days(29));
             let waits = plan(&job).await;
             assert!(waits.is_converged() && waits.entries()[0].action == Action::Wait, "{waits:?}");
-            org.settle_with(&job).await;
+            _ = org.settle_with(&job).await;
             assert_eq!(org.licenses("1"), ["^f3", "e5", "old"]);
             // Back before the day, he begins anew.
             org.hr.remove(&record.id);
             org.hr.push(record.clone());
-            org.settle_with(&job).await;
+            _ = org.settle_with(&job).await;
             assert_eq!(org.find("1").get("active"), Some(&Value::Bool(true)));
             match gone {
                 true => org.hr.remove(&record.id),
                 false => org.set("1", "kind", "external"),
             }
-            org.settle_with(&job).await;
+            _ = org.settle_with(&job).await;
             org.clock.advance(days(29));
             assert!(plan(&job).await.is_converged(), "the return cancelled what had been waited");
             org.clock.advance(days(1));
             let due = plan(&job).await;
             assert_eq!(due.count(Action::Update), 1, "{due}");
-            org.settle_with(&job).await;
+            _ = org.settle_with(&job).await;
             assert_eq!(org.licenses("1"), expected, "{managed:?}: {due}");
             assert!(plan(&job).await.is_converged(), "{}", plan(&job).await);
         }
@@ -96,17 +96,17 @@ async fn a_licence_that_another_one_needs_is_not_taken_from_a_leaver() {
     let org = Org::new([person("1").with("sku", texts(&["E5"])), person("2")]);
     let preferences = Preferences::default().with_source_deleted(Leaver::disable().then_remove_licenses(days(0)));
     let job = org.unguarded(users(), groups(), preferences);
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     assert!(org.directory.set(&org.id("1"), "skuId", held(&[License::new(E5), License::new(PHONE)])));
     org.hr.remove(&ObjectId::user("1"));
     let left = plan(&job).await;
     assert!(problems(&left, "1")[0].contains("CALL of PHONE needs VOICE"), "{left}");
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     assert_eq!((org.find("1").get("active"), org.licenses("1").len()), (Some(&Value::Bool(false)), 2));
     let quiet = plan(&job).await;
     assert!(quiet.is_converged() && quiet.needs_attention(), "{quiet}");
     assert!(org.directory.set(&org.id("1"), "skuId", held(&[License::new(E5)])));
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     assert_eq!(org.licenses("1"), [""; 0]);
     assert!(plan(&job).await.is_converged());
 }
@@ -117,7 +117,7 @@ async fn who_left_the_scope_is_given_nothing_new() {
     let org = Org::new([person("1").with("sku", texts(&["E3"])), person("2")]);
     let preferences = Preferences::default().with_left_scope(Leaver::remove_licenses());
     let job = org.unguarded(users(), groups(), preferences);
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     org.set("1", "kind", "external");
     org.set("1", "sku", texts(&["E5"]));
     org.set("1", "manager", "2");
@@ -125,7 +125,7 @@ async fn who_left_the_scope_is_given_nothing_new() {
     let sets: Vec<_> = left.entries().iter().flat_map(|entry| &entry.sets).collect();
     assert_eq!(sets.len(), 1, "{left}");
     assert!(sets[0].add.is_empty(), "{left}");
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     assert_eq!((org.licenses("1"), org.refers("1", "manager")), (vec![], vec![]));
     assert!(plan(&job).await.is_converged());
 }
@@ -137,7 +137,7 @@ async fn a_list_says_what_else_is_managed() {
         let org = Org::new([person("1").with("sku", texts(&["f3-id"])), person("2")]);
         let managed = Licenses::default().with_managed(Managed::list(list));
         let job = org.unguarded(users(), groups(), licenses(managed));
-        org.settle_with(&job).await;
+        _ = org.settle_with(&job).await;
         let strangers = [License::new(E3).without_plan("mail-e3"), License::new(PHONE)];
         for id in ["1", "2"] {
             let own = (id == "1").then(|| License::new(F3));
@@ -146,7 +146,7 @@ async fn a_list_says_what_else_is_managed() {
         }
         // Of the second the source says that there are to be none.
         let shown = plan(&job).await;
-        org.settle_with(&job).await;
+        _ = org.settle_with(&job).await;
         assert_eq!(org.licenses("1"), ["f3", "phone"], "{shown}");
         assert_eq!(org.licenses("2"), ["phone"], "{shown}");
         assert!(plan(&job).await.is_converged());
@@ -157,7 +157,7 @@ async fn a_list_says_what_else_is_managed() {
 #[tokio::test]
 async fn a_list_of_products_that_broke_off_takes_nothing() {
     let org = Org::new([person("1").with("sku", texts(&["E5", "PHONE"]))]);
-    org.settle().await;
+    _ = org.settle().await;
     org.hr.remove(&ObjectId::user("1"));
     org.hr.push(person("1").with("sku", texts(&["E5"])).with_partial("sku", "row 7 of licences.csv cannot be read"));
     let shown = org.plan().await;
@@ -167,7 +167,7 @@ async fn a_list_of_products_that_broke_off_takes_nothing() {
     org.hr.remove(&ObjectId::user("1"));
     org.hr
         .push(person("1").with("sku", texts(&["E3"])).with("without", texts(&["mail-e3"])).with_partial("sku", "cut"));
-    org.settle().await;
+    _ = org.settle().await;
     assert_eq!(org.licenses("1"), ["e3 -mail-e3", "e5", "phone"]);
 }
 
@@ -184,12 +184,12 @@ async fn the_run_that_takes_an_account_over_takes_nothing_from_it() {
     let adopting = plan(&job).await;
     let listed = problems(&adopting, "1").into_iter().filter(|problem| problem.starts_with("after-adoption")).count();
     assert_eq!(listed, 3, "the status, the value, the licence: {adopting}");
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     assert_eq!(org.licenses("1"), ["^f3", "e5"]);
     let found = org.find("1");
     assert_eq!((found.get("active"), found.get("title")), (Some(&Value::Bool(true)), Some(&"Clerk".into())));
     assert_eq!(org.refers("1", "manager"), ["2"]);
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     assert_eq!(org.licenses("1"), ["^f3"], "the next one does");
     assert_eq!(org.refers("1", "manager"), ["2"], "someone else's");
     assert!(plan(&job).await.is_converged());
@@ -200,7 +200,7 @@ async fn the_run_that_takes_an_account_over_takes_nothing_from_it() {
 async fn those_who_wait_get_their_seats_run_by_run() {
     let org = Org::new((0..8).map(|id| person(&id.to_string()).with("sku", texts(&["E3"]))));
     let org = org.seats(Some(2), None, None);
-    org.settle().await;
+    _ = org.settle().await;
     let with = |org: &Org| (0..8).filter(|id| !org.licenses(&id.to_string()).is_empty()).collect::<Vec<_>>();
     assert_eq!(with(&org), [0, 1]);
     let org = org.seats(Some(0), None, None);
@@ -210,14 +210,14 @@ async fn those_who_wait_get_their_seats_run_by_run() {
         assert_eq!(problems(&waits, "7"), ["no-seat: skuId: waits for a seat of E3, as number 6"]);
     }
     let org = org.seats(Some(3), None, None);
-    org.settle().await;
+    _ = org.settle().await;
     assert_eq!(with(&org), [0, 1, 2, 3, 4]);
     // Two leave theirs, one of those who wait no longer wants one.
     let org = org.seats(Some(0), None, None);
     for id in ["0", "3", "5"] {
         org.set(id, "sku", Value::Null);
     }
-    org.settle().await;
+    _ = org.settle().await;
     assert_eq!(with(&org), [1, 2, 4, 6, 7]);
     assert!(org.plan().await.is_converged());
 }
@@ -245,12 +245,12 @@ async fn a_report_names_those_who_wait_for_a_seat() {
 async fn a_seat_that_one_cannot_use_goes_to_the_next() {
     // The first needs E5 for his phone, and there is none: the seat of PHONE is of no use to him.
     let org = Org::new([person("1").with("sku", texts(&["F3"])), person("2").with("sku", texts(&["E3"]))]);
-    org.settle().await;
+    _ = org.settle().await;
     let org = org.seats(Some(0), Some(0), Some(1));
     org.set("1", "sku", texts(&["E3", "PHONE"]));
     org.set("2", "sku", texts(&["F3"]));
     let shown = org.plan().await;
-    org.settle().await;
+    _ = org.settle().await;
     assert_eq!((org.licenses("1"), org.licenses("2")), (vec!["f3".to_owned()], vec!["f3".to_owned()]), "{shown}");
 }
 
@@ -263,12 +263,12 @@ async fn swaps_in_a_row_begin_where_a_seat_is_free() {
             person("2").with("sku", texts(&["E5"])),
             person("3").with("sku", texts(&["E5"])),
         ]);
-        org.settle().await;
+        _ = org.settle().await;
         let org = org.seats(Some(0), Some(0), Some(free));
         org.set("1", "sku", texts(&["E5"]));
         org.set("2", "sku", texts(&["F3"]));
         let shown = org.plan().await;
-        org.settle().await;
+        _ = org.settle().await;
         let expected = if moved { ["e5", "f3"] } else { ["e3", "e5"] };
         assert_eq!([org.licenses("1"), org.licenses("2")].concat(), expected, "{shown}");
     }
@@ -279,7 +279,7 @@ async fn swaps_in_a_row_begin_where_a_seat_is_free() {
 async fn a_default_product_is_not_taken_back() {
     let org = Org::new([person("1"), person("2").with("sku", texts(&["E5"]))]);
     let job = org.unguarded(users().default_value("skuId", "F3"), groups(), Preferences::default());
-    org.settle_with(&job).await;
+    _ = org.settle_with(&job).await;
     assert_eq!((org.licenses("1"), org.licenses("2")), (vec!["f3".to_owned()], vec!["e5".to_owned()]));
     assert!(plan(&job).await.is_converged(), "{}", plan(&job).await);
 }
@@ -301,7 +301,7 @@ async fn a_licence_is_taken_only_if_both_sides_still_say_so() {
     ];
     for (number, (meanwhile, outcome, expected)) in table.into_iter().enumerate() {
         let org = Org::new([person("1").with("sku", texts(&["E5"])), person("2")]);
-        org.settle().await;
+        _ = org.settle().await;
         let all = held(&[License::new(E5), License::new(OLD)]);
         assert!(org.directory.set(&org.id("1"), "skuId", all));
         org.set("1", "sku", Value::Null);
@@ -318,12 +318,12 @@ async fn a_licence_is_taken_only_if_both_sides_still_say_so() {
 #[tokio::test]
 async fn what_someone_else_took_away_is_given_again_and_what_he_gives_is_his() {
     let org = Org::new([person("1").with("sku", texts(&["E3"])), person("2").with("sku", texts(&["E3"]))]);
-    org.settle().await;
+    _ = org.settle().await;
     for id in ["1", "2"] {
         assert!(org.directory.set(&org.id(id), "skuId", held(&[])));
     }
     org.set("2", "sku", Value::Null);
-    org.settle().await;
+    _ = org.settle().await;
     assert_eq!((org.licenses("1"), org.licenses("2")), (vec!["e3".to_owned()], vec![]));
     assert!(org.directory.set(&org.id("2"), "skuId", held(&[License::new(E3)])));
     let quiet = org.plan().await;
@@ -339,11 +339,11 @@ async fn who_waits_for_one_product_gets_the_others_meanwhile() {
     let org = org.seats(Some(9), Some(0), Some(0));
     let plan = org.plan().await;
     assert_eq!(problems(&plan, "1"), ["no-seat: skuId: waits for a seat of F3, as number 1"], "{plan}");
-    org.settle().await;
+    _ = org.settle().await;
     assert_eq!(org.licenses("1"), ["e3"], "{plan}");
     assert_eq!(org.licenses("3"), [""; 0], "a phone is of no use without what it needs: {plan}");
     let org = org.seats(Some(9), Some(1), Some(2));
-    org.settle().await;
+    _ = org.settle().await;
     assert_eq!(org.licenses("1"), ["e3", "f3 -mail-f3"], "{}", org.plan().await);
     assert_eq!(org.licenses("3"), ["e5", "phone"], "{}", org.plan().await);
     assert!(org.plan().await.is_converged());

@@ -38,10 +38,10 @@ async fn history(state: impl State) -> Org {
     let org = Org::new(people.chain([group("a", &["1", "2"])]));
     let spy = Spy::new(&org.directory);
     let job = job(&org, &spy, state);
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     org.clock.advance(Duration::from_secs(3600));
     org.set("3", "active", false);
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     org.clock.advance(Duration::from_secs(3600));
     org.hr.push(person("4"));
     spy.dies(Some(Death::After(1)));
@@ -89,7 +89,7 @@ async fn a_file_of_the_first_format_is_brought_up_to_date() {
     assert!(job.plan(Run::full()).await.expect("a plan").is_converged());
     // It was this job that switched 3 off, so it comes back.
     org.set("3", "active", true);
-    job.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
     assert_eq!(org.find("3").get("active"), Some(&true.into()));
     drop(job);
     let state = RedbState::open(&path).expect("a file of the new format");

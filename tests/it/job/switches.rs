@@ -26,9 +26,9 @@ async fn world() -> (Org, Accounts) {
     let org = Org::new(["2", "3", "4", "6", "7", "8"].map(person));
     org.hr.push(person("5").with("sku", texts(&["E3"])));
     org.directory.push(account("a7", "7"));
-    org.settle().await;
+    _ = org.settle().await;
     org.set("6", "active", false);
-    org.settle().await;
+    _ = org.settle().await;
     let inherited = License::new(PHONE).inherited_from("g").to_value();
     let mut licenses = org.find("5").get("skuId").map(|own| own.as_slice().to_vec()).expect("given");
     licenses.push(inherited);

@@ -82,7 +82,7 @@ async fn what_a_job_does_is_told_within_a_span_of_its_own_and_within_that_of_the
     let (_another, _guard) = (Dispatch::new(Spans::default()), tracing::subscriber::set_default(spans.clone()));
     let world = World::new([person("1")]);
     let tenant = tracing::info_span!("tenant");
-    job(&world).run(Run::full(), entrant::job::Apply::new()).instrument(tenant).await.expect("a run");
+    _ = job(&world).run(Run::full(), entrant::job::Apply::new()).instrument(tenant).await.expect("a run");
     let kept = spans.kept();
     for expected in [(Some("tenant"), "plan"), (Some("tenant"), "apply")] {
         assert!(kept.within.contains(&expected), "{expected:?} in {:?}", kept.within);

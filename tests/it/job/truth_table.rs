@@ -83,7 +83,7 @@ async fn world(policy: &Policy) -> (World, Job) {
             .build()
             .expect("the job is sound")
     };
-    job(Policy::outbound(Preferences::default())).run(Run::full(), Apply::new()).await.expect("a report");
+    _ = job(Policy::outbound(Preferences::default())).run(Run::full(), Apply::new()).await.expect("a report");
     world.clock.advance(Duration::from_secs(3600));
     for gone in ["2", "14"] {
         world.directory.remove(&world.account_of(gone).id);
@@ -221,7 +221,7 @@ async fn each_action_that_a_rule_may_say_is_done_and_comes_to_rest() {
                     action => assert_eq!(fate.map(|(_, own, _)| own), Some(*action), "{context}"),
                 }
                 let lifted = Guard::ALL.iter().fold(Apply::new(), |apply, guard| apply.lift(*guard));
-                job.apply(&made, lifted).await.unwrap_or_else(|error| panic!("{context}{}", error.to_chain()));
+                _ = job.apply(&made, lifted).await.unwrap_or_else(|error| panic!("{context}{}", error.to_chain()));
                 // Whom nobody linked loses nothing, whatever a rule says.
                 for id in ["9-0", "10-0", "10-1", "unassigned", "stranger", "seven", "seven too"] {
                     let stranger =
@@ -252,9 +252,9 @@ async fn a_link_is_moved_from_who_left_and_from_nobody_else() {
     let made = plan(&job, row).await;
     assert_eq!(fate(&made, row.about).map(|(_, action, _)| action), Some(Action::Relink), "{made}");
     let lifted = || Guard::ALL.iter().fold(Apply::new(), |apply, guard| apply.lift(*guard));
-    job.apply(&made, lifted()).await.expect("a report");
+    _ = job.apply(&made, lifted()).await.expect("a report");
     // What differs is written by the next run; then both rest, and the account was never switched off.
-    job.run(Run::full(), lifted()).await.expect("a report");
+    _ = job.run(Run::full(), lifted()).await.expect("a report");
     let again = plan(&job, row).await;
     assert!(!fate_writes(&again, Source("6")) && !fate_writes(&again, Source("other")), "{again}");
     let account = world.directory.records().into_iter().find(|own| own.get("displayName") == Some(&"Person 6".into()));

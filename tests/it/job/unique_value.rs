@@ -110,7 +110,7 @@ async fn a_name_that_is_mapped_as_it_is_comes_before_one_that_is_chosen() {
 /// Two people with accounts `ann@c.com` and `bob@c.com`, made by this job.
 async fn with_accounts() -> World {
     let world = World::new([nick("7", "ann"), nick("8", "bob")]);
-    world.scoped_job(mapping()).run(Run::full(), Apply::new()).await.expect("a run");
+    _ = world.scoped_job(mapping()).run(Run::full(), Apply::new()).await.expect("a run");
     world.clock.advance(Duration::from_secs(3600));
     world
 }
@@ -157,7 +157,7 @@ async fn a_leaver_who_is_disabled_keeps_the_name() {
 async fn a_rename_that_turns_out_impossible_leaves_no_newcomer_without_a_name() {
     // Two classes of people in one directory: staff are renamed as their logins say, guests choose.
     let world = World::new([person("7").with("login", "ann@c.com"), person("8").with("login", "bob@c.com")]);
-    world.run().await;
+    _ = world.run().await;
     world.clock.advance(Duration::from_secs(3600));
     let guests = Mapping::new(entrant::model::Class::new("guest"), entrant::model::Class::USER).named("guests");
     let guests = unique_on(guests, UNIQUE);

@@ -68,7 +68,7 @@ async fn candidates_are_named_in_the_order_of_their_ids() {
 async fn nobody_is_given_a_manager_whose_account_lies_in_the_recycle_bin() {
     for leaves_scope in [false, true] {
         let org = Org::new([org::person("1"), org::person("2"), org::group("a", &["2"])]);
-        org.settle().await;
+        _ = org.settle().await;
         let change = Change::new(ChangeId::new(1), Operation::Delete { id: org.id("1") });
         org.directory.write(vec![change]).next().await.expect("an answer").1.expect("deleted");
         match leaves_scope {
@@ -90,7 +90,7 @@ async fn nobody_is_given_a_manager_whose_account_lies_in_the_recycle_bin() {
 #[tokio::test]
 async fn a_filter_hides_no_twin() {
     let world = World::new([person("1"), person("2")]);
-    world.settled_run().await;
+    _ = world.settled_run().await;
     world.hr.push(person("1").with("title", "Chief"));
     let plan = world.job().plan(Run::full().filter(eq("title", "Chief"))).await.expect("a plan");
     let twins: Vec<_> = plan.entries().iter().map(|entry| (entry.situation, entry.action)).collect();
@@ -102,7 +102,7 @@ async fn a_filter_hides_no_twin() {
 #[tokio::test]
 async fn an_object_is_linked_once_to_each_store_and_owned_once() {
     let world = World::new([person("1"), person("2")]);
-    world.settled_run().await;
+    _ = world.settled_run().await;
     let onward = MemoryStore::new("table").with_schema(schema()).with_clock(world.clock.clone());
     let other = MemoryStore::new("other").with_records([person("1").with("title", "Other"), person("3")]);
     let job = |name: &str, source: MemoryStore, target: MemoryStore, mapping: Mapping, policy: Policy| {
@@ -126,7 +126,7 @@ async fn an_object_is_linked_once_to_each_store_and_owned_once() {
         .generate_password()
         .match_on("employeeId");
     let import = job("import", world.directory.clone(), onward.clone(), same, Policy::inbound(Winner::Source));
-    import.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = import.run(Run::full(), Apply::new()).await.expect("a report");
     assert_eq!(onward.records().len(), 2);
     world.clock.advance(Duration::from_secs(3600));
     let plan = world.plan().await;
@@ -138,7 +138,7 @@ async fn an_object_is_linked_once_to_each_store_and_owned_once() {
     let plan = second.plan(Run::full()).await.expect("a plan");
     assert_eq!((plan.owned_elsewhere(), plan.count(Action::Create)), (1, 1), "{plan}");
     assert!(plan.situations().get(&Situation::Unassigned).is_none(), "{plan}");
-    second.run(Run::full(), Apply::new()).await.expect("a report");
+    _ = second.run(Run::full(), Apply::new()).await.expect("a report");
     assert_eq!(world.account_of("1").get("jobTitle"), Some(&"Clerk".into()));
     // And still nobody took anybody's link.
     world.clock.advance(Duration::from_secs(3600));
@@ -151,7 +151,7 @@ async fn an_object_is_linked_once_to_each_store_and_owned_once() {
 async fn a_name_that_is_taken_is_seen_in_a_run_for_one() {
     for run in [Run::one("1"), Run::full().filter(eq("id", "1"))] {
         let world = World::new([person("1")]);
-        world.settled_run().await;
+        _ = world.settled_run().await;
         world.directory.push(account("holder", None).with("userPrincipalName", "TAKEN@contoso.com"));
         world.hr.set(&ObjectId::user("1"), "login", "taken@contoso.com");
         world.hr.set(&ObjectId::user("1"), "title", "Chief");
@@ -181,7 +181,7 @@ async fn empty_text_clears() {
         .generate_password()
         .match_on("employeeId");
     let job = world.scoped_job(mapping);
-    job.run(Run::full(), Apply::new().lift(Guard::Adopt)).await.expect("a report");
+    _ = job.run(Run::full(), Apply::new().lift(Guard::Adopt)).await.expect("a report");
     assert_eq!(world.account_of("1").get("jobTitle"), Some(&"Clerk".into()), "not in the run that takes over");
     world.clock.advance(Duration::from_secs(3600));
     let report = job.run(Run::full(), Apply::new()).await.expect("a report");
