@@ -5,7 +5,7 @@
 //!
 //! ```toml
 //! [dependencies]
-//! entrant = { version = "0.1.0-alpha.1", features = ["redb"] } # others are below, under Features
+//! entrant = { version = "0.1.0", features = ["redb"] } # others are below, under Features
 //! tokio = { version = "1", features = ["macros", "rt-multi-thread"] }
 //! ```
 //!
