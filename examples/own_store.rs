@@ -173,7 +173,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sim = Sim::new(); // for a real tenant leave out the cloud and the transport
     let connection = Connection::builder(sim.tenant_id(), sim.client_id()).client_secret(sim.client_secret());
     let entra = Entra::builder(connection.cloud(sim.cloud()).build()?).transport(sim.transport()).connect().await?;
-    let state = MemoryState::new(); // RedbState in a program that ends
+    let folder = tempfile::tempdir()?;
+    let state = MemoryState::new(); // forgets who is whom when the program ends: in earnest a RedbState
     let out = Mapping::users()
         .attribute("displayName", "name")
         .attribute("employeeId", "id")
@@ -188,7 +189,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .target(entra.clone())
         .mapping(out)
         .policy(Policy::outbound(Preferences::default()))
-        .passwords(PasswordFile::open(std::env::temp_dir().join("own_store-passwords.jsonl"))?)
+        .passwords(PasswordFile::open(folder.path().join("passwords.jsonl"))?)
         .state(state.clone())
         .build()?;
     let plan = job.plan(Run::full()).await?;

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::plain::plain;
+
 /// Any error as a cause.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
 
@@ -237,7 +239,7 @@ impl Error {
         let mut cause = std::error::Error::source(self);
         while let Some(error) = cause {
             text.push_str(": ");
-            text.push_str(&in_one_line(&error.to_string()));
+            text.push_str(&plain(&error.to_string()));
             cause = error.source();
         }
         text
@@ -247,7 +249,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // What comes from outside may be in all of it.
-        f.write_str(&in_one_line(&self.0.message))?;
+        f.write_str(&plain(&self.0.message))?;
         let graph = self.0.graph.iter().flat_map(|graph| {
             let status = (graph.status != 0).then(|| ("status", graph.status.to_string()));
             let code = (!graph.code.is_empty()).then(|| ("code", graph.code.clone()));
@@ -258,7 +260,7 @@ impl fmt::Display for Error {
         });
         let context = self.0.context.iter().map(|(key, value)| (*key, value.clone()));
         for (index, (key, value)) in context.chain(graph).enumerate() {
-            write!(f, "{}{key}={}", if index == 0 { " (" } else { ", " }, in_one_line(&value))?;
+            write!(f, "{}{key}={}", if index == 0 { " (" } else { ", " }, plain(&value))?;
         }
         if !self.0.context.is_empty()
             || self.0.graph.as_ref().is_some_and(|g| g.status != 0 || !g.code.is_empty() || g.request_id.is_some())
@@ -287,17 +289,6 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
     }
-}
-
-/// A text from outside without what would forge a line of a log, command a terminal or turn the direction of writing.
-fn in_one_line(text: &str) -> String {
-    let plain = |character: char| match character {
-        '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => ' ',
-        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
-        character if character.is_control() => '\u{fffd}',
-        character => character,
-    };
-    text.chars().map(plain).collect()
 }
 
 const _: () = assert!(size_of::<Error>() == size_of::<usize>());

@@ -102,7 +102,7 @@
 //!     .policy(Policy::inbound(Winner::Source)).state(state).link_set("acme").build()?;
 //! let plan = import.plan(Run::full().filter(eq("mail", "scarter@example.com"))).await?;
 //! let chosen = plan.select(|entry| entry.is_in(Bucket::New) && ticked(entry));
-//! import.apply(&chosen, Apply::new()).await?;
+//! println!("{}", import.apply(&chosen, Apply::new()).await?);
 //! # assert_eq!(pool.records().len(), 1);
 //! # assert_eq!(pool.records()[0].get("sn").and_then(|sn| sn.as_text()), Some("Carter"));
 //! # assert!(sim.audit().is_empty());
@@ -127,7 +127,7 @@
 //! | [`graph`], [`auth`], [`http`], [`odata`] | the client for Microsoft Graph |
 //! | [`sim`] | the simulated tenant |
 //! | [`testing`] | conformance suites for hosts' own stores |
-//! | [`guide`] | guides: getting started, your own store, mappings, other products, going live, failures, security, testing |
+//! | [`guide`] | guides, from getting started to how it works inside |
 //!
 //! # Features
 //!
@@ -170,6 +170,7 @@ pub mod mapping;
 pub mod model;
 pub mod odata;
 mod permit;
+mod plain;
 pub mod reconcile;
 pub mod secret;
 #[cfg(feature = "sim")]

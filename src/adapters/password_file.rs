@@ -411,7 +411,11 @@ fn lock(file: &File) -> Result<()> {
 }
 
 fn unopened(error: io::Error) -> Error {
-    Error::new(ErrorKind::Store, "cannot open the file of passwords; its folder must be there").with_source(error)
+    let message = match error.kind() {
+        io::ErrorKind::NotFound => "cannot open the file of passwords; its folder must be there",
+        _ => "cannot open the file of passwords",
+    };
+    Error::new(ErrorKind::Store, message).with_source(error)
 }
 
 fn is_header(line: &[u8]) -> Option<()> {

@@ -41,7 +41,7 @@ use crate::store::{PasswordSink, Source, Target};
 ///     .build()?;
 /// let plan = job.plan(Run::full()).await?;
 /// assert_eq!(plan.count(Action::Create), 1);
-/// job.apply(&plan, Apply::new()).await?;
+/// println!("{}", job.apply(&plan, Apply::new()).await?);
 /// assert_eq!(directory.records().len(), 1);
 /// assert!(job.plan(Run::full()).await?.is_converged());
 /// # Ok(())

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::render::words;
 use crate::error::ErrorKind;
 use crate::model::{Name, ObjectId};
-use crate::reconcile::render::words::plain;
+use crate::plain::plain;
 use crate::reconcile::{Action, Breach, Entry, EntryKey, Plan, Severity, Situation};
 
 /// How many entries that went wrong a report keeps, the worst of them; all of them go to the observer.

@@ -126,8 +126,8 @@ impl Run {
     /// // The first time it is a full run by itself.
     /// let first = job.plan(Run::incremental()).await?;
     /// assert_eq!(first.problems()[0].rule, "full-run");
-    /// job.apply(&first, Apply::new()).await?;
-    /// job.run(Run::incremental(), Apply::new()).await?;
+    /// println!("{}", job.apply(&first, Apply::new()).await?);
+    /// println!("{}", job.run(Run::incremental(), Apply::new()).await?);
     ///
     /// people.set(&ObjectId::user("8"), "name", "Grace");
     /// let plan = job.plan(Run::incremental()).await?;

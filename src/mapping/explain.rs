@@ -12,6 +12,7 @@ use super::rule::{OnNull, Rule, RuleSource};
 use super::show::ShownFilter;
 use crate::expr::{Context, EvaluationError, Expression, Found, Outcome, quote};
 use crate::model::{AttributeSchema, Cardinality, CaseRule, Kind, Mutability, Name, ObjectId, Record, Value};
+use crate::plain::plain;
 
 /// How many elements of a list are shown.
 const SHOWN_ELEMENTS: usize = 10;
@@ -357,9 +358,4 @@ fn show(value: &Value) -> String {
             text.chars().take(200).collect()
         }
     }
-}
-
-/// Text from outside without control characters: a name must not rewrite the reader's terminal.
-fn plain(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
 }

@@ -216,7 +216,7 @@ impl Entra {
     ///     .policy(Policy::outbound(Preferences::default()))
     ///     .state(MemoryState::new())
     ///     .build()?;
-    /// job.run(Run::full(), Apply::new()).await?;
+    /// println!("{}", job.run(Run::full(), Apply::new()).await?);
     /// let guest = &sim.users()[0];
     /// assert_eq!((&guest["userType"], &guest["employeeId"]), (&"Guest".into(), &"p1".into()));
     /// # Ok(())

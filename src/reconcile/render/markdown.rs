@@ -338,7 +338,7 @@ pub(crate) fn code(text: &str) -> String {
 
 /// A sentence that may quote what comes from outside: words that Markdown could read something into are code spans.
 pub(crate) fn prose(text: &str) -> String {
-    let text = words::plain(text);
+    let text = crate::plain::plain(text);
     let text = text.trim();
     if text.is_empty() {
         return code(text);

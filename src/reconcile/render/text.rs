@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Write};
 
-use super::words::{self, ActionCount, Names, ShownChange, minute, plain};
+use super::words::{self, ActionCount, Names, ShownChange, minute};
+use crate::plain::plain;
 use crate::reconcile::{Action, AttributeChange, Entry, Plan, SetChange, Severity};
 
 /// How many entries are named for something that is only told.

@@ -4,23 +4,10 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::model::{Class, Completeness, ObjectId, Value};
+use crate::plain::plain;
 use crate::reconcile::{
     Action, AttributeChange, Element, Entry, Guards, Plan, Problem, SetChange, SetKind, Severity, SideRead, Situation,
 };
-
-/// Text from outside on one line, without what rewrites the text around it: control characters, line breaks, marks of
-/// direction, and characters that nobody sees. What joins letters and emoji stays.
-pub(crate) fn plain(text: &str) -> String {
-    text.chars().map(plain_char).collect()
-}
-
-pub(super) fn plain_char(character: char) -> char {
-    let hostile = character.is_control()
-        || matches!(character,
-            '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}');
-    if hostile { '\u{fffd}' } else { character }
-}
 
 /// Plain text of so many characters at most; what is cut off shows.
 pub(crate) fn shorten(text: &str, longest: usize) -> String {

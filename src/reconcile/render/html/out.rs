@@ -3,7 +3,8 @@
 
 use std::fmt::{self, Write};
 
-use super::super::words::{plain_char, thousands};
+use super::super::words::thousands;
+use crate::plain::plain_char;
 
 /// Takes markup and text in turn; the first failure stops it.
 pub(crate) struct Out<'a, 'b> {
