@@ -81,7 +81,10 @@ impl Job {
         for ((class, name), intents) in by_anchor {
             let values: Vec<Value> = intents.iter().map(|(_, value)| (*value).clone()).collect();
             match self.who_holds(&class, &name, &values).await {
-                Ok(records) => sought.made.extend(self.made_by(&name, &intents, &records)),
+                Ok(records) => {
+                    let made = self.made_by(&name, &intents, &records);
+                    self.keep_free(&intents, made, &mut sought).await;
+                }
                 Err(error) => {
                     sought.unasked.extend(intents.iter().map(|(intent, _)| intent.key.clone()));
                     tracing::warn!(error = %error.to_chain(), "cannot look for what creates in doubt made");
@@ -89,6 +92,24 @@ impl Job {
             }
         }
         sought
+    }
+
+    /// Takes what was found for made, but for what is somebody's by now, and what two creates lay claim to.
+    async fn keep_free(&self, intents: &[(&Intent, &Value)], made: HashMap<EntryKey, ObjectId>, sought: &mut Sought) {
+        for (intent, _) in intents {
+            let Some(id) = made.get(&intent.key) else { continue };
+            if made.values().filter(|other| *other == id).count() > 1 {
+                continue;
+            }
+            match self.is_anothers(id, intent.source.as_ref()).await {
+                Ok(true) => {}
+                Ok(false) => _ = sought.made.insert(intent.key.clone(), id.clone()),
+                Err(error) => {
+                    sought.unasked.insert(intent.key.clone());
+                    tracing::warn!(error = %error.to_chain(), "cannot look whose it is what a create in doubt may have made");
+                }
+            }
+        }
     }
 
     fn made_by(&self, name: &Name, intents: &[(&Intent, &Value)], records: &[Record]) -> HashMap<EntryKey, ObjectId> {

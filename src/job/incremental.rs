@@ -347,6 +347,7 @@ impl Job {
         // Of other classes nothing was asked.
         feed.records.retain(|id, _| id.class == query.class);
         feed.deleted.retain(|id| id.class == query.class);
+        feed.unreadable.retain(|(id, ..)| id.class == query.class);
         self.tell_read(store.name(), &query.class, feed.ids().len());
         Ok(feed)
     }

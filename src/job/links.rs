@@ -92,6 +92,17 @@ impl Links {
 }
 
 impl Job {
+    /// Whether an object of the target is linked to anything but this object of the source: in any store, of any job.
+    pub(super) async fn is_anothers(&self, id: &ObjectId, source: Option<&ObjectId>) -> Result<bool> {
+        let (here, there) = (self.source.name(), self.target.name());
+        let links = self.ledger.links_of(there, id).await?;
+        Ok(links.iter().any(|link| {
+            let lives = link.end(there).is_some_and(|end| end.deleted_at.is_none());
+            let ours = link.end(here).is_some_and(|end| Some(&end.object) == source);
+            lives && !ours
+        }))
+    }
+
     /// The links between the job's two stores, as they are stored now.
     pub(super) async fn links(&self) -> Result<Links> {
         let mut links = Links::new(self.source.name(), self.target.name());

@@ -13,9 +13,7 @@ use super::{Job, Outcome, password};
 use crate::error::Result;
 use crate::expr::{Context, Seed};
 use crate::mapping::{Belonging, Mapped, Rule};
-use crate::model::{
-    Attributes, Cardinality, Class, ElementChange, License, Name, ObjectId, Record, Value, comparison_key,
-};
+use crate::model::{Cardinality, Class, ElementChange, License, Name, ObjectId, Record, Value, comparison_key};
 use crate::reconcile::{
     Action, Answer, Constraints, Draft, DraftStep, EdgeKind, Element, Entry, Evidence, FindingKind, Guard, Pair, Part,
     Situation, element_basis, element_key,
@@ -302,7 +300,8 @@ impl Progress<'_> {
             takes || entry.action == Action::Delete || (switches && (part == Part::Status || alone))
         };
         let risky: Vec<usize> = open.iter().copied().filter(|at| takes_away(self.entry(*at))).collect();
-        if risky.is_empty() {
+        let changes = |at: &usize| self.entry(*at).target.is_some() && self.entry(*at).action != Action::Create;
+        if risky.is_empty() && !open.iter().any(changes) {
             return Ok(open);
         }
         let sources: Vec<ObjectId> = risky.iter().filter_map(|at| self.entry(*at).source.clone()).collect();
@@ -315,9 +314,10 @@ impl Progress<'_> {
             let mut outcome = None;
             if risky.contains(&at) {
                 outcome = self.changed_since(at, part, &sources, &targets, &context)?;
-                if outcome.is_none() {
-                    outcome = self.forbidden_since(self.entry(at), part, &*constraints)?;
-                }
+            }
+            if outcome.is_none() {
+                let current = self.entry(at).target.as_ref().and_then(|id| targets.get(id)?.as_ref().ok()?.first());
+                outcome = self.forbidden_since(self.entry(at), part, current, &*constraints)?;
             }
             match outcome {
                 Some(outcome) => self.settle(at, outcome),
@@ -383,20 +383,39 @@ impl Progress<'_> {
         Ok(None)
     }
 
-    /// Whether an account that is to be shut out has got a say over others since the plan was made. Whoever may shut out
-    /// such accounts said so.
-    fn forbidden_since(&self, entry: &Entry, part: Part, constraints: &dyn Constraints) -> Result<Option<Outcome>> {
-        let step = match entry.action {
-            Action::Delete => DraftStep::Delete,
-            _ if entry.disables() && !matches!(part, Part::References | Part::Licenses) => DraftStep::Disable,
-            _ => return Ok(None),
-        };
+    /// Whether an account that is to be shut out, or of which is to be written who signs in as it, has got a say over others
+    /// since the plan was made; or a group a role whose members are to be changed. Whoever may do so said so.
+    fn forbidden_since(
+        &self,
+        entry: &Entry,
+        part: Part,
+        current: Option<&Record>,
+        constraints: &dyn Constraints,
+    ) -> Result<Option<Outcome>> {
+        let Some(target) = entry.target.as_ref().filter(|_| entry.action != Action::Create) else { return Ok(None) };
         if self.job.ready(&entry.key)?.policy.preferences().allows_privileged() {
             return Ok(None);
         }
-        let Some(target) = &entry.target else { return Ok(None) };
-        let (current, none) = (Record::new(target.clone()), Attributes::new());
-        let findings = constraints.check(&Draft::new(&entry.class, step, Some(&current), &none));
+        let sets = entry.sets.iter().filter(|set| set.part() == part && !set.is_empty());
+        let elements: Vec<Name> = sets.map(|set| set.attribute.clone()).collect();
+        let is_elements = matches!(part, Part::References | Part::Licenses);
+        let step = match entry.action {
+            Action::Delete => DraftStep::Delete,
+            _ if is_elements => DraftStep::Elements,
+            _ if entry.disables() => DraftStep::Disable,
+            _ => DraftStep::Update,
+        };
+        let changes = entry.changes.iter().filter(|change| !is_elements && !change.status);
+        let attributes = changes.map(|change| (change.attribute.clone(), change.new.clone())).collect();
+        let unread = Record::new(target.clone());
+        let draft = |step, attributes| {
+            let draft = Draft::new(&entry.class, step, Some(current.unwrap_or(&unread)), attributes);
+            constraints.check(&draft.with_elements(&elements))
+        };
+        let mut findings = draft(step, &attributes);
+        if step == DraftStep::Disable && !attributes.is_empty() {
+            findings.extend(draft(DraftStep::Update, &attributes));
+        }
         let finding = findings.into_iter().find(|finding| finding.kind == FindingKind::Privileged);
         Ok(finding.map(|finding| Outcome::Stale { reason: finding.message }))
     }

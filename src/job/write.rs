@@ -373,8 +373,12 @@ impl Progress<'_> {
             if let Next::Answer(number, answer) = next {
                 let Some(mut work) = open.remove(&number) else { continue };
                 self.reach.answered(&answer);
+                let is_anothers = match &answer {
+                    Ok(Written { id, .. }) => self.is_anothers(id, &work, &written).await?,
+                    Err(_) => false,
+                };
                 match answer {
-                    Ok(Written { id, .. }) if self.is_anothers(&id, &work, &written) => {
+                    Ok(Written { id, .. }) if is_anothers => {
                         // It is looked for as if no answer had come.
                         let error = Error::new(
                             ErrorKind::Protocol,
@@ -421,11 +425,19 @@ impl Progress<'_> {
         Ok(left)
     }
 
-    /// Whether an answer to a create names an object that is linked to another source, or was made for one just now.
-    fn is_anothers(&self, id: &ObjectId, work: &Work, written: &[(Work, ObjectId, Option<Intent>)]) -> bool {
+    /// Whether an answer to a create names an object that is somebody's, or was made for another just now.
+    async fn is_anothers(
+        &self,
+        id: &ObjectId,
+        work: &Work,
+        written: &[(Work, ObjectId, Option<Intent>)],
+    ) -> Result<bool> {
         let creates = |work: &Work| matches!(work.operation, Some(Operation::Create { .. }));
-        let linked = self.links.source_of(id).is_some_and(|source| Some(source) != work.intent.source.as_ref());
-        creates(work) && (linked || written.iter().any(|(other, made, _)| creates(other) && made == id))
+        if !creates(work) {
+            return Ok(false);
+        }
+        let just_made = written.iter().any(|(other, made, _)| creates(other) && made == id);
+        Ok(just_made || self.job.is_anothers(id, work.intent.source.as_ref()).await?)
     }
 
     /// The next answer, as long as the right to send lasts. With `impatient`, not for ever.

@@ -21,7 +21,7 @@ pub(crate) fn heeded<'a, S: Source + ?Sized>(store: &'a S, query: &Query) -> Box
             );
             Err(Error::new(ErrorKind::Store, message).with_context("store", store.name()))
         }
-        Ok(Read::Record(record)) if record.id.id.trim().is_empty() => {
+        Ok(Read::Record(record)) if record.id.class == class && record.id.id.trim().is_empty() => {
             let origin = record.origin.unwrap_or_else(|| Origin::new(store.name()));
             let reason = "it has no id; each object needs one of its own, the same in every read".to_owned();
             unreadable.get_or_insert_with(|| format!("{reason} ({origin})"));

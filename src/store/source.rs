@@ -9,6 +9,7 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use serde::{Deserialize, Serialize};
 
+use super::heed::heeded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Class, Completeness, Filter, Name, ObjectId, Origin, Record};
 
@@ -387,7 +388,7 @@ pub trait SourceExt: Source {
     /// objects and the cursor are left out.
     async fn collect(&self, query: &Query) -> (Vec<Record>, Completeness) {
         let mut records = Vec::new();
-        let mut stream = self.read(query);
+        let mut stream = heeded(self, query);
         loop {
             match stream.next().await {
                 Some(Ok(Read::Record(record))) => records.push(record),

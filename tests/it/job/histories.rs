@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use entrant::error::ErrorKind;
-use entrant::job::{Apply, Run, RunStatus};
-use entrant::model::{Change, ChangeId, Class, ObjectId, Operation, Value, Written};
-use entrant::reconcile::{Action, Leaver, Preferences, Situation};
-use entrant::store::{PasswordSink, Target};
-use entrant::{Error, Job, Record};
+use entrant::job::{Apply, Report, Run, RunStatus};
+use entrant::model::{
+    AttributeSchema, Change, ChangeId, Class, Kind, Mutability, ObjectId, Operation, Schema, Value, Written,
+};
+use entrant::reconcile::{Action, Leaver, Policy, Preferences, Situation};
+use entrant::store::{MemoryStore, PasswordSink, Target};
+use entrant::{Error, Job, Mapping, Record};
 use futures::{FutureExt, StreamExt};
 
 use super::org::{Org, account, group, groups, no_guards, texts, users};
 use super::spy::{Death, Spy};
+use super::tracked::Tracked;
 use super::world::{World, entry, person};
 
 /// A job whose target can be made to die, or to find nobody.
@@ -258,6 +261,94 @@ async fn an_answer_that_names_the_account_of_another_is_not_believed() {
     let plan = world.plan().await;
     assert!(plan.is_converged(), "{plan}");
     assert_eq!(plan.linked(&Class::USER), 5, "{plan}");
+}
+
+#[tokio::test]
+async fn an_answer_that_names_a_linked_account_is_not_believed_in_an_incremental_run_either() {
+    let world = World::new([person("1")]);
+    let hr = Tracked::new(&world.hr);
+    let spy = Spy::new(&world.directory);
+    let job = world.builder(Preferences::default()).source(hr).target(spy.clone()).build().expect("a job");
+    _ = run(&job).await;
+    world.clock.advance(Duration::from_secs(3600));
+    _ = job.run(Run::incremental(), Apply::new()).await.expect("a report");
+    let first = world.account_of("1").id;
+    names_at_creates(&spy, &first);
+    world.hr.push(person("2"));
+    let plan = job.plan(Run::incremental()).await.expect("a plan");
+    assert_eq!(plan.entries().len(), 1, "{plan}");
+    let report = job.apply(&plan, Apply::new()).await.expect("a report");
+    nobody_got_it(&world, &job, &report, &first).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_names_the_account_of_another_job_is_not_believed() {
+    let world = World::new([]);
+    let payroll = MemoryStore::new("payroll").with_records([person("9")]);
+    let spy = Spy::new(&world.directory);
+    let other = world.builder(Preferences::default()).source(payroll).target(spy.clone()).build().expect("a job");
+    _ = run(&other).await;
+    let theirs = world.account_of("9").id;
+    let job = world.builder(Preferences::default()).target(spy.clone()).build().expect("a job");
+    names_at_creates(&spy, &theirs);
+    world.hr.push(person("2"));
+    let report = run(&job).await;
+    nobody_got_it(&world, &job, &report, &theirs).await;
+}
+
+fn names_at_creates(spy: &Spy, id: &ObjectId) {
+    let id = id.clone();
+    spy.answers(move |change, answer| match &change.operation {
+        Operation::Create { .. } => answer.map(|_| Written::new(id.clone())),
+        _ => answer,
+    });
+}
+
+/// Neither the account that an answer named nor its password is taken for those of person 2, whose own account is found.
+async fn nobody_got_it(world: &World, job: &Job, report: &Report, named: &ObjectId) {
+    let own = world.account_of("2").id;
+    assert_ne!(own, *named);
+    let confirmed: Vec<ObjectId> = world.sink.confirmed().into_iter().map(|(_, id, _)| id).collect();
+    assert_eq!(confirmed.iter().filter(|id| *id == named).count(), 1, "{confirmed:?} {report}");
+    assert!(confirmed.contains(&own), "{confirmed:?} {report}");
+    world.clock.advance(Duration::from_secs(3600));
+    let plan = job.plan(Run::full()).await.expect("a plan");
+    assert!(plan.is_converged(), "{plan}");
+}
+
+/// Two records by which nobody can be told apart, one of which was made, and the answer of the other was lost.
+#[tokio::test]
+async fn what_a_create_made_is_not_taken_for_what_a_lost_one_may_have_made() {
+    let world = World::new(["1", "2"].map(|id| person(id).with("badge", "7")));
+    let text = AttributeSchema::text;
+    let schema = Schema::new(Class::USER)
+        .with("employeeId", text())
+        .with("displayName", text())
+        .with("created", AttributeSchema::new(Kind::DateTime).with_mutability(Mutability::ReadOnly))
+        .with_created_at("created");
+    let directory = MemoryStore::new("directory").with_schema(schema).with_clock(world.clock.clone());
+    let spy = Spy::new(&directory);
+    let mapping =
+        Mapping::users().attribute("employeeId", "badge").attribute("displayName", "name").match_on("employeeId");
+    let job = Job::builder("staff")
+        .source(world.hr.clone())
+        .target(spy.clone())
+        .mapping(mapping)
+        .policy(Policy::outbound(Preferences::default()))
+        .state(world.state.clone())
+        .clock(world.clock.clone())
+        .build()
+        .expect("a job");
+    let mut creates = 0;
+    spy.refuses(move |change| {
+        creates += usize::from(matches!(change.operation, Operation::Create { .. }));
+        (creates == 2).then(|| Error::new(ErrorKind::Transport, "broke").with_outcome_in_doubt())
+    });
+    let report = run(&job).await;
+    assert_eq!(report.status, RunStatus::Incomplete, "{report}");
+    world.clock.advance(Duration::from_secs(60));
+    let plan = job.plan(Run::full()).await.expect("a plan");
+    assert_eq!(plan.count(Action::Update), 0, "nobody is renamed to another: {plan}");
 }
 
 fn has(org: &Org, id: &ObjectId) -> bool {
