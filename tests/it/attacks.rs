@@ -96,6 +96,26 @@ async fn who_was_made_an_administrator_since_the_plan_is_not_shut_out() {
     }
 }
 
+#[tokio::test]
+async fn who_was_made_an_administrator_since_the_plan_is_not_renamed() {
+    let world = World::new([person("1"), person("2"), group("a", &[])], |builder| {
+        builder.application_role("Global Administrator")
+    });
+    _ = world.settle().await;
+    let login = world.name("1");
+    world.set("1", "login", "mallory");
+    let (job, plan) = (world.job().await, world.plan().await);
+    assert!(
+        plan.entries().iter().any(|entry| entry.changes.iter().any(|own| own.attribute == "userPrincipalName")),
+        "{plan}"
+    );
+    world.sim.assign_role("User Administrator", &login);
+    let apply = || Guard::ALL.iter().fold(Apply::new(), |apply, guard| apply.lift(*guard));
+    let report = job.apply(&plan, apply()).await.expect("a report");
+    assert_eq!(report.outcome(OutcomeKind::Stale), 1, "{report}");
+    assert!(world.sim.user(&login).is_some(), "the name stays");
+}
+
 /// A plan that somebody changed who knows how its digest is taken.
 fn forged(plan: &Plan, from: &str, to: &str) -> Plan {
     let mut text = Vec::new();
