@@ -63,6 +63,9 @@ struct Flags {
     /// Where initial passwords go, created for your eyes only; needed with a tenant
     #[arg(long, value_name = "FILE")]
     passwords: Option<PathBuf>,
+    /// Begin with six people who are made up, with a tenant too; without it a tenant gets nobody but whom the pages add
+    #[arg(long, requires = "tenant")]
+    some_people: bool,
     /// Start on the simulated tenant, call every address once, print what comes, and end
     #[arg(long, conflicts_with_all = ["tenant", "state", "passwords"])]
     once: bool,
@@ -186,8 +189,8 @@ async fn serve(flags: Flags) -> Result<ExitCode> {
     let failed = |error| Error::new(ErrorKind::Store, "cannot listen, or make a folder").with_source(error);
     let schedule = Schedule::unix(&flags.schedule, UtcOffset::UTC)?;
     let folder = tempfile::tempdir().map_err(failed)?;
-    // Nobody is made up in a real tenant.
-    let table = if flags.connection.tenant.is_some() { UserTable::default() } else { UserTable::with_some_people() };
+    let is_real = flags.connection.tenant.is_some() && !flags.some_people;
+    let table = if is_real { UserTable::default() } else { UserTable::with_some_people() };
     let (job, sim) = job(&flags, table.clone(), folder.path()).await?;
     let job = Arc::new(job);
     let port = if flags.once { 0 } else { flags.port };

@@ -402,20 +402,21 @@ impl Progress<'_> {
         let step = match entry.action {
             Action::Delete => DraftStep::Delete,
             _ if is_elements => DraftStep::Elements,
-            _ if entry.disables() => DraftStep::Disable,
+            // As it was asked when the plan was made: what a mapping switches off is a change among others.
+            _ if entry.disables() && !matches!(entry.evidence, Some(Evidence::Inactive { .. })) => DraftStep::Disable,
             _ => DraftStep::Update,
         };
-        let changes = entry.changes.iter().filter(|change| !is_elements && !change.status);
+        let changes = entry.changes.iter().filter(|_| !is_elements);
         let attributes = changes.map(|change| (change.attribute.clone(), change.new.clone())).collect();
-        let unread = Record::new(target.clone());
-        let draft = |step, attributes| {
-            let draft = Draft::new(&entry.class, step, Some(current.unwrap_or(&unread)), attributes);
-            constraints.check(&draft.with_elements(&elements))
-        };
-        let mut findings = draft(step, &attributes);
-        if step == DraftStep::Disable && !attributes.is_empty() {
-            findings.extend(draft(DraftStep::Update, &attributes));
+        let mut current = current.cloned().unwrap_or_else(|| Record::new(target.clone()));
+        // What this plan itself has written by now was judged when it was made.
+        for change in &entry.changes {
+            if let Some(old) = change.old.as_ref().filter(|_| current.get(&change.attribute) == Some(&change.new)) {
+                current.attributes.insert(change.attribute.clone(), old.clone());
+            }
         }
+        let draft = Draft::new(&entry.class, step, Some(&current), &attributes);
+        let findings = constraints.check(&draft.with_elements(&elements));
         let finding = findings.into_iter().find(|finding| finding.kind == FindingKind::Privileged);
         Ok(finding.map(|finding| Outcome::Stale { reason: finding.message }))
     }

@@ -66,7 +66,10 @@ pub(super) fn assess<'a>(
         cases.extend(inputs.links.iter().filter_map(|link| assessor.retired(link)).collect::<Vec<_>>());
     } else if extent == Extent::Whole {
         let links = inputs.links.places();
-        let unsettled = |place: &usize| !pairs.is_settled(*place) && !links.standing(*place).is_deleted;
+        let (from, to) = (inputs.mapping.source_class(), inputs.mapping.target_class());
+        // What another job owns is counted where its source is met, or on the target's side.
+        let ours = |place: usize| links.is_between(place, from, to, inputs.job);
+        let unsettled = |place: &usize| ours(*place) && !pairs.is_settled(*place) && !links.standing(*place).is_deleted;
         for link in (0..links.len()).filter(unsettled).map(|place| links.get(place)) {
             if !by_id.contains_key(&link.source) && !broken.contains_key(&link.source) {
                 cases.extend(assessor.link_without_source(link, read));
@@ -424,8 +427,7 @@ impl<'a> Assessor<'a> {
 
     /// A link whose source was not in what was read.
     fn link_without_source(&mut self, link: &'a Linked, read: SourceRead) -> Option<Case<'a>> {
-        // What another job owns is counted where its source is met, or on the target's side.
-        if !self.owns(link) || !read.complete {
+        if !read.complete {
             return None;
         }
         let mut asked_again = false;

@@ -526,13 +526,12 @@ fn hash_of_key(hasher: &Keyed, schema: &AttributeSchema, value: &Value) -> Optio
 /// Whether the pair of a link may be settled by itself: it is this job's and nobody else's, between the mapping's classes,
 /// and both of its ends are of no other link.
 fn may_settle(inputs: &Inputs<'_>, place: usize) -> bool {
-    let links = inputs.links.places();
+    let (links, class) = (inputs.links.places(), inputs.mapping.target_class());
+    let target = || ObjectId::new(class.clone(), links.target_id(place));
     !links.standing(place).is_deleted
-        && links.owner(place) == Some(inputs.job)
-        && *links.source_class(place) == *inputs.mapping.source_class().as_str()
-        && *links.target_class(place) == *inputs.mapping.target_class().as_str()
+        && links.is_between(place, inputs.mapping.source_class(), class, inputs.job)
         && inputs.links.is_single(place)
-        && !(inputs.links.knows_others() && inputs.links.is_of_others(&links.get(place).target.object, inputs.job))
+        && !(inputs.links.knows_others() && inputs.links.is_of_others(&target(), inputs.job))
 }
 
 /// What is to be done about a pair by itself. The source record is given back.

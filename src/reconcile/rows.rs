@@ -158,6 +158,13 @@ impl Rows {
         }
     }
 
+    /// Whether a link is a job's own, between objects of two classes. The link itself is not made for that.
+    pub(super) fn is_between(&self, place: usize, source: &Class, target: &Class, job: &str) -> bool {
+        self.owner(place) == Some(job)
+            && *self.source_class(place) == *source.as_str()
+            && *self.target_class(place) == *target.as_str()
+    }
+
     pub(super) fn standing(&self, place: usize) -> Standing {
         self.rows[place].standing
     }
