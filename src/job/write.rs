@@ -382,7 +382,7 @@ impl Progress<'_> {
                         // It is looked for as if no answer had come.
                         let error = Error::new(
                             ErrorKind::Protocol,
-                            "the answer to a create names an account that is somebody's",
+                            "the answer to a create names an account that is somebody's; what was made is looked for by its values",
                         );
                         left.push((work, error.with_context("account", id).with_outcome_in_doubt()));
                     }
@@ -557,6 +557,8 @@ impl Progress<'_> {
 
 /// What the link remembers of a write.
 fn remember(end: &mut LinkEnd, entry: &Entry, work: &Work, as_of: time::OffsetDateTime, now: time::OffsetDateTime) {
+    let enabled =
+        entry.enables() && (work.part == Part::Status || (work.part == Part::Main && entry.changes.len() == 1));
     for note in &entry.notes {
         match note {
             LinkNote::Leaving => end.leaving_since = Some(as_of),
@@ -567,6 +569,8 @@ fn remember(end: &mut LinkEnd, entry: &Entry, work: &Work, as_of: time::OffsetDa
             // Once all of the plan is done.
             LinkNote::LetGo => {}
             LinkNote::Inactive => end.was_inactive = true,
+            // That it was is what it may be switched on by: not forgotten until it is.
+            LinkNote::Active if entry.enables() && !enabled => {}
             LinkNote::Active => end.was_inactive = false,
         }
     }
@@ -575,7 +579,7 @@ fn remember(end: &mut LinkEnd, entry: &Entry, work: &Work, as_of: time::OffsetDa
     }
     if work.intent.disables {
         end.disabled_by_us = true;
-    } else if entry.enables() && (work.part == Part::Status || (work.part == Part::Main && entry.changes.len() == 1)) {
+    } else if enabled {
         end.disabled_by_us = false;
     }
     let written = work.intent.written.iter().map(|(name, digest)| (name, digest));

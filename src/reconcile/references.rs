@@ -426,7 +426,7 @@ impl References<'_> {
             let is_back = case.link.is_some_and(|link| inputs.is_young(link.target.since));
             let given = inputs.given.of(target, attribute);
             let away = given.iter().map(|(own, _)| own).filter(|own| !current.contains_key(&***own));
-            missing.extend(away.filter(|own| is_back || self.is_away(inputs, class, own)).map(Arc::clone));
+            missing.extend(away.filter(|own| self.is_away(inputs, class, own, is_back)).map(Arc::clone));
             self.take(case, rule, target, &current, &missing, has_more, &mut set, found);
             // The one reference makes way for another; otherwise what only adds takes nothing.
             if !rule.takes_elements() && (many || set.add.is_empty()) {
@@ -446,16 +446,20 @@ impl References<'_> {
         }
     }
 
-    /// Whether an object of the target is not there now, and may come back: its link stands, or is a tombstone. So is one
-    /// that was made or brought back a moment ago.
-    fn is_away(&self, inputs: &Inputs<'_>, class: &Class, object: &Arc<str>) -> bool {
+    /// Whether an object of the target that was given is not seen there now, and may be again: its link stands, or is a
+    /// tombstone, or it was made or brought back a moment ago, or the object that it was given to was (`is_back`). One in
+    /// whose place another is made does not come back.
+    fn is_away(&self, inputs: &Inputs<'_>, class: &Class, object: &Arc<str>, is_back: bool) -> bool {
         let id = ObjectId::new(class.clone(), Arc::clone(object));
-        let link = inputs.links.of_target(&id);
-        inputs.links.is_deleted(&id)
-            || link.is_some_and(|link| match self.referents.resolve(inputs, class, &link.source.id) {
-                Referent::Unresolved(_, linked) => linked.contains(object),
-                Referent::Object(..) | Referent::Planned(..) => inputs.is_young(link.target.since),
-            })
+        if inputs.links.is_deleted(&id) {
+            return true;
+        }
+        let Some(link) = inputs.links.of_target(&id) else { return is_back };
+        match self.referents.resolve(inputs, class, &link.source.id) {
+            Referent::Unresolved(_, linked) => is_back || linked.contains(object),
+            Referent::Object(own, _) => own == *object && (is_back || inputs.is_young(link.target.since)),
+            Referent::Planned(..) => false,
+        }
     }
 
     /// What is taken: what the job gave and the source no longer names; of exact sets strangers too.

@@ -135,6 +135,23 @@ async fn who_lies_in_the_bin_keeps_what_the_job_gave_him() {
     assert_eq!(org.refers("Group a", "members"), ["1"], "what the job gave, the job takes");
 }
 
+/// In a group that was made a moment ago, whose members may not show yet.
+#[tokio::test]
+async fn who_is_made_anew_is_not_taken_out_as_the_one_who_is_gone() {
+    let org = Org::new([person_of("1"), person_of("2")]);
+    let job = org.unguarded(users(), groups(), Preferences::default().with_recreate_missing());
+    _ = org.settle_with(&job).await;
+    org.clock.advance(Duration::from_secs(3600));
+    org.hr.push(group("a", &["1", "2"]));
+    _ = run(&job).await;
+    let (team, gone, stays) = (org.id("Group a"), org.id("2"), org.id("1"));
+    org.directory.remove(&gone);
+    org.directory.set(&team, "members", texts(&[&stays.id]));
+    let plan = job.plan(Run::full()).await.expect("a plan");
+    let set = entry(&plan, "a").sets.first().unwrap_or_else(|| panic!("no members: {plan}"));
+    assert_eq!((set.add.len(), set.remove.len()), (1, 0), "{plan}");
+}
+
 #[tokio::test]
 async fn what_may_have_been_given_stays_in_doubt_though_giving_it_again_is_refused() {
     let org = Org::new([person_of("1").with("sku", texts(&["E3"]))]);

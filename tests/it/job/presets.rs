@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use entrant::Job;
-use entrant::job::{Apply, Run};
+use entrant::job::{Apply, Run, RunStatus};
 use entrant::model::{Attributes, ObjectId, Operation, ne};
 use entrant::reconcile::{Action, Enable, Entry, PingOne, Plan, Preferences, RemoveAction, Situation, Zoho};
 
@@ -234,5 +234,24 @@ async fn a_leaver_who_returns_is_switched_on_where_the_status_follows_the_source
     assert!(!world.is_active("1"));
     world.hr.push(person("1"));
     run().await;
+    assert!(world.is_active("1"));
+}
+
+/// Security switched the account off, the source said inactive and then active: in the same plan as another change.
+#[tokio::test]
+async fn whoever_the_source_switches_on_is_switched_on_beside_what_else_changes() {
+    let world = World::new([person("1"), person("2")]);
+    let job = world.job_with(Preferences::default().with_enable(Enable::OnSourceChange));
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
+    let id = world.account_of("1").id;
+    world.directory.set(&id, "active", false);
+    world.hr.set(&ObjectId::user("1"), "active", false);
+    world.clock.advance(Duration::from_secs(3600));
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
+    world.hr.set(&ObjectId::user("1"), "active", true);
+    world.hr.set(&ObjectId::user("1"), "title", "Chief");
+    world.clock.advance(Duration::from_secs(3600));
+    let report = job.run(Run::full(), Apply::new()).await.expect("a report");
+    assert_eq!(report.status, RunStatus::Complete, "{report}");
     assert!(world.is_active("1"));
 }

@@ -101,7 +101,22 @@ impl World {
                     entrant::model::Change::new(entrant::model::ChangeId::new(1), Operation::Delete { id: id.clone() });
                 directory.write(vec![delete]).next().await.expect("an answer").1.expect("it is deleted");
             }
-            Strange::Purges => directory.remove(id),
+            // What is gone for good is referred to by nothing.
+            Strange::Purges => {
+                directory.remove(id);
+                let gone = Value::text(&id.id);
+                for record in all {
+                    for (name, value) in &record.attributes {
+                        let is_reference = ["members", "memberGroups", "owners", "manager"].contains(&name.as_str());
+                        if is_reference && value.as_slice().contains(&gone) {
+                            let left: Vec<Value> =
+                                value.as_slice().iter().filter(|own| **own != gone).cloned().collect();
+                            let left = if name.as_str() == "manager" { Value::Null } else { Value::list(left) };
+                            directory.set(&record.id, name, left);
+                        }
+                    }
+                }
+            }
             Strange::Expels if !is_user => {
                 directory.set(id, "members", Value::list(members().into_iter().skip(1)));
             }
