@@ -403,7 +403,7 @@ fn lock(file: &File) -> Result<()> {
                 std::thread::sleep(Duration::from_millis(10))
             }
             Err(TryLockError::WouldBlock) => {
-                let message = "another program is in the middle of writing the file of passwords, and does not go on";
+                let message = "another program is in the middle of writing the file of passwords, and does not go on; end it, and run again";
                 return Err(Error::new(ErrorKind::Leased, message));
             }
         }

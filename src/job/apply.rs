@@ -176,7 +176,7 @@ impl Job {
         if let Some(approved) = apply.approved.as_deref().filter(|approved| *approved != plan.digest()) {
             return Err(Error::new(
                 ErrorKind::Stale,
-                "the plan is not the one that was approved: its digest is another",
+                "the plan is not the one that was approved: have it approved, or apply that one",
             )
             .with_context("digest", plan.digest())
             .with_context("approved", approved));

@@ -45,6 +45,7 @@ impl Job {
             let kept = if intent.anchors.is_empty() { TOMBSTONE } else { self.lag.try_into().unwrap_or(TOMBSTONE) };
             return self.target_now() - intent.target_at() > kept;
         };
+        // Another create that is settled with this one took it.
         if links.source_of(&id).is_some() {
             return true;
         }

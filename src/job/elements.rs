@@ -153,7 +153,7 @@ impl Progress<'_> {
             let ends = sources.filter_map(|source| self.links.target_of(source));
             ends.into_iter().any(|end| {
                 let added = change.add.iter().any(|value| value.as_text() == Some(&end.object.id));
-                added && self.is_young_end(end)
+                added && self.job.is_young(end.since)
             })
         })
     }

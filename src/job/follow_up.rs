@@ -10,7 +10,6 @@ use super::write::Work;
 use crate::clock::later;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Operation;
-use crate::reconcile::LinkEnd;
 use crate::store::Batch;
 
 /// The first and the longest wait for an object to show.
@@ -67,11 +66,7 @@ impl Progress<'_> {
     /// Whether the object was made so recently that it may not show yet.
     fn is_young(&self, work: &Work) -> bool {
         let end = work.intent.source.as_ref().and_then(|source| self.links.target_of(source));
-        end.is_some_and(|end| self.is_young_end(end))
-    }
-
-    pub(super) fn is_young_end(&self, end: &LinkEnd) -> bool {
-        self.job.target_now() - end.since < self.job.lag
+        end.is_some_and(|end| self.job.is_young(end.since))
     }
 
     /// Adopts the creates in doubt that turn out to have been done.

@@ -102,6 +102,11 @@ impl Job {
         self.clock.now() + self.target.clock_ahead()
     }
 
+    /// Whether what was done in the target at a moment of its clock may not show yet.
+    pub(super) fn is_young(&self, at: OffsetDateTime) -> bool {
+        self.target_now() - at < self.lag
+    }
+
     /// Whether something can be done beside a request once some time has passed: not by a clock that others move, and
     /// not where nobody wakes who sleeps.
     pub(super) fn is_timed(&self) -> bool {

@@ -88,7 +88,6 @@ impl Job {
             // Nobody can say yet.
             Some(Err(_)) => return false,
         };
-        let now = self.target_now();
         let status = self.ready_for(intent).and_then(|ready| ready.schema.status.clone());
         let is_off = |record: &Record| {
             status.as_ref().and_then(|status| record.get(status)).and_then(Value::as_bool) == Some(false)
@@ -108,10 +107,10 @@ impl Job {
                 end.deleted_at = None;
                 end.owner = Some(self.name.clone());
                 // What comes back with it may not show yet.
-                end.since = now;
+                end.since = self.target_now();
             }
             // It may merely not show yet: then nobody can say.
-            None if !intent.elements.is_empty() && now - end.since < self.lag => return false,
+            None if !intent.elements.is_empty() && self.is_young(end.since) => return false,
             // It comes back with what it was given, should it be brought back. What was to be taken and was not stays
             // given.
             None if !intent.elements.is_empty() => {
@@ -179,7 +178,7 @@ impl Job {
         };
         // What was not read to its end says nothing of what it does not show.
         let whole = intent.elements.keys().all(|name| record.get(name).is_some() && !record.partial.contains_key(name));
-        of(&outcome) == of(&intent.elements) || (whole && self.target_now() - intent.target_at() >= self.lag)
+        of(&outcome) == of(&intent.elements) || (whole && !self.is_young(intent.target_at()))
     }
 
     /// Settles what earlier runs were to give and take and this one saw done, so that it is not in doubt until the next.
@@ -349,7 +348,7 @@ impl Progress<'_> {
         let Some(record) = records.first() else {
             // A young account may not show yet: the write itself will tell.
             let young = entry.source.as_ref().and_then(|source| self.links.target_of(source));
-            let young = young.is_some_and(|end| self.is_young_end(end));
+            let young = young.is_some_and(|end| self.job.is_young(end.since));
             return match entry.action {
                 Action::Delete | Action::Disable | Action::Update if young => Ok(None),
                 _ => stale("the account is gone from the target".to_owned()),

@@ -7,6 +7,9 @@ use icu_normalizer::ComposingNormalizer;
 
 use super::{AttributeSchema, Cardinality, CaseRule, Kind, Value};
 
+/// Texts of so many bytes are folded where they are.
+const SHORT: usize = 64;
+
 /// Whether two values of an attribute are the same to its store.
 ///
 /// Text is compared after NFC and, where the schema ignores case, simple Unicode case folding; never trimmed. A set
@@ -80,7 +83,7 @@ pub fn comparison_key(schema: &AttributeSchema, value: &Value) -> Option<String>
 }
 
 /// The same, without a text of its own where the value is in that form already.
-pub(crate) fn borrowed_key<'a>(schema: &AttributeSchema, value: &'a Value) -> Option<Cow<'a, str>> {
+fn borrowed_key<'a>(schema: &AttributeSchema, value: &'a Value) -> Option<Cow<'a, str>> {
     if value.is_blank() {
         return None;
     }
@@ -96,6 +99,24 @@ pub(crate) fn borrowed_key<'a>(schema: &AttributeSchema, value: &'a Value) -> Op
         // Marked, so that a number is not found under the text of its digits.
         other => Some(Cow::Owned(format!("\u{0}{other:?}"))),
     }
+}
+
+/// Does something with the [key](comparison_key) of a value. That of a short ASCII text, as most are, is folded on the way
+/// and never kept.
+pub(crate) fn with_key<T>(schema: &AttributeSchema, value: &Value, work: impl FnOnce(&str) -> T) -> Option<T> {
+    let mut room = [0; SHORT];
+    if let Value::Text(text) = value
+        && schema.case == CaseRule::Ignore
+        && schema.kind != Kind::DateTime
+        && text.is_ascii()
+        && !value.is_blank()
+        && let Some(lower) = room.get_mut(..text.len())
+    {
+        lower.copy_from_slice(text.as_bytes());
+        lower.make_ascii_lowercase();
+        return std::str::from_utf8(lower).ok().map(work);
+    }
+    borrowed_key(schema, value).map(|key| work(&key))
 }
 
 fn normalize(text: &str) -> Cow<'_, str> {
@@ -141,6 +162,26 @@ mod tests {
         for (schema, left, right, expected, why) in table {
             assert_eq!(values_equal(schema, left, right), *expected, "{why}: {left:?} and {right:?}");
             assert_eq!(values_equal(schema, right, left), *expected, "{why}, the other way round");
+        }
+    }
+
+    #[test]
+    fn a_key_is_the_same_whether_it_is_kept_or_not() {
+        let schemas = [
+            AttributeSchema::text(),
+            AttributeSchema::text().ignore_case(),
+            AttributeSchema::new(Kind::DateTime).ignore_case(),
+            AttributeSchema::new(Kind::Integer).ignore_case(),
+        ];
+        let long = "Ab".repeat(SHORT);
+        let texts = ["", "  ", "Ada@Contoso.com", "ÉCOLE", "2026-01-01T01:00:00+01:00", &long[..SHORT], &long];
+        let others =
+            [Value::Null, 7.into(), true.into(), Value::list(["Ab".into()]), Value::list(["A".into(), "b".into()])];
+        for schema in &schemas {
+            for value in texts.iter().map(|text| Value::text(*text)).chain(others.clone()) {
+                let kept = comparison_key(schema, &value);
+                assert_eq!(with_key(schema, &value, str::to_owned), kept, "{value:?} {schema:?}");
+            }
         }
     }
 }

@@ -19,7 +19,7 @@ mod value;
 pub use anchor::Anchor;
 pub use attributes::{Attributes, Shape};
 pub use change::{Change, ChangeId, ElementChange, Operation, Refused, Written};
-pub(crate) use compare::borrowed_key;
+pub(crate) use compare::with_key;
 pub use compare::{comparison_key, fold, values_equal};
 pub use completeness::Completeness;
 pub use filter::{Filter, all, any, eq, is_in, ne, present, starts_with};

@@ -17,12 +17,10 @@ use super::quiet::{Look, Quiet};
 use super::rows::Keyed;
 use super::unique::Key;
 use super::{Entry, EntryKey, Situation};
-use crate::model::{AttributeSchema, CaseRule, Filter, Kind, Name, ObjectId, Record, Shape, Value, borrowed_key};
+use crate::model::{AttributeSchema, Filter, Name, ObjectId, Record, Shape, Value, with_key};
 
 /// How many records are looked at together. In tests it is few, so that there are many orders.
 const TOGETHER: usize = if cfg!(test) { 2 } else { 64 };
-/// Texts of so many bytes are folded where they are.
-const SHORT: usize = 64;
 
 /// The linked pairs of one mapping, by the places of their links.
 #[derive(Debug, Default)]
@@ -123,7 +121,7 @@ impl Pairs {
             for (at, name) in inputs.mapping.matching().iter().enumerate() {
                 let Some(schema) = inputs.schema.get(name) else { continue };
                 for value in target.get(name).map_or(&[][..], Value::as_slice) {
-                    if let Some(hash) = hash_of_key(&self.hasher, schema, value) {
+                    if let Some(hash) = with_key(schema, value, |key| self.hasher.hash(key)) {
                         self.values.noted.push((hash ^ found.matching[at], place as u32));
                     }
                 }
@@ -131,7 +129,7 @@ impl Pairs {
         }
         for (name, tag, schema) in &found.spaces {
             for value in target.get(name).map_or(&[][..], Value::as_slice) {
-                if let Some(hash) = hash_of_key(&self.hasher, schema, value) {
+                if let Some(hash) = with_key(schema, value, |key| self.hasher.hash(key)) {
                     let hash = hash ^ tag;
                     if !self.values.noted[before..].iter().any(|(own, _)| *own == hash) {
                         self.values.noted.push((hash, place as u32));
@@ -267,13 +265,9 @@ pub(crate) struct Reading<'a> {
     pairs: Pairs,
     /// Which of the attributes that are written the names of packed targets are, by their shapes.
     numbers: Vec<Vec<Option<usize>>>,
-    /// What was read of the source and is not looked at yet. It is looked at by many at a time, so that they wait for
+    /// What was read of each side and is not looked at yet. It is looked at by many at a time, so that they wait for
     /// memory together, not each after the other: a link may be anywhere in it.
-    sources: Vec<Record>,
-    /// The same of the target.
-    targets: Vec<Record>,
-    /// The places of the links of those that are looked at together.
-    places: Vec<Option<usize>>,
+    unseen: [Vec<Record>; 2],
     /// What was read and is not settled.
     pub(crate) source: Side,
     /// The same of the target.
@@ -298,9 +292,7 @@ impl<'a> Reading<'a> {
             findable: Findable::new(&inputs, &pairs),
             pairs,
             numbers: Vec::new(),
-            sources: Vec::with_capacity(TOGETHER),
-            targets: Vec::with_capacity(TOGETHER),
-            places: Vec::with_capacity(TOGETHER),
+            unseen: Default::default(),
             source: Side::default(),
             target: Side::default(),
         }
@@ -308,61 +300,56 @@ impl<'a> Reading<'a> {
 
     /// Takes in a record of the source.
     pub(crate) fn read_source(&mut self, record: Record) {
-        self.sources.push(record);
-        if self.sources.len() >= TOGETHER {
-            self.take_sources();
-        }
+        self.keep(End::Source, record);
     }
 
     /// Takes in a record of the target. Of several with one id the first counts.
     pub(crate) fn read_target(&mut self, record: Record) {
-        self.targets.push(record);
-        if self.targets.len() >= TOGETHER {
-            self.take_targets();
+        self.keep(End::Target, record);
+    }
+
+    fn keep(&mut self, end: End, record: Record) {
+        self.unseen[end as usize].push(record);
+        if self.unseen[end as usize].len() >= TOGETHER {
+            self.look(end);
         }
     }
 
-    /// Looks at what was read of the source.
-    fn take_sources(&mut self) {
-        let (mut records, mut places) = (std::mem::take(&mut self.sources), std::mem::take(&mut self.places));
+    /// Looks at what was read of a side.
+    fn look(&mut self, end: End) {
         let links = self.inputs.links;
-        self.fetch(&mut places, records.iter().map(|record| links.guess_of_source(&record.id)));
-        let place = |record: &Record| self.place(links.place_of_source(&record.id));
-        places.extend(records.iter().map(place));
-        let handles = places.iter().filter_map(|place| self.pairs.slots[(*place)?].target);
+        let mut records = std::mem::take(&mut self.unseen[end as usize]);
+        let guess = |record: &Record| match end {
+            End::Source => links.guess_of_source(&record.id),
+            End::Target => links.guess_of_target(&record.id),
+        };
+        self.fetch(records.iter().filter_map(guess).collect());
+        let place = |record: &Record| match end {
+            End::Source => self.place(links.place_of_source(&record.id)),
+            End::Target => self.place(links.place_of_target(&record.id)),
+        };
+        let places: Vec<Option<usize>> = records.iter().map(place).collect();
+        let counterpart = |slot: &Slot| match end {
+            End::Source => slot.target,
+            End::Target => slot.source,
+        };
+        let handles = places.iter().flatten().filter_map(|place| counterpart(&self.pairs.slots[*place]));
         self.pairs.packed.fetch(handles);
-        for (record, place) in records.drain(..).zip(places.drain(..)) {
-            match place {
-                Some(place) => self.take_source(place, record),
-                None => self.source.records.push(record),
+        for (record, place) in records.drain(..).zip(places) {
+            match (end, place) {
+                (End::Source, Some(place)) => self.take_source(place, record),
+                (End::Target, Some(place)) => self.take_target(place, record),
+                (End::Source, None) => self.source.records.push(record),
+                (End::Target, None) => self.target.records.push(record),
             }
         }
-        (self.sources, self.places) = (records, places);
+        self.unseen[end as usize] = records;
     }
 
-    /// Looks at what was read of the target.
-    fn take_targets(&mut self) {
-        let (mut records, mut places) = (std::mem::take(&mut self.targets), std::mem::take(&mut self.places));
-        let links = self.inputs.links;
-        self.fetch(&mut places, records.iter().map(|record| links.guess_of_target(&record.id)));
-        let place = |record: &Record| self.place(links.place_of_target(&record.id));
-        places.extend(records.iter().map(place));
-        let handles = places.iter().filter_map(|place| self.pairs.slots[(*place)?].source);
-        self.pairs.packed.fetch(handles);
-        for (record, place) in records.drain(..).zip(places.drain(..)) {
-            match place {
-                Some(place) => self.take_target(place, record),
-                None => self.target.records.push(record),
-            }
-        }
-        (self.targets, self.places) = (records, places);
-    }
-
-    /// Lets what is known of some links come nearer, all at once. `room` is empty, before and after.
-    fn fetch(&self, room: &mut Vec<Option<usize>>, guesses: impl Iterator<Item = Option<usize>>) {
-        room.extend(guesses);
-        self.inputs.links.places().fetch(room.iter().copied().flatten());
-        let slots = room.drain(..).filter_map(|place| self.pairs.slots.get(place?));
+    /// Lets what is known of some links come nearer, all at once.
+    fn fetch(&self, places: Vec<usize>) {
+        self.inputs.links.places().fetch(places.iter().copied());
+        let slots = places.iter().filter_map(|place| self.pairs.slots.get(*place));
         std::hint::black_box(slots.filter(|slot| slot.state == State::Waiting).count());
     }
 
@@ -495,8 +482,8 @@ impl<'a> Reading<'a> {
 
     /// Ends the reading: what waits for its counterpart still is looked at by the rules about more than a pair.
     pub(crate) fn end(mut self) -> (Side, Side, Pairs) {
-        self.take_targets();
-        self.take_sources();
+        self.look(End::Target);
+        self.look(End::Source);
         for place in 0..self.pairs.slots.len() {
             let slot = self.pairs.slots[place];
             if slot.state == State::Waiting && (slot.source.is_some() || slot.target.is_some()) {
@@ -507,20 +494,6 @@ impl<'a> Reading<'a> {
         self.target.settled_names = self.pairs.packed.names(End::Target).into_iter().cloned().collect();
         (self.source, self.target, self.pairs)
     }
-}
-
-/// The hash of what a value is compared by; none of a blank.
-fn hash_of_key(hasher: &Keyed, schema: &AttributeSchema, value: &Value) -> Option<u64> {
-    let mut room = [0; SHORT];
-    // What `borrowed_key` makes of such a text, without making it.
-    if let (Value::Text(text), CaseRule::Ignore, Kind::Text) = (value, schema.case, &schema.kind)
-        && let Some(lower) = room.get_mut(..text.len()).filter(|_| text.is_ascii() && !value.is_blank())
-    {
-        lower.copy_from_slice(text.as_bytes());
-        lower.make_ascii_lowercase();
-        return std::str::from_utf8(lower).ok().map(|lower| hasher.hash(lower));
-    }
-    borrowed_key(schema, value).map(|key| hasher.hash(&key))
 }
 
 /// Whether the pair of a link may be settled by itself: it is this job's and nobody else's, between the mapping's classes,

@@ -307,10 +307,13 @@ fn is_of(sent: &Json, answer: &Json) -> Result<()> {
         if let (Some(own), Some(other)) = (sent[name].as_str(), answer[name].as_str())
             && fold(own) != fold(other)
         {
-            return Err(Error::new(ErrorKind::Protocol, "the answer to a create is of another object")
-                .with_context("sent", format!("{name}={own}"))
-                .with_context("answered", format!("{name}={other}"))
-                .with_outcome_in_doubt());
+            return Err(Error::new(
+                ErrorKind::Protocol,
+                "the answer to a create is of another object; what was made is looked for by its values",
+            )
+            .with_context("sent", format!("{name}={own}"))
+            .with_context("answered", format!("{name}={other}"))
+            .with_outcome_in_doubt());
         }
     }
     Ok(())
