@@ -240,6 +240,11 @@ impl GraphError {
     pub fn class(&self) -> GraphClass {
         GraphClass::of(self)
     }
+
+    /// Whether there is more than a status: a proxy's page in the place of Graph's answer says nothing.
+    pub(crate) fn has_reason(&self) -> bool {
+        !self.code.is_empty() || !self.message.is_empty()
+    }
 }
 
 impl Error {

@@ -189,10 +189,10 @@ impl Pending {
             },
             (Err(error), None) => error,
         };
-        // That the second attempt failed for the network's sake, or that the application may no longer send it, tells
-        // nothing of the first.
+        // That the second attempt failed for the network's sake, that the application may no longer send it, or a refusal
+        // that gives no reason (it may be that all is done) tells nothing of the first.
         let tells = error.retry() == Retry::Never
-            && error.graph_of_itself().is_some_and(|said| !matches!(said.status, 401 | 403));
+            && error.graph_of_itself().is_some_and(|said| !matches!(said.status, 401 | 403) && said.has_reason());
         let doubtful = step.again && step.part != Part::Licenses && !tells;
         let error = if doubtful { error.with_outcome_in_doubt() } else { error };
         let error = error.with_context("part", step.part.as_str());
