@@ -159,7 +159,11 @@ impl Job {
             let many = attribute_schema.is_some_and(|schema| schema.cardinality == Cardinality::Many);
             let licensing = schema.is_some_and(|schema| schema.is_licensing(attribute));
             for key in change.remove.iter().filter_map(element_key) {
-                self.ledger.remove_given(batch, store, &record.id, attribute, &key);
+                // Who does not show may lie in the recycle bin, and be back with his membership: planning forgets him once
+                // it is sure.
+                if licensing {
+                    self.ledger.remove_given(batch, store, &record.id, attribute, &key);
+                }
                 let element = format!("{attribute} {key}");
                 // What a dead run took away counts as it would have.
                 let (guard, element, count) = match (licensing, many) {

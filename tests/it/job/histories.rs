@@ -206,6 +206,39 @@ async fn what_may_have_been_given_to_a_group_that_was_deleted_since_is_the_jobs_
 }
 
 #[tokio::test]
+async fn who_may_not_have_been_taken_out_is_taken_out_when_he_is_back() {
+    let org = Org::new([person_of("1"), person_of("2"), group("a", &["1", "2"])]);
+    let spy = Spy::new(&org.directory);
+    let job = org.builder(users(), Preferences::default().with_restore()).target(spy.clone());
+    let job = job.guards(no_guards()).build().expect("a job");
+    _ = org.settle_with(&job).await;
+    // HR wants one of them no more; the request is lost on its way.
+    org.set_group("a", "members", texts(&["1"]));
+    spy.refuses(|change| match &change.operation {
+        Operation::Elements { .. } => {
+            Some(Error::new(ErrorKind::Transport, "the connection broke").with_outcome_in_doubt())
+        }
+        _ => None,
+    });
+    let report = run(&job).await;
+    assert_eq!(report.status, RunStatus::Incomplete, "{report}");
+    spy.refuses(|_| None);
+    org.clock.advance(Duration::from_secs(3600));
+    // Someone deletes his account, so that the group does not show him. It is brought back, with its membership.
+    let two = org.id("2");
+    let delete = Change::new(ChangeId::new(1), Operation::Delete { id: two.clone() });
+    org.directory.write(vec![delete]).collect::<Vec<_>>().await;
+    spy.hides([two.id.to_string()]);
+    _ = run(&job).await;
+    assert!(has(&org, &two), "it is brought back");
+    spy.hides([]);
+    for _ in 0..2 {
+        _ = org.settle_with(&job).await;
+    }
+    assert_eq!(org.refers("Group a", "members"), ["1"], "what the job gave, the job takes");
+}
+
+#[tokio::test]
 async fn what_comes_back_with_an_account_may_not_show_at_once() {
     let org = Org::new([person_of("1"), person_of("2"), group("a", &["1", "2"])]);
     let spy = Spy::new(&org.directory);
