@@ -43,7 +43,7 @@ impl Job {
             }
             // It may not show yet. What nothing can be found by stays a question for a person.
             let kept = if intent.anchors.is_empty() { TOMBSTONE } else { self.lag.try_into().unwrap_or(TOMBSTONE) };
-            return self.target_now() - intent.target_at() > kept;
+            return self.target_now() - intent.tried_at() > kept;
         };
         // Another create that is settled with this one took it.
         if links.source_of(&id).is_some() {

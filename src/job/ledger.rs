@@ -71,6 +71,10 @@ pub(super) struct Intent {
     /// The same by the target's clock, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
     pub(super) target_at: Option<OffsetDateTime>,
+    /// Of a create that was begun before, and whose outcome was not known: when it was tried again last, by the target's
+    /// clock.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
+    pub(super) again_at: Option<OffsetDateTime>,
     pub(super) class: Class,
     pub(super) source: Option<ObjectId>,
     pub(super) target: Option<ObjectId>,
@@ -97,13 +101,18 @@ impl Intent {
         self.target_at.unwrap_or(self.at)
     }
 
+    /// When it was tried last, by the same clock: what it made may be as young as that.
+    pub(super) fn tried_at(&self) -> OffsetDateTime {
+        self.again_at.unwrap_or_else(|| self.target_at())
+    }
+
     /// What planning needs to know of a create whose answer never came.
     pub(super) fn in_doubt(&self) -> Option<InDoubt> {
         (self.action == Action::Create).then_some(())?;
         Some(InDoubt {
             source: self.source.clone()?,
-            at: self.at,
-            target_at: self.target_at(),
+            begun_at: self.target_at(),
+            tried_at: self.tried_at(),
             anchors: self.anchors.clone(),
             disabled: self.disables,
         })

@@ -233,6 +233,7 @@ impl Progress<'_> {
             // Of a create that was begun before, the first beginning counts: what it made is no younger.
             at: self.doubt(entry).map_or_else(|| self.now(), |doubt| doubt.at),
             target_at: Some(self.doubt(entry).map_or_else(|| self.job.target_now(), Intent::target_at)),
+            again_at: self.doubt(entry).map(|_| self.job.target_now()),
             replaces: entry.candidates.first().filter(|_| creates).cloned(),
             class: entry.class.clone(),
             source: entry.source.clone(),

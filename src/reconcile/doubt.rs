@@ -20,7 +20,7 @@ pub(crate) fn is_made_by(schema: &Schema, record: &Record, doubt: &InDoubt) -> b
         values_equal(schema, own, value)
     };
     let young = schema.created_at.as_ref().is_none_or(|name| {
-        record.get(name).and_then(moment).is_some_and(|created| created >= doubt.target_at - CLOCK_TOLERANCE)
+        record.get(name).and_then(moment).is_some_and(|created| created >= doubt.begun_at - CLOCK_TOLERANCE)
     });
     young && !doubt.anchors.is_empty() && doubt.anchors.iter().all(agrees)
 }
@@ -114,6 +114,6 @@ impl<'a> Assessor<'a> {
 
     /// Whether what a create made may not show yet; without anything to find it by, nobody can ever say.
     fn is_recent(&self, doubt: &InDoubt) -> bool {
-        doubt.anchors.is_empty() || self.inputs.is_young(doubt.target_at)
+        doubt.anchors.is_empty() || self.inputs.is_young(doubt.tried_at)
     }
 }

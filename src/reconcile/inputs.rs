@@ -91,12 +91,12 @@ impl Side {
 pub(crate) struct InDoubt {
     /// The source object that it was made for.
     pub(crate) source: ObjectId,
-    /// When the intent was noted.
+    /// When it was begun, by the target's clock: what it made is no older.
     #[serde(with = "time::serde::rfc3339")]
-    pub(crate) at: OffsetDateTime,
-    /// The same by the target's clock.
+    pub(crate) begun_at: OffsetDateTime,
+    /// When it was tried last, by the same clock: what it made may be as young as that.
     #[serde(with = "time::serde::rfc3339")]
-    pub(crate) target_at: OffsetDateTime,
+    pub(crate) tried_at: OffsetDateTime,
     /// What it was made with, of what can tell it from others: all must agree.
     pub(crate) anchors: Vec<(Name, Value)>,
     /// Whether it was made switched off.

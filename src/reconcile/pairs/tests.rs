@@ -129,8 +129,8 @@ fn world() -> impl Strategy<Value = World> {
     let records = || prop::collection::vec(record(), 0..8);
     let doubt = (0..6_u8, prop::sample::select(&["ada@a", "jun@a"][..])).prop_map(|(id, mail)| InDoubt {
         source: ObjectId::user(id.to_string()),
-        at: OffsetDateTime::UNIX_EPOCH,
-        target_at: OffsetDateTime::UNIX_EPOCH,
+        begun_at: OffsetDateTime::UNIX_EPOCH,
+        tried_at: OffsetDateTime::UNIX_EPOCH,
         anchors: vec![("mail".into(), mail.into())],
         disabled: false,
     });

@@ -59,6 +59,34 @@ async fn what_cannot_be_asked_for_is_not_taken_for_never_made() {
 }
 
 #[tokio::test]
+async fn what_a_second_attempt_made_may_be_as_young_as_that_attempt() {
+    let world = World::new([person("1")]);
+    let (spy, job) = watched(&world);
+    let lost = || Error::new(ErrorKind::Transport, "the connection broke").with_outcome_in_doubt();
+    spy.refuses(move |_| Some(lost()));
+    assert_eq!(run(&job).await.status, RunStatus::Incomplete);
+    // An hour later, in which nobody could be asked for him, he is made, and that answer is lost too.
+    world.clock.advance(Duration::from_secs(3600));
+    spy.is_deaf(true);
+    spy.refuses(|_| None);
+    spy.answers(move |_, _| Err(lost()));
+    assert_eq!(run(&job).await.status, RunStatus::Incomplete);
+    assert_eq!(world.directory.records().len(), 1);
+    // A minute later he does not show yet.
+    world.clock.advance(Duration::from_secs(60));
+    spy.is_deaf(false);
+    spy.answers(|_, answer| answer);
+    spy.shows_nothing(true);
+    let report = run(&job).await;
+    assert_eq!(report.status, RunStatus::Incomplete, "{report}");
+    spy.shows_nothing(false);
+    world.clock.advance(Duration::from_secs(3600));
+    let report = run(&job).await;
+    assert_eq!(report.status, RunStatus::Complete, "{report}");
+    assert_eq!((world.directory.records().len(), world.sink.confirmed().len()), (1, 1), "{report}");
+}
+
+#[tokio::test]
 async fn what_planning_found_again_is_confirmed_though_recovering_could_not_ask() {
     let world = World::new((1..=3).map(|id| person(&id.to_string())));
     let (spy, job) = watched(&world);

@@ -238,7 +238,9 @@ impl Target for Spy {
         if self.shared().is_deaf {
             return Err(Error::new(ErrorKind::Unavailable, "the index is down"));
         }
-        self.inner.find(class, attribute, values).await
+        let unseen = self.shared().unseen;
+        let found = self.inner.find(class, attribute, values).await?;
+        Ok(if unseen { Vec::new() } else { found })
     }
     async fn deleted(&self, anchors: &[Anchor]) -> Result<Vec<Record>> {
         self.inner.deleted(anchors).await
