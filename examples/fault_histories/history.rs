@@ -7,7 +7,7 @@ use entrant::adapters::Entra;
 use entrant::clock::Clock;
 use entrant::connection::Connection;
 use entrant::http::RetryPolicy;
-use entrant::job::{Apply, EntryReport, Event, Observer, Outcome, Run};
+use entrant::job::{Apply, EntryReport, Event, Observer, Outcome, Run, RunStatus};
 use entrant::reconcile::{Guard, Plan};
 use entrant::sim::{Fault, Reads, Sim, Sku};
 use entrant::store::MemoryState;
@@ -351,8 +351,10 @@ impl History {
 
     /// Runs without faults; whether there was nothing to do.
     fn is_quiet(&mut self) -> bool {
+        // What was in doubt is settled beside the plan, and shows in the next.
+        let was_in_doubt = !self.witness.journal().is_empty();
         match self.live(Process::quiet()) {
-            Some(plan) => plan.is_converged(),
+            Some(plan) => plan.is_converged() && !was_in_doubt,
             None => {
                 self.witness.wrong("desired-state", "a run without faults did not come to its end");
                 true
@@ -439,7 +441,7 @@ impl History {
         match ended {
             Ended::With(Ok(Finished { plan, report, told })) => {
                 let status = match &report.status {
-                    entrant::job::RunStatus::Stopped { breaches } => format!("stopped by {} guards", breaches.len()),
+                    RunStatus::Stopped { breaches } => format!("stopped by {} guards", breaches.len()),
                     status => without_random(&format!("{status:?}")),
                 };
                 witness.note(format!("ended {status}"));
@@ -447,6 +449,10 @@ impl History {
                     witness.note(format!("  {} {}: {}", entry.action, entry.key, said(&entry.outcome)));
                 }
                 let is_clean = process.fault_percent == 0 && self.is_peace();
+                // What is older than a replica may be shows in a run that read everything.
+                if process.fault_percent == 0 && !matches!(report.status, RunStatus::Stopped { .. }) {
+                    witness.seen(plan.as_of() - time::Duration::minutes(20));
+                }
                 oracles::report_is_true(witness, &plan, &report, &told, is_clean);
                 oracles::giving_up_is_said(witness, &report);
                 Some(plan)

@@ -12,6 +12,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod administrator;
 mod chance;
 mod company;
 mod fate;

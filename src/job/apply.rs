@@ -54,6 +54,8 @@ pub(super) struct Progress<'a> {
     /// Creates of an earlier run whose outcome is still not known, by their source.
     pub(super) doubts: HashMap<ObjectId, Intent>,
     pub(super) targets: HashMap<usize, ObjectId>,
+    /// What of each entry is forgotten, of what someone else took away.
+    pub(super) forget: HashMap<usize, BTreeMap<Name, Vec<Arc<str>>>>,
     pub(super) counts: BTreeMap<Name, ElementCount>,
     /// How many references more objects of a class have by now that this job gave.
     pub(super) memberships: BTreeMap<Class, i64>,
@@ -265,6 +267,7 @@ impl Job {
             looks,
             doubts,
             targets: HashMap::new(),
+            forget: HashMap::new(),
             counts: BTreeMap::new(),
             memberships: BTreeMap::new(),
             places: plan.entries().iter().enumerate().map(|(at, entry)| (&entry.key, at)).collect(),

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::Outcome;
 use super::apply::Progress;
+use super::claims::referred;
 use super::ledger::{Intent, Taken};
 use super::write::Work;
-use crate::error::{Error, ErrorKind};
-use crate::model::{ElementChange, License, Name, ObjectId, Operation, Record, Refused, Value};
-use crate::reconcile::{EdgeKind, Element, Entry, Guard, Part, SetChange, SetKind, element_key};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{ElementChange, Name, ObjectId, Operation, Refused, Value};
+use crate::reconcile::{Action, EdgeKind, Element, Entry, Given, Guard, Part, SetChange, SetKind, element_key};
 use crate::store::{Batch, Source};
 
 /// How many of those that are left out a reason names.
@@ -72,7 +73,9 @@ impl Progress<'_> {
             for key in change.add.iter().filter_map(element_key) {
                 ledger.put_given(batch, store, object, attribute, &key, now);
             }
-            for key in change.remove.iter().filter_map(element_key) {
+            // Planning forgets what does not come back.
+            let not_there = work.not_there.get(attribute).map_or(&[][..], Vec::as_slice);
+            for key in change.remove.iter().filter(|value| !not_there.contains(value)).filter_map(element_key) {
                 ledger.remove_given(batch, store, object, attribute, &key);
             }
             let Some(set) = set else { continue };
@@ -133,10 +136,74 @@ impl Progress<'_> {
         }
     }
 
+    /// Keeps of what was to be taken and was not there that which may come back: an account that was deleted meanwhile
+    /// has its membership again when it is restored. Of all others an attempt whose answer was lost may have taken it.
+    pub(super) async fn look_for_not_there(&self, written: &mut [(Work, ObjectId, Option<Intent>)]) -> Result<()> {
+        let mut unseen = HashSet::new();
+        for (work, ..) in written.iter() {
+            let schema = &self.job.ready(&work.intent.key)?.schema;
+            for (attribute, elements) in &work.not_there {
+                let keys: Vec<Arc<str>> = elements.iter().filter_map(element_key).collect();
+                unseen.extend(referred(schema, attribute, &keys));
+            }
+        }
+        let away = self.job.not_there(unseen).await?;
+        for (work, ..) in written {
+            let schema = &self.job.ready(&work.intent.key)?.schema;
+            for (attribute, elements) in &mut work.not_there {
+                elements.retain(|element| {
+                    let key = element_key(element);
+                    referred(schema, attribute, &key).any(|own| away.contains(&own))
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at what someone else took away, before it is forgotten: what was given again since the plan was made may not
+    /// show yet; and an account that was deleted meanwhile shows nowhere, and comes back with what it was given.
+    pub(super) async fn look_for_forgotten(&mut self, works: &[Work]) -> Result<()> {
+        let (job, plan) = (self.job, self.plan);
+        let (ledger, store) = (&job.ledger, job.target.name());
+        let mut away = HashSet::new();
+        let forgets = |work: &&Work| !plan.entries()[work.at].forget.is_empty();
+        for entry in works.iter().filter(forgets).map(|work| &plan.entries()[work.at]) {
+            let schema = &job.ready(&entry.key)?.schema;
+            let objects = entry.forget.iter().flat_map(|(name, elements)| referred(schema, name, elements.iter()));
+            away.extend(objects);
+        }
+        // In whose place another is made does not come back.
+        let makers = plan.entries().iter().filter(|entry| entry.action == Action::Create);
+        makers.flat_map(|entry| &entry.candidates).for_each(|gone| _ = away.remove(gone));
+        let away = job.not_there(away).await?;
+        for work in works.iter().filter(forgets) {
+            let entry = &plan.entries()[work.at];
+            let Some(target) = &entry.target else { continue };
+            let schema = &job.ready(&entry.key)?.schema;
+            let mut given = Given::default();
+            ledger.given_to(&mut given, store, target).await?;
+            let mut forget = entry.forget.clone();
+            for (attribute, elements) in &mut forget {
+                let young: HashSet<&Arc<str>> = given
+                    .of(target, attribute)
+                    .iter()
+                    .filter(|(_, at)| job.is_young(*at))
+                    .map(|(own, _)| own)
+                    .collect();
+                elements.retain(|element| {
+                    let is_away = |own: &ObjectId| away.contains(own);
+                    !young.contains(element) && !referred(schema, attribute, [element]).any(|own| is_away(&own))
+                });
+            }
+            self.forget.insert(work.at, forget);
+        }
+        Ok(())
+    }
+
     /// Forgets what someone else took away.
-    pub(super) fn forget_elements(&self, batch: &mut Batch, entry: &Entry) {
-        let Some(target) = &entry.target else { return };
-        for (attribute, elements) in &entry.forget {
+    pub(super) fn forget_elements(&self, batch: &mut Batch, at: usize) {
+        let (Some(target), Some(forget)) = (&self.entry(at).target, self.forget.get(&at)) else { return };
+        for (attribute, elements) in forget {
             for element in elements {
                 self.job.ledger.remove_given(batch, self.job.target.name(), target, attribute, element);
             }
@@ -187,21 +254,4 @@ pub(super) fn split_refused(work: &mut Work, refused: Vec<Refused>) -> Option<(W
     rest.intent.elements = left;
     let error = waits.or(first)?;
     Some((rest, if count > 1 { error.with_context("refused elements", count) } else { error }))
-}
-
-/// Of a write that was begun and whose outcome is not known: what is there now was given, what is gone was taken.
-pub(super) fn outcome_of(intent: &Intent, record: &Record) -> BTreeMap<Name, ElementChange> {
-    let mut outcome = BTreeMap::new();
-    for (attribute, change) in &intent.elements {
-        let Some(value) = record.get(attribute) else { continue };
-        // What an object inherits was neither given nor taken.
-        let direct = value.as_slice().iter().filter(|own| License::from_value(own).is_some_and(|own| own.is_direct()));
-        let held: HashSet<Arc<str>> = direct.filter_map(element_key).collect();
-        let holds = |element: &&Value| element_key(element).is_some_and(|key| held.contains(&key));
-        let whole = !record.partial.contains_key(attribute);
-        let add = change.add.iter().filter(holds).cloned();
-        let remove = change.remove.iter().filter(|element| whole && !holds(element)).cloned();
-        outcome.insert(attribute.clone(), ElementChange::new(add, remove));
-    }
-    outcome
 }

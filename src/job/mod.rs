@@ -11,6 +11,7 @@
 mod apply;
 mod bookmark;
 mod builder;
+mod claims;
 mod doubts;
 mod elements;
 mod explaining;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::apply::Progress;
 use super::builder::Ready;
-use super::elements::outcome_of;
+use super::claims::Held;
 use super::ledger::{Intent, Taken};
 use super::links::Links;
 use super::planning::lookup;
@@ -13,7 +13,7 @@ use super::{Job, Outcome, password};
 use crate::error::Result;
 use crate::expr::{Context, Seed};
 use crate::mapping::{Belonging, Mapped, Rule};
-use crate::model::{Cardinality, Class, ElementChange, License, Name, ObjectId, Record, Value, comparison_key};
+use crate::model::{Class, License, Name, ObjectId, Record, Value, comparison_key};
 use crate::reconcile::{
     Action, Answer, Constraints, Draft, DraftStep, EdgeKind, Element, Entry, Evidence, FindingKind, Guard, Pair, Part,
     Situation, element_basis, element_key,
@@ -34,9 +34,12 @@ impl Job {
         let now = self.clock.now();
         let mut batch = Batch::new();
         let mut created = Vec::new();
-        let intents = self.ledger.intents(&self.name).await?;
+        let mut intents = self.ledger.intents(&self.name).await?;
+        // What was begun last counts.
+        intents.sort_by_key(Intent::target_at);
         let ids: Vec<ObjectId> = intents.iter().filter_map(|intent| intent.target.clone()).collect();
         let records = if ids.is_empty() { HashMap::new() } else { reread(&*self.target, &ids).await };
+        let held = self.held(&intents, &records).await?;
         let creates: Vec<&Intent> = intents.iter().filter(|intent| intent.action == Action::Create).collect();
         let sought = self.seek_created(&creates).await;
         let mut links =
@@ -46,7 +49,7 @@ impl Job {
             let settled = if intent.action == Action::Create {
                 self.recover_create(&intent, &sought, &mut links, &mut batch, &mut created)
             } else {
-                self.recover_other(&intent, &records, &mut links, &mut batch)
+                self.recover_other(&intent, &records, &held, &mut links, &mut batch)
             };
             if settled {
                 self.ledger.remove_intent(&mut batch, &self.name, &intent);
@@ -79,6 +82,7 @@ impl Job {
         &self,
         intent: &Intent,
         records: &HashMap<ObjectId, Answer>,
+        held: &Held,
         links: &mut Links,
         batch: &mut Batch,
     ) -> bool {
@@ -98,7 +102,7 @@ impl Job {
         };
         let mut effect = None;
         match found.first() {
-            Some(record) if !intent.elements.is_empty() => return self.recover_elements(intent, record, batch),
+            Some(record) if !intent.elements.is_empty() => return self.recover_elements(intent, record, held, batch),
             Some(record) if intent.disables && is_off(record) => {
                 end.disabled_by_us = true;
                 effect = Some(Guard::Disable);
@@ -133,79 +137,6 @@ impl Job {
         true
     }
 
-    /// Remembers as given what was to be given to an object that does not show: what of it turns out not to be there is
-    /// forgotten then.
-    fn claim_elements(&self, intent: &Intent, batch: &mut Batch) {
-        let Some(target) = &intent.target else { return };
-        for (attribute, change) in &intent.elements {
-            for key in change.add.iter().filter_map(element_key) {
-                self.ledger.put_given(batch, self.target.name(), target, attribute, &key, intent.target_at());
-            }
-        }
-    }
-
-    /// Remembers the elements that were given and taken although the answer was lost. Whether all of them show, or are
-    /// too old to show yet.
-    fn recover_elements(&self, intent: &Intent, record: &Record, batch: &mut Batch) -> bool {
-        let (store, at) = (self.target.name(), intent.at);
-        let given_at = intent.target_at();
-        let schema = self.ready_for(intent).map(|ready| &ready.schema);
-        let outcome = outcome_of(intent, record);
-        for (attribute, change) in &outcome {
-            for key in change.add.iter().filter_map(element_key) {
-                self.ledger.put_given(batch, store, &record.id, attribute, &key, given_at);
-            }
-            let attribute_schema = schema.and_then(|schema| schema.get(attribute));
-            let many = attribute_schema.is_some_and(|schema| schema.cardinality == Cardinality::Many);
-            let licensing = schema.is_some_and(|schema| schema.is_licensing(attribute));
-            for key in change.remove.iter().filter_map(element_key) {
-                // Who does not show may lie in the recycle bin, and be back with his membership: planning forgets him once
-                // it is sure.
-                if licensing {
-                    self.ledger.remove_given(batch, store, &record.id, attribute, &key);
-                }
-                let element = format!("{attribute} {key}");
-                // What a dead run took away counts as it would have.
-                let (guard, element, count) = match (licensing, many) {
-                    (true, _) => (Guard::LicenseRemoval, None, intent.licenses_lost),
-                    (false, true) => (Guard::MemberRemoval, Some(element.as_str()), 1),
-                    (false, false) => (Guard::Clear, Some(attribute.as_str()), 1),
-                };
-                if count > 0 {
-                    let removal = Taken { count, ..taken(intent, guard, element) };
-                    self.ledger.put_removal(batch, &self.name, &removal, at);
-                }
-            }
-        }
-        let of = |changes: &BTreeMap<Name, ElementChange>| {
-            changes.values().map(|change| change.add.len() + change.remove.len()).sum::<usize>()
-        };
-        // What was not read to its end says nothing of what it does not show.
-        let whole = intent.elements.keys().all(|name| record.get(name).is_some() && !record.partial.contains_key(name));
-        of(&outcome) == of(&intent.elements) || (whole && !self.is_young(intent.target_at()))
-    }
-
-    /// Settles what earlier runs were to give and take and this one saw done, so that it is not in doubt until the next.
-    pub(super) async fn recover_overtaken(&self, lease: &Lease, plan: &str) -> Result<()> {
-        let mut intents = self.ledger.intents(&self.name).await?;
-        intents.retain(|intent| intent.plan != plan && !intent.elements.is_empty());
-        let ids: Vec<ObjectId> = intents.iter().filter_map(|intent| intent.target.clone()).collect();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let records = reread(&*self.target, &ids).await;
-        let mut batch = Batch::new();
-        for intent in intents {
-            let Some(Ok(found)) = intent.target.as_ref().and_then(|id| records.get(id)) else { continue };
-            if let [record] = found.as_slice()
-                && self.recover_elements(&intent, record, &mut batch)
-            {
-                self.ledger.remove_intent(&mut batch, &self.name, &intent);
-            }
-        }
-        if batch.is_empty() { Ok(()) } else { self.ledger.state().commit(lease, batch).await }
-    }
-
     /// The mapping that a write was of, by its name; or by its classes, should it have another name by now.
     pub(super) fn ready_for(&self, intent: &Intent) -> Option<&Ready> {
         let source = intent.source.as_ref().map(|source| &source.class);
@@ -216,7 +147,7 @@ impl Job {
     }
 }
 
-fn taken<'a>(intent: &'a Intent, guard: Guard, element: Option<&'a str>) -> Taken<'a> {
+pub(super) fn taken<'a>(intent: &'a Intent, guard: Guard, element: Option<&'a str>) -> Taken<'a> {
     let object = intent.target.as_ref().filter(|_| guard == Guard::MemberRemoval);
     Taken { entry: &intent.key, plan: &intent.plan, class: &intent.class, guard, object, element, count: 1 }
 }

@@ -50,6 +50,8 @@ pub(super) struct Work {
     /// The attributes of the operation that must not be shown; they are put in last.
     pub(super) redacted: Vec<Name>,
     pub(super) intent: Intent,
+    /// The elements that were to be taken and were not there, once it is answered; and may come back.
+    pub(super) not_there: BTreeMap<Name, Vec<Value>>,
 }
 
 impl Progress<'_> {
@@ -85,6 +87,9 @@ impl Progress<'_> {
             if work.operation.is_some() || part <= Part::Main {
                 works.push(work);
             }
+        }
+        if part == Part::Main {
+            self.look_for_forgotten(&works).await?;
         }
         self.fill_in(&mut works).await?;
         let works = self.note(works).await?;
@@ -244,7 +249,7 @@ impl Progress<'_> {
             anchors,
             written,
         };
-        Ok(Work { at, part, operation, redacted, intent })
+        Ok(Work { at, part, operation, redacted, intent, not_there: BTreeMap::new() })
     }
 
     /// The create of an earlier run for the same source whose outcome is still not known.
@@ -387,7 +392,8 @@ impl Progress<'_> {
                         );
                         left.push((work, error.with_context("account", id).with_outcome_in_doubt()));
                     }
-                    Ok(Written { id, refused }) => {
+                    Ok(Written { id, refused, not_there }) => {
+                        work.not_there = not_there;
                         let rest = split_refused(&mut work, refused);
                         let nothing =
                             matches!(&work.operation, Some(Operation::Elements { changes, .. }) if changes.is_empty());
@@ -472,12 +478,13 @@ impl Progress<'_> {
     }
 
     /// Notes what was written, durably, before anything else happens; and what is left of it, if something is.
-    pub(super) async fn commit_written(&mut self, written: Vec<(Work, ObjectId, Option<Intent>)>) -> Result<()> {
+    pub(super) async fn commit_written(&mut self, mut written: Vec<(Work, ObjectId, Option<Intent>)>) -> Result<()> {
         if written.is_empty() {
             return Ok(());
         }
         let mut batch = Batch::new();
         let mut created = Vec::new();
+        self.look_for_not_there(&mut written).await?;
         for (work, id, open) in &written {
             self.settled(&mut batch, work, Some(id));
             match open {
@@ -542,7 +549,7 @@ impl Progress<'_> {
             self.remember_elements(batch, work, object);
         }
         if work.part == Part::Main {
-            self.forget_elements(batch, &entry);
+            self.forget_elements(batch, work.at);
         }
         if work.part <= Part::Status {
             for (guard, count) in entry.part_effects(work.part).kinds() {

@@ -153,13 +153,25 @@ pub struct Written {
     pub id: ObjectId,
     /// The elements that were not given or taken, and why: of an [`Operation::Elements`] alone.
     pub refused: Vec<Refused>,
+    /// The elements that were to be taken and were not there, by attribute.
+    ///
+    /// Somebody else took them, or they lie in a recycle bin and come back with their membership: a target that can tell
+    /// says so, and the job does not take them for gone until it has seen that they are.
+    pub not_there: BTreeMap<Name, Vec<Value>>,
 }
 
 impl Written {
     /// The object was written.
     #[must_use]
     pub fn new(id: ObjectId) -> Self {
-        Self { id, refused: Vec::new() }
+        Self { id, refused: Vec::new(), not_there: BTreeMap::new() }
+    }
+
+    /// Says that an element was to be taken and was not there.
+    #[must_use]
+    pub fn with_not_there(mut self, attribute: Name, element: Value) -> Self {
+        self.not_there.entry(attribute).or_default().push(element);
+        self
     }
 
     /// Says which elements were not written.

@@ -69,6 +69,11 @@ impl<'a> Elements<'a> {
         self.0.is_some_and(|elements| elements.contains_key(element))
     }
 
+    /// When an element was given.
+    pub(crate) fn at(self, element: &str) -> Option<OffsetDateTime> {
+        self.0?.get(element).copied()
+    }
+
     pub(crate) fn len(self) -> u64 {
         self.0.map_or(0, |elements| elements.len() as u64)
     }

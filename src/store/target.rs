@@ -42,7 +42,8 @@ pub trait Target: Source {
     /// at once. One change that fails stops no other. Deleting what is gone is success. An update does not fail for
     /// having been made before. Elements that cannot be given or taken are named in the answer, each with its reason
     /// (`NotFound` for a reference to what is not there), and the others are given and taken all the same; a single
-    /// reference is taken only if it is the one that is held. An error whose write may have happened all the same says
+    /// reference is taken only if it is the one that is held. What was to be taken and is not there is no failure; a
+    /// target that can tell says so ([`Written::not_there`]). An error whose write may have happened all the same says
     /// [`is_outcome_in_doubt`](Error::is_outcome_in_doubt). Dropping the stream stops sending; what was sent may
     /// still be carried out.
     ///

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::elements;
 use super::guests::{self, Invitations};
 use super::routing::{object_of, route};
-use super::step::{Part, Step};
+use super::step::{Element, Part, Step};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::graph::{BatchResponse, GraphClass, GraphClient};
 use crate::model::{Change, ChangeId, Class, ObjectId, Operation, Refused, Written, fold};
@@ -60,6 +60,8 @@ struct Pending {
     open: usize,
     failed: Option<Error>,
     refused: Vec<Refused>,
+    /// What was to be taken and was not there.
+    not_there: Vec<Element>,
 }
 
 impl Run {
@@ -101,7 +103,16 @@ impl Run {
             if place == run.queues.len() {
                 run.queues.push(VecDeque::new());
             }
-            let pending = Pending { id: change.id, class, object, steps: steps.into(), open: 0, failed: None, refused };
+            let pending = Pending {
+                id: change.id,
+                class,
+                object,
+                steps: steps.into(),
+                open: 0,
+                failed: None,
+                refused,
+                not_there: Vec::new(),
+            };
             run.queues[place].push_back(pending);
         }
         run
@@ -222,9 +233,19 @@ impl Pending {
         let response = match (step.part, outcome, &self.object) {
             // It is gone, which is what was wanted.
             (Part::Delete, Err(error), _) if error.is_object_missing() => return Ok(()),
-            (Part::RemoveManager, Err(error), _) if error.is_not_there() => return Ok(()),
+            (Part::RemoveManager, Err(error), _) if error.is_not_there() => {
+                self.not_there.extend_from_slice(&step.elements);
+                return Ok(());
+            }
             (Part::AddMember | Part::AddOwner, outcome, Some(group)) => return links(group).added(outcome),
-            (Part::RemoveMember | Part::RemoveOwner, outcome, Some(group)) => return links(group).removed(outcome),
+            (Part::RemoveMember | Part::RemoveOwner, outcome, Some(group)) => {
+                let is_refused = outcome.is_err();
+                links(group).removed(outcome)?;
+                if is_refused {
+                    self.not_there.extend_from_slice(&step.elements);
+                }
+                return Ok(());
+            }
             (Part::Bind, Err(error), _) if step.elements.len() == 1 && error.is_already_there() => return Ok(()),
             (_, outcome, _) => outcome?,
         };
@@ -244,7 +265,8 @@ impl Pending {
                 None => true,
             };
             if !goes_on {
-                self.steps.pop_front();
+                let left_out = self.steps.pop_front().filter(|step| step.part == Part::RemoveManager);
+                self.not_there.extend(left_out.into_iter().flat_map(|step| step.elements));
             }
         }
         Ok(())
@@ -253,7 +275,13 @@ impl Pending {
     fn into_answer(self) -> (ChangeId, Result<Written>) {
         let answer = match (self.failed, self.object) {
             (Some(error), _) => Err(error),
-            (None, Some(id)) => Ok(Written::new(id).with_refused(self.refused)),
+            (None, Some(id)) => {
+                let written = Written::new(id).with_refused(self.refused);
+                Ok(self
+                    .not_there
+                    .into_iter()
+                    .fold(written, |written, element| written.with_not_there(element.attribute, element.value)))
+            }
             (None, None) => Err(no_id()),
         };
         (self.id, answer)
