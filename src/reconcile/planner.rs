@@ -4,18 +4,23 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::assess::assess;
-use super::case::{Assessment, Extent, SourceRead, Sourced};
-use super::choose;
-use super::conceal;
-use super::correlate::TargetIndex;
-use super::decide::Decider;
-use super::inputs::{Answers, Inputs, Questions, Side};
-use super::pairs::Pairs;
-use super::unique::Spaces;
-use super::watch::{Watch, watched};
-use super::{Entry, EntryKey, Problem, Severity, Situation, elements, holds, references};
+use super::Entry;
+use super::EntryKey;
+use super::Problem;
+use super::Severity;
+use super::Situation;
 use crate::model::{Completeness, Name, ObjectId, Origin, Record};
+use crate::reconcile::decide::entries::Decider;
+use crate::reconcile::decide::unique::Spaces;
+use crate::reconcile::decide::{choose, holds};
+use crate::reconcile::elements::{references, settle};
+use crate::reconcile::find::assess::assess;
+use crate::reconcile::find::case::{Assessment, Extent, SourceRead, Sourced};
+use crate::reconcile::find::correlate::TargetIndex;
+use crate::reconcile::plan::conceal;
+use crate::reconcile::reading::inputs::{Answers, Inputs, Questions, Side};
+use crate::reconcile::reading::pairs::Pairs;
+use crate::reconcile::reading::watch::{Watch, watched};
 
 /// What planning yields.
 #[derive(Debug, Default)]
@@ -76,7 +81,7 @@ pub(crate) fn plan(planners: &[Planner<'_>]) -> Result<Planned, Vec<Questions>> 
     };
     choose::settle(&spaces, planners, &assessments, &mut planned.entries);
     holds::hold_objects(planners, &mut planned.entries);
-    elements::settle(planners, &assessments, &deciders, &mut planned.entries);
+    settle::settle(planners, &assessments, &deciders, &mut planned.entries);
     conceal::conceal(planners, &assessments, &mut planned.entries);
     let entries: HashMap<&EntryKey, &Entry> = planned.entries.iter().map(|entry| (&entry.key, entry)).collect();
     let all = planners.iter().zip(&assessments).zip(&deciders);

@@ -291,7 +291,7 @@ impl Team {
     }
 
     /// He is brought back, with his membership, which is the job's to take.
-    async fn is_taken_when_he_is_back(self) {
+    async fn takes_him_out_when_he_is_back(self) {
         self.spy.hides([self.two.id.to_string()]);
         self.org.set_group("a", "members", texts(&["1"]));
         _ = run(&self.job).await;
@@ -319,7 +319,7 @@ async fn who_may_have_been_put_in_before_he_was_deleted_is_the_jobs_when_he_is_b
     team.spy.answers(|_, answer| answer);
     team.org.clock.advance(Duration::from_secs(3600));
     team.delete().await;
-    team.is_taken_when_he_is_back().await;
+    team.takes_him_out_when_he_is_back().await;
 }
 
 #[tokio::test]
@@ -334,7 +334,7 @@ async fn who_is_deleted_while_a_plan_is_made_is_not_taken_for_taken_out() {
     team.delete().await;
     let report = team.job.apply(&plan, Apply::new()).await.expect("a report");
     assert_eq!(report.status, RunStatus::Complete, "{report}");
-    team.is_taken_when_he_is_back().await;
+    team.takes_him_out_when_he_is_back().await;
 }
 
 #[tokio::test]
@@ -358,7 +358,7 @@ async fn who_is_deleted_while_he_is_taken_out_is_taken_out_when_he_is_back() {
     let report = team.job.apply(&plan, Apply::new()).await.expect("a report");
     assert_eq!(report.status, RunStatus::Complete, "{report}");
     team.spy.answers(|_, answer| answer);
-    team.is_taken_when_he_is_back().await;
+    team.takes_him_out_when_he_is_back().await;
 }
 
 #[tokio::test]
