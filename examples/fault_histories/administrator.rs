@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use crate::chance::Chance;
-use crate::company::PRODUCTS;
+use crate::company::{Company, PRODUCTS};
 use crate::history::Incident;
-use crate::witness::{Account, By, Witness};
+use crate::witness::{Account, By, Witness, lists};
 
 impl Witness {
     /// Something happens that the job does not do.
@@ -131,10 +131,11 @@ impl Witness {
 
     /// Who gave what an administrator gives: nobody can tell whether it was the job, if it wants that itself, is at it, or
     /// had given the same before and did not see that it was gone.
-    fn given_by(&self, object: &str, element: &str, is_wanted: bool) -> By {
+    fn given_by(&self, object: &str, element: &str, is_wanted: impl Fn(&Company) -> bool) -> By {
         let is_under_way = self.is_under_way(object);
+        let is_wanted_now = is_wanted(&self.hr.company());
         let book = self.book();
-        let is_planned = is_wanted || (book.is_running && book.hr_moved);
+        let is_planned = is_wanted_now || (book.is_running && is_wanted(&book.hr_then));
         let is_unseen = book.unseen.contains_key(&(object.to_owned(), element.to_owned()));
         if is_planned || is_under_way || is_unseen { By::Either } else { By::Administrator }
     }
@@ -154,8 +155,6 @@ impl Witness {
 
     fn administer_products(&self, id: &str, account: &Account, chance: &mut Chance) {
         let product = chance.one(PRODUCTS[0], &PRODUCTS[1..]);
-        let wanted = account.employee.as_ref().and_then(|id| self.hr.company().people.get(id).cloned());
-        let is_wanted = wanted.is_some_and(|person| person.products.contains(product));
         if account.products.contains_key(product) {
             self.say(format!("takes {product} from {id}"));
             self.sim.remove_license(id, product);
@@ -164,7 +163,10 @@ impl Witness {
         } else if self.free_seats(product) > 0 {
             self.say(format!("gives {product} to {id}"));
             self.sim.assign_license(id, product);
-            let by = self.given_by(id, product, is_wanted);
+            let employee = account.employee.clone().unwrap_or_default();
+            let by = self.given_by(id, product, |company| {
+                company.people.get(&employee).is_some_and(|person| person.products.contains(product))
+            });
             if let Some(account) = self.book().accounts.get_mut(id) {
                 account.products.insert(product, by);
             }
@@ -174,7 +176,8 @@ impl Witness {
     fn administer_members(&self, group: &str, id: &str) {
         let is_in = self.book().circles.get(group).is_some_and(|circle| circle.members.contains_key(id));
         let name = self.book().circles.get(group).map(|circle| circle.name.clone()).unwrap_or_default();
-        let by = self.given_by(group, id, self.is_wanted_in(&name, id));
+        let (employee, nested) = self.names_of(id);
+        let by = self.given_by(group, id, |company| lists(company, &name, employee.as_deref(), nested.as_deref()));
         self.say(format!("{} {id} {group}", if is_in { "takes out" } else { "puts in" }));
         if is_in {
             self.sim.remove_member(group, id);

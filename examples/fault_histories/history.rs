@@ -373,6 +373,7 @@ impl History {
             let mut book = self.witness.book();
             book.deeds.clear();
             (book.is_running, book.hr_moved) = (true, process.hr_changes > 0);
+            book.hr_then = self.witness.hr.company().clone();
         }
         self.witness.note(format!("process {process:?}"));
         let fate = process.fate.clone();

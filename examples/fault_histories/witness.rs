@@ -11,7 +11,7 @@ use entrant::store::{MemoryState, State, Table};
 use futures::{FutureExt, StreamExt};
 use serde_json::Value as Json;
 
-use crate::company::{Hr, OnGone, PRODUCTS, Person, Rules};
+use crate::company::{Company, Hr, OnGone, PRODUCTS, Person, Rules};
 use crate::timeline::{MachineClock, Timeline};
 
 /// By whom something was given, made or switched off.
@@ -70,6 +70,8 @@ pub(crate) struct Book {
     pub(crate) lines: Vec<String>,
     /// Whether HR changed between plan and apply.
     pub(crate) hr_moved: bool,
+    /// What HR said when the plan that is at work was made.
+    pub(crate) hr_then: Company,
     /// Whether a process of the job lives.
     pub(crate) is_running: bool,
     /// What administrators took since the job last made a plan, by object: the job knows nothing of it yet.
@@ -320,15 +322,15 @@ impl Witness {
 
     /// Whether HR lists a user or a group as a member of a group.
     pub(crate) fn is_wanted_in(&self, group: &str, member: &str) -> bool {
-        let (employee, name) = {
-            let book = self.book();
-            let employee = book.accounts.get(member).and_then(|account| account.employee.clone());
-            (employee, book.circles.get(member).map(|circle| circle.name.clone()))
-        };
-        let company = self.hr.company();
-        let Some(team) = company.teams.values().find(|team| team.name() == group) else { return false };
-        let nested = |name: &String| team.nested.iter().any(|id| format!("Team {id}") == *name);
-        employee.is_some_and(|id| team.members.contains(&id)) || name.as_ref().is_some_and(nested)
+        let (employee, name) = self.names_of(member);
+        lists(&self.hr.company(), group, employee.as_deref(), name.as_deref())
+    }
+
+    /// What HR calls a user, or a group.
+    pub(crate) fn names_of(&self, id: &str) -> (Option<String>, Option<String>) {
+        let book = self.book();
+        let employee = book.accounts.get(id).and_then(|account| account.employee.clone());
+        (employee, book.circles.get(id).map(|circle| circle.name.clone()))
     }
 
     fn see_manager_cleared(&self, id: &str) {
@@ -406,6 +408,13 @@ impl Witness {
             circle.members.get_mut(id).into_iter().for_each(|by| *by = By::Either);
         }
     }
+}
+
+/// Whether HR lists a user or a group, by number or name, as a member of a group.
+pub(crate) fn lists(company: &Company, group: &str, employee: Option<&str>, name: Option<&str>) -> bool {
+    let Some(team) = company.teams.values().find(|team| team.name() == group) else { return false };
+    let nested = |name: &str| team.nested.iter().any(|id| format!("Team {id}") == name);
+    employee.is_some_and(|id| team.members.contains(id)) || name.is_some_and(nested)
 }
 
 /// The oracle that watches every single write.

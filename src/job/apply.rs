@@ -1,6 +1,6 @@
 //! Applying a plan: checked, leased, recovered, then wave by wave.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,8 +54,8 @@ pub(super) struct Progress<'a> {
     /// Creates of an earlier run whose outcome is still not known, by their source.
     pub(super) doubts: HashMap<ObjectId, Intent>,
     pub(super) targets: HashMap<usize, ObjectId>,
-    /// What of each entry is forgotten, of what someone else took away.
-    pub(super) forget: HashMap<usize, BTreeMap<Name, Vec<Arc<str>>>>,
+    /// The objects in whose place others are made.
+    pub(super) replaced: HashSet<&'a ObjectId>,
     pub(super) counts: BTreeMap<Name, ElementCount>,
     /// How many references more objects of a class have by now that this job gave.
     pub(super) memberships: BTreeMap<Class, i64>,
@@ -256,6 +256,7 @@ impl Job {
         let links = self.links_for(plan).await?;
         let linked_before = links.owned(&self.name);
         let outcomes = vec![None; plan.entries().len()];
+        let makers = plan.entries().iter().filter(|entry| entry.action == Action::Create);
         let mut progress = Progress {
             job: self,
             plan,
@@ -267,7 +268,7 @@ impl Job {
             looks,
             doubts,
             targets: HashMap::new(),
-            forget: HashMap::new(),
+            replaced: makers.flat_map(|entry| &entry.candidates).collect(),
             counts: BTreeMap::new(),
             memberships: BTreeMap::new(),
             places: plan.entries().iter().enumerate().map(|(at, entry)| (&entry.key, at)).collect(),

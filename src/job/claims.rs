@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use time::OffsetDateTime;
+
 use super::Job;
 use super::ledger::{Intent, Taken};
 use super::recover::{reread, taken};
@@ -12,41 +14,116 @@ use crate::model::{Cardinality, ElementChange, Kind, License, Name, ObjectId, Re
 use crate::reconcile::{Answer, Given, Guard, element_key};
 use crate::store::{Batch, Lease};
 
-/// What is known of the elements that intents are about.
-pub(super) struct Held {
-    /// What of them is remembered as given.
+/// What is known of elements that do not show where they were given or taken.
+#[derive(Default)]
+pub(super) struct Claims {
+    /// What is remembered as given to the objects.
     given: Given,
-    /// The objects that are not there, of those that were to be given or taken and do not show where they were.
-    away: HashSet<ObjectId>,
+    /// The objects that the elements are, of which it is known that they are not there themselves, though linked: they may
+    /// lie in the recycle bin, and come back.
+    pub(super) away: HashSet<ObjectId>,
+    /// Those that could not be asked for.
+    unasked: HashSet<ObjectId>,
+}
+
+/// Elements of one attribute of one object.
+pub(super) struct Unseen<'a> {
+    /// The place of what asks for them.
+    pub(super) at: usize,
+    pub(super) schema: &'a Schema,
+    pub(super) object: ObjectId,
+    pub(super) attribute: Name,
+    pub(super) keys: Vec<Arc<str>>,
+}
+
+impl Claims {
+    /// When an element was given, as far as is remembered.
+    fn given_at(&self, object: &ObjectId, attribute: &Name, key: &str) -> Option<OffsetDateTime> {
+        self.given.of(object, attribute).at(key)
+    }
+
+    fn is_away(&self, schema: &Schema, attribute: &Name, key: &Arc<str>) -> bool {
+        referred(schema, attribute, key).is_some_and(|own| self.away.contains(&own))
+    }
+
+    /// Whether an element may be there again: the object that it is lies in the recycle bin, or could not be asked for.
+    pub(super) fn may_come_back(&self, schema: &Schema, attribute: &Name, key: &Arc<str>) -> bool {
+        self.is_away(schema, attribute, key) || self.is_unasked(schema, attribute, key)
+    }
+
+    fn is_unasked(&self, schema: &Schema, attribute: &Name, key: &Arc<str>) -> bool {
+        referred(schema, attribute, key).is_some_and(|own| self.unasked.contains(&own))
+    }
 }
 
 impl Job {
-    /// What is known of the elements that intents are about.
-    pub(super) async fn held(&self, intents: &[Intent], records: &HashMap<ObjectId, Answer>) -> Result<Held> {
-        let mut given = Given::default();
-        let mut unseen = HashSet::new();
-        for intent in intents.iter().filter(|intent| !intent.elements.is_empty()) {
-            if let Some(target) = &intent.target {
-                self.ledger.given_to(&mut given, self.target.name(), target).await?;
-            }
-            let found = intent.target.as_ref().and_then(|id| records.get(id)).and_then(|found| found.as_ref().ok());
-            let (Some([record]), Some(ready)) = (found.map(Vec::as_slice), self.ready_for(intent)) else { continue };
-            for (attribute, change) in &intent.elements {
-                let shown = record.get(attribute).map_or(&[][..], Value::as_slice);
-                let elements = change.add.iter().chain(&change.remove).filter(|own| !shown.contains(own));
-                let keys: Vec<Arc<str>> = elements.filter_map(element_key).collect();
-                unseen.extend(referred(&ready.schema, attribute, &keys));
+    /// Looks for the objects that elements are which do not show.
+    pub(super) async fn claims(&self, unseen: &[Unseen<'_>]) -> Result<Claims> {
+        let (mut claims, store) = (Claims::default(), self.target.name());
+        let mut objects = HashSet::new();
+        for Unseen { schema, object, attribute, keys, .. } in unseen {
+            self.ledger.given_to(&mut claims.given, store, object).await?;
+            objects.extend(keys.iter().filter_map(|key| referred(schema, attribute, key)));
+        }
+        let objects: Vec<ObjectId> = objects.into_iter().collect();
+        let found = if objects.is_empty() { HashMap::new() } else { reread(&*self.target, &objects).await };
+        for object in objects {
+            match found.get(&object) {
+                Some(Ok(records)) if !records.is_empty() => {}
+                Some(Ok(_)) => {
+                    // What nobody is linked to is not waited for.
+                    if !self.ledger.links_of(store, &object).await?.is_empty() {
+                        claims.away.insert(object);
+                    }
+                }
+                _ => _ = claims.unasked.insert(object),
             }
         }
-        Ok(Held { given, away: self.not_there(unseen).await? })
+        Ok(claims)
+    }
+
+    /// Whether what does not show stays the job's: it may come back with an account that was deleted, or be too young to
+    /// show.
+    pub(super) fn stays(
+        &self,
+        claims: &Claims,
+        schema: &Schema,
+        object: &ObjectId,
+        attribute: &Name,
+        key: &Arc<str>,
+    ) -> bool {
+        claims.given_at(object, attribute, key).is_some_and(|at| self.is_young(at))
+            || claims.may_come_back(schema, attribute, key)
+    }
+
+    /// What is known of the elements that intents are about.
+    pub(super) async fn claims_of(&self, intents: &[Intent], records: &HashMap<ObjectId, Answer>) -> Result<Claims> {
+        let mut unseen = Vec::new();
+        for (at, intent) in intents.iter().enumerate() {
+            let (Some(object), Some(ready)) = (&intent.target, self.ready_for(intent)) else { continue };
+            let record = records.get(object).and_then(|found| found.as_ref().ok()?.first());
+            for (attribute, change) in &intent.elements {
+                let shown = record.and_then(|record| record.get(attribute)).map_or(&[][..], Value::as_slice);
+                let shown: HashSet<Arc<str>> = shown.iter().filter_map(element_key).collect();
+                // What may yet show is not looked for: the intent stays.
+                let add = change.add.iter().filter(|_| !self.is_young(intent.target_at()));
+                let keys = add.chain(&change.remove).filter_map(element_key);
+                let keys = keys.filter(|key| record.is_some() && !shown.contains(key)).collect();
+                let (object, attribute) = (object.clone(), attribute.clone());
+                unseen.push(Unseen { at, schema: &ready.schema, object, attribute, keys });
+            }
+        }
+        self.claims(&unseen).await
     }
 
     /// Remembers as given what was to be given to an object that does not show: what of it turns out not to be there is
     /// forgotten then.
-    pub(super) fn claim_elements(&self, intent: &Intent, batch: &mut Batch) {
+    pub(super) fn claim_elements(&self, intent: &Intent, claims: &Claims, batch: &mut Batch) {
         let Some(target) = &intent.target else { return };
         for (attribute, change) in &intent.elements {
-            for key in change.add.iter().filter_map(element_key) {
+            let is_later =
+                |key: &Arc<str>| claims.given_at(target, attribute, key).is_some_and(|at| at > intent.target_at());
+            for key in change.add.iter().filter_map(element_key).filter(|key| !is_later(key)) {
                 self.ledger.put_given(batch, self.target.name(), target, attribute, &key, intent.target_at());
             }
         }
@@ -57,27 +134,33 @@ impl Job {
     ///
     /// Whoever does not show and is away may be back with what he was given: it stays given, until planning is sure that
     /// it is not there. So does what was given after this was begun.
-    pub(super) fn recover_elements(&self, intent: &Intent, record: &Record, held: &Held, batch: &mut Batch) -> bool {
-        let (store, at) = (self.target.name(), intent.at);
-        let given_at = intent.target_at();
-        let schema = self.ready_for(intent).map(|ready| &ready.schema);
+    pub(super) fn recover_elements(
+        &self,
+        intent: &Intent,
+        record: &Record,
+        claims: &Claims,
+        batch: &mut Batch,
+    ) -> bool {
+        let Some(ready) = self.ready_for(intent) else { return true };
+        let (store, schema, at) = (self.target.name(), &ready.schema, intent.at);
+        let begun_at = intent.target_at();
         let outcome = outcome_of(intent, record);
+        let mut is_known = true;
         for (attribute, change) in &outcome {
-            let attribute_schema = schema.and_then(|schema| schema.get(attribute));
-            let many = attribute_schema.is_some_and(|schema| schema.cardinality == Cardinality::Many);
-            let licensing = schema.is_some_and(|schema| schema.is_licensing(attribute));
-            let is_away = |key: &Arc<str>| {
-                schema.is_some_and(|schema| referred(schema, attribute, [key]).any(|own| held.away.contains(&own)))
-            };
-            let given = held.given.of(&record.id, attribute);
-            let is_later = |key: &Arc<str>| given.at(key).is_some_and(|at| at > given_at);
+            let many = schema.get(attribute).is_some_and(|schema| schema.cardinality == Cardinality::Many);
+            let licensing = schema.is_licensing(attribute);
+            let is_later =
+                |key: &Arc<str>| claims.given_at(&record.id, attribute, key).is_some_and(|given| given > begun_at);
             let added: HashSet<Arc<str>> = change.add.iter().filter_map(element_key).collect();
-            let asked = intent.elements[attribute].add.iter().filter_map(element_key);
-            for key in asked.filter(|key| (added.contains(key) || is_away(key)) && !is_later(key)) {
-                self.ledger.put_given(batch, store, &record.id, attribute, &key, given_at);
+            for key in intent.elements[attribute].add.iter().filter_map(element_key).filter(|key| !is_later(key)) {
+                if added.contains(&key) || claims.is_away(schema, attribute, &key) {
+                    self.ledger.put_given(batch, store, &record.id, attribute, &key, begun_at);
+                } else {
+                    is_known &= !claims.is_unasked(schema, attribute, &key);
+                }
             }
             for key in change.remove.iter().filter_map(element_key) {
-                if !is_away(&key) && !is_later(&key) {
+                if !is_later(&key) && !self.stays(claims, schema, &record.id, attribute, &key) {
                     self.ledger.remove_given(batch, store, &record.id, attribute, &key);
                 }
                 let element = format!("{attribute} {key}");
@@ -98,7 +181,7 @@ impl Job {
         };
         // What was not read to its end says nothing of what it does not show.
         let whole = intent.elements.keys().all(|name| record.get(name).is_some() && !record.partial.contains_key(name));
-        of(&outcome) == of(&intent.elements) || (whole && !self.is_young(intent.target_at()))
+        of(&outcome) == of(&intent.elements) || (whole && is_known && !self.is_young(begun_at))
     }
 
     /// Settles what earlier runs were to give and take and this one saw done, so that it is not in doubt until the next.
@@ -111,48 +194,26 @@ impl Job {
             return Ok(());
         }
         let records = reread(&*self.target, &ids).await;
-        let held = self.held(&intents, &records).await?;
+        let claims = self.claims_of(&intents, &records).await?;
         let mut batch = Batch::new();
         for intent in intents {
             let Some(Ok(found)) = intent.target.as_ref().and_then(|id| records.get(id)) else { continue };
             if let [record] = found.as_slice()
-                && self.recover_elements(&intent, record, &held, &mut batch)
+                && self.recover_elements(&intent, record, &claims, &mut batch)
             {
                 self.ledger.remove_intent(&mut batch, &self.name, &intent);
             }
         }
         if batch.is_empty() { Ok(()) } else { self.ledger.state().commit(lease, batch).await }
     }
-
-    /// Those of some objects that are not there now, but linked: they may lie in the recycle bin, and come back. One that
-    /// cannot be asked for may be there or not.
-    pub(super) async fn not_there(&self, objects: HashSet<ObjectId>) -> Result<HashSet<ObjectId>> {
-        let objects: Vec<ObjectId> = objects.into_iter().collect();
-        let found = if objects.is_empty() { HashMap::new() } else { reread(&*self.target, &objects).await };
-        let mut away = HashSet::new();
-        for object in objects {
-            let is_there =
-                found.get(&object).is_some_and(|found| found.as_ref().is_ok_and(|records| !records.is_empty()));
-            // What nobody is linked to is not waited for.
-            if !is_there && !self.ledger.links_of(self.target.name(), &object).await?.is_empty() {
-                away.insert(object);
-            }
-        }
-        Ok(away)
-    }
 }
 
-/// The objects that elements of an attribute refer to.
-pub(super) fn referred<'a>(
-    schema: &'a Schema,
-    attribute: &Name,
-    elements: impl IntoIterator<Item = &'a Arc<str>>,
-) -> impl Iterator<Item = ObjectId> {
-    let class = match schema.get(attribute).map(|schema| &schema.kind) {
-        Some(Kind::Reference(class)) => Some(class),
+/// The object that an element of an attribute refers to.
+fn referred(schema: &Schema, attribute: &Name, key: &Arc<str>) -> Option<ObjectId> {
+    match &schema.get(attribute)?.kind {
+        Kind::Reference(class) => Some(ObjectId::new(class.clone(), Arc::clone(key))),
         _ => None,
-    };
-    elements.into_iter().filter_map(move |element| Some(ObjectId::new(class?.clone(), Arc::clone(element))))
+    }
 }
 
 /// Of a write that was begun and whose outcome is not known: what is there now was given, what is gone was taken.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::Outcome;
 use super::apply::Progress;
-use super::claims::referred;
+use super::claims::Unseen;
 use super::ledger::{Intent, Taken};
 use super::write::Work;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ElementChange, Name, ObjectId, Operation, Refused, Value};
-use crate::reconcile::{Action, EdgeKind, Element, Entry, Given, Guard, Part, SetChange, SetKind, element_key};
+use crate::reconcile::{EdgeKind, Element, Entry, Guard, Part, SetChange, SetKind, element_key};
 use crate::store::{Batch, Source};
 
 /// How many of those that are left out a reason names.
@@ -74,8 +74,9 @@ impl Progress<'_> {
                 ledger.put_given(batch, store, object, attribute, &key, now);
             }
             // Planning forgets what does not come back.
-            let not_there = work.not_there.get(attribute).map_or(&[][..], Vec::as_slice);
-            for key in change.remove.iter().filter(|value| !not_there.contains(value)).filter_map(element_key) {
+            let not_there = work.not_there.get(attribute);
+            let is_taken = |key: &Arc<str>| !not_there.is_some_and(|not_there| not_there.contains(key));
+            for key in change.remove.iter().filter_map(element_key).filter(is_taken) {
                 ledger.remove_given(batch, store, object, attribute, &key);
             }
             let Some(set) = set else { continue };
@@ -139,71 +140,50 @@ impl Progress<'_> {
     /// Keeps of what was to be taken and was not there that which may come back: an account that was deleted meanwhile
     /// has its membership again when it is restored. Of all others an attempt whose answer was lost may have taken it.
     pub(super) async fn look_for_not_there(&self, written: &mut [(Work, ObjectId, Option<Intent>)]) -> Result<()> {
-        let mut unseen = HashSet::new();
-        for (work, ..) in written.iter() {
+        let mut unseen = Vec::new();
+        for (at, (work, object, _)) in written.iter().enumerate() {
             let schema = &self.job.ready(&work.intent.key)?.schema;
-            for (attribute, elements) in &work.not_there {
-                let keys: Vec<Arc<str>> = elements.iter().filter_map(element_key).collect();
-                unseen.extend(referred(schema, attribute, &keys));
+            for (attribute, keys) in &work.not_there {
+                let keys = keys.iter().cloned().collect();
+                unseen.push(Unseen { at, schema, object: object.clone(), attribute: attribute.clone(), keys });
             }
         }
-        let away = self.job.not_there(unseen).await?;
-        for (work, ..) in written {
-            let schema = &self.job.ready(&work.intent.key)?.schema;
-            for (attribute, elements) in &mut work.not_there {
-                elements.retain(|element| {
-                    let key = element_key(element);
-                    referred(schema, attribute, &key).any(|own| away.contains(&own))
-                });
-            }
+        let claims = self.job.claims(&unseen).await?;
+        for Unseen { at, schema, attribute, keys, .. } in &unseen {
+            let keys = keys.iter().cloned();
+            let stays = keys.filter(|key| claims.may_come_back(schema, attribute, key)).collect();
+            written[*at].0.not_there.insert(attribute.clone(), stays);
         }
         Ok(())
     }
 
     /// Looks at what someone else took away, before it is forgotten: what was given again since the plan was made may not
     /// show yet; and an account that was deleted meanwhile shows nowhere, and comes back with what it was given.
-    pub(super) async fn look_for_forgotten(&mut self, works: &[Work]) -> Result<()> {
-        let (job, plan) = (self.job, self.plan);
-        let (ledger, store) = (&job.ledger, job.target.name());
-        let mut away = HashSet::new();
-        let forgets = |work: &&Work| !plan.entries()[work.at].forget.is_empty();
-        for entry in works.iter().filter(forgets).map(|work| &plan.entries()[work.at]) {
-            let schema = &job.ready(&entry.key)?.schema;
-            let objects = entry.forget.iter().flat_map(|(name, elements)| referred(schema, name, elements.iter()));
-            away.extend(objects);
-        }
-        // In whose place another is made does not come back.
-        let makers = plan.entries().iter().filter(|entry| entry.action == Action::Create);
-        makers.flat_map(|entry| &entry.candidates).for_each(|gone| _ = away.remove(gone));
-        let away = job.not_there(away).await?;
-        for work in works.iter().filter(forgets) {
-            let entry = &plan.entries()[work.at];
-            let Some(target) = &entry.target else { continue };
-            let schema = &job.ready(&entry.key)?.schema;
-            let mut given = Given::default();
-            ledger.given_to(&mut given, store, target).await?;
-            let mut forget = entry.forget.clone();
-            for (attribute, elements) in &mut forget {
-                let young: HashSet<&Arc<str>> = given
-                    .of(target, attribute)
-                    .iter()
-                    .filter(|(_, at)| job.is_young(*at))
-                    .map(|(own, _)| own)
-                    .collect();
-                elements.retain(|element| {
-                    let is_away = |own: &ObjectId| away.contains(own);
-                    !young.contains(element) && !referred(schema, attribute, [element]).any(|own| is_away(&own))
-                });
+    pub(super) async fn look_for_forgotten(&self, works: &mut [Work]) -> Result<()> {
+        let mut unseen = Vec::new();
+        for (at, entry) in works.iter().map(|work| self.entry(work.at)).enumerate() {
+            let Some(object) = &entry.target else { continue };
+            let schema = &self.job.ready(&entry.key)?.schema;
+            for (attribute, keys) in &entry.forget {
+                let (object, attribute, keys) = (object.clone(), attribute.clone(), keys.clone());
+                unseen.push(Unseen { at, schema, object, attribute, keys });
             }
-            self.forget.insert(work.at, forget);
+        }
+        let mut claims = self.job.claims(&unseen).await?;
+        // In whose place another is made does not come back.
+        claims.away.retain(|gone| !self.replaced.contains(gone));
+        for Unseen { at, schema, object, attribute, keys } in &unseen {
+            let keys = keys.iter().cloned();
+            let gone = keys.filter(|key| !self.job.stays(&claims, schema, object, attribute, key)).collect();
+            works[*at].forget.insert(attribute.clone(), gone);
         }
         Ok(())
     }
 
     /// Forgets what someone else took away.
-    pub(super) fn forget_elements(&self, batch: &mut Batch, at: usize) {
-        let (Some(target), Some(forget)) = (&self.entry(at).target, self.forget.get(&at)) else { return };
-        for (attribute, elements) in forget {
+    pub(super) fn forget_elements(&self, batch: &mut Batch, work: &Work) {
+        let Some(target) = &self.entry(work.at).target else { return };
+        for (attribute, elements) in &work.forget {
             for element in elements {
                 self.job.ledger.remove_given(batch, self.job.target.name(), target, attribute, element);
             }

@@ -10,6 +10,7 @@ use super::write::Work;
 use crate::clock::later;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Operation;
+use crate::reconcile::Action;
 use crate::store::Batch;
 
 /// The first and the longest wait for an object to show.
@@ -116,7 +117,7 @@ impl Progress<'_> {
 
     /// Whether a create for the same source was begun whose outcome is not known.
     fn is_doubted(&self, work: &Work) -> bool {
-        self.doubt(self.entry(work.at)).is_some()
+        work.intent.action == Action::Create && self.doubt(self.entry(work.at)).is_some()
     }
 
     fn doubted(&mut self, work: &Work) {

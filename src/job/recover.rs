@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::apply::Progress;
 use super::builder::Ready;
-use super::claims::Held;
+use super::claims::Claims;
 use super::ledger::{Intent, Taken};
 use super::links::Links;
 use super::planning::lookup;
@@ -39,7 +39,7 @@ impl Job {
         intents.sort_by_key(Intent::target_at);
         let ids: Vec<ObjectId> = intents.iter().filter_map(|intent| intent.target.clone()).collect();
         let records = if ids.is_empty() { HashMap::new() } else { reread(&*self.target, &ids).await };
-        let held = self.held(&intents, &records).await?;
+        let claims = self.claims_of(&intents, &records).await?;
         let creates: Vec<&Intent> = intents.iter().filter(|intent| intent.action == Action::Create).collect();
         let sought = self.seek_created(&creates).await;
         let mut links =
@@ -49,7 +49,7 @@ impl Job {
             let settled = if intent.action == Action::Create {
                 self.recover_create(&intent, &sought, &mut links, &mut batch, &mut created)
             } else {
-                self.recover_other(&intent, &records, &held, &mut links, &mut batch)
+                self.recover_other(&intent, &records, &claims, &mut links, &mut batch)
             };
             if settled {
                 self.ledger.remove_intent(&mut batch, &self.name, &intent);
@@ -82,7 +82,7 @@ impl Job {
         &self,
         intent: &Intent,
         records: &HashMap<ObjectId, Answer>,
-        held: &Held,
+        claims: &Claims,
         links: &mut Links,
         batch: &mut Batch,
     ) -> bool {
@@ -102,7 +102,7 @@ impl Job {
         };
         let mut effect = None;
         match found.first() {
-            Some(record) if !intent.elements.is_empty() => return self.recover_elements(intent, record, held, batch),
+            Some(record) if !intent.elements.is_empty() => return self.recover_elements(intent, record, claims, batch),
             Some(record) if intent.disables && is_off(record) => {
                 end.disabled_by_us = true;
                 effect = Some(Guard::Disable);
@@ -118,7 +118,7 @@ impl Job {
             // It comes back with what it was given, should it be brought back. What was to be taken and was not stays
             // given.
             None if !intent.elements.is_empty() => {
-                self.claim_elements(intent, batch);
+                self.claim_elements(intent, claims, batch);
                 return true;
             }
             None if intent.action == Action::Delete => {

@@ -1,8 +1,9 @@
 //! A window of entries: checked, noted, written, settled.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Attributes, Change, ChangeId, Mutability, Name, ObjectId, Operation, Schema, Value, Written};
 use crate::permit::Permit;
 use crate::reconcile::{
-    Action, AttributeChange, Entry, Guard, Link, LinkEnd, LinkNote, LinkOrigin, Part, write_only_digest,
+    Action, AttributeChange, Entry, Guard, Link, LinkEnd, LinkNote, LinkOrigin, Part, element_key, write_only_digest,
 };
 use crate::store::{Batch, Source};
 
@@ -50,8 +51,10 @@ pub(super) struct Work {
     /// The attributes of the operation that must not be shown; they are put in last.
     pub(super) redacted: Vec<Name>,
     pub(super) intent: Intent,
-    /// The elements that were to be taken and were not there, once it is answered; and may come back.
-    pub(super) not_there: BTreeMap<Name, Vec<Value>>,
+    /// The elements that were to be taken and were not there, once it is answered.
+    pub(super) not_there: BTreeMap<Name, HashSet<Arc<str>>>,
+    /// What is forgotten of what was given, since someone else took it away.
+    pub(super) forget: BTreeMap<Name, Vec<Arc<str>>>,
 }
 
 impl Progress<'_> {
@@ -89,7 +92,7 @@ impl Progress<'_> {
             }
         }
         if part == Part::Main {
-            self.look_for_forgotten(&works).await?;
+            self.look_for_forgotten(&mut works).await?;
         }
         self.fill_in(&mut works).await?;
         let works = self.note(works).await?;
@@ -215,6 +218,7 @@ impl Progress<'_> {
             _ => Some(Operation::Update { id: id()?, attributes, secrets: BTreeMap::new() }),
         };
         let creates = entry.action == Action::Create && part == Part::Main;
+        let doubt = self.doubt(entry).filter(|_| creates);
         let anchors = if creates { self.anchors(entry, schema)? } else { Vec::new() };
         let source = entry.source.clone();
         let written = changes()
@@ -236,9 +240,9 @@ impl Progress<'_> {
             },
             plan: self.plan.digest().to_owned(),
             // Of a create that was begun before, the first beginning counts: what it made is no younger.
-            at: self.doubt(entry).map_or_else(|| self.now(), |doubt| doubt.at),
-            target_at: Some(self.doubt(entry).map_or_else(|| self.job.target_now(), Intent::target_at)),
-            again_at: self.doubt(entry).map(|_| self.job.target_now()),
+            at: doubt.map_or_else(|| self.now(), |doubt| doubt.at),
+            target_at: Some(doubt.map_or_else(|| self.job.target_now(), Intent::target_at)),
+            again_at: doubt.map(|_| self.job.target_now()),
             replaces: entry.candidates.first().filter(|_| creates).cloned(),
             class: entry.class.clone(),
             source: entry.source.clone(),
@@ -249,7 +253,7 @@ impl Progress<'_> {
             anchors,
             written,
         };
-        Ok(Work { at, part, operation, redacted, intent, not_there: BTreeMap::new() })
+        Ok(Work { at, part, operation, redacted, intent, not_there: BTreeMap::new(), forget: BTreeMap::new() })
     }
 
     /// The create of an earlier run for the same source whose outcome is still not known.
@@ -393,7 +397,10 @@ impl Progress<'_> {
                         left.push((work, error.with_context("account", id).with_outcome_in_doubt()));
                     }
                     Ok(Written { id, refused, not_there }) => {
-                        work.not_there = not_there;
+                        work.not_there = not_there
+                            .into_iter()
+                            .map(|(name, values)| (name, values.iter().filter_map(element_key).collect()))
+                            .collect();
                         let rest = split_refused(&mut work, refused);
                         let nothing =
                             matches!(&work.operation, Some(Operation::Elements { changes, .. }) if changes.is_empty());
@@ -549,7 +556,7 @@ impl Progress<'_> {
             self.remember_elements(batch, work, object);
         }
         if work.part == Part::Main {
-            self.forget_elements(batch, work.at);
+            self.forget_elements(batch, work);
         }
         if work.part <= Part::Status {
             for (guard, count) in entry.part_effects(work.part).kinds() {

@@ -11,7 +11,7 @@ use super::elements;
 use super::guests::{self, Invitations};
 use super::routing::{object_of, route};
 use super::step::{Element, Part, Step};
-use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::error::{Error, ErrorKind, GraphError, Result, Retry};
 use crate::graph::{BatchResponse, GraphClass, GraphClient};
 use crate::model::{Change, ChangeId, Class, ObjectId, Operation, Refused, Written, fold};
 
@@ -200,10 +200,14 @@ impl Pending {
             },
             (Err(error), None) => error,
         };
-        // That the second attempt failed for the network's sake, that the application may no longer send it, or a refusal
-        // that gives no reason (it may be that all is done) tells nothing of the first.
+        // That the second attempt failed for the network's sake, that the application may no longer send it, that the
+        // member himself is gone by now, or a refusal that gives no reason (it may be that all is done) tells nothing of
+        // the first.
+        let is_gone = |said: &GraphError| said.class() == GraphClass::NotFound;
         let tells = error.retry() == Retry::Never
-            && error.graph_of_itself().is_some_and(|said| !matches!(said.status, 401 | 403) && said.has_reason());
+            && error
+                .graph_of_itself()
+                .is_some_and(|said| !matches!(said.status, 401 | 403) && said.has_reason() && !is_gone(said));
         let doubtful = step.again && step.part != Part::Licenses && !tells;
         let error = if doubtful { error.with_outcome_in_doubt() } else { error };
         let error = error.with_context("part", step.part.as_str());
