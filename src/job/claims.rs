@@ -160,7 +160,7 @@ impl Job {
                 }
             }
             for key in change.remove.iter().filter_map(element_key) {
-                if !is_later(&key) && !self.stays(claims, schema, &record.id, attribute, &key) {
+                if !is_later(&key) && !claims.may_come_back(schema, attribute, &key) {
                     self.ledger.remove_given(batch, store, &record.id, attribute, &key);
                 }
                 let element = format!("{attribute} {key}");
