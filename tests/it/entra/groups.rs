@@ -339,6 +339,33 @@ async fn what_a_lost_answer_may_have_added_is_not_taken_for_refused() {
 }
 
 #[tokio::test]
+async fn what_is_not_there_to_be_taken_is_said() {
+    let (sim, entra) = tenant().await;
+    let people = people(&sim, 3);
+    let group =
+        sim.add_group(json!({"displayName": "group", "members": [people[0]], "owners": [people[0], people[1]]}));
+    let taken: &[&str] = &[&people[0], &people[1]];
+    let all = elements(ObjectId::group(&*group), &[("members", &[], taken), ("owners", &[], &[&people[2]])]);
+    let written = write(&entra, vec![all]).await.remove(0).expect("written");
+    assert!(written.refused.is_empty(), "{written:?}");
+    let missing = |name: &str| written.not_there.get(name).cloned().unwrap_or_default();
+    assert_eq!(missing("members"), [Value::text(&people[1])], "who was in was taken out");
+    assert_eq!(missing("owners"), [Value::text(&people[2])]);
+
+    // A manager is taken away only if it is still he; one who has none has none.
+    for (manager, wanted) in [(Some(&people[1]), &people[2]), (None, &people[1])] {
+        let user = sim.add_user(json!({"userPrincipalName": format!("of-{wanted}@contoso.com")}));
+        if let Some(manager) = manager {
+            let sets = elements(ObjectId::user(&*user), &[("manager", &[manager], &[])]);
+            assert!(refused(&entra, sets).await.expect("written").is_empty());
+        }
+        let takes = elements(ObjectId::user(&*user), &[("manager", &[], &[wanted])]);
+        let written = write(&entra, vec![takes]).await.remove(0).expect("written");
+        assert_eq!(written.not_there, BTreeMap::from([("manager".into(), vec![Value::text(wanted)])]));
+    }
+}
+
+#[tokio::test]
 async fn who_is_new_is_waited_for_by_the_caller() {
     let clock = clock();
     let sim = Sim::builder().domain("contoso.com").lag(Duration::from_secs(60)).clock(clock.clone()).build();
