@@ -492,7 +492,7 @@ fn said(outcome: &Outcome) -> String {
 }
 
 /// A text without the ids that tell requests apart.
-fn without_random(text: &str) -> String {
+pub(crate) fn without_random(text: &str) -> String {
     ["client-request-id=", "correlation-id="].iter().fold(text.to_owned(), |text, name| {
         let mut parts = text.split(name);
         let first = parts.next().unwrap_or_default().to_owned();

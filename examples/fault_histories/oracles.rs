@@ -13,6 +13,7 @@ use serde_json::Value as Json;
 
 use crate::company::{OnGone, PRODUCTS, Person};
 use crate::fate::Letters;
+use crate::history::without_random;
 use crate::witness::{Account, By, Witness};
 
 /// Faults have stopped, and the job has run: the tenant is as HR and the rules say.
@@ -394,7 +395,7 @@ pub(crate) fn report_is_true(witness: &Witness, plan: &Plan, report: &Report, to
     }
     if is_clean {
         for entry in plan.entries() {
-            witness.note(format!("  planned {} {}: {:?}", entry.action, entry.key, entry.problems));
+            witness.note(without_random(&format!("  planned {} {}: {:?}", entry.action, entry.key, entry.problems)));
         }
         let elements = |names: &[&str], of: fn(&entrant::job::ElementCount) -> u64| {
             report
