@@ -1,7 +1,7 @@
 //! What of the elements whose answer was lost is the job's: what shows was given, what is gone was taken, and of whom lies
 //! in the recycle bin nobody knows yet.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use time::OffsetDateTime;
@@ -14,16 +14,21 @@ use crate::model::{Cardinality, ElementChange, Kind, License, Name, ObjectId, Re
 use crate::reconcile::{Answer, Given, Guard, element_key};
 use crate::store::{Batch, Lease};
 
-/// What is known of elements that do not show where they were given or taken.
+/// Where the objects are that elements refer to which do not show.
 #[derive(Default)]
-pub(super) struct Claims {
-    /// What is remembered as given to the objects.
-    given: Given,
-    /// The objects that the elements are, of which it is known that they are not there themselves, though linked: they may
-    /// lie in the recycle bin, and come back.
+pub(super) struct Whereabouts {
+    /// Those of which it is known that they are not there themselves, though linked: they may lie in the recycle bin, and
+    /// come back.
     pub(super) away: HashSet<ObjectId>,
     /// Those that could not be asked for.
     unasked: HashSet<ObjectId>,
+}
+
+/// What is known of elements that do not show where they were given or taken.
+pub(super) struct Claims {
+    /// What is remembered as given to the objects.
+    given: Given,
+    pub(super) whereabouts: Whereabouts,
 }
 
 /// Elements of one attribute of one object.
@@ -36,50 +41,60 @@ pub(super) struct Unseen<'a> {
     pub(super) keys: Vec<Arc<str>>,
 }
 
-impl Claims {
-    /// When an element was given, as far as is remembered.
-    fn given_at(&self, object: &ObjectId, attribute: &Name, key: &str) -> Option<OffsetDateTime> {
-        self.given.of(object, attribute).at(key)
-    }
-
+impl Whereabouts {
     fn is_away(&self, schema: &Schema, attribute: &Name, key: &Arc<str>) -> bool {
         referred(schema, attribute, key).is_some_and(|own| self.away.contains(&own))
+    }
+
+    fn is_unasked(&self, schema: &Schema, attribute: &Name, key: &Arc<str>) -> bool {
+        referred(schema, attribute, key).is_some_and(|own| self.unasked.contains(&own))
     }
 
     /// Whether an element may be there again: the object that it is lies in the recycle bin, or could not be asked for.
     pub(super) fn may_come_back(&self, schema: &Schema, attribute: &Name, key: &Arc<str>) -> bool {
         self.is_away(schema, attribute, key) || self.is_unasked(schema, attribute, key)
     }
+}
 
-    fn is_unasked(&self, schema: &Schema, attribute: &Name, key: &Arc<str>) -> bool {
-        referred(schema, attribute, key).is_some_and(|own| self.unasked.contains(&own))
+impl Claims {
+    /// When an element was given, as far as is remembered.
+    fn given_at(&self, object: &ObjectId, attribute: &Name, key: &str) -> Option<OffsetDateTime> {
+        self.given.of(object, attribute).at(key)
     }
 }
 
 impl Job {
-    /// Looks for the objects that elements are which do not show.
-    pub(super) async fn claims(&self, unseen: &[Unseen<'_>]) -> Result<Claims> {
-        let (mut claims, store) = (Claims::default(), self.target.name());
-        let mut objects = HashSet::new();
-        for Unseen { schema, object, attribute, keys, .. } in unseen {
-            self.ledger.given_to(&mut claims.given, store, object).await?;
-            objects.extend(keys.iter().filter_map(|key| referred(schema, attribute, key)));
-        }
+    /// Looks for the objects that elements refer to which do not show.
+    pub(super) async fn whereabouts(&self, unseen: &[Unseen<'_>]) -> Result<Whereabouts> {
+        let referred = |own: &Unseen<'_>| {
+            own.keys.iter().filter_map(|key| referred(own.schema, &own.attribute, key)).collect::<Vec<_>>()
+        };
+        let objects: HashSet<ObjectId> = unseen.iter().flat_map(referred).collect();
         let objects: Vec<ObjectId> = objects.into_iter().collect();
         let found = if objects.is_empty() { HashMap::new() } else { reread(&*self.target, &objects).await };
+        let mut whereabouts = Whereabouts::default();
         for object in objects {
             match found.get(&object) {
                 Some(Ok(records)) if !records.is_empty() => {}
                 Some(Ok(_)) => {
                     // What nobody is linked to is not waited for.
-                    if !self.ledger.links_of(store, &object).await?.is_empty() {
-                        claims.away.insert(object);
+                    if !self.ledger.links_of(self.target.name(), &object).await?.is_empty() {
+                        whereabouts.away.insert(object);
                     }
                 }
-                _ => _ = claims.unasked.insert(object),
+                _ => _ = whereabouts.unasked.insert(object),
             }
         }
-        Ok(claims)
+        Ok(whereabouts)
+    }
+
+    /// The same, with what is remembered as given.
+    pub(super) async fn claims(&self, unseen: &[Unseen<'_>]) -> Result<Claims> {
+        let mut given = Given::default();
+        for object in unseen.iter().map(|unseen| &unseen.object).collect::<BTreeSet<_>>() {
+            self.ledger.given_to(&mut given, self.target.name(), object).await?;
+        }
+        Ok(Claims { given, whereabouts: self.whereabouts(unseen).await? })
     }
 
     /// Whether what does not show stays the job's: it may come back with an account that was deleted, or be too young to
@@ -93,7 +108,7 @@ impl Job {
         key: &Arc<str>,
     ) -> bool {
         claims.given_at(object, attribute, key).is_some_and(|at| self.is_young(at))
-            || claims.may_come_back(schema, attribute, key)
+            || claims.whereabouts.may_come_back(schema, attribute, key)
     }
 
     /// What is known of the elements that intents are about.
@@ -153,14 +168,14 @@ impl Job {
                 |key: &Arc<str>| claims.given_at(&record.id, attribute, key).is_some_and(|given| given > begun_at);
             let added: HashSet<Arc<str>> = change.add.iter().filter_map(element_key).collect();
             for key in intent.elements[attribute].add.iter().filter_map(element_key).filter(|key| !is_later(key)) {
-                if added.contains(&key) || claims.is_away(schema, attribute, &key) {
+                if added.contains(&key) || claims.whereabouts.is_away(schema, attribute, &key) {
                     self.ledger.put_given(batch, store, &record.id, attribute, &key, begun_at);
                 } else {
-                    is_known &= !claims.is_unasked(schema, attribute, &key);
+                    is_known &= !claims.whereabouts.is_unasked(schema, attribute, &key);
                 }
             }
             for key in change.remove.iter().filter_map(element_key) {
-                if !is_later(&key) && !claims.may_come_back(schema, attribute, &key) {
+                if !is_later(&key) && !claims.whereabouts.may_come_back(schema, attribute, &key) {
                     self.ledger.remove_given(batch, store, &record.id, attribute, &key);
                 }
                 let element = format!("{attribute} {key}");

@@ -7,7 +7,7 @@ use super::Outcome;
 use super::apply::Progress;
 use super::claims::Unseen;
 use super::ledger::{Intent, Taken};
-use super::write::Work;
+use super::work::Work;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ElementChange, Name, ObjectId, Operation, Refused, Value};
 use crate::reconcile::{EdgeKind, Element, Entry, Guard, Part, SetChange, SetKind, element_key};
@@ -148,10 +148,10 @@ impl Progress<'_> {
                 unseen.push(Unseen { at, schema, object: object.clone(), attribute: attribute.clone(), keys });
             }
         }
-        let claims = self.job.claims(&unseen).await?;
+        let whereabouts = self.job.whereabouts(&unseen).await?;
         for Unseen { at, schema, attribute, keys, .. } in &unseen {
             let keys = keys.iter().cloned();
-            let stays = keys.filter(|key| claims.may_come_back(schema, attribute, key)).collect();
+            let stays = keys.filter(|key| whereabouts.may_come_back(schema, attribute, key)).collect();
             written[*at].0.not_there.insert(attribute.clone(), stays);
         }
         Ok(())
@@ -171,7 +171,7 @@ impl Progress<'_> {
         }
         let mut claims = self.job.claims(&unseen).await?;
         // In whose place another is made does not come back.
-        claims.away.retain(|gone| !self.replaced.contains(gone));
+        claims.whereabouts.away.retain(|gone| !self.replaced.contains(gone));
         for Unseen { at, schema, object, attribute, keys } in &unseen {
             let keys = keys.iter().cloned();
             let gone = keys.filter(|key| !self.job.stays(&claims, schema, object, attribute, key)).collect();

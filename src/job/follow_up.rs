@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Outcome;
 use super::apply::Progress;
 use super::ledger::Intent;
-use super::write::Work;
+use super::work::Work;
 use crate::clock::later;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Operation;

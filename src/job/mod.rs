@@ -39,6 +39,7 @@ mod secrets;
 mod seen;
 mod stop;
 mod tenure;
+mod work;
 mod write;
 
 pub use builder::{JobBuilder, JobError, JobMapping};

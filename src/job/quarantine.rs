@@ -12,7 +12,7 @@ use super::Job;
 use super::apply::Progress;
 use super::ledger::{Ledger, decode, encode};
 use super::run::looks_at_all;
-use super::write::Work;
+use super::work::Work;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::model::Completeness;
 use crate::reconcile::{EntryKey, Hold, Holds, Lane, Part, Plan};

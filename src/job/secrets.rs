@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::apply::Progress;
 use super::recover::reread;
-use super::write::Work;
+use super::work::Work;
 use super::{Outcome, password};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Context;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Class, ObjectId};
 use crate::reconcile::policy::situation::words;
-use crate::reconcile::{Entry, Part, Plan};
+use crate::reconcile::{AttributeChange, Entry, Part, Plan};
 
 words! {
     /// A kind of effect that is limited.
@@ -171,9 +171,8 @@ impl Entry {
         use crate::reconcile::Action as A;
         let mut effects = Effects::default();
         let mut count = |guard, count| effects.count(&self.class, guard, self.target.as_ref(), count);
-        let changes = |wanted: fn(&crate::reconcile::AttributeChange) -> bool| {
-            self.changes.iter().filter(|change| wanted(change)).count() as u64
-        };
+        let changes =
+            |wanted: fn(&AttributeChange) -> bool| self.changes.iter().filter(|change| wanted(change)).count() as u64;
         let status_alone = self.changes.len() == 1;
         match part {
             Part::Restore => count(Guard::Adopt, u64::from(self.link_origin.is_some())),

@@ -9,7 +9,7 @@ use crate::digest::Digester;
 use crate::mapping::CompiledMapping;
 use crate::model::{License, Name, ObjectId, Value};
 use crate::reconcile::planner::Planner;
-use crate::reconcile::{Action, AttributeChange, Entry, EntryKey, Problem, SetKind, Severity};
+use crate::reconcile::{Action, AttributeChange, Element, Entry, EntryKey, Problem, SetKind, Severity};
 
 /// The rule that problems of what is held back go by.
 const RULE: &str = "quarantine";
@@ -149,7 +149,7 @@ impl Entry {
             }
             Lane::Licenses => {
                 let set = self.licenses()?;
-                let licenses = |elements: &[crate::reconcile::Element]| {
+                let licenses = |elements: &[Element]| {
                     let mut licenses: Vec<String> = elements
                         .iter()
                         .filter_map(|element| License::from_value(element.value.as_ref()?))

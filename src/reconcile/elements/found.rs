@@ -7,7 +7,7 @@ use crate::digest::hex;
 use crate::mapping::Mapped;
 use crate::model::{Attributes, Name, Record};
 use crate::reconcile::reading::inputs::Inputs;
-use crate::reconcile::{Draft, DraftStep, Edge, Entry, Problem, SetChange, Severity};
+use crate::reconcile::{Draft, DraftStep, Edge, Entry, Finding, Problem, SetChange, Severity};
 
 /// What is given and taken of one object.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ pub(crate) fn draft_findings(
     current: Option<&Record>,
     entry: Option<&Entry>,
     elements: &[Name],
-) -> Vec<crate::reconcile::Finding> {
+) -> Vec<Finding> {
     let changes = entry.map_or(&[][..], |entry| &entry.changes);
     let attributes: Attributes = changes.iter().map(|change| (change.attribute.clone(), change.new.clone())).collect();
     let draft = Draft::new(inputs.mapping.target_class(), DraftStep::Elements, current, &attributes);

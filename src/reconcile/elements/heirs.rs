@@ -10,7 +10,7 @@ use crate::reconcile::elements::found::left_out;
 use crate::reconcile::find::case::Assessment;
 use crate::reconcile::planner::Planner;
 use crate::reconcile::reading::inputs::Inputs;
-use crate::reconcile::{Entry, Problem, Products, SetChange, Severity};
+use crate::reconcile::{Element, Entry, Problem, Products, SetChange, Severity};
 
 /// How many inherit what an object gives, as far as was read.
 pub(crate) fn count(inputs: &Inputs<'_>, current: Option<&Record>) -> u64 {
@@ -166,9 +166,7 @@ impl<'a> Seats<'a> {
         for entry in entries.iter().filter(|entry| single.contains(&entry.class) && entry.runs()) {
             let Some(set) = entry.licenses() else { continue };
             for (elements, frees) in [(&set.add, -1), (&set.remove, 1)] {
-                for product in
-                    elements.iter().filter(|element| element.seat).filter_map(crate::reconcile::Element::product)
-                {
+                for product in elements.iter().filter(|element| element.seat).filter_map(Element::product) {
                     *seats.freed.entry(Arc::clone(&product)).or_default() += frees;
                     if frees < 0 {
                         seats.held.extend(entry.target.iter().map(|id| (Arc::clone(&id.id), Arc::clone(&product))));

@@ -14,7 +14,7 @@ use crate::reconcile::find::case::{Assessment, Case, Sourced};
 use crate::reconcile::planner::Planner;
 use crate::reconcile::reading::inputs::{Inputs, Questions};
 use crate::reconcile::{
-    Edge, EdgeKind, Element, Entry, EntryKey, LinkOrigin, Problem, SetChange, SetKind, Severity, Situation,
+    Action, Edge, EdgeKind, Element, Entry, EntryKey, LinkOrigin, Problem, SetChange, SetKind, Severity, Situation,
 };
 
 /// Who the objects of a run are, by their ids in the source.
@@ -81,7 +81,7 @@ impl<'a> Referents<'a> {
         }
         let creates = entries
             .iter()
-            .filter(|entry| entry.action == crate::reconcile::Action::Create && entry.runs())
+            .filter(|entry| entry.action == Action::Create && entry.runs())
             .filter_map(|entry| Some((entry.source.as_ref()?, &entry.key)))
             .collect();
         Self { sources, met, creates, found: RefCell::default() }

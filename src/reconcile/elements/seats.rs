@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::model::{Class, License, Name};
 use crate::reconcile::plan::order;
 use crate::reconcile::planner::Planner;
-use crate::reconcile::{Edge, EdgeKind, Entry, Problem, Products, Severity};
+use crate::reconcile::{Edge, EdgeKind, Element, Entry, Problem, Products, SetKind, Severity};
 
 /// Gives the seats that there are, in the order of the plan; then those that the plan frees, each to one who waits,
 /// after it is freed. All others wait, and keep what they have until it is their turn.
@@ -153,7 +153,7 @@ enum Side {
 fn seats(entry: &Entry, side: Side) -> Vec<Arc<str>> {
     let Some(set) = entry.licenses() else { return Vec::new() };
     let elements = if side == Side::Given { &set.add } else { &set.remove };
-    elements.iter().filter(|element| element.seat).filter_map(crate::reconcile::Element::product).collect()
+    elements.iter().filter(|element| element.seat).filter_map(Element::product).collect()
 }
 
 /// Leaves the licences of those who wait out, and says so: which product, and who comes before them.
@@ -168,7 +168,7 @@ fn refuse(
     for at in order {
         let Some(lacking) = waiting.get(at) else { continue };
         let entry = &mut entries[*at];
-        let Some(place) = entry.sets.iter().position(|set| set.kind == crate::reconcile::SetKind::Licenses) else {
+        let Some(place) = entry.sets.iter().position(|set| set.kind == SetKind::Licenses) else {
             continue;
         };
         let splits = splits(products, entry, lacking);

@@ -12,7 +12,7 @@ use crate::reconcile::elements::{heirs, seats};
 use crate::reconcile::find::case::{Assessment, Case};
 use crate::reconcile::planner::Planner;
 use crate::reconcile::reading::inputs::Inputs;
-use crate::reconcile::{Action, Entry, EntryKey, FindingKind, Problem, Severity};
+use crate::reconcile::{Action, Entry, EntryKey, FindingKind, Problem, SetKind, Severity};
 
 /// Adds references and licences to the entries; an object of which nothing else changes gets an entry for them.
 pub(crate) fn settle(
@@ -88,7 +88,7 @@ fn takes_elements(decider: &Decider<'_>, case: &Case<'_>, entry: Option<&Entry>)
 fn add(decider: &Decider<'_>, entry: &mut Entry, found: Found) {
     if !decider.inputs().policy.preferences().update && entry.action != Action::Create {
         let (references, licenses): (Vec<_>, Vec<_>) =
-            found.sets.into_iter().partition(|set| set.kind != crate::reconcile::SetKind::Licenses);
+            found.sets.into_iter().partition(|set| set.kind != SetKind::Licenses);
         if !references.is_empty() {
             let message = format!("{} references differ, and update is off", references.len());
             entry.problems.push(Problem::new(Severity::Warning, "update-off", message));

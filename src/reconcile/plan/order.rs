@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use crate::reconcile::{Action, EdgeKind, Entry, EntryKey, SetKind};
+use crate::reconcile::{Action, AttributeChange, EdgeKind, Entry, EntryKey, SetKind};
 
 /// Entries that may be carried out at the same time, given by their place in the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,8 +158,7 @@ pub(crate) fn edge_parts(before: &Entry, after: &Entry, kind: EdgeKind, attribut
         EdgeKind::Needs => (Part::Main, Part::References),
         EdgeKind::Frees if licenses => (Part::Licenses, Part::Licenses),
         EdgeKind::Frees => {
-            let through =
-                |change: &crate::reconcile::AttributeChange| change.attribute == *attribute && change.through.is_some();
+            let through = |change: &AttributeChange| change.attribute == *attribute && change.through.is_some();
             let gives = if before.changes.iter().any(through) { Part::Temporary } else { Part::Main };
             (gives, Part::Main)
         }

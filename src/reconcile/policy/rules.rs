@@ -329,9 +329,7 @@ mod tests {
     #[test]
     fn the_outbound_preset_answers_as_the_table_says() {
         let default = Preferences::default;
-        let off = || {
-            default().without_create().without_update().without_disable().with_enable(crate::reconcile::Enable::Never)
-        };
+        let off = || default().without_create().without_update().without_disable().with_enable(Enable::Never);
         let disable = || Decision::Leave(Leaver::disable());
         #[rustfmt::skip]
         let table = [

@@ -324,8 +324,13 @@ async fn a_lost_answer_loses_and_doubles_nothing() {
 #[tokio::test]
 async fn what_a_lost_answer_may_have_added_is_not_taken_for_refused() {
     // Sent again one by one, none of them gets through: the service is down, or lets the application do so no more, or
-    // what is said of those who are in cannot be read.
-    for trouble in [|fault: Fault| fault.status(503), |fault: Fault| fault.status(403), Fault::garbage_body] {
+    // they are not there any more, or what is said of those who are in cannot be read.
+    for trouble in [
+        |fault: Fault| fault.status(503),
+        |fault: Fault| fault.status(403),
+        |fault: Fault| fault.status(404),
+        Fault::garbage_body,
+    ] {
         let (sim, entra) = tenant().await;
         let people = people(&sim, 3);
         let group = sim.add_group(json!({"displayName": "group"}));

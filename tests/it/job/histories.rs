@@ -34,6 +34,17 @@ fn die(world: &World, spy: &Spy, job: &Job) {
     world.clock.advance(Duration::from_secs(61));
 }
 
+/// The answer was lost, and nobody knows whether it was carried out.
+fn lost() -> Error {
+    Error::new(ErrorKind::Transport, "the connection broke").with_outcome_in_doubt()
+}
+
+/// Someone deletes an object; it lies in the recycle bin.
+async fn delete(org: &Org, id: &ObjectId) {
+    let delete = Change::new(ChangeId::new(1), Operation::Delete { id: id.clone() });
+    org.directory.write(vec![delete]).collect::<Vec<_>>().await;
+}
+
 async fn run(job: &Job) -> entrant::Report {
     job.run(Run::full(), Apply::new()).await.expect("a report")
 }
@@ -62,14 +73,13 @@ async fn what_cannot_be_asked_for_is_not_taken_for_never_made() {
 async fn what_a_second_attempt_made_may_be_as_young_as_that_attempt() {
     let world = World::new([person("1")]);
     let (spy, job) = watched(&world);
-    let lost = || Error::new(ErrorKind::Transport, "the connection broke").with_outcome_in_doubt();
-    spy.refuses(move |_| Some(lost()));
+    spy.refuses(|_| Some(lost()));
     assert_eq!(run(&job).await.status, RunStatus::Incomplete);
     // An hour later, in which nobody could be asked for him, he is made, and that answer is lost too.
     world.clock.advance(Duration::from_secs(3600));
     spy.is_deaf(true);
     spy.refuses(|_| None);
-    spy.answers(move |_, _| Err(lost()));
+    spy.answers(|_, _| Err(lost()));
     assert_eq!(run(&job).await.status, RunStatus::Incomplete);
     assert_eq!(world.directory.records().len(), 1);
     // A minute later he does not show yet.
@@ -151,8 +161,7 @@ async fn who_lies_in_the_bin_keeps_what_the_job_gave_him() {
     let (team, gone) = (org.id("Group a"), org.id("2"));
     let members = org.find("Group a").get("members").cloned().expect("members");
     // Someone deletes the account, and HR takes the person out of the group while it lies in the bin.
-    let delete = Change::new(ChangeId::new(1), Operation::Delete { id: gone });
-    org.directory.write(vec![delete]).collect::<Vec<_>>().await;
+    delete(&org, &gone).await;
     let left = members.as_slice().iter().filter(|own| **own != Value::text(&*org_id(&members, 1)));
     org.directory.set(&team, "members", Value::list(left.cloned()));
     org.set_group("a", "members", texts(&["1"]));
@@ -189,7 +198,7 @@ async fn what_may_have_been_given_stays_in_doubt_though_giving_it_again_is_refus
         Operation::Elements { .. } => {
             attempts += 1;
             match attempts {
-                1 => Err(Error::new(ErrorKind::Transport, "the connection broke").with_outcome_in_doubt()),
+                1 => Err(lost()),
                 _ => Err(Error::new(ErrorKind::Throttled, "too many requests")),
             }
         }
@@ -212,9 +221,7 @@ async fn what_may_have_been_given_to_a_group_that_was_deleted_since_is_the_jobs_
     let org = Org::new([person_of("1"), person_of("2"), group("a", &["1", "2"])]);
     let spy = Spy::new(&org.directory);
     spy.answers(|change, answer| match &change.operation {
-        Operation::Elements { .. } => {
-            Err(Error::new(ErrorKind::Transport, "the connection broke").with_outcome_in_doubt())
-        }
+        Operation::Elements { .. } => Err(lost()),
         _ => answer,
     });
     let preferences = Preferences::default().with_restore();
@@ -223,8 +230,7 @@ async fn what_may_have_been_given_to_a_group_that_was_deleted_since_is_the_jobs_
     assert_eq!(report.status, RunStatus::Incomplete, "{report}");
     org.clock.advance(Duration::from_secs(3600));
     // Someone deletes the group; it is brought back, with all who were in it, and HR wants one of them no more.
-    let delete = Change::new(ChangeId::new(1), Operation::Delete { id: org.id("Group a") });
-    org.directory.write(vec![delete]).collect::<Vec<_>>().await;
+    delete(&org, &org.id("Group a")).await;
     org.set_group("a", "members", texts(&["1"]));
     let job = org.unguarded(users(), groups(), preferences);
     for _ in 0..3 {
@@ -233,37 +239,9 @@ async fn what_may_have_been_given_to_a_group_that_was_deleted_since_is_the_jobs_
     assert_eq!(org.refers("Group a", "members"), ["1"], "what the job gave, the job takes");
 }
 
-#[tokio::test]
-async fn who_may_not_have_been_taken_out_is_taken_out_when_he_is_back() {
-    let org = Org::new([person_of("1"), person_of("2"), group("a", &["1", "2"])]);
-    let spy = Spy::new(&org.directory);
-    let job = org.builder(users(), Preferences::default().with_restore()).target(spy.clone());
-    let job = job.guards(no_guards()).build().expect("a job");
-    _ = org.settle_with(&job).await;
-    // HR wants one of them no more; the request is lost on its way.
-    org.set_group("a", "members", texts(&["1"]));
-    spy.refuses(|change| match &change.operation {
-        Operation::Elements { .. } => {
-            Some(Error::new(ErrorKind::Transport, "the connection broke").with_outcome_in_doubt())
-        }
-        _ => None,
-    });
-    let report = run(&job).await;
-    assert_eq!(report.status, RunStatus::Incomplete, "{report}");
-    spy.refuses(|_| None);
-    org.clock.advance(Duration::from_secs(3600));
-    // Someone deletes his account, so that the group does not show him. It is brought back, with its membership.
-    let two = org.id("2");
-    let delete = Change::new(ChangeId::new(1), Operation::Delete { id: two.clone() });
-    org.directory.write(vec![delete]).collect::<Vec<_>>().await;
-    spy.hides([two.id.to_string()]);
-    _ = run(&job).await;
-    assert!(has(&org, &two), "it is brought back");
-    spy.hides([]);
-    for _ in 0..2 {
-        _ = org.settle_with(&job).await;
-    }
-    assert_eq!(org.refers("Group a", "members"), ["1"], "what the job gave, the job takes");
+/// No element is given or taken, and nobody knows.
+fn loses_elements(change: &Change) -> Option<Error> {
+    matches!(change.operation, Operation::Elements { .. }).then(lost)
 }
 
 /// A group of two, given by a job that restores accounts, of whom HR wants only the first.
@@ -285,9 +263,15 @@ impl Team {
         Self { org, spy, job, two }
     }
 
+    /// The job puts him in.
+    async fn of_both(self) -> Self {
+        self.org.set_group("a", "members", texts(&["1", "2"]));
+        _ = self.org.settle_with(&self.job).await;
+        self
+    }
+
     async fn delete(&self) {
-        let delete = Change::new(ChangeId::new(1), Operation::Delete { id: self.two.clone() });
-        self.org.directory.write(vec![delete]).collect::<Vec<_>>().await;
+        delete(&self.org, &self.two).await;
     }
 
     /// He is brought back, with his membership, which is the job's to take.
@@ -309,9 +293,7 @@ async fn who_may_have_been_put_in_before_he_was_deleted_is_the_jobs_when_he_is_b
     let team = Team::new().await;
     team.org.set_group("a", "members", texts(&["1", "2"]));
     team.spy.answers(|change, answer| match &change.operation {
-        Operation::Elements { .. } => {
-            Err(Error::new(ErrorKind::Transport, "the connection broke").with_outcome_in_doubt())
-        }
+        Operation::Elements { .. } => Err(lost()),
         _ => answer,
     });
     let report = run(&team.job).await;
@@ -324,9 +306,7 @@ async fn who_may_have_been_put_in_before_he_was_deleted_is_the_jobs_when_he_is_b
 
 #[tokio::test]
 async fn who_is_deleted_while_a_plan_is_made_is_not_taken_for_taken_out() {
-    let team = Team::new().await;
-    team.org.set_group("a", "members", texts(&["1", "2"]));
-    _ = team.org.settle_with(&team.job).await;
+    let team = Team::new().await.of_both().await;
     // The account was read before it was deleted, the group after.
     team.spy.hides([team.two.id.to_string()]);
     team.org.set_group("a", "members", texts(&["1"]));
@@ -339,9 +319,7 @@ async fn who_is_deleted_while_a_plan_is_made_is_not_taken_for_taken_out() {
 
 #[tokio::test]
 async fn who_is_deleted_while_he_is_taken_out_is_taken_out_when_he_is_back() {
-    let team = Team::new().await;
-    team.org.set_group("a", "members", texts(&["1", "2"]));
-    _ = team.org.settle_with(&team.job).await;
+    let team = Team::new().await.of_both().await;
     team.org.set_group("a", "members", texts(&["1"]));
     let plan = team.job.plan(Run::full()).await.expect("a plan");
     let (directory, two) = (team.org.directory.clone(), Value::text(&team.two.id));
@@ -362,6 +340,81 @@ async fn who_is_deleted_while_he_is_taken_out_is_taken_out_when_he_is_back() {
 }
 
 #[tokio::test]
+async fn who_may_not_have_been_taken_out_is_taken_out_when_he_is_back() {
+    let team = Team::new().await.of_both().await;
+    // HR wants one of them no more; the request is lost on its way.
+    team.org.set_group("a", "members", texts(&["1"]));
+    team.spy.refuses(loses_elements);
+    assert_eq!(run(&team.job).await.status, RunStatus::Incomplete);
+    team.spy.refuses(|_| None);
+    team.org.clock.advance(Duration::from_secs(3600));
+    team.delete().await;
+    team.takes_him_out_when_he_is_back().await;
+}
+
+#[tokio::test]
+async fn what_was_given_later_is_not_forgotten_over_an_older_attempt_to_take_it() {
+    let team = Team::new().await.of_both().await;
+    team.org.set_group("a", "members", texts(&["1"]));
+    team.spy.refuses(loses_elements);
+    assert_eq!(run(&team.job).await.status, RunStatus::Incomplete);
+    team.spy.refuses(|_| None);
+    // An hour later nobody can be asked for by id. Someone has taken him out, and HR wants him again.
+    team.org.clock.advance(Duration::from_secs(3600));
+    team.spy.is_blind(true);
+    let one = team.org.id("1");
+    team.org.directory.set(&team.org.id("Group a"), "members", texts(&[&one.id]));
+    team.org.set_group("a", "members", texts(&["1", "2"]));
+    _ = run(&team.job).await;
+    assert_eq!(team.org.refers("Group a", "members"), ["1", "2"]);
+    // A minute later he does not show yet, it shows what became of the older attempt, and HR wants him no more.
+    team.spy.is_blind(false);
+    team.spy.hides([team.two.id.to_string()]);
+    team.org.set_group("a", "members", texts(&["1"]));
+    team.org.clock.advance(Duration::from_secs(60));
+    _ = run(&team.job).await;
+    team.spy.hides([]);
+    for _ in 0..2 {
+        _ = team.org.settle_with(&team.job).await;
+    }
+    assert_eq!(team.org.refers("Group a", "members"), ["1"], "what the job gave, the job takes");
+}
+
+#[tokio::test]
+async fn what_is_given_to_a_late_made_account_is_as_young_as_it_is() {
+    let org = Org::new([person("1"), person("2").with("manager", "1")]);
+    let spy = Spy::new(&org.directory);
+    let builder = org.builder(users(), Preferences::default()).target(spy.clone());
+    let job = builder.guards(no_guards()).build().expect("a job");
+    let is_two = |change: &Change| match &change.operation {
+        Operation::Create { attributes, .. } => attributes.get("employeeId") == Some(&Value::text("2")),
+        _ => false,
+    };
+    spy.refuses(move |change| is_two(change).then(lost));
+    assert_eq!(run(&job).await.status, RunStatus::Incomplete);
+    // Minutes later he is made, and the answer to his manager is lost.
+    org.clock.advance(Duration::from_secs(12 * 60));
+    spy.refuses(|_| None);
+    spy.answers(|change, answer| match &change.operation {
+        Operation::Elements { .. } => Err(lost()),
+        _ => answer,
+    });
+    assert_eq!(run(&job).await.status, RunStatus::Incomplete);
+    assert_eq!(org.refers("2", "manager"), ["1"]);
+    // The manager does not show yet; and HR wants none any more.
+    spy.answers(|_, answer| answer);
+    spy.hides([org.id("1").id.to_string()]);
+    org.set("2", "manager", Value::Null);
+    org.clock.advance(Duration::from_secs(4 * 60));
+    _ = run(&job).await;
+    spy.hides([]);
+    for _ in 0..2 {
+        _ = org.settle_with(&job).await;
+    }
+    assert_eq!(org.refers("2", "manager"), [""; 0], "what the job gave, the job takes");
+}
+
+#[tokio::test]
 async fn what_comes_back_with_an_account_may_not_show_at_once() {
     let org = Org::new([person_of("1"), person_of("2"), group("a", &["1", "2"])]);
     let spy = Spy::new(&org.directory);
@@ -369,8 +422,7 @@ async fn what_comes_back_with_an_account_may_not_show_at_once() {
     let job = job.guards(no_guards()).build().expect("a job");
     _ = org.settle_with(&job).await;
     let two = org.id("2");
-    let delete = Change::new(ChangeId::new(1), Operation::Delete { id: two.clone() });
-    org.directory.write(vec![delete]).collect::<Vec<_>>().await;
+    delete(&org, &two).await;
     spy.hides([two.id.to_string()]);
     _ = run(&job).await;
     assert!(has(&org, &two), "it is brought back");

@@ -35,6 +35,7 @@ struct Shared {
     unasked: Option<Error>,
     hidden: BTreeSet<String>,
     is_deaf: bool,
+    is_blind: bool,
     ahead: time::Duration,
     unseen: bool,
 }
@@ -94,6 +95,11 @@ impl Spy {
         self.shared().is_deaf = is_deaf;
     }
 
+    /// Cannot be asked for an object by its id, as long as this is so.
+    pub(crate) fn is_blind(&self, is_blind: bool) {
+        self.shared().is_blind = is_blind;
+    }
+
     /// Its clock is so much ahead of the machine's.
     pub(crate) fn is_ahead(&self, ahead: time::Duration) {
         self.shared().ahead = ahead;
@@ -120,9 +126,13 @@ impl Spy {
             .attributes
             .iter()
             .filter_map(|(name, value)| {
-                let Value::List(elements) = value else { return None };
-                let is_hidden = |own: &&Value| !own.as_text().is_some_and(|own| hidden.contains(own));
-                Some((name.clone(), Value::list(elements.iter().filter(is_hidden).cloned())))
+                let is_hidden = |own: &Value| own.as_text().is_some_and(|own| hidden.contains(own));
+                let shown = match value {
+                    Value::List(elements) => Value::list(elements.iter().filter(|own| !is_hidden(own)).cloned()),
+                    one if is_hidden(one) => Value::Null,
+                    _ => return None,
+                };
+                Some((name.clone(), shown))
             })
             .collect();
         for (name, value) in changed {
@@ -161,6 +171,9 @@ impl Source for Spy {
         self.inner.capabilities()
     }
     async fn get(&self, ids: &[ObjectId]) -> Result<Vec<Lookup>> {
+        if self.shared().is_blind {
+            return Err(Error::new(ErrorKind::Unavailable, "the store is down"));
+        }
         let found = self.inner.get(ids).await?;
         let unseen = self.shared().unseen;
         let shown = |found| match found {

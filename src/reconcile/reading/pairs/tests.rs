@@ -12,8 +12,8 @@ use crate::mapping::{AbsentMeans, CompiledMapping, Mapping};
 use crate::model::{Class, Completeness, Origin, Schema, comparison_key, eq};
 use crate::reconcile::planner::{Planned, plan};
 use crate::reconcile::{
-    Abilities, Answers, Enable, Extent, Given, Holds, InDoubt, Link, LinkEnd, LinkIndex, LinkOrigin, NoConstraints,
-    Planner, Policy, Preferences, Questions, When,
+    Abilities, Action, Answers, Enable, Extent, Given, Holds, InDoubt, Link, LinkEnd, LinkIndex, LinkOrigin,
+    NoConstraints, Planner, Policy, Preferences, Questions, When, Winner,
 };
 
 /// What there is to plan, and in which order it is read.
@@ -67,12 +67,12 @@ fn policies() -> Vec<Policy> {
         outbound(Preferences::default()),
         outbound(Preferences::default().without_update()),
         outbound(Preferences::default().with_enable(Enable::OnSourceChange)),
-        Policy::inbound(crate::reconcile::Winner::Target),
-        outbound(Preferences::default()).rule(Situation::FoundAlreadyLinked, crate::reconcile::Action::Relink),
+        Policy::inbound(Winner::Target),
+        outbound(Preferences::default()).rule(Situation::FoundAlreadyLinked, Action::Relink),
         outbound(Preferences::default()).rule_when(
             Situation::Confirmed,
             When::Target(eq("name", "Ada")),
-            crate::reconcile::Action::Report,
+            Action::Report,
         ),
     ]
 }
