@@ -423,12 +423,11 @@ impl References<'_> {
         }
         if let Some(target) = target.filter(|_| wanted.partial.is_none()) {
             let has_more = !set.add.is_empty() || unresolved;
-            // Whoever lies in the recycle bin comes back with what he was given; that may take a while to show, as what the
-            // object itself holds may when it was brought back.
-            let is_back = case.link.is_some_and(|link| inputs.is_young(link.target.since));
+            // Whoever lies in the recycle bin comes back with what he was given; that may take a while to show. What the
+            // object itself holds shows as soon as it does.
             let given = inputs.given.of(target, attribute);
             let away = given.iter().map(|(own, _)| own).filter(|own| !current.contains_key(&***own));
-            missing.extend(away.filter(|own| self.is_away(inputs, class, own, is_back)).map(Arc::clone));
+            missing.extend(away.filter(|own| self.is_away(inputs, class, own)).map(Arc::clone));
             self.take(case, rule, target, &current, &missing, has_more, &mut set, found);
             // The one reference makes way for another; otherwise what only adds takes nothing.
             if !rule.takes_elements() && (many || set.add.is_empty()) {
@@ -449,17 +448,16 @@ impl References<'_> {
     }
 
     /// Whether an object of the target that was given is not seen there now, and may be again: its link stands, or is a
-    /// tombstone, or it was made or brought back a moment ago, or the object that it was given to was (`is_back`). One in
-    /// whose place another is made does not come back.
-    fn is_away(&self, inputs: &Inputs<'_>, class: &Class, object: &Arc<str>, is_back: bool) -> bool {
+    /// tombstone, or it was made or brought back a moment ago. One in whose place another is made does not come back.
+    fn is_away(&self, inputs: &Inputs<'_>, class: &Class, object: &Arc<str>) -> bool {
         let id = ObjectId::new(class.clone(), Arc::clone(object));
         if inputs.links.is_deleted(&id) {
             return true;
         }
-        let Some(link) = inputs.links.of_target(&id) else { return is_back };
+        let Some(link) = inputs.links.of_target(&id) else { return false };
         match self.referents.resolve(inputs, class, &link.source.id) {
-            Referent::Unresolved(_, linked) => is_back || linked.contains(object),
-            Referent::Object(own, _) => own == *object && (is_back || inputs.is_young(link.target.since)),
+            Referent::Unresolved(_, linked) => linked.contains(object),
+            Referent::Object(own, _) => own == *object && inputs.is_young(link.target.since),
             Referent::Planned(..) => false,
         }
     }

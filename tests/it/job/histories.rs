@@ -239,6 +239,31 @@ async fn what_may_have_been_given_to_a_group_that_was_deleted_since_is_the_jobs_
     assert_eq!(org.refers("Group a", "members"), ["1"], "what the job gave, the job takes");
 }
 
+/// Seed 79917: nobody knows whether they were put in, until the group is back and shows who is in it.
+#[tokio::test]
+async fn whom_a_group_does_not_hold_when_it_is_back_was_not_put_in() {
+    let org = Org::new([person_of("1"), person_of("2"), group("a", &["1", "2"])]);
+    let spy = Spy::new(&org.directory);
+    spy.refuses(loses_elements);
+    let preferences = Preferences::default().with_restore();
+    let job = org.builder(users(), preferences.clone()).target(spy).build().expect("a job");
+    _ = run(&job).await;
+    org.clock.advance(Duration::from_secs(3600));
+    let (team, two) = (org.id("Group a"), org.id("2"));
+    delete(&org, &team).await;
+    org.set_group("a", "members", texts(&["1"]));
+    let job = org.unguarded(users(), groups(), preferences);
+    for _ in 0..2 {
+        _ = run(&job).await;
+        org.clock.advance(Duration::from_secs(60));
+    }
+    assert_eq!(org.refers("Group a", "members"), ["1"], "it is back");
+    // Minutes later an administrator puts the other in.
+    org.directory.set(&team, "members", texts(&[&org.id("1").id, &two.id]));
+    _ = run(&job).await;
+    assert_eq!(org.refers("Group a", "members"), ["1", "2"], "whom the job did not give, it does not take");
+}
+
 /// No element is given or taken, and nobody knows.
 fn loses_elements(change: &Change) -> Option<Error> {
     matches!(change.operation, Operation::Elements { .. }).then(lost)
