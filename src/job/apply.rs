@@ -11,10 +11,11 @@ use tokio::sync::OnceCell;
 use tracing::Instrument;
 
 use super::builder::Ready;
-use super::ledger::{Intent, LinkSet};
+use super::ledger::LinkSet;
 use super::links::Links;
 use super::outage::{Reach, passes};
 use super::quarantine::Trials;
+use super::recover::Unsettled;
 use super::run::{INCREMENTAL, RETIRE};
 use super::tenure::Tenure;
 use super::{Apply, ElementCount, EntryReport, Event, Job, Outcome, OutcomeKind, Report, RunStatus, Stop};
@@ -51,8 +52,8 @@ pub(super) struct Progress<'a> {
     parts_left: Vec<usize>,
     /// Whether each create is preceded by a look for who matches.
     pub(super) looks: bool,
-    /// Creates of an earlier run whose outcome is still not known, by their source.
-    pub(super) doubts: HashMap<ObjectId, Intent>,
+    /// What earlier runs began, and of which it is still not known what became of it.
+    pub(super) unsettled: Unsettled,
     pub(super) targets: HashMap<usize, ObjectId>,
     /// The objects in whose place others are made.
     pub(super) replaced: HashSet<&'a ObjectId>,
@@ -237,7 +238,7 @@ impl Job {
         self.ledger.forget_effects(&mut batch, &self.name, started - time::Duration::DAY).await?;
         self.ledger.state().commit(&lease, batch).await?;
         // First what a dead run did: it counts for the guards.
-        let doubts = self.recover(&lease, plan.header().run != INCREMENTAL).await?;
+        let unsettled = self.recover(&lease, plan.header().run != INCREMENTAL).await?;
         // Looking may have taken long.
         tenure.keep().await?;
         let mut stopped = self.breaches(plan).await?;
@@ -266,7 +267,7 @@ impl Job {
             outcomes,
             parts_left: plan.entries().iter().map(|entry| entry.parts().len()).collect(),
             looks,
-            doubts,
+            unsettled,
             targets: HashMap::new(),
             replaced: makers.flat_map(|entry| &entry.candidates).collect(),
             counts: BTreeMap::new(),

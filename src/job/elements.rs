@@ -73,10 +73,7 @@ impl Progress<'_> {
             for key in change.add.iter().filter_map(element_key) {
                 ledger.put_given(batch, store, object, attribute, &key, now);
             }
-            // Planning forgets what does not come back.
-            let not_there = work.not_there.get(attribute);
-            let is_taken = |key: &Arc<str>| !not_there.is_some_and(|not_there| not_there.contains(key));
-            for key in change.remove.iter().filter_map(element_key).filter(is_taken) {
+            for key in taken(work, attribute, change) {
                 ledger.remove_given(batch, store, object, attribute, &key);
             }
             let Some(set) = set else { continue };
@@ -86,6 +83,29 @@ impl Progress<'_> {
                 }
             }
             self.count_taken(batch, entry, set, change, object);
+        }
+    }
+
+    /// What was taken for sure is none of what was begun before and may have been given then: should it show still, or
+    /// again, it is not taken for that.
+    pub(super) fn overrule(&mut self, batch: &mut Batch, work: &Work, object: &ObjectId) {
+        let Some(Operation::Elements { changes, .. }) = &work.operation else { return };
+        let (ledger, job) = (&self.job.ledger, self.job.name());
+        for before in self.unsettled.elements.get_mut(object).into_iter().flatten() {
+            let mut overruled = false;
+            for (attribute, change) in changes {
+                let Some(doubtful) = before.elements.get_mut(attribute) else { continue };
+                let taken: HashSet<Arc<str>> = taken(work, attribute, change).collect();
+                let count = doubtful.add.len();
+                doubtful.add.retain(|own| !element_key(own).is_some_and(|key| taken.contains(&key)));
+                overruled |= doubtful.add.len() < count;
+            }
+            before.elements.retain(|_, change| !change.is_empty());
+            match overruled {
+                true if before.elements.is_empty() => ledger.remove_intent(batch, job, before),
+                true => ledger.put_intent(batch, job, before),
+                false => {}
+            }
         }
     }
 
@@ -204,6 +224,13 @@ impl Progress<'_> {
             })
         })
     }
+}
+
+/// The elements that were taken. Of those that were not there planning forgets what does not come back.
+fn taken<'a>(work: &'a Work, attribute: &Name, change: &'a ElementChange) -> impl Iterator<Item = Arc<str>> + use<'a> {
+    let not_there = work.not_there.get(attribute);
+    let is_taken = move |key: &Arc<str>| !not_there.is_some_and(|not_there| not_there.contains(key));
+    change.remove.iter().filter_map(element_key).filter(is_taken)
 }
 
 /// Takes what was refused out of a work that was carried out for the rest. Gives the work that is left, with its error.

@@ -122,7 +122,7 @@ impl Progress<'_> {
 
     fn doubted(&mut self, work: &Work) {
         if let (Some(source), Some(Operation::Create { .. })) = (&work.intent.source, &work.operation) {
-            self.doubts.entry(source.clone()).or_insert_with(|| work.intent.clone());
+            self.unsettled.creates.entry(source.clone()).or_insert_with(|| work.intent.clone());
         }
     }
 

@@ -20,17 +20,26 @@ use crate::reconcile::{
 };
 use crate::store::{Batch, GetSupport, Lease, Query, Source, SourceExt};
 
+/// What earlier runs began, and of which it is still not known what became of it.
+#[derive(Default)]
+pub(super) struct Unsettled {
+    /// Creates, by their source.
+    pub(super) creates: HashMap<ObjectId, Intent>,
+    /// What was to be given and taken, by the object.
+    pub(super) elements: HashMap<ObjectId, Vec<Intent>>,
+}
+
 /// How long a tombstone is kept: as long as the recycle bin keeps what it stands for.
 pub(super) const TOMBSTONE: time::Duration = time::Duration::days(30);
 
 impl Job {
     /// Settles the writes whose outcome is not known, by looking at the target.
     ///
-    /// Gives the creates that are still in doubt, by their source.
+    /// Gives those that are still in doubt.
     ///
     /// `sweeps`: also forgets the links of those that were deleted so long ago that they cannot come back, for which it
     /// goes through all of them.
-    pub(super) async fn recover(&self, lease: &Lease, sweeps: bool) -> Result<HashMap<ObjectId, Intent>> {
+    pub(super) async fn recover(&self, lease: &Lease, sweeps: bool) -> Result<Unsettled> {
         let now = self.clock.now();
         let mut batch = Batch::new();
         let mut created = Vec::new();
@@ -44,7 +53,7 @@ impl Job {
         let sought = self.seek_created(&creates).await;
         let mut links =
             if sweeps { self.links().await? } else { self.links_of(&intents, sought.made.values()).await? };
-        let mut doubts = HashMap::new();
+        let mut unsettled = Unsettled::default();
         for intent in intents {
             let settled = if intent.action == Action::Create {
                 self.recover_create(&intent, &sought, &mut links, &mut batch, &mut created)
@@ -53,8 +62,8 @@ impl Job {
             };
             if settled {
                 self.ledger.remove_intent(&mut batch, &self.name, &intent);
-            } else if let (Action::Create, Some(source)) = (intent.action, intent.source.clone()) {
-                doubts.insert(source, intent);
+            } else {
+                unsettled.insert(intent);
             }
         }
         for link in links.iter().filter(|_| sweeps) {
@@ -73,7 +82,7 @@ impl Job {
         if !batch.is_empty() {
             self.ledger.state().commit(lease, batch).await?;
         }
-        Ok(doubts)
+        Ok(unsettled)
     }
 
     /// Remembers what was carried out although its answer was lost: a disable, a delete, elements that were given and
@@ -144,6 +153,18 @@ impl Job {
             *ready.mapping.target_class() == intent.class && Some(ready.mapping.source_class()) == source
         };
         self.ready(&intent.key).ok().or_else(|| self.mappings.iter().find(same))
+    }
+}
+
+impl Unsettled {
+    fn insert(&mut self, intent: Intent) {
+        match (intent.action, intent.source.clone(), intent.target.clone()) {
+            (Action::Create, Some(source), _) => _ = self.creates.insert(source, intent),
+            (_, _, Some(target)) if !intent.elements.is_empty() => {
+                self.elements.entry(target).or_default().push(intent)
+            }
+            _ => {}
+        }
     }
 }
 

@@ -112,7 +112,7 @@ impl Progress<'_> {
 
     /// The create of an earlier run for the same source whose outcome is still not known.
     pub(super) fn doubt(&self, entry: &Entry) -> Option<&Intent> {
-        self.doubts.get(entry.source.as_ref()?).filter(|_| entry.action == Action::Create)
+        self.unsettled.creates.get(entry.source.as_ref()?).filter(|_| entry.action == Action::Create)
     }
 
     /// What tells the object that is made from all others: its matching and unique values.

@@ -201,7 +201,7 @@ impl Progress<'_> {
             return Ok(None);
         };
         let generates = self.job.ready(&entry.key)?.mapping.generates_password().is_some();
-        let is_made = entry.recovers() && self.doubts.contains_key(source);
+        let is_made = entry.recovers() && self.unsettled.creates.contains_key(source);
         Ok((is_made && generates).then(|| (self.password_key(work.at), target.clone())))
     }
 
@@ -230,7 +230,7 @@ impl Progress<'_> {
         let mut end = kept.unwrap_or_else(|| LinkEnd::new(there, target, origin, self.job.target_now()));
         end.owner = Some(self.job.name().to_owned());
         end.deleted_at = None;
-        if let Some(doubt) = self.doubts.get(&source).filter(|_| self.entry(at).recovers()) {
+        if let Some(doubt) = self.unsettled.creates.get(&source).filter(|_| self.entry(at).recovers()) {
             end.disabled_by_us = doubt.disables;
             end.written = doubt.written.iter().cloned().collect();
         }
@@ -435,6 +435,7 @@ impl Progress<'_> {
         self.job.ledger.remove_intent(batch, &job, &work.intent);
         if let Some(object) = id.or(entry.target.as_ref()) {
             self.remember_elements(batch, work, object);
+            self.overrule(batch, work, object);
         }
         if work.part == Part::Main {
             self.forget_elements(batch, work);

@@ -313,6 +313,30 @@ impl Team {
     }
 }
 
+/// Seed 87605: an attempt whose answer was lost, one that went through, and a taking that did.
+#[tokio::test]
+async fn whom_the_job_took_out_is_not_its_own_by_an_older_attempt() {
+    let team = Team::new().await;
+    team.org.hr.push(person_of("3"));
+    _ = team.org.settle_with(&team.job).await;
+    // What became of it is not known as long as one of them does not show.
+    team.org.set_group("a", "members", texts(&["1", "2", "3"]));
+    team.spy.refuses(loses_elements);
+    assert_eq!(run(&team.job).await.status, RunStatus::Incomplete);
+    team.spy.refuses(|_| None);
+    for members in [&["1", "2"][..], &["1"]] {
+        team.org.set_group("a", "members", texts(members));
+        _ = run(&team.job).await;
+        assert_eq!(team.org.refers("Group a", "members"), members);
+    }
+    // A moment later an administrator puts him in.
+    team.org.directory.set(&team.org.id("Group a"), "members", texts(&[&team.org.id("1").id, &team.two.id]));
+    for _ in 0..2 {
+        _ = run(&team.job).await;
+    }
+    assert_eq!(team.org.refers("Group a", "members"), ["1", "2"], "whom the job did not give, it does not take");
+}
+
 #[tokio::test]
 async fn who_may_have_been_put_in_before_he_was_deleted_is_the_jobs_when_he_is_back() {
     let team = Team::new().await;
