@@ -104,6 +104,10 @@ struct Process {
     breaks_after: Option<usize>,
     lifts_guards: bool,
     waits: Duration,
+    /// It reads only what changed, if it may.
+    incremental: bool,
+    /// After so long it begins no more writes.
+    longest: Option<Duration>,
 }
 
 impl Process {
@@ -119,6 +123,8 @@ impl Process {
             breaks_after: None,
             lifts_guards: true,
             waits: Duration::from_secs(120),
+            incremental: false,
+            longest: None,
         }
     }
 
@@ -145,7 +151,16 @@ impl Process {
             breaks_after: chance.happens(8).then(|| chance.below(1_000)),
             lifts_guards: chance.happens(85),
             waits: Duration::from_secs(chance.one(0, &[0, 30, 120])),
+            incremental: false,
+            longest: None,
         }
+    }
+
+    /// One that is in a hurry: most read only what changed, and some have little time.
+    fn hurried(mut self, chance: &mut Chance) -> Self {
+        self.incremental = chance.happens(70);
+        self.longest = chance.happens(15).then(|| Duration::from_secs(chance.one(2, &[30, 400])));
+        self
     }
 }
 
@@ -199,6 +214,8 @@ struct Finished {
 
 struct History {
     chance: Chance,
+    /// In half of all histories processes are in a hurry.
+    hurry: Option<Chance>,
     witness: Witness,
     letters: Letters,
     connection: Connection,
@@ -292,7 +309,9 @@ impl History {
             Ended::With(entra) => entra?.connection().clone(),
             _ => return Err(entrant::Error::new(ErrorKind::NotReady, "the check does not end")),
         };
-        Ok(Self { chance, witness, letters: Letters::default(), connection })
+        let mut hurry = Chance::new(!seed);
+        let hurry = hurry.happens(50).then_some(hurry);
+        Ok(Self { chance, hurry, witness, letters: Letters::default(), connection })
     }
 
     /// Rounds of changes, in which processes die and everything fails.
@@ -303,7 +322,10 @@ impl History {
                 self.witness.hr.company().change(2 + people / 4, &mut chance);
             }
             for _ in 0..1 + self.chance.below(3) {
-                let process = Process::draw(&mut self.chance);
+                let mut process = Process::draw(&mut self.chance);
+                if let Some(chance) = &mut self.hurry {
+                    process = process.hurried(chance);
+                }
                 self.live(process);
                 self.pass_time();
             }
@@ -344,8 +366,14 @@ impl History {
                 self.witness.timeline.advance(Duration::from_secs(3_600));
             }
         }
-        oracles::desired_state(&self.witness);
+        if self.hurry.is_some() {
+            let hurried = Process { incremental: true, ..Process::quiet() };
+            if self.live(hurried).is_none_or(|plan| !plan.is_converged()) {
+                self.witness.wrong("desired-state", "a run that reads only what changed finds something to do");
+            }
+        }
         oracles::no_duplicate(&self.witness);
+        oracles::desired_state(&self.witness);
         oracles::passwords_are_known(&self.witness, &self.letters, true);
     }
 
@@ -410,12 +438,16 @@ impl History {
             .clock(witness.machine.clone())
             .build()?;
         self.release(&job).await?;
-        let plan = job.plan(Run::full()).await?;
+        let run = if process.incremental { Run::incremental() } else { Run::full() };
+        let plan = job.plan(run).await?;
         witness.timeline.advance(process.gap);
         process.meanwhile.iter().for_each(|incident| witness.befall(*incident));
         witness.hr.company().change(process.hr_changes, chance);
         let lifted: &[Guard] = if process.lifts_guards { Guard::ALL } else { &[] };
-        let apply = lifted.iter().fold(Apply::new(), |apply, guard| apply.lift(*guard)).wait(process.waits);
+        let mut apply = lifted.iter().fold(Apply::new(), |apply, guard| apply.lift(*guard)).wait(process.waits);
+        if let Some(longest) = process.longest {
+            apply = apply.deadline(longest);
+        }
         let report = job.apply(&plan, apply).await?;
         let told = std::mem::take(&mut *told.0.lock().unwrap_or_else(PoisonError::into_inner));
         Ok(Finished { plan, report, told })
@@ -451,7 +483,8 @@ impl History {
                 }
                 let is_clean = process.fault_percent == 0 && self.is_peace();
                 // What is older than a replica may be shows in a run that read everything.
-                if process.fault_percent == 0 && !matches!(report.status, RunStatus::Stopped { .. }) {
+                let is_whole = process.fault_percent == 0 && !process.incremental;
+                if is_whole && !matches!(report.status, RunStatus::Stopped { .. }) {
                     witness.seen(plan.as_of() - time::Duration::minutes(20));
                 }
                 oracles::report_is_true(witness, &plan, &report, &told, is_clean);

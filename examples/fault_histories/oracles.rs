@@ -254,11 +254,14 @@ pub(crate) fn journal_is_readable(witness: &Witness, letters: &Letters) {
         for row in rows.unwrap_or_default() {
             let Ok((key, value)) = row else { continue };
             let read: Option<Json> = serde_json::from_slice(&value).ok();
-            let whole = *table != Table::Journal
-                || read
-                    .as_ref()
-                    .is_some_and(|row| ["key", "plan", "at", "action"].iter().all(|name| !row[*name].is_null()));
-            if read.is_none() || !whole {
+            let has = |row: &Json, names: &[&str]| names.iter().all(|name| !row[*name].is_null());
+            let is_readable = match *table {
+                Table::Journal => read.is_some_and(|row| has(&row, &["key", "plan", "at", "action"])),
+                // A digest of a record.
+                Table::Seen => value.len() == 16,
+                _ => read.is_some(),
+            };
+            if !is_readable {
                 witness.wrong("journal-readable", format!("a row of {} cannot be read", table.as_str()));
             }
             let value = String::from_utf8_lossy(&value);
@@ -396,6 +399,9 @@ pub(crate) fn report_is_true(witness: &Witness, plan: &Plan, report: &Report, to
     if is_clean {
         for entry in plan.entries() {
             witness.note(without_random(&format!("  planned {} {}: {:?}", entry.action, entry.key, entry.problems)));
+            if !entry.forget.is_empty() {
+                witness.note(format!("    forgets {:?}", entry.forget));
+            }
         }
         let elements = |names: &[&str], of: fn(&entrant::job::ElementCount) -> u64| {
             report
