@@ -329,6 +329,10 @@ impl Job {
         for ids in ids.chunks(LOOKUP) {
             answers.targets.extend(lookup(&*self.target, ids).await);
         }
+        let ids: Vec<ObjectId> = questions.whereabouts.into_iter().collect();
+        for ids in ids.chunks(LOOKUP) {
+            answers.whereabouts.extend(lookup(&*self.target, ids).await);
+        }
         let anchors: Vec<Anchor> = questions.deleted.into_iter().collect();
         for anchors in anchors.chunks(LOOKUP) {
             answers.deleted.extend(self.seek_deleted(inputs, anchors).await);

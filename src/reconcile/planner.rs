@@ -13,7 +13,7 @@ use crate::model::{Completeness, Name, ObjectId, Origin, Record};
 use crate::reconcile::decide::entries::Decider;
 use crate::reconcile::decide::unique::Spaces;
 use crate::reconcile::decide::{choose, holds};
-use crate::reconcile::elements::{references, settle};
+use crate::reconcile::elements::{references, settle, whereabouts};
 use crate::reconcile::find::assess::assess;
 use crate::reconcile::find::case::{Assessment, Extent, SourceRead, Sourced};
 use crate::reconcile::find::correlate::TargetIndex;
@@ -49,7 +49,8 @@ pub(crate) fn plan(planners: &[Planner<'_>]) -> Result<Planned, Vec<Questions>> 
     if assessments.len() < planners.len() {
         return Err(questions);
     }
-    let open = references::open(planners, &assessments);
+    let mut open = references::open(planners, &assessments);
+    whereabouts::ask(planners, &assessments, &mut open);
     if open.iter().any(|questions| !questions.is_empty()) {
         return Err(open);
     }
@@ -172,6 +173,7 @@ impl<'a> Planner<'a> {
         self.answers.sources.extend(answers.sources);
         self.answers.references.extend(answers.references);
         self.answers.targets.extend(answers.targets);
+        self.answers.whereabouts.extend(answers.whereabouts);
         self.answers.deleted.extend(answers.deleted);
         self.answers.find.extend(answers.find);
         self.open_met(first);
@@ -195,6 +197,11 @@ impl<'a> Planner<'a> {
     /// Whether an object can still be looked up in the source by its id.
     pub(super) fn can_look_up(&self, id: &ObjectId) -> bool {
         self.looks_up() && *self.inputs.mapping.source_class() == id.class && !self.answers.references.contains_key(id)
+    }
+
+    /// Whether an object of the target is away, or may be: `None` if it was not asked for.
+    pub(super) fn away(&self, id: &ObjectId) -> Option<bool> {
+        self.answers.whereabouts.get(id).map(|answer| !answer.as_ref().is_ok_and(|found| !found.is_empty()))
     }
 
     /// An object of the target as it was read, of a settled pair too.

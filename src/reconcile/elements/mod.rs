@@ -8,3 +8,4 @@ pub(super) mod products;
 pub(super) mod references;
 pub(super) mod seats;
 pub(super) mod settle;
+pub(super) mod whereabouts;

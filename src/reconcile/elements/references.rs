@@ -224,6 +224,7 @@ pub(crate) fn open(planners: &[Planner<'_>], assessments: &[Assessment<'_>]) -> 
 pub(crate) struct References<'a> {
     pub(crate) referents: &'a Referents<'a>,
     pub(crate) inputs: &'a Inputs<'a>,
+    pub(crate) planner: &'a Planner<'a>,
 }
 
 impl References<'_> {
@@ -448,7 +449,8 @@ impl References<'_> {
     }
 
     /// Whether an object of the target that was given is not seen there now, and may be again: its link stands, or is a
-    /// tombstone, or it was made or brought back a moment ago. One in whose place another is made does not come back.
+    /// tombstone, or it was asked for and is not there, or it was made or brought back a moment ago. One in whose place
+    /// another is made does not come back.
     fn is_away(&self, inputs: &Inputs<'_>, class: &Class, object: &Arc<str>) -> bool {
         let id = ObjectId::new(class.clone(), Arc::clone(object));
         if inputs.links.is_deleted(&id) {
@@ -457,7 +459,9 @@ impl References<'_> {
         let Some(link) = inputs.links.of_target(&id) else { return false };
         match self.referents.resolve(inputs, class, &link.source.id) {
             Referent::Unresolved(_, linked) => linked.contains(object),
-            Referent::Object(own, _) => own == *object && inputs.is_young(link.target.since),
+            Referent::Object(own, _) => {
+                own == *object && (inputs.is_young(link.target.since) || self.planner.away(&id) == Some(true))
+            }
             Referent::Planned(..) => false,
         }
     }

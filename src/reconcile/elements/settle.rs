@@ -38,7 +38,7 @@ pub(crate) fn settle(
             continue;
         }
         let inputs = planner.inputs();
-        let references = References { referents: &referents, inputs };
+        let references = References { referents: &referents, inputs, planner };
         for case in assessment.cases.iter().filter(|case| !case.is_referenced()) {
             let at = places.get(&case.key).copied();
             let entry = at.map(|at| &entries[at]);

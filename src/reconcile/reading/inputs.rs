@@ -125,6 +125,8 @@ pub(crate) struct Questions {
     pub(crate) references: BTreeSet<ObjectId>,
     /// Target objects to look up by id.
     pub(crate) targets: BTreeSet<ObjectId>,
+    /// Target objects of which only is asked whether they are there.
+    pub(crate) whereabouts: BTreeSet<ObjectId>,
     /// Deleted target objects to seek.
     pub(crate) deleted: BTreeSet<Anchor>,
     /// Values to find target objects by.
@@ -136,6 +138,7 @@ impl Questions {
         self.sources.is_empty()
             && self.references.is_empty()
             && self.targets.is_empty()
+            && self.whereabouts.is_empty()
             && self.deleted.is_empty()
             && self.find.is_empty()
     }
@@ -147,6 +150,7 @@ pub(crate) struct Answers {
     pub(crate) sources: HashMap<ObjectId, Answer>,
     pub(crate) references: HashMap<ObjectId, Answer>,
     pub(crate) targets: HashMap<ObjectId, Answer>,
+    pub(crate) whereabouts: HashMap<ObjectId, Answer>,
     pub(crate) deleted: HashMap<Anchor, Answer>,
     pub(crate) find: HashMap<(Name, Value), Answer>,
 }

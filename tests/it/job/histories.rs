@@ -172,6 +172,30 @@ async fn who_lies_in_the_bin_keeps_what_the_job_gave_him() {
     assert_eq!(org.refers("Group a", "members"), ["1"], "what the job gave, the job takes");
 }
 
+/// Seed 424: a run that reads only what changed does not read those who left, and so did a job for groups alone.
+#[tokio::test]
+async fn who_left_and_lies_in_the_bin_is_forgotten_in_no_plan_of_a_run_that_does_not_read_him() {
+    let org = Org::new([person_of("1"), person_of("2"), person_of("3"), group("a", &["1", "2"])]);
+    org.directory.push(account("stranger", "9"));
+    let job = org.unguarded(users(), groups(), Preferences::default().with_source_deleted(Leaver::keep()));
+    _ = org.settle_with(&job).await;
+    let (team, gone, stays) = (org.id("Group a"), org.id("2"), org.id("1"));
+    // Someone deletes the account of one who leaves.
+    delete(&org, &gone).await;
+    org.directory.set(&team, "members", texts(&[&stays.id]));
+    org.hr.remove(&ObjectId::user("2"));
+    org.set_group("a", "members", texts(&["1"]));
+    _ = org.settle_with(&job).await;
+    org.set_group("a", "members", texts(&["1", "3"]));
+    let plan = job.plan(Run::incremental()).await.expect("a plan");
+    assert!(plan.entries().iter().all(|entry| entry.forget.is_empty()), "{plan}");
+    // Of one who is there it is known who took him out.
+    org.directory.push(account(&gone.id, "2"));
+    let plan = job.plan(Run::incremental()).await.expect("a plan");
+    let forgotten = entry(&plan, "a").forget.values().flatten().map(|id| id.to_string()).collect::<Vec<_>>();
+    assert_eq!(forgotten, [gone.id.to_string()], "{plan}");
+}
+
 /// In a group that was made a moment ago, whose members may not show yet.
 #[tokio::test]
 async fn who_is_made_anew_is_not_taken_out_as_the_one_who_is_gone() {
