@@ -43,7 +43,7 @@ pub(crate) fn plan(planners: &[Planner<'_>]) -> Result<Planned, Vec<Questions>> 
                 assessments.push(assessment);
                 questions.push(Questions::default());
             }
-            Err(open) => questions.push(open),
+            Err(open) => questions.push(*open),
         }
     }
     if assessments.len() < planners.len() {
@@ -179,7 +179,7 @@ impl<'a> Planner<'a> {
         self.open_met(first);
     }
 
-    fn assess(&self) -> Result<Assessment<'_>, Questions> {
+    fn assess(&self) -> Result<Assessment<'_>, Box<Questions>> {
         let Self { inputs, extent, sources, read, unreadable, target, pairs, answers, deleted } = self;
         assess(inputs, *extent, sources, *read, unreadable, deleted, target, answers, pairs)
     }

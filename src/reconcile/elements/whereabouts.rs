@@ -25,7 +25,7 @@ pub(crate) fn ask(planners: &[Planner<'_>], assessments: &[Assessment<'_>], ques
             let Some(Kind::Reference(class)) = inputs.schema.get(rule.target()).map(|schema| &schema.kind) else {
                 continue;
             };
-            if is_read(&class) {
+            if is_read(class) {
                 continue;
             }
             for case in assessment.cases.iter().filter(|case| !case.is_referenced()) {

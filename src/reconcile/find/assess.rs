@@ -28,7 +28,7 @@ pub(crate) fn assess<'a>(
     target_side: &'a Side,
     answers: &'a Answers,
     pairs: &'a Pairs,
-) -> Result<Assessment<'a>, Questions> {
+) -> Result<Assessment<'a>, Box<Questions>> {
     // Asked by id, the records come after the read.
     let delivered =
         |name: &str| pairs.delivers(name) || sources.iter().any(|sourced| sourced.record.get(name).is_some());
@@ -91,7 +91,7 @@ pub(crate) fn assess<'a>(
         }
     }
     if !assessor.questions.is_empty() {
-        return Err(assessor.questions);
+        return Err(Box::new(assessor.questions));
     }
     contest(&mut cases);
     rekey(&mut cases);
