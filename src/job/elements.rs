@@ -91,7 +91,8 @@ impl Progress<'_> {
     pub(super) fn overrule(&mut self, batch: &mut Batch, work: &Work, object: &ObjectId) {
         let Some(Operation::Elements { changes, .. }) = &work.operation else { return };
         let (ledger, job) = (&self.job.ledger, self.job.name());
-        for before in self.unsettled.elements.get_mut(object).into_iter().flatten() {
+        let of_object = self.unsettled.elements.get_mut(object).into_iter().flatten();
+        for before in of_object.filter(|before| before.plan != work.intent.plan) {
             let mut overruled = false;
             for (attribute, change) in changes {
                 let Some(doubtful) = before.elements.get_mut(attribute) else { continue };

@@ -29,7 +29,8 @@ pub(crate) fn ask(planners: &[Planner<'_>], assessments: &[Assessment<'_>], ques
                 continue;
             }
             for case in assessment.cases.iter().filter(|case| !case.is_referenced()) {
-                let unseen = unseen(inputs, case, rule.target()).map(|own| ObjectId::new(class.clone(), own));
+                let unseen =
+                    unseen(inputs, case, rule.target()).into_iter().map(|own| ObjectId::new(class.clone(), own));
                 // Whom nobody is linked to nobody brings back.
                 let is_linked = |id: &ObjectId| {
                     let link = inputs.links.of_target(id);
@@ -42,11 +43,12 @@ pub(crate) fn ask(planners: &[Planner<'_>], assessments: &[Assessment<'_>], ques
 }
 
 /// What was given to an object and does not show, though it is too old to be only late.
-fn unseen<'a>(inputs: &'a Inputs<'_>, case: &Case<'_>, attribute: &Name) -> impl Iterator<Item = Arc<str>> + use<'a> {
-    let shown = case.target.filter(|record| !record.partial.contains_key(attribute));
-    let shown = shown.and_then(|record| record.get(attribute)).map(Value::as_slice);
-    let current: HashSet<String> = shown.into_iter().flatten().filter_map(Value::as_text).map(str::to_owned).collect();
-    let given = case.target_id.as_ref().filter(|_| shown.is_some()).map(|target| inputs.given.of(target, attribute));
-    let given = given.into_iter().flat_map(|given| given.iter());
-    given.filter(move |(own, at)| !current.contains(&***own) && !inputs.is_young(*at)).map(|(own, _)| Arc::clone(own))
+fn unseen(inputs: &Inputs<'_>, case: &Case<'_>, attribute: &Name) -> Vec<Arc<str>> {
+    let Some((target, record)) = case.target_id.as_ref().zip(case.target) else { return Vec::new() };
+    let given = inputs.given.of(target, attribute);
+    let shown = record.get(attribute).filter(|_| given.len() > 0 && !record.partial.contains_key(attribute));
+    let Some(shown) = shown else { return Vec::new() };
+    let shown: HashSet<&str> = shown.as_slice().iter().filter_map(Value::as_text).collect();
+    let unseen = given.iter().filter(|(own, at)| !shown.contains(&***own) && !inputs.is_young(*at));
+    unseen.map(|(own, _)| Arc::clone(own)).collect()
 }
