@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::Job;
 use super::ledger::{Intent, Taken};
-use super::recover::{reread, taken};
+use super::recover::{Unsettled, reread, taken};
 use crate::error::Result;
 use crate::model::{Cardinality, ElementChange, Kind, License, Name, ObjectId, Record, Schema, Value};
 use crate::reconcile::{Answer, Given, Guard, element_key};
@@ -154,6 +154,7 @@ impl Job {
         intent: &Intent,
         record: &Record,
         claims: &Claims,
+        earlier: &mut Unsettled,
         batch: &mut Batch,
     ) -> bool {
         let Some(ready) = self.ready_for(intent) else { return true };
@@ -174,8 +175,16 @@ impl Job {
                     is_known &= !claims.whereabouts.is_unasked(schema, attribute, &key);
                 }
             }
-            for key in change.remove.iter().filter_map(element_key) {
-                if !is_later(&key) && !claims.whereabouts.may_come_back(schema, attribute, &key) {
+            let removed: HashSet<Arc<str>> = change.remove.iter().filter_map(element_key).collect();
+            let is_taken = |key: &Arc<str>| !is_later(key) && !claims.whereabouts.may_come_back(schema, attribute, key);
+            let is_gone = |key: &Arc<str>| {
+                let replaced = !many && !added.is_empty() && !added.contains(key);
+                replaced || (removed.contains(key) && is_taken(key))
+            };
+            let (of, at_object) = ((self.name.as_str(), intent.plan.as_str()), (&record.id, attribute));
+            earlier.overrule(&self.ledger, batch, of, at_object, is_gone);
+            for key in removed {
+                if is_taken(&key) {
                     self.ledger.remove_given(batch, store, &record.id, attribute, &key);
                 }
                 let element = format!("{attribute} {key}");
@@ -210,13 +219,13 @@ impl Job {
         }
         let records = reread(&*self.target, &ids).await;
         let claims = self.claims_of(&intents, &records).await?;
-        let mut batch = Batch::new();
+        let (mut batch, mut earlier) = (Batch::new(), Unsettled::default());
         for intent in intents {
             let Some(Ok(found)) = intent.target.as_ref().and_then(|id| records.get(id)) else { continue };
-            if let [record] = found.as_slice()
-                && self.recover_elements(&intent, record, &claims, &mut batch)
-            {
-                self.ledger.remove_intent(&mut batch, &self.name, &intent);
+            let [record] = found.as_slice() else { continue };
+            match self.recover_elements(&intent, record, &claims, &mut earlier, &mut batch) {
+                true => self.ledger.remove_intent(&mut batch, &self.name, &intent),
+                false => earlier.insert(intent),
             }
         }
         if batch.is_empty() { Ok(()) } else { self.ledger.state().commit(lease, batch).await }

@@ -86,27 +86,17 @@ impl Progress<'_> {
         }
     }
 
-    /// What was taken for sure is none of what was begun before and may have been given then: should it show still, or
-    /// again, it is not taken for that.
+    /// What was taken, or made way for another, is none of what earlier runs may have given.
     pub(super) fn overrule(&mut self, batch: &mut Batch, work: &Work, object: &ObjectId) {
         let Some(Operation::Elements { changes, .. }) = &work.operation else { return };
-        let (ledger, job) = (&self.job.ledger, self.job.name());
-        let of_object = self.unsettled.elements.get_mut(object).into_iter().flatten();
-        for before in of_object.filter(|before| before.plan != work.intent.plan) {
-            let mut overruled = false;
-            for (attribute, change) in changes {
-                let Some(doubtful) = before.elements.get_mut(attribute) else { continue };
-                let taken: HashSet<Arc<str>> = taken(work, attribute, change).collect();
-                let count = doubtful.add.len();
-                doubtful.add.retain(|own| !element_key(own).is_some_and(|key| taken.contains(&key)));
-                overruled |= doubtful.add.len() < count;
-            }
-            before.elements.retain(|_, change| !change.is_empty());
-            match overruled {
-                true if before.elements.is_empty() => ledger.remove_intent(batch, job, before),
-                true => ledger.put_intent(batch, job, before),
-                false => {}
-            }
+        let (ledger, of) = (&self.job.ledger, (self.job.name(), work.intent.plan.as_str()));
+        for (attribute, change) in changes {
+            let set = self.entry(work.at).sets.iter().find(|set| set.attribute == *attribute);
+            let is_one = set.is_some_and(|set| set.kind == SetKind::Reference);
+            let added: HashSet<Arc<str>> = change.add.iter().filter_map(element_key).collect();
+            let taken: HashSet<Arc<str>> = taken(work, attribute, change).collect();
+            let is_gone = |key: &Arc<str>| taken.contains(key) || (is_one && !added.is_empty() && !added.contains(key));
+            self.unsettled.overrule(ledger, batch, of, (object, attribute), is_gone);
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::apply::Progress;
 use super::builder::Ready;
 use super::claims::Claims;
-use super::ledger::{Intent, Taken};
+use super::ledger::{Intent, Ledger, Taken};
 use super::links::Links;
 use super::planning::lookup;
 use super::{Job, Outcome, password};
@@ -58,7 +58,7 @@ impl Job {
             let settled = if intent.action == Action::Create {
                 self.recover_create(&intent, &sought, &mut links, &mut batch, &mut created)
             } else {
-                self.recover_other(&intent, &records, &claims, &mut links, &mut batch)
+                self.recover_other(&intent, &records, &claims, &mut links, &mut unsettled, &mut batch)
             };
             if settled {
                 self.ledger.remove_intent(&mut batch, &self.name, &intent);
@@ -93,6 +93,7 @@ impl Job {
         records: &HashMap<ObjectId, Answer>,
         claims: &Claims,
         links: &mut Links,
+        earlier: &mut Unsettled,
         batch: &mut Batch,
     ) -> bool {
         let found = match intent.target.as_ref().and_then(|id| records.get(id)) {
@@ -111,7 +112,9 @@ impl Job {
         };
         let mut effect = None;
         match found.first() {
-            Some(record) if !intent.elements.is_empty() => return self.recover_elements(intent, record, claims, batch),
+            Some(record) if !intent.elements.is_empty() => {
+                return self.recover_elements(intent, record, claims, earlier, batch);
+            }
             Some(record) if intent.disables && is_off(record) => {
                 end.disabled_by_us = true;
                 effect = Some(Guard::Disable);
@@ -157,13 +160,39 @@ impl Job {
 }
 
 impl Unsettled {
-    fn insert(&mut self, intent: Intent) {
+    pub(super) fn insert(&mut self, intent: Intent) {
         match (intent.action, intent.source.clone(), intent.target.clone()) {
             (Action::Create, Some(source), _) => _ = self.creates.insert(source, intent),
             (_, _, Some(target)) if !intent.elements.is_empty() => {
                 self.elements.entry(target).or_default().push(intent)
             }
             _ => {}
+        }
+    }
+
+    /// What is gone by a later write is none of what was begun before it and may have been given then: should it show
+    /// still, or again, it is not taken for that. A plan does not overrule itself.
+    pub(super) fn overrule(
+        &mut self,
+        ledger: &Ledger,
+        batch: &mut Batch,
+        (job, plan): (&str, &str),
+        (object, attribute): (&ObjectId, &Name),
+        is_gone: impl Fn(&Arc<str>) -> bool,
+    ) {
+        let of_object = self.elements.get_mut(object).into_iter().flatten();
+        for before in of_object.filter(|before| before.plan != plan) {
+            let Some(doubtful) = before.elements.get_mut(attribute) else { continue };
+            let count = doubtful.add.len();
+            doubtful.add.retain(|own| !element_key(own).is_some_and(|key| is_gone(&key)));
+            if doubtful.add.len() == count {
+                continue;
+            }
+            before.elements.retain(|_, change| !change.is_empty());
+            match before.elements.is_empty() {
+                true => ledger.remove_intent(batch, job, before),
+                false => ledger.put_intent(batch, job, before),
+            }
         }
     }
 }

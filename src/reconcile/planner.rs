@@ -199,9 +199,14 @@ impl<'a> Planner<'a> {
         self.looks_up() && *self.inputs.mapping.source_class() == id.class && !self.answers.references.contains_key(id)
     }
 
-    /// Whether an object of the target is away, or may be: `None` if it was not asked for.
-    pub(super) fn away(&self, id: &ObjectId) -> Option<bool> {
-        self.answers.whereabouts.get(id).map(|answer| !answer.as_ref().is_ok_and(|found| !found.is_empty()))
+    /// Whether the target was asked where an object is.
+    pub(super) fn was_asked(&self, id: &ObjectId) -> bool {
+        self.answers.whereabouts.contains_key(id)
+    }
+
+    /// Whether an object that was asked for is not there, or may not be.
+    pub(super) fn is_away(&self, id: &ObjectId) -> bool {
+        self.answers.whereabouts.get(id).is_some_and(|answer| !answer.as_ref().is_ok_and(|found| !found.is_empty()))
     }
 
     /// An object of the target as it was read, of a settled pair too.

@@ -425,7 +425,7 @@ impl References<'_> {
         if let Some(target) = target.filter(|_| wanted.partial.is_none()) {
             let has_more = !set.add.is_empty() || unresolved;
             // Whoever lies in the recycle bin comes back with what he was given; that may take a while to show. What the
-            // object itself holds shows as soon as it does.
+            // object itself holds shows as soon as it does: a replica that knows that it is back knows what was before.
             let given = inputs.given.of(target, attribute);
             let away = given.iter().map(|(own, _)| own).filter(|own| !current.contains_key(&***own));
             missing.extend(away.filter(|own| self.is_away(inputs, class, own)).map(Arc::clone));
@@ -460,7 +460,7 @@ impl References<'_> {
         match self.referents.resolve(inputs, class, &link.source.id) {
             Referent::Unresolved(_, linked) => linked.contains(object),
             Referent::Object(own, _) => {
-                own == *object && (inputs.is_young(link.target.since) || self.planner.away(&id) == Some(true))
+                own == *object && (inputs.is_young(link.target.since) || self.planner.is_away(&id))
             }
             Referent::Planned(..) => false,
         }

@@ -1,44 +1,78 @@
 //! Whether those are there who were given, and do not show where they were given.
 
+use std::cell::LazyCell;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::model::{Class, Kind, Name, ObjectId, Value};
+use crate::mapping::Mapped;
+use crate::model::{Kind, Name, ObjectId, Value};
+use crate::reconcile::Situation;
 use crate::reconcile::find::case::{Assessment, Case};
+use crate::reconcile::find::link::Linked;
 use crate::reconcile::planner::Planner;
 use crate::reconcile::reading::inputs::{Inputs, Questions};
 
-/// Asks for them where the run does not read all of their class. Whoever is not there comes back with what he was given,
-/// so that it stays given; of whoever is there someone else took it.
+/// Asks for them where the run does not say. Whoever is not there comes back with what he was given, so that it stays
+/// given; of whoever is there someone else took it.
 pub(crate) fn ask(planners: &[Planner<'_>], assessments: &[Assessment<'_>], questions: &mut [Questions]) {
-    let is_read = |class: &Class| {
-        planners.iter().any(|planner| planner.inputs().mapping.target_class() == class && planner.is_whole())
-    };
-    let cases = || assessments.iter().flat_map(|assessment| &assessment.cases);
-    let met: HashSet<&ObjectId> = cases().filter_map(|case| case.source_id.as_ref()).collect();
+    let known = LazyCell::new(|| Known::new(assessments));
     for ((planner, assessment), questions) in planners.iter().zip(assessments).zip(questions) {
         let inputs = planner.inputs();
         if !inputs.abilities.target_get {
             continue;
         }
+        // Of others nothing is given or taken.
+        let is_compared = |case: &&Case<'_>| {
+            !case.is_referenced() && case.source.is_some_and(|sourced| matches!(sourced.mapped, Mapped::Flows(_)))
+        };
         for rule in inputs.mapping.rules() {
             let Some(Kind::Reference(class)) = inputs.schema.get(rule.target()).map(|schema| &schema.kind) else {
                 continue;
             };
-            if is_read(class) {
-                continue;
-            }
-            for case in assessment.cases.iter().filter(|case| !case.is_referenced()) {
-                let unseen =
-                    unseen(inputs, case, rule.target()).into_iter().map(|own| ObjectId::new(class.clone(), own));
+            for own in assessment.cases.iter().filter(is_compared).flat_map(|case| unseen(inputs, case, rule.target()))
+            {
+                let id = ObjectId::new(class.clone(), own);
                 // Whom nobody is linked to nobody brings back.
-                let is_linked = |id: &ObjectId| {
-                    let link = inputs.links.of_target(id);
-                    link.is_some_and(|link| link.target.deleted_at.is_none() && !met.contains(&link.source))
-                };
-                questions.whereabouts.extend(unseen.filter(|id| planner.away(id).is_none() && is_linked(id)));
+                let link = inputs.links.of_target(&id).filter(|link| link.target.deleted_at.is_none());
+                if !planner.was_asked(&id) && link.is_some_and(|link| !known.says_of(planners, link)) {
+                    questions.whereabouts.insert(id);
+                }
             }
         }
+    }
+}
+
+/// What the run knows of the sources of links.
+struct Known<'a> {
+    /// Whose accounts were looked at.
+    met: HashSet<&'a ObjectId>,
+    /// Whose accounts were not, though they were read.
+    left_alone: HashSet<&'a ObjectId>,
+}
+
+impl<'a> Known<'a> {
+    fn new(assessments: &'a [Assessment<'_>]) -> Self {
+        let mut known = Self { met: HashSet::new(), left_alone: HashSet::new() };
+        for case in assessments.iter().flat_map(|assessment| &assessment.cases) {
+            let Some(id) = &case.source_id else { continue };
+            match case.situation {
+                Situation::SourceIgnored | Situation::Unreadable => known.left_alone.insert(id),
+                _ => known.met.insert(id),
+            };
+        }
+        known
+    }
+
+    /// Whether the run says where the account of a link is: it met its source, or settled the pair on the way.
+    fn says_of(&self, planners: &[Planner<'_>], link: &Linked) -> bool {
+        let is_read = |planner: &Planner<'_>| {
+            let inputs = planner.inputs();
+            planner.is_whole()
+                && *inputs.mapping.source_class() == link.source.class
+                && *inputs.mapping.target_class() == link.target.object.class
+                && link.target.owner.as_deref() == Some(inputs.job)
+        };
+        !self.left_alone.contains(&link.source) && (self.met.contains(&link.source) || planners.iter().any(is_read))
     }
 }
 
