@@ -181,8 +181,7 @@ impl Job {
                 let replaced = !many && !added.is_empty() && !added.contains(key);
                 replaced || (removed.contains(key) && is_taken(key))
             };
-            let (of, at_object) = ((self.name.as_str(), intent.plan.as_str()), (&record.id, attribute));
-            earlier.overrule(&self.ledger, batch, of, at_object, is_gone);
+            earlier.overrule(self, batch, intent, attribute, is_gone);
             for key in removed {
                 if is_taken(&key) {
                     self.ledger.remove_given(batch, store, &record.id, attribute, &key);

@@ -87,16 +87,15 @@ impl Progress<'_> {
     }
 
     /// What was taken, or made way for another, is none of what earlier runs may have given.
-    pub(super) fn overrule(&mut self, batch: &mut Batch, work: &Work, object: &ObjectId) {
+    pub(super) fn overrule(&mut self, batch: &mut Batch, work: &Work) {
         let Some(Operation::Elements { changes, .. }) = &work.operation else { return };
-        let (ledger, of) = (&self.job.ledger, (self.job.name(), work.intent.plan.as_str()));
         for (attribute, change) in changes {
             let set = self.entry(work.at).sets.iter().find(|set| set.attribute == *attribute);
             let is_one = set.is_some_and(|set| set.kind == SetKind::Reference);
             let added: HashSet<Arc<str>> = change.add.iter().filter_map(element_key).collect();
             let taken: HashSet<Arc<str>> = taken(work, attribute, change).collect();
             let is_gone = |key: &Arc<str>| taken.contains(key) || (is_one && !added.is_empty() && !added.contains(key));
-            self.unsettled.overrule(ledger, batch, of, (object, attribute), is_gone);
+            self.unsettled.overrule(self.job, batch, &work.intent, attribute, is_gone);
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::apply::Progress;
 use super::builder::Ready;
 use super::claims::Claims;
-use super::ledger::{Intent, Ledger, Taken};
+use super::ledger::{Intent, Taken};
 use super::links::Links;
 use super::planning::lookup;
 use super::{Job, Outcome, password};
@@ -174,14 +174,14 @@ impl Unsettled {
     /// still, or again, it is not taken for that. A plan does not overrule itself.
     pub(super) fn overrule(
         &mut self,
-        ledger: &Ledger,
+        job: &Job,
         batch: &mut Batch,
-        (job, plan): (&str, &str),
-        (object, attribute): (&ObjectId, &Name),
+        by: &Intent,
+        attribute: &Name,
         is_gone: impl Fn(&Arc<str>) -> bool,
     ) {
-        let of_object = self.elements.get_mut(object).into_iter().flatten();
-        for before in of_object.filter(|before| before.plan != plan) {
+        let of_object = by.target.as_ref().and_then(|object| self.elements.get_mut(object)).into_iter().flatten();
+        for before in of_object.filter(|before| before.plan != by.plan) {
             let Some(doubtful) = before.elements.get_mut(attribute) else { continue };
             let count = doubtful.add.len();
             doubtful.add.retain(|own| !element_key(own).is_some_and(|key| is_gone(&key)));
@@ -190,8 +190,8 @@ impl Unsettled {
             }
             before.elements.retain(|_, change| !change.is_empty());
             match before.elements.is_empty() {
-                true => ledger.remove_intent(batch, job, before),
-                false => ledger.put_intent(batch, job, before),
+                true => job.ledger.remove_intent(batch, &job.name, before),
+                false => job.ledger.put_intent(batch, &job.name, before),
             }
         }
     }

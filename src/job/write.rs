@@ -435,7 +435,7 @@ impl Progress<'_> {
         self.job.ledger.remove_intent(batch, &job, &work.intent);
         if let Some(object) = id.or(entry.target.as_ref()) {
             self.remember_elements(batch, work, object);
-            self.overrule(batch, work, object);
+            self.overrule(batch, work);
         }
         if work.part == Part::Main {
             self.forget_elements(batch, work);
