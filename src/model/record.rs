@@ -35,7 +35,8 @@ pub struct Record {
     /// Where it was read, for messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
-    /// The attributes of several values of which not all could be read, and why: what they lack may well be there.
+    /// The attributes that could not be read whole, such as a list that broke off, and why: what they lack may well be
+    /// there.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub partial: BTreeMap<Name, String>,
 }

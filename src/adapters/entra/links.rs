@@ -6,8 +6,8 @@ use std::sync::Arc;
 use futures::{StreamExt, stream};
 use http::Method;
 use serde::Deserialize;
-use uuid::Uuid;
 
+use super::record::is_object_id;
 use super::schema::{self, Link, MEMBER_GROUPS, MEMBERS, Table, VISIBILITY};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{BatchResponse, Call, GraphClient};
@@ -182,7 +182,7 @@ impl Found {
                 });
                 continue;
             };
-            if Uuid::try_parse(&object.id).is_err() {
+            if !is_object_id(&object.id) {
                 // Whoever it stands for would be taken for one who left.
                 gap.get_or_insert_with(|| {
                     (ErrorKind::Protocol, format!("some of the {} go by what is no object id", link.property))

@@ -121,7 +121,7 @@ impl Wanted {
 
     fn record(&self, object: ObjectRecord, origin: &Origin) -> Record {
         let mut record = object.into_record(self.table, origin);
-        if self.manager && record.get(MANAGER).is_none() {
+        if self.manager && record.get(MANAGER).is_none() && !record.partial.contains_key(MANAGER) {
             // Nobody was expanded, since there is nobody.
             record.attributes.insert(Name::from_static(MANAGER), Value::Null);
         }
@@ -221,9 +221,11 @@ impl Reader {
         let ids: Vec<_> = records.iter().map(|record| record.id.clone()).collect();
         let managers = self.by_id(&ids, &wanted, false).await?;
         for (record, manager) in records.iter_mut().zip(managers) {
-            if let Some(manager) = manager.and_then(|mut record| record.attributes.remove(MANAGER)) {
+            let Some(mut read) = manager else { continue };
+            if let Some(manager) = read.attributes.remove(MANAGER) {
                 record.attributes.insert(Name::from_static(MANAGER), manager);
             }
+            record.partial.append(&mut read.partial);
         }
         Ok(())
     }

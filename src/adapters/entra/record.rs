@@ -22,6 +22,8 @@ pub(super) struct ObjectRecord {
     /// What kind of object it says that it is, if it does.
     type_name: Option<Box<str>>,
     attributes: Vec<(Name, Value)>,
+    /// The one to whom it refers by what is no object id.
+    nameless: Option<Name>,
     /// The licences that it would have as a group. A user's `assignedLicenses` do not say from whom they are.
     assigned: Option<Value>,
 }
@@ -34,10 +36,10 @@ impl ObjectRecord {
 
     /// Whether its id is one that the directory gives out: another would be remembered, and lead nowhere.
     pub(super) fn check_id(&self) -> crate::error::Result<()> {
-        match Uuid::try_parse(&self.id) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(Error::new(ErrorKind::Protocol, "Microsoft Graph names an object by what is no object id")),
+        if is_object_id(&self.id) {
+            return Ok(());
         }
+        Err(Error::new(ErrorKind::Protocol, "Microsoft Graph names an object by what is no object id"))
     }
 
     pub(super) fn into_record(self, table: &Table, origin: &Origin) -> Record {
@@ -46,6 +48,10 @@ impl ObjectRecord {
         let is_group = table.attribute(SKU_ID).is_some_and(|attribute| attribute.reading == Reading::Assigned);
         if let Some(assigned) = self.assigned.filter(|_| is_group) {
             record.attributes.insert(Name::from_static(SKU_ID), assigned);
+        }
+        if let Some(name) = self.nameless {
+            let gap = format!("the {name} goes by what is no object id");
+            record.partial.insert(name, gap);
         }
         record
     }
@@ -78,7 +84,7 @@ impl<'de> Deserialize<'de> for ObjectRecord {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ObjectRecord, A::Error> {
-                let (mut id, mut type_name, mut assigned) = (None, None, None);
+                let (mut id, mut type_name, mut assigned, mut nameless) = (None, None, None, None);
                 let mut attributes = Vec::with_capacity(map.size_hint().unwrap_or(16).min(64));
                 let mut set = |name, value| attributes.push((Name::from_static(name), value));
                 while let Some(Key(key)) = map.next_key()? {
@@ -99,7 +105,11 @@ impl<'de> Deserialize<'de> for ObjectRecord {
                         }
                         Some(Shape::Reference(name)) => {
                             let object: Option<Reference> = map.next_value()?;
-                            set(*name, object.map(|object| object.id).into());
+                            match object {
+                                // Whoever it stands for would be taken for another.
+                                Some(object) if !is_object_id(&object.id) => nameless = Some(Name::from_static(name)),
+                                object => set(*name, object.map(|object| object.id).into()),
+                            }
                         }
                         Some(Shape::Licenses) => {
                             // Who has none has an empty list; null tells nothing.
@@ -123,12 +133,17 @@ impl<'de> Deserialize<'de> for ObjectRecord {
                 }
                 let id = id.filter(|id: &Arc<str>| !id.is_empty());
                 let id = id.ok_or_else(|| de::Error::missing_field("id"))?;
-                Ok(ObjectRecord { id, type_name, attributes, assigned })
+                Ok(ObjectRecord { id, type_name, attributes, nameless, assigned })
             }
         }
 
         deserializer.deserialize_map(Members)
     }
+}
+
+/// Whether it is such an id as the directory gives out.
+pub(super) fn is_object_id(text: &str) -> bool {
+    Uuid::try_parse(text).is_ok()
 }
 
 /// An object of which the id is all that matters.
@@ -269,9 +284,16 @@ mod tests {
     #[test]
     fn a_manager_is_read_as_an_id() {
         let manager = |json: &str| record(&format!(r#"{{"id": "7", "manager": {json}}}"#)).get("manager").cloned();
-        assert_eq!(manager(r##"{"@odata.type": "#microsoft.graph.user", "id": "8"}"##), Some("8".into()));
+        let id = "0f8fad5b-d9cb-469f-a165-70867728950e";
+        let boss = format!(r##"{{"@odata.type": "#microsoft.graph.user", "id": "{id}"}}"##);
+        assert_eq!(manager(&boss), Some(id.into()));
         assert_eq!(manager("null"), Some(Value::Null));
         assert_eq!(record(r#"{"id": "7"}"#).get("manager"), None);
+        for id in ["", "8", "a/../b?c=d#e", "https://graph.example/users/8"] {
+            let record = record(&format!(r#"{{"id": "7", "manager": {{"id": "{id}"}}}}"#));
+            assert_eq!(record.get("manager"), None, "nobody knows who it is: {id}");
+            assert_eq!(record.partial.keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["manager"], "{id}");
+        }
     }
 
     #[test]
