@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Retry};
 use crate::graph::BatchResponse;
 use crate::graph::batch::{Item, Outcome};
 use crate::graph::blot::Blot;
-use crate::graph::error::{Refused, is_write};
+use crate::graph::error::{Refused, is_failure, is_write};
 use crate::http::pace::Feedback;
 use crate::http::retry::parse_retry_after;
 
@@ -113,7 +113,7 @@ pub(super) fn weighed<'a>(
                 let wait = answer.and_then(|answer| answer.retry_after(now));
                 feedback.retry_after = feedback.retry_after.into_iter().chain(wait).min();
             }
-            Some(status) if status.is_server_error() => {
+            Some(status) if is_failure(status) => {
                 feedback.failed += 1;
                 feedback.overloaded |= matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT);
             }

@@ -460,7 +460,7 @@ pub(super) async fn exchange(client: GraphClient, mut items: Vec<Item>, order: O
                     }
                 }
                 Some(answer) => answer.outcome(&item, &token, claims.as_ref(), now),
-                None => Outcome::Failed(missing(&item.method, "the batch's answer has no entry for the request")),
+                None => Outcome::Failed(missing(&item.method, "the batch's answer has not one entry for the request")),
             };
             (item, outcome)
         })
@@ -515,11 +515,16 @@ async fn send(client: &GraphClient, items: &[Item], order: Order) -> Result<(Has
     let answers: Answers =
         decode(answer.body()).map_err(|error| error.with_retry(Retry::Later).with_outcome_in_doubt())?;
     let mut by_number = HashMap::with_capacity(items.len());
+    let mut told_twice = Vec::new();
     for answer in answers.responses {
-        if let Some(number) = answer.number() {
-            by_number.entry(number).or_insert(answer);
+        if let Some(number) = answer.number()
+            && by_number.insert(number, answer).is_some()
+        {
+            told_twice.push(number);
         }
     }
+    // Of two answers one is another request's, and nobody knows which.
+    told_twice.iter().for_each(|number| _ = by_number.remove(number));
     let now = client.0.clock.now();
     let load = heard(answer.headers()).load;
     permit.settle(&weighed((0..items.len()).map(|number| by_number.get(&number)), load, now));

@@ -106,7 +106,12 @@ fn leaves_doubt(method: &Method, status: StatusCode, said_by_graph: bool) -> boo
         StatusCode::SERVICE_UNAVAILABLE => said_by_graph,
         _ => false,
     };
-    is_write(method) && (status == StatusCode::REQUEST_TIMEOUT || (status.is_server_error() && !refused))
+    is_write(method) && (status == StatusCode::REQUEST_TIMEOUT || (is_failure(status) && !refused))
+}
+
+/// Whether the service failed; what is beyond all that HTTP knows says no less.
+pub(super) fn is_failure(status: StatusCode) -> bool {
+    status.as_u16() >= 500
 }
 
 fn kind_of(status: StatusCode, class: &GraphClass) -> ErrorKind {

@@ -48,7 +48,9 @@ pub(super) async fn fill(client: &GraphClient, records: Vec<&mut Record>) {
     let mut asked = Vec::new();
     let mut requests = Vec::new();
     for record in records {
-        let is_licensed = record.get(SKU_ID).is_some_and(|licenses| !licenses.as_slice().is_empty());
+        let licenses = record.get(SKU_ID);
+        let is_licensed =
+            licenses.is_some_and(|licenses| !licenses.as_slice().is_empty()) || record.partial.contains_key(SKU_ID);
         match is_licensed.then(|| request(client, &record.id.id)) {
             None => put(record, Ok((BTreeSet::new(), false))),
             Some(Err(error)) => put(record, Err(error)),

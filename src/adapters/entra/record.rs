@@ -22,8 +22,8 @@ pub(super) struct ObjectRecord {
     /// What kind of object it says that it is, if it does.
     type_name: Option<Box<str>>,
     attributes: Vec<(Name, Value)>,
-    /// The one to whom it refers by what is no object id.
-    nameless: Option<Name>,
+    /// The attributes in which something goes by what is no id.
+    nameless: Vec<Name>,
     /// The licences that it would have as a group. A user's `assignedLicenses` do not say from whom they are.
     assigned: Option<Value>,
 }
@@ -49,8 +49,8 @@ impl ObjectRecord {
         if let Some(assigned) = self.assigned.filter(|_| is_group) {
             record.attributes.insert(Name::from_static(SKU_ID), assigned);
         }
-        if let Some(name) = self.nameless {
-            let gap = format!("the {name} goes by what is no object id");
+        for name in self.nameless {
+            let gap = format!("what goes by no id cannot be told apart: {name}");
             record.partial.insert(name, gap);
         }
         record
@@ -84,7 +84,8 @@ impl<'de> Deserialize<'de> for ObjectRecord {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ObjectRecord, A::Error> {
-                let (mut id, mut type_name, mut assigned, mut nameless) = (None, None, None, None);
+                let (mut id, mut type_name, mut assigned) = (None, None, None);
+                let mut nameless = Vec::new();
                 let mut attributes = Vec::with_capacity(map.size_hint().unwrap_or(16).min(64));
                 let mut set = |name, value| attributes.push((Name::from_static(name), value));
                 while let Some(Key(key)) = map.next_key()? {
@@ -107,20 +108,26 @@ impl<'de> Deserialize<'de> for ObjectRecord {
                             let object: Option<Reference> = map.next_value()?;
                             match object {
                                 // Whoever it stands for would be taken for another.
-                                Some(object) if !is_object_id(&object.id) => nameless = Some(Name::from_static(name)),
+                                Some(object) if !is_object_id(&object.id) => nameless.push(*name),
                                 object => set(*name, object.map(|object| object.id).into()),
                             }
                         }
                         Some(Shape::Licenses) => {
                             // Who has none has an empty list; null tells nothing.
                             let rows: Option<Vec<LicenseRow>> = map.next_value()?;
-                            if let Some(rows) = rows {
-                                set(SKU_ID, licenses(rows));
+                            match rows.map(licenses) {
+                                Some(Some(held)) => set(SKU_ID, held),
+                                Some(None) => nameless.push(SKU_ID),
+                                None => {}
                             }
                         }
                         Some(Shape::Assigned) => {
                             let rows: Option<Vec<LicenseRow>> = map.next_value()?;
-                            assigned = rows.map(licenses);
+                            match rows.map(licenses) {
+                                Some(Some(held)) => assigned = Some(held),
+                                Some(None) => nameless.push(SKU_ID),
+                                None => {}
+                            }
                         }
                         None if key == "@odata.type" => {
                             let value: Value = map.next_value()?;
@@ -133,6 +140,7 @@ impl<'de> Deserialize<'de> for ObjectRecord {
                 }
                 let id = id.filter(|id: &Arc<str>| !id.is_empty());
                 let id = id.ok_or_else(|| de::Error::missing_field("id"))?;
+                let nameless = nameless.into_iter().map(Name::from_static).collect();
                 Ok(ObjectRecord { id, type_name, attributes, nameless, assigned })
             }
         }
@@ -168,8 +176,14 @@ struct LicenseRow {
     state: Option<String>,
 }
 
-/// The licences that a user or a group holds; what could not be given is not held.
-fn licenses(rows: Vec<LicenseRow>) -> Value {
+/// The licences that a user or a group holds; what could not be given is not held. `None` if the product of one, or the
+/// group that it is from, goes by what is no id: it would be taken for another's, and the true one for gone.
+fn licenses(rows: Vec<LicenseRow>) -> Option<Value> {
+    let is_told =
+        |row: &LicenseRow| is_object_id(&row.sku_id) && row.assigned_by_group.as_deref().is_none_or(is_object_id);
+    if !rows.iter().all(is_told) {
+        return None;
+    }
     let is_held = |row: &LicenseRow| !row.state.as_deref().is_some_and(|state| state.eq_ignore_ascii_case("error"));
     let license = |row: LicenseRow| {
         let plans = row.disabled_plans.unwrap_or_default();
@@ -182,7 +196,7 @@ fn licenses(rows: Vec<LicenseRow>) -> Value {
         }
     };
     let held: BTreeSet<License> = rows.into_iter().filter(is_held).map(license).collect();
-    Value::list(held.iter().map(License::to_value))
+    Some(Value::list(held.iter().map(License::to_value)))
 }
 
 /// The name of a member, borrowed where the text has no escapes.
@@ -298,23 +312,31 @@ mod tests {
 
     #[test]
     fn licences_are_read_by_the_way_they_come() {
-        let user = record(
-            r#"{"id": "7", "licenseAssignmentStates": [
-                {"skuId": "A", "disabledPlans": ["P2", "P1"], "assignedByGroup": null, "state": "Active"},
-                {"skuId": "A", "disabledPlans": [], "assignedByGroup": "G", "state": "ActiveWithError", "error": "Other"},
-                {"skuId": "B", "disabledPlans": null, "state": "Error", "error": "CountViolation"},
-                {"skuId": "C"}
-            ]}"#,
-        );
+        let [a, b, c, g] = ["aa", "bb", "cc", "ee"].map(|last| format!("0f8fad5b-d9cb-469f-a165-7086772895{last}"));
+        let user = record(&format!(
+            r#"{{"id": "7", "licenseAssignmentStates": [
+                {{"skuId": "{}", "disabledPlans": ["P2", "P1"], "assignedByGroup": null, "state": "Active"}},
+                {{"skuId": "{a}", "disabledPlans": [], "assignedByGroup": "{g}", "state": "ActiveWithError"}},
+                {{"skuId": "{b}", "disabledPlans": null, "state": "Error", "error": "CountViolation"}},
+                {{"skuId": "{c}"}}
+            ]}}"#,
+            a.to_uppercase(),
+        ));
         let held = user.get("skuId").expect("it was selected").as_slice();
         let held: Vec<_> = held.iter().map(|value| License::from_value(value).expect("a licence")).collect();
-        let own = License::new("a").without_plan("p1").without_plan("p2");
-        assert_eq!(held, [License::new("a").inherited_from("g"), own, License::new("c")]);
+        let own = License::new(&*a).without_plan("p1").without_plan("p2");
+        assert_eq!(held, [License::new(&*a).inherited_from(&*g), own, License::new(&*c)]);
 
         let licenses = |json: &str| record(json).get("skuId").cloned();
         assert_eq!(licenses(r#"{"id": "7", "licenseAssignmentStates": []}"#), Some(Value::list([])));
         for untold in [r#"{"id": "7", "licenseAssignmentStates": null}"#, r#"{"id": "7"}"#] {
             assert_eq!(licenses(untold), None, "nobody said that there are none: {untold}");
+        }
+        for (sku, by) in [("", "null"), (&*a, r#""a/../b""#)] {
+            let row = format!(r#""skuId": "{sku}", "assignedByGroup": {by}"#);
+            let user = record(&format!(r#"{{"id": "7", "licenseAssignmentStates": [{{{row}}}]}}"#));
+            assert_eq!(user.get("skuId"), None, "nobody knows which it is: {row}");
+            assert!(user.partial.contains_key("skuId"), "{row}");
         }
     }
 
@@ -325,9 +347,10 @@ mod tests {
             let record = object.into_record(schema::of(class).expect("known"), &Origin::new("entra"));
             record.get("skuId").cloned()
         };
-        let json = r#"{"id": "7", "assignedLicenses": [{"skuId": "A", "disabledPlans": ["P"]}],
+        let json = r#"{"id": "7", "assignedLicenses": [
+            {"skuId": "0F8FAD5B-d9cb-469f-a165-7086772895aa", "disabledPlans": ["P"]}],
             "licenseProcessingState": {"state": "QueuedForProcessing"}}"#;
-        let own = License::new("a").without_plan("p");
+        let own = License::new("0f8fad5b-d9cb-469f-a165-7086772895aa").without_plan("p");
         assert_eq!(read(&Class::GROUP, json), Some(Value::list([own.to_value()])));
         assert_eq!(read(&Class::USER, json), None, "of a user it does not say from whom it is");
         assert_eq!(read(&Class::GROUP, r#"{"id": "7", "assignedLicenses": []}"#), Some(Value::list([])));

@@ -3,6 +3,7 @@
 use http::Method;
 use serde_json::{Map, Value as Json};
 
+use super::record::is_object_id;
 use super::schema::{
     ACCOUNT_ENABLED, ASSIGNED_LICENSES, LICENSE_STATES, MANAGER, MEMBERS, ORG_DATA, OWNERS, REVOKE_SESSIONS,
 };
@@ -121,9 +122,9 @@ impl Step {
         let is_told = match question {
             Part::ReadOrgData => user.get(ORG_DATA).is_some_and(|data| data.is_object() || data.is_null()),
             // Of a user without a manager Graph leaves the property out.
-            Part::ReadManager => user["id"].is_string() && (user[MANAGER].is_null() || user[MANAGER]["id"].is_string()),
+            Part::ReadManager => user["id"].is_string() && (user[MANAGER].is_null() || is_id(&user[MANAGER]["id"])),
             Part::FindGuest => user["value"].is_array(),
-            Part::ReadLicenses => user[LICENSE_STATES].is_array() || user[ASSIGNED_LICENSES].is_array(),
+            Part::ReadLicenses => rows_of(user).is_some_and(|rows| rows.iter().all(|row| is_id(&row["skuId"]))),
             _ => true,
         };
         if !is_told {
@@ -167,8 +168,7 @@ impl Step {
 
     /// Leaves out the removal of licences that the user or group does not have itself: that is done.
     fn keep_held(&mut self, user: &Json) -> bool {
-        let rows = user[LICENSE_STATES].as_array().or_else(|| user[ASSIGNED_LICENSES].as_array());
-        let states = rows.map_or(&[][..], Vec::as_slice);
+        let states = rows_of(user).map_or(&[][..], Vec::as_slice);
         let is_held = |sku: &str| {
             let same = |row: &&Json| row["skuId"].as_str().is_some_and(|own| own.eq_ignore_ascii_case(sku));
             states.iter().filter(same).any(|row| row["assignedByGroup"].is_null())
@@ -195,11 +195,24 @@ impl Step {
     }
 }
 
+fn is_id(id: &Json) -> bool {
+    id.as_str().is_some_and(is_object_id)
+}
+
+/// The licences that a user or group has.
+fn rows_of(user: &Json) -> Option<&Vec<Json>> {
+    user[LICENSE_STATES].as_array().or_else(|| user[ASSIGNED_LICENSES].as_array())
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+
+    const ADA: &str = "00000000-0000-4000-8000-00000000000a";
+    const BOB: &str = "00000000-0000-4000-8000-00000000000b";
+    const CY: &str = "00000000-0000-4000-8000-00000000000c";
 
     fn element(attribute: &str, value: &str) -> Element {
         Element { attribute: attribute.into(), value: value.into() }
@@ -209,11 +222,11 @@ mod tests {
     fn only_the_manager_who_was_meant_is_taken_away() {
         let step = || {
             Step::new(Part::RemoveManager, Method::DELETE, "/users/7/manager/$ref")
-                .with_elements([element("manager", "a")])
+                .with_elements([element("manager", ADA)])
         };
         for (user, goes_on) in [
-            (json!({"id": "7", "manager": {"id": "A"}}), true),
-            (json!({"id": "7", "manager": {"id": "b"}}), false),
+            (json!({"id": "7", "manager": {"id": ADA.to_uppercase()}}), true),
+            (json!({"id": "7", "manager": {"id": BOB}}), false),
             (json!({"id": "7"}), false),
             (json!({"id": "7", "manager": null}), false),
         ] {
@@ -227,9 +240,27 @@ mod tests {
         for (question, answers) in [
             (
                 Part::ReadManager,
-                &["null", "{}", "[]", r#"{"manager": {"id": "b"}}"#, r#"{"id": "7", "manager": "b"}"#][..],
+                &[
+                    "null",
+                    "{}",
+                    "[]",
+                    r#"{"manager": {"id": "00000000-0000-4000-8000-00000000000b"}}"#,
+                    r#"{"id": "7", "manager": "00000000-0000-4000-8000-00000000000b"}"#,
+                    r#"{"id": "7", "manager": {"id": "b"}}"#,
+                    r#"{"id": "7", "manager": {"id": ""}}"#,
+                ][..],
             ),
-            (Part::ReadLicenses, &["null", "{}", r#"{"id": "7"}"#, r#"{"id": "7", "licenseAssignmentStates": null}"#]),
+            (
+                Part::ReadLicenses,
+                &[
+                    "null",
+                    "{}",
+                    r#"{"id": "7"}"#,
+                    r#"{"id": "7", "licenseAssignmentStates": null}"#,
+                    r#"{"id": "7", "licenseAssignmentStates": [{"skuId": ""}]}"#,
+                    r#"{"id": "7", "assignedLicenses": [{"disabledPlans": []}]}"#,
+                ],
+            ),
             (Part::ReadOrgData, &["null", "{}", r#"{"id": "7"}"#, r#"{"employeeOrgData": "x"}"#]),
             (Part::FindGuest, &["null", "{}", "[]", r#"{"value": null}"#, r#"{"value": {}}"#]),
         ] {
@@ -260,18 +291,18 @@ mod tests {
 
     #[test]
     fn only_licences_that_are_held_are_taken_away() {
-        let body = json!({"addLicenses": [], "removeLicenses": ["a", "b", "c"]});
+        let body = json!({"addLicenses": [], "removeLicenses": [ADA, BOB, CY]});
         let Json::Object(body) = body else { panic!("an object") };
         let mut step = Step::new(Part::Licenses, Method::POST, "/users/7/assignLicense")
             .with_body(body)
-            .with_elements([element("skuId", "a"), element("skuId", "b"), element("skuId", "c")]);
+            .with_elements([ADA, BOB, CY].map(|id| element("skuId", id)));
         let states = json!({"licenseAssignmentStates": [
-            {"skuId": "A", "assignedByGroup": null},
-            {"skuId": "b", "assignedByGroup": "g"},
+            {"skuId": ADA.to_uppercase(), "assignedByGroup": null},
+            {"skuId": BOB, "assignedByGroup": "g"},
         ]});
         assert!(step.take_in(Part::ReadLicenses, &states).expect("told"));
-        assert_eq!(step.request.body, Some(json!({"addLicenses": [], "removeLicenses": ["a"]})));
-        assert_eq!(step.elements, [element("skuId", "a")]);
+        assert_eq!(step.request.body, Some(json!({"addLicenses": [], "removeLicenses": [ADA]})));
+        assert_eq!(step.elements, [element("skuId", ADA)]);
         assert!(!step.take_in(Part::ReadLicenses, &json!({"licenseAssignmentStates": []})).expect("told"));
     }
 }
