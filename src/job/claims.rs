@@ -11,7 +11,7 @@ use super::ledger::{Intent, Taken};
 use super::recover::{Unsettled, reread, taken};
 use crate::error::Result;
 use crate::model::{Cardinality, ElementChange, Kind, License, Name, ObjectId, Record, Schema, Value};
-use crate::reconcile::{Answer, Given, Guard, element_key};
+use crate::reconcile::{Answer, Given, Giving, Guard, element_key};
 use crate::store::{Batch, Lease};
 
 /// Where the objects are that elements refer to which do not show.
@@ -139,7 +139,8 @@ impl Job {
             let is_later =
                 |key: &Arc<str>| claims.given_at(target, attribute, key).is_some_and(|at| at > intent.target_at());
             for key in change.add.iter().filter_map(element_key).filter(|key| !is_later(key)) {
-                self.ledger.put_given(batch, self.target.name(), target, attribute, &key, intent.target_at());
+                let giving = Giving { at: intent.target_at(), in_doubt: true };
+                self.ledger.put_given(batch, self.target.name(), target, attribute, &key, giving);
             }
         }
     }
@@ -169,8 +170,10 @@ impl Job {
                 |key: &Arc<str>| claims.given_at(&record.id, attribute, key).is_some_and(|given| given > begun_at);
             let added: HashSet<Arc<str>> = change.add.iter().filter_map(element_key).collect();
             for key in intent.elements[attribute].add.iter().filter_map(element_key).filter(|key| !is_later(key)) {
-                if added.contains(&key) || claims.whereabouts.is_away(schema, attribute, &key) {
-                    self.ledger.put_given(batch, store, &record.id, attribute, &key, begun_at);
+                let in_doubt = !added.contains(&key);
+                if !in_doubt || claims.whereabouts.is_away(schema, attribute, &key) {
+                    let giving = Giving { at: begun_at, in_doubt };
+                    self.ledger.put_given(batch, store, &record.id, attribute, &key, giving);
                 } else {
                     is_known &= !claims.whereabouts.is_unasked(schema, attribute, &key);
                 }

@@ -10,7 +10,7 @@ use super::ledger::{Intent, Taken};
 use super::work::Work;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ElementChange, Name, ObjectId, Operation, Refused, Value};
-use crate::reconcile::{EdgeKind, Element, Entry, Guard, Part, SetChange, SetKind, element_key};
+use crate::reconcile::{EdgeKind, Element, Entry, Giving, Guard, Part, SetChange, SetKind, element_key};
 use crate::store::{Batch, Source};
 
 /// How many of those that are left out a reason names.
@@ -71,7 +71,7 @@ impl Progress<'_> {
         for (attribute, change) in changes {
             let set = entry.sets.iter().find(|set| set.attribute == *attribute);
             for key in change.add.iter().filter_map(element_key) {
-                ledger.put_given(batch, store, object, attribute, &key, now);
+                ledger.put_given(batch, store, object, attribute, &key, Giving { at: now, in_doubt: false });
             }
             for key in taken(work, attribute, change) {
                 ledger.remove_given(batch, store, object, attribute, &key);

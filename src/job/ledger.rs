@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Class, ElementChange, Name, ObjectId, Value};
-use crate::reconcile::{Action, Effects, EntryKey, Given, Guard, InDoubt, Link, LinkEnd, LinkIndex, Part};
+use crate::reconcile::{Action, Effects, EntryKey, Given, Giving, Guard, InDoubt, Link, LinkEnd, LinkIndex, Part};
 use crate::store::{Batch, State, Table};
 
 /// The format of what is stored. An older one is brought up to date by the first run that writes; a newer one is refused.
@@ -149,6 +149,8 @@ pub(super) struct Taken<'a> {
 struct GivenAt {
     #[serde(with = "time::serde::rfc3339")]
     at: OffsetDateTime,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    in_doubt: bool,
 }
 
 impl Ledger {
@@ -350,10 +352,10 @@ impl Ledger {
         let mut stored = self.state.scan(Table::Given, prefix);
         while let Some((key, bytes)) = stored.try_next().await? {
             let key: Vec<Arc<str>> = decode(Table::Given, &key)?;
-            let GivenAt { at } = decode(Table::Given, &bytes)?;
+            let GivenAt { at, in_doubt } = decode(Table::Given, &bytes)?;
             if let [_, _, _, class, id, attribute, element] = key.as_slice() {
                 let object = ObjectId::new(Class::new(&**class), Arc::clone(id));
-                given.insert(object, Name::from(&**attribute), Arc::clone(element), at);
+                given.insert(object, Name::from(&**attribute), Arc::clone(element), Giving { at, in_doubt });
             }
         }
         Ok(())
@@ -366,9 +368,10 @@ impl Ledger {
         object: &ObjectId,
         attribute: &Name,
         element: &str,
-        at: OffsetDateTime,
+        Giving { at, in_doubt }: Giving,
     ) {
-        batch.put(Table::Given, self.given_key(store, object, attribute, element), encode(&GivenAt { at }));
+        let key = self.given_key(store, object, attribute, element);
+        batch.put(Table::Given, key, encode(&GivenAt { at, in_doubt }));
     }
 
     pub(super) fn remove_given(

@@ -34,7 +34,7 @@ pub(crate) use decide::entries::write_only_digest;
 pub(crate) use decide::guard::breaches;
 pub(crate) use decide::holds::{Hold, Holds, Lane};
 pub(crate) use elements::found::element_basis;
-pub(crate) use elements::given::Given;
+pub(crate) use elements::given::{Given, Giving};
 pub(crate) use find::case::Extent;
 pub(crate) use find::doubt::is_made_by;
 pub(crate) use find::link::{AtTarget, LinkIndex, Linked};

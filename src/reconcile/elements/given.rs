@@ -17,11 +17,19 @@ pub(crate) struct Given {
 }
 
 /// What was given to one object, by attribute.
-type OfObject = BTreeMap<Name, BTreeMap<Arc<str>, OffsetDateTime>>;
+type OfObject = BTreeMap<Name, BTreeMap<Arc<str>, Giving>>;
+
+/// That an element was given.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Giving {
+    pub(crate) at: OffsetDateTime,
+    /// Whether nobody knows, since the answer was lost, and nobody saw it there.
+    pub(crate) in_doubt: bool,
+}
 
 impl Given {
-    pub(crate) fn insert(&mut self, object: ObjectId, attribute: Name, element: Arc<str>, at: OffsetDateTime) {
-        self.objects.entry(object).or_default().entry(attribute).or_default().insert(element, at);
+    pub(crate) fn insert(&mut self, object: ObjectId, attribute: Name, element: Arc<str>, giving: Giving) {
+        self.objects.entry(object).or_default().entry(attribute).or_default().insert(element, giving);
     }
 
     /// What was given of one attribute to one object.
@@ -62,7 +70,7 @@ impl Given {
 
 /// What was given of one attribute to one object.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Elements<'a>(Option<&'a BTreeMap<Arc<str>, OffsetDateTime>>);
+pub(crate) struct Elements<'a>(Option<&'a BTreeMap<Arc<str>, Giving>>);
 
 impl<'a> Elements<'a> {
     pub(crate) fn contains(self, element: &str) -> bool {
@@ -71,15 +79,15 @@ impl<'a> Elements<'a> {
 
     /// When an element was given.
     pub(crate) fn at(self, element: &str) -> Option<OffsetDateTime> {
-        self.0?.get(element).copied()
+        self.0?.get(element).map(|giving| giving.at)
     }
 
     pub(crate) fn len(self) -> u64 {
         self.0.map_or(0, |elements| elements.len() as u64)
     }
 
-    /// The elements with when they were given, in order.
-    pub(crate) fn iter(self) -> impl Iterator<Item = (&'a Arc<str>, OffsetDateTime)> {
-        self.0.into_iter().flatten().map(|(element, at)| (element, *at))
+    /// The elements, in order.
+    pub(crate) fn iter(self) -> impl Iterator<Item = (&'a Arc<str>, Giving)> {
+        self.0.into_iter().flatten().map(|(element, giving)| (element, *giving))
     }
 }

@@ -270,9 +270,9 @@ impl Finder<'_> {
         if self.case.link.is_some_and(|link| young(link.target.since)) {
             return;
         }
-        let gone = self.inputs.given.of(target, self.attribute).iter().filter(|(product, at)| {
+        let gone = self.inputs.given.of(target, self.attribute).iter().filter(|(product, giving)| {
             let again = wanted.iter().any(|license| license.product == **product);
-            held.direct(product).is_none() && !again && !young(*at)
+            held.direct(product).is_none() && !again && !young(giving.at)
         });
         let gone: Vec<Arc<str>> = gone.map(|(product, _)| Arc::clone(product)).collect();
         if !gone.is_empty() {

@@ -424,11 +424,13 @@ impl References<'_> {
         }
         if let Some(target) = target.filter(|_| wanted.partial.is_none()) {
             let has_more = !set.add.is_empty() || unresolved;
-            // Whoever lies in the recycle bin comes back with what he was given; that may take a while to show. What the
-            // object itself holds shows as soon as it does: a replica that knows that it is back knows what was before.
+            // Whoever lies in the recycle bin comes back with what he was given; that may take a while to show, as may what
+            // the object itself holds when it is back. Of what it may never have held nothing is waited for.
+            let is_back = case.link.is_some_and(|link| inputs.is_young(link.target.since));
             let given = inputs.given.of(target, attribute);
-            let away = given.iter().map(|(own, _)| own).filter(|own| !current.contains_key(&***own));
-            missing.extend(away.filter(|own| self.is_away(inputs, class, own)).map(Arc::clone));
+            let away = given.iter().filter(|(own, _)| !current.contains_key(&***own));
+            let away = away.filter(|(own, giving)| self.is_away(inputs, class, own, is_back && !giving.in_doubt));
+            missing.extend(away.map(|(own, _)| Arc::clone(own)));
             self.take(case, rule, target, &current, &missing, has_more, &mut set, found);
             // The one reference makes way for another; otherwise what only adds takes nothing.
             if !rule.takes_elements() && (many || set.add.is_empty()) {
@@ -449,18 +451,18 @@ impl References<'_> {
     }
 
     /// Whether an object of the target that was given is not seen there now, and may be again: its link stands, or is a
-    /// tombstone, or it was asked for and is not there, or it was made or brought back a moment ago. One in whose place
-    /// another is made does not come back.
-    fn is_away(&self, inputs: &Inputs<'_>, class: &Class, object: &Arc<str>) -> bool {
+    /// tombstone, or it was asked for and is not there, or it was made or brought back a moment ago, or the object that
+    /// holds it was (`is_back`). One in whose place another is made does not come back.
+    fn is_away(&self, inputs: &Inputs<'_>, class: &Class, object: &Arc<str>, is_back: bool) -> bool {
         let id = ObjectId::new(class.clone(), Arc::clone(object));
         if inputs.links.is_deleted(&id) {
             return true;
         }
-        let Some(link) = inputs.links.of_target(&id) else { return false };
+        let Some(link) = inputs.links.of_target(&id) else { return is_back };
         match self.referents.resolve(inputs, class, &link.source.id) {
-            Referent::Unresolved(_, linked) => linked.contains(object),
+            Referent::Unresolved(_, linked) => is_back || linked.contains(object),
             Referent::Object(own, _) => {
-                own == *object && (inputs.is_young(link.target.since) || self.planner.is_away(&id))
+                own == *object && (is_back || inputs.is_young(link.target.since) || self.planner.is_away(&id))
             }
             Referent::Planned(..) => false,
         }
@@ -491,7 +493,8 @@ impl References<'_> {
         // What someone else took away; what is young may merely not show yet.
         let forgotten: Vec<Arc<str>> = given
             .iter()
-            .filter(|(own, at)| !current.contains_key(&***own) && !missing.contains(*own) && !inputs.is_young(*at))
+            .filter(|(own, _)| !current.contains_key(&***own) && !missing.contains(*own))
+            .filter(|(_, giving)| !inputs.is_young(giving.at))
             .map(|(own, _)| Arc::clone(own))
             .collect();
         if !forgotten.is_empty() {

@@ -83,6 +83,6 @@ fn unseen(inputs: &Inputs<'_>, case: &Case<'_>, attribute: &Name) -> Vec<Arc<str
     let shown = record.get(attribute).filter(|_| given.len() > 0 && !record.partial.contains_key(attribute));
     let Some(shown) = shown else { return Vec::new() };
     let shown: HashSet<&str> = shown.as_slice().iter().filter_map(Value::as_text).collect();
-    let unseen = given.iter().filter(|(own, at)| !shown.contains(&***own) && !inputs.is_young(*at));
+    let unseen = given.iter().filter(|(own, giving)| !shown.contains(&***own) && !inputs.is_young(giving.at));
     unseen.map(|(own, _)| Arc::clone(own)).collect()
 }

@@ -286,6 +286,26 @@ async fn whom_a_group_does_not_hold_when_it_is_back_was_not_put_in() {
     assert_eq!(org.refers("Group a", "members"), ["1", "2"], "whom the job did not give, it does not take");
 }
 
+/// A group that was brought back may show its members later than itself.
+#[tokio::test]
+async fn whom_a_group_shows_late_when_it_is_back_is_still_the_jobs_to_take() {
+    let org = Org::new([person_of("1"), person_of("2"), group("a", &["1", "2"])]);
+    let job = org.unguarded(users(), groups(), Preferences::default().with_restore());
+    _ = run(&job).await;
+    org.clock.advance(Duration::from_secs(3600));
+    let team = org.id("Group a");
+    delete(&org, &team).await;
+    org.set_group("a", "members", texts(&["1"]));
+    _ = run(&job).await;
+    let both = texts(&[&org.id("1").id, &org.id("2").id]);
+    org.directory.set(&team, "members", texts(&[]));
+    org.clock.advance(Duration::from_secs(60));
+    _ = run(&job).await;
+    org.directory.set(&team, "members", both);
+    _ = run(&job).await;
+    assert_eq!(org.refers("Group a", "members"), ["1"], "what the job gave, the job takes");
+}
+
 /// No element is given or taken, and nobody knows.
 fn loses_elements(change: &Change) -> Option<Error> {
     matches!(change.operation, Operation::Elements { .. }).then(lost)
