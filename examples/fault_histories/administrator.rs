@@ -98,7 +98,11 @@ impl Witness {
         self.say(format!("{} {id}", if turns_on { "enables" } else { "disables" }));
         let by = if self.is_under_way(id) { By::Either } else { By::Administrator };
         self.sim.update_user(id, json!({"accountEnabled": turns_on}));
-        if let Some(account) = self.book().accounts.get_mut(id) {
+        let mut book = self.book();
+        if !turns_on && book.is_applying {
+            book.disabled_meanwhile.insert(id.to_owned());
+        }
+        if let Some(account) = book.accounts.get_mut(id) {
             account.off_by = (!turns_on).then_some(by);
         }
     }

@@ -1,5 +1,6 @@
 //! One history: a company, its tenant, and a job that is met by whatever a seed has in store.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -401,6 +402,7 @@ impl History {
             let mut book = self.witness.book();
             book.deeds.clear();
             (book.is_running, book.hr_moved) = (true, process.hr_changes > 0);
+            (book.is_applying, book.disabled_meanwhile) = (false, BTreeSet::new());
             book.hr_then = self.witness.hr.company().clone();
         }
         self.witness.note(format!("process {process:?}"));
@@ -448,6 +450,7 @@ impl History {
         if let Some(longest) = process.longest {
             apply = apply.deadline(longest);
         }
+        witness.book().is_applying = true;
         let report = job.apply(&plan, apply).await?;
         let told = std::mem::take(&mut *told.0.lock().unwrap_or_else(PoisonError::into_inner));
         Ok(Finished { plan, report, told })

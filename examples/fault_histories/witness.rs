@@ -72,6 +72,10 @@ pub(crate) struct Book {
     pub(crate) hr_moved: bool,
     /// What HR said when the plan that is at work was made.
     pub(crate) hr_then: Company,
+    /// Whether a plan is being applied.
+    pub(crate) is_applying: bool,
+    /// Whom an administrator disabled while this plan is applied.
+    pub(crate) disabled_meanwhile: BTreeSet<String>,
     /// Whether a process of the job lives.
     pub(crate) is_running: bool,
     /// What administrators took since the job last made a plan, by object: the job knows nothing of it yet.
@@ -288,7 +292,9 @@ impl Witness {
             if !leaves && person.is_none_or(|person| person.active) {
                 self.wrong(FORBIDDEN, format!("{id} was disabled, and HR does not say so"));
             }
-            account.off_by.get_or_insert(By::Job);
+            // Between the job's last look at him and its write nobody could tell.
+            let is_race = account.off_by == Some(By::Administrator) && self.book().disabled_meanwhile.contains(id);
+            account.off_by = if is_race { Some(By::Either) } else { account.off_by.or(Some(By::Job)) };
         }
         self.book().accounts.insert(id.to_owned(), account);
     }
