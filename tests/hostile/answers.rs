@@ -137,7 +137,9 @@ fn is_lost_sight_of(mutation: &Mutation) -> bool {
     let name = place.rsplit('/').next().unwrap_or_default();
     let is_element = name == "value" || name.bytes().all(|byte| byte.is_ascii_digit());
     match change {
-        Change::Removed | Change::Raw("null") if place.contains("licenseAssignmentStates") => true,
+        Change::Removed | Change::Raw("null" | "[]") | Change::Other if place.contains("licenseAssignmentStates") => {
+            true
+        }
         // Of one who has no manager Graph does not say so either: it says nothing.
         Change::Removed | Change::Raw("null") if name == "manager" => true,
         Change::Removed | Change::Raw("null" | "[]") => is_element || name == "@odata.nextLink",
