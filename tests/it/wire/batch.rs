@@ -131,9 +131,12 @@ async fn only_what_asks_for_it_is_repeated_each_after_its_own_time() {
 
 #[tokio::test]
 async fn a_lost_batch_leaves_creations_in_doubt_and_repeats_the_rest() {
-    let seen: [fn(usize) -> Reply; 4] = [
+    let seen: [fn(usize) -> Reply; 6] = [
         |_| Reply::Lost,
         |_| Reply::json(504, ""),
+        |_| Reply::json(999, json!({"error": {"code": "serviceNotAvailable"}})),
+        // Of two answers one is another's.
+        |_| Reply::json(200, json!({"responses": [{"id": "0", "status": 201}, {"id": 0, "status": 404}]})),
         |_| Reply::json(200, "{\"responses\":["),
         |_| Reply::json(200, json!({"responses": [{"id": "99", "status": 200}, {"status": 200}, 7]})),
     ];
