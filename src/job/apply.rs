@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 use tracing::Instrument;
 
 use super::builder::Ready;
-use super::ledger::LinkSet;
+use super::ledger::{LinkSet, StoredJob};
 use super::links::Links;
 use super::outage::{Reach, passes};
 use super::quarantine::Trials;
@@ -123,7 +123,7 @@ impl Job {
     pub async fn reinstate(&self) -> Result<()> {
         let lease = self.take_lease().await?;
         let mut batch = Batch::new();
-        self.ledger.remove_retired(&mut batch, &self.name);
+        self.ledger.remove_job(&mut batch, &self.name);
         let done = self.ledger.state().commit(&lease, batch).await;
         self.give_back(lease).await;
         done
@@ -220,8 +220,8 @@ impl Job {
         let started = self.clock.now();
         let mut report = Report::new(plan, started);
         let link_set = self.ledger.open(tenant).await?;
-        let retired = self.ledger.retired_at(&self.name).await?;
-        if let Some(at) = retired.filter(|_| !retires(plan)) {
+        let stored = self.ledger.job(&self.name).await?;
+        if let Some(at) = stored.retired_at.filter(|_| !retires(plan)) {
             return Err(Error::new(
                 ErrorKind::NotReady,
                 "the job is being given up; end that with Run::retire(), or take it up again with Job::reinstate()",
@@ -235,6 +235,11 @@ impl Job {
         let trials = self.trials(plan, &mut batch).await?;
         self.ledger.upgrade(&mut batch, link_set.as_ref()).await?;
         self.ledger.put_link_set(&mut batch, link_set, tenant);
+        let today = Some(started.replace_time(time::Time::MIDNIGHT));
+        let now = StoredJob { retired_at: None, ran_on: today, flows: self.flows() };
+        if !retires(plan) && stored != now {
+            self.ledger.put_job(&mut batch, &self.name, &now);
+        }
         self.ledger.forget_effects(&mut batch, &self.name, started - time::Duration::DAY).await?;
         self.ledger.state().commit(&lease, batch).await?;
         // First what a dead run did: it counts for the guards.
@@ -247,9 +252,10 @@ impl Job {
             report.status = RunStatus::Stopped { breaches: stopped };
             return Ok(self.finish(report));
         }
-        if retires(plan) && retired.is_none() {
+        if retires(plan) && stored.retired_at.is_none() {
             let mut batch = Batch::new();
-            self.ledger.put_retired(&mut batch, &self.name, self.clock.now());
+            let retired = StoredJob { retired_at: Some(self.clock.now()), ..StoredJob::default() };
+            self.ledger.put_job(&mut batch, &self.name, &retired);
             // Should the job be taken up again, nothing is as it was.
             self.remove_bookmarks(&mut batch);
             self.ledger.state().commit(&lease, batch).await?;

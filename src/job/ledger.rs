@@ -10,6 +10,7 @@ use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use super::both_ways::Flows;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Class, ElementChange, Name, ObjectId, Value};
 use crate::reconcile::{Action, Effects, EntryKey, Given, Giving, Guard, InDoubt, Link, LinkEnd, LinkIndex, Part};
@@ -39,11 +40,19 @@ pub(super) struct LinkSet {
     tenant: Option<String>,
 }
 
-#[derive(Serialize, Deserialize)]
+/// What is known of a job as a whole.
+#[derive(Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct StoredJob {
+pub(super) struct StoredJob {
+    /// Since when it is being given up, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
-    retired_at: Option<OffsetDateTime>,
+    pub(super) retired_at: Option<OffsetDateTime>,
+    /// The day of its last run.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
+    pub(super) ran_on: Option<OffsetDateTime>,
+    /// What it overwrites, as of then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) flows: Vec<Flows>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -225,21 +234,33 @@ impl Ledger {
 
     // A job as a whole.
 
-    /// Since when the job is being given up, if it is.
-    pub(super) async fn retired_at(&self, job: &str) -> Result<Option<OffsetDateTime>> {
-        let Some(bytes) = self.state.get(Table::Jobs, &self.key(&[job])).await? else { return Ok(None) };
-        let stored: StoredJob = decode(Table::Jobs, &bytes)?;
-        Ok(stored.retired_at)
+    pub(super) async fn job(&self, job: &str) -> Result<StoredJob> {
+        match self.state.get(Table::Jobs, &self.key(&[job])).await? {
+            Some(bytes) => decode(Table::Jobs, &bytes),
+            None => Ok(StoredJob::default()),
+        }
     }
 
-    /// Remembers that the job is being given up: what it knew of changes is of no use to the next that takes it up.
-    pub(super) fn put_retired(&self, batch: &mut Batch, job: &str, at: OffsetDateTime) {
-        batch.put(Table::Jobs, self.key(&[job]), encode(&StoredJob { retired_at: Some(at) }));
+    pub(super) fn put_job(&self, batch: &mut Batch, job: &str, stored: &StoredJob) {
+        batch.put(Table::Jobs, self.key(&[job]), encode(stored));
     }
 
-    /// Forgets that the job was given up.
-    pub(super) fn remove_retired(&self, batch: &mut Batch, job: &str) {
+    /// Forgets that the job was given up, and all else of it.
+    pub(super) fn remove_job(&self, batch: &mut Batch, job: &str) {
         batch.remove(Table::Jobs, self.key(&[job]));
+    }
+
+    /// What is known of the other jobs of the link set, by their names.
+    pub(super) async fn other_jobs(&self, job: &str) -> Result<Vec<(String, StoredJob)>> {
+        let mut others = Vec::new();
+        let mut stored = self.state.scan(Table::Jobs, &self.prefix(&[]));
+        while let Some((key, bytes)) = stored.try_next().await? {
+            let (key, stored): (Vec<String>, StoredJob) = (decode(Table::Jobs, &key)?, decode(Table::Jobs, &bytes)?);
+            if let Some(other) = key.into_iter().nth(1).filter(|other| other != job) {
+                others.push((other, stored));
+            }
+        }
+        Ok(others)
     }
 
     // Links.

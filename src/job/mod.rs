@@ -10,6 +10,7 @@
 
 mod apply;
 mod bookmark;
+mod both_ways;
 mod builder;
 mod claims;
 mod doubts;

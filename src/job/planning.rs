@@ -93,6 +93,7 @@ impl Job {
         let target_now = self.target_now();
         let mut header = Header::new(&self.name, &self.link_set, tenant, as_of);
         let context = self.drawing_context(run, &*constraints, &mut header)?;
+        header.problems.extend(self.both_ways(as_of).await?);
         header.link_set_id = link_set.map(|set| set.id);
         header.run = run.describe();
         header.fingerprint = self.fingerprint();

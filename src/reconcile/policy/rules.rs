@@ -128,6 +128,11 @@ impl Policy {
     /// gone there: that is an [`Exception`](Action::Exception), to which a [rule](Self::rule) can give another answer.
     /// Whom only the target has is reported.
     ///
+    /// Beside an outbound job on the same link set, let one of the two own each attribute, the status too: map it in one
+    /// direction, or only on create in the other, or let the target win. What both overwrite goes to and fro with whichever
+    /// runs last: who was deactivated here a moment ago is active again after an import that comes before the export. A
+    /// plan warns of that (`both-ways`).
+    ///
     /// An import is reviewed by [`Bucket`](crate::reconcile::Bucket) and narrowed down by
     /// [`Plan::select`](crate::reconcile::Plan::select).
     ///

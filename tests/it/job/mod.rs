@@ -1,6 +1,7 @@
 //! Plan and apply, between stores in memory.
 
 mod apply;
+mod both_ways;
 mod cancelled;
 mod corners;
 pub(crate) mod crash;
