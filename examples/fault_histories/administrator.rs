@@ -100,7 +100,7 @@ impl Witness {
         self.sim.update_user(id, json!({"accountEnabled": turns_on}));
         let mut book = self.book();
         if !turns_on && book.is_applying {
-            book.disabled_meanwhile.insert(id.to_owned());
+            book.disabled_meanwhile.insert(id.to_owned(), self.timeline.now());
         }
         if let Some(account) = book.accounts.get_mut(id) {
             account.off_by = (!turns_on).then_some(by);

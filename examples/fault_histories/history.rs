@@ -1,6 +1,6 @@
 //! One history: a company, its tenant, and a job that is met by whatever a seed has in store.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -402,7 +402,7 @@ impl History {
             let mut book = self.witness.book();
             book.deeds.clear();
             (book.is_running, book.hr_moved) = (true, process.hr_changes > 0);
-            (book.is_applying, book.disabled_meanwhile) = (false, BTreeSet::new());
+            (book.is_applying, book.disabled_meanwhile) = (false, BTreeMap::new());
             book.hr_then = self.witness.hr.company().clone();
         }
         self.witness.note(format!("process {process:?}"));
@@ -451,7 +451,9 @@ impl History {
             apply = apply.deadline(longest);
         }
         witness.book().is_applying = true;
-        let report = job.apply(&plan, apply).await?;
+        let report = job.apply(&plan, apply).await;
+        witness.book().is_applying = false;
+        let report = report?;
         let told = std::mem::take(&mut *told.0.lock().unwrap_or_else(PoisonError::into_inner));
         Ok(Finished { plan, report, told })
     }

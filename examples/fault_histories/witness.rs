@@ -10,9 +10,11 @@ use entrant::sim::{Activity, AuditEntry, Sim};
 use entrant::store::{MemoryState, State, Table};
 use futures::{FutureExt, StreamExt};
 use serde_json::Value as Json;
+use time::OffsetDateTime;
 
 use crate::company::{Company, Hr, OnGone, PRODUCTS, Person, Rules};
 use crate::timeline::{MachineClock, Timeline};
+use crate::watch::Watch;
 
 /// By whom something was given, made or switched off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,8 +76,8 @@ pub(crate) struct Book {
     pub(crate) hr_then: Company,
     /// Whether a plan is being applied.
     pub(crate) is_applying: bool,
-    /// Whom an administrator disabled while this plan is applied.
-    pub(crate) disabled_meanwhile: BTreeSet<String>,
+    /// Whom an administrator disabled while this plan is applied, with when.
+    pub(crate) disabled_meanwhile: BTreeMap<String, OffsetDateTime>,
     /// Whether a process of the job lives.
     pub(crate) is_running: bool,
     /// What administrators took since the job last made a plan, by object: the job knows nothing of it yet.
@@ -292,8 +294,10 @@ impl Witness {
             if !leaves && person.is_none_or(|person| person.active) {
                 self.wrong(FORBIDDEN, format!("{id} was disabled, and HR does not say so"));
             }
-            // Between the job's last look at him and its write nobody could tell.
-            let is_race = account.off_by == Some(By::Administrator) && self.book().disabled_meanwhile.contains(id);
+            // Between the job's last look at him and its write, with all that it is tried again, nobody could tell.
+            let since = self.book().disabled_meanwhile.get(id).copied();
+            let is_race = account.off_by == Some(By::Administrator)
+                && since.is_some_and(|since| self.timeline.now() - since < 2 * Watch::DEADLINE);
             account.off_by = if is_race { Some(By::Either) } else { account.off_by.or(Some(By::Job)) };
         }
         self.book().accounts.insert(id.to_owned(), account);

@@ -429,7 +429,7 @@ impl Progress<'_> {
                         "the source record is gone, not the only one of its id, or cannot be read".to_owned(),
                     ));
                 };
-                let in_scope = ready.mapping.belonging(&source.attributes) == Belonging::InScope;
+                let in_scope = ready.mapping.belonging(source) == Belonging::InScope;
                 let now = element_basis(
                     &ready.mapping,
                     &ready.schema,
@@ -480,14 +480,14 @@ impl Progress<'_> {
             (Evidence::JobRetired, _) => None,
             (_, []) => Some("the source no longer has it"),
             (_, [_, _, ..]) => Some("the source now has several of this id"),
-            (Evidence::OutOfScope, [record]) => match mapping.belonging(&record.attributes) {
+            (Evidence::OutOfScope, [record]) => match mapping.belonging(record) {
                 Belonging::LeftScope => None,
                 Belonging::InScope => Some("it is in scope again"),
                 Belonging::LeftAlone => Some("it is left alone by the scoping filter now"),
                 Belonging::Unknown(_) => Some("nobody can say any more whether it is in scope"),
             },
             (Evidence::Inactive { .. }, [record])
-                if matches!(mapping.belonging(&record.attributes), Belonging::LeftAlone | Belonging::Unknown(_)) =>
+                if matches!(mapping.belonging(record), Belonging::LeftAlone | Belonging::Unknown(_)) =>
             {
                 Some("the source record is not to be looked at any more, by the scoping filter")
             }

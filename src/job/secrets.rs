@@ -111,7 +111,7 @@ impl Progress<'_> {
             return Err("the source record is gone or no longer the only one of its id".to_owned());
         };
         let mapping = &self.job.ready(&work.intent.key).map_err(|error| error.to_chain())?.mapping;
-        if mapping.belonging(&record.attributes) != Belonging::InScope {
+        if mapping.belonging(record) != Belonging::InScope {
             return Err("the source record is no longer in scope".to_owned());
         }
         let Mapped::Flows(flows) = mapping.evaluate(record, context) else {

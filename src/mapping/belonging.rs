@@ -3,7 +3,7 @@
 use super::engine::CompiledMapping;
 use super::scope::{ScopeError, ScopeVerdict, ScopingFilter};
 use crate::expr::AttributePath;
-use crate::model::{Attributes, Filter, Name};
+use crate::model::{Filter, Name, Record};
 
 /// What a mapping's scopes say of a record. Complete by definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,7 @@ pub enum Belonging {
 
 impl CompiledMapping {
     /// Whether a record belongs, by [`scope`](super::Mapping::scope) and [`scoping`](super::Mapping::scoping) together.
+    /// Of one with an attribute that a scope reads and that was not read whole ([`Record::partial`]) nobody knows.
     ///
     /// # Examples
     ///
@@ -36,13 +37,18 @@ impl CompiledMapping {
     /// let mapping = Mapping::users().attribute("displayName", "name").scoping(filter);
     /// let mapping = mapping.compile(&schema, AbsentMeans::Unknown)?;
     /// let record = Record::new(ObjectId::user("7")).with("department", "Sales EMEA");
-    /// assert_eq!(mapping.belonging(&record.attributes), Belonging::InScope);
+    /// assert_eq!(mapping.belonging(&record), Belonging::InScope);
     /// let record = record.with("department", "HR");
-    /// assert_eq!(mapping.belonging(&record.attributes), Belonging::LeftScope);
+    /// assert_eq!(mapping.belonging(&record), Belonging::LeftScope);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn belonging(&self, attributes: &Attributes) -> Belonging {
+    pub fn belonging(&self, record: &Record) -> Belonging {
+        if let Some((name, reason)) = self.gap_in_scope(record) {
+            let message = format!("it was not read whole, and the scope goes by it: {reason}");
+            return Belonging::Unknown(ScopeError::new(name.as_str(), message));
+        }
+        let attributes = &record.attributes;
         let verdict = match &self.scoping {
             None => ScopeVerdict::InScope,
             Some(filter) => match filter.evaluate(attributes) {
@@ -58,6 +64,15 @@ impl CompiledMapping {
             }
             ScopeVerdict::InScope => Belonging::LeftScope,
         }
+    }
+
+    /// An attribute that a scope reads and that was not read whole, with why.
+    fn gap_in_scope<'a>(&self, record: &'a Record) -> Option<(&'a Name, &'a String)> {
+        if record.partial.is_empty() {
+            return None;
+        }
+        let read: Vec<Name> = self.scope_attributes().collect();
+        record.partial.iter().find(|(name, _)| read.contains(name))
     }
 
     /// The scoping filter, if there is one.

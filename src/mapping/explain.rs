@@ -137,7 +137,7 @@ impl CompiledMapping {
     /// ```
     #[must_use]
     pub fn explain(&self, record: &Record, context: &Context) -> Explanation {
-        let scope = match self.belonging(&record.attributes) {
+        let scope = match self.belonging(record) {
             Belonging::InScope => "in scope".to_owned(),
             Belonging::LeftScope => "out of scope".to_owned(),
             Belonging::LeftAlone => "left alone, by the scoping filter".to_owned(),

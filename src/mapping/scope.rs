@@ -65,7 +65,7 @@ pub struct ScopeError {
 }
 
 impl ScopeError {
-    fn new(place: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(super) fn new(place: impl Into<String>, message: impl Into<String>) -> Self {
         Self { place: place.into(), message: message.into() }
     }
 

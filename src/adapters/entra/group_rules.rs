@@ -95,6 +95,11 @@ pub(super) fn check(draft: &Draft<'_>) -> Vec<Finding> {
             }
         }
         DraftStep::Delete => {
+            if draft.current.is_some_and(|current| current.partial.contains_key(SKU_ID)) {
+                let message =
+                    "nobody knows which licences the group gives to its members, since they were not read whole";
+                return vec![Finding::object("licensing-group", message)];
+            }
             let licenses = value(SKU_ID).map_or(0, |licenses| licenses.as_slice().len());
             if licenses > 0 {
                 let message = format!(
@@ -194,5 +199,12 @@ mod tests {
                 "{step:?} {current:?} {drafted:?} {elements:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_group_whose_licences_were_not_read_is_not_deleted() {
+        let group = Record::new(ObjectId::group("7")).with(GROUP_TYPES, Value::list([])).with_partial(SKU_ID, "cut");
+        let findings = check(&Draft::new(&Class::GROUP, DraftStep::Delete, Some(&group), &Attributes::default()));
+        assert_eq!(findings.iter().map(|finding| &*finding.rule).collect::<Vec<_>>(), ["licensing-group"]);
     }
 }

@@ -151,7 +151,7 @@ impl<'de> Deserialize<'de> for ObjectRecord {
 
 /// Whether it is such an id as the directory gives out.
 pub(super) fn is_object_id(text: &str) -> bool {
-    Uuid::try_parse(text).is_ok()
+    text.len() == 36 && Uuid::try_parse(text).is_ok()
 }
 
 /// An object of which the id is all that matters.
@@ -290,7 +290,7 @@ mod tests {
             user.check_id().is_ok()
         };
         assert!(check("0f8fad5b-d9cb-469f-a165-70867728950e"));
-        for id in ["7", "a/../b", "0f8fad5b", "ada@contoso.com", "\\u0000"] {
+        for id in ["7", "a/../b", "0f8fad5b", "0f8fad5bd9cb469fa16570867728950e", "ada@contoso.com", "\\u0000"] {
             assert!(!check(id), "{id}");
         }
     }

@@ -124,7 +124,7 @@ impl Step {
             // Of a user without a manager Graph leaves the property out.
             Part::ReadManager => user["id"].is_string() && (user[MANAGER].is_null() || is_id(&user[MANAGER]["id"])),
             Part::FindGuest => user["value"].is_array(),
-            Part::ReadLicenses => rows_of(user).is_some_and(|rows| rows.iter().all(|row| is_id(&row["skuId"]))),
+            Part::ReadLicenses => rows_of(user).is_some_and(|rows| rows.iter().all(is_license)),
             _ => true,
         };
         if !is_told {
@@ -199,6 +199,12 @@ fn is_id(id: &Json) -> bool {
     id.as_str().is_some_and(is_object_id)
 }
 
+/// Whether a row says of which product it is, and from which group if from one.
+fn is_license(row: &Json) -> bool {
+    let by = &row["assignedByGroup"];
+    is_id(&row["skuId"]) && (by.is_null() || is_id(by))
+}
+
 /// The licences that a user or group has.
 fn rows_of(user: &Json) -> Option<&Vec<Json>> {
     user[LICENSE_STATES].as_array().or_else(|| user[ASSIGNED_LICENSES].as_array())
@@ -258,6 +264,8 @@ mod tests {
                     r#"{"id": "7"}"#,
                     r#"{"id": "7", "licenseAssignmentStates": null}"#,
                     r#"{"id": "7", "licenseAssignmentStates": [{"skuId": ""}]}"#,
+                    r#"{"licenseAssignmentStates": [{"skuId": "00000000-0000-4000-8000-00000000000a", "assignedByGroup": ""}]}"#,
+                    r#"{"licenseAssignmentStates": [{"skuId": "00000000-0000-4000-8000-00000000000a", "assignedByGroup": 0}]}"#,
                     r#"{"id": "7", "assignedLicenses": [{"disabledPlans": []}]}"#,
                 ],
             ),
@@ -298,7 +306,7 @@ mod tests {
             .with_elements([ADA, BOB, CY].map(|id| element("skuId", id)));
         let states = json!({"licenseAssignmentStates": [
             {"skuId": ADA.to_uppercase(), "assignedByGroup": null},
-            {"skuId": BOB, "assignedByGroup": "g"},
+            {"skuId": BOB, "assignedByGroup": CY},
         ]});
         assert!(step.take_in(Part::ReadLicenses, &states).expect("told"));
         assert_eq!(step.request.body, Some(json!({"addLicenses": [], "removeLicenses": [ADA]})));

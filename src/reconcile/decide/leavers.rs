@@ -30,6 +30,8 @@ impl Decider<'_> {
         };
         let mut due = Vec::new();
         let mut next = None;
+        // What is due and cannot be done now keeps the job from being through with him.
+        let mut is_stuck = false;
         for step in &leaver.steps {
             let left_to_do = match step.kind {
                 // Disabling is nothing for objects without a status; a policy may be shared by several classes.
@@ -39,6 +41,7 @@ impl Decider<'_> {
             };
             let at = later(since, step.after);
             if step.kind == LeaverStepKind::RemoveLicenses && at <= as_of {
+                is_stuck = !refused.is_empty();
                 entry.problems.append(&mut refused);
             }
             if left_to_do && at <= as_of {
@@ -54,7 +57,7 @@ impl Decider<'_> {
         let existed_before = link.target.origin == LinkOrigin::Adopted && !preferences.delete_adopted;
         // Who hands licences on is deleted once they are gone, by the next run.
         let hands_on = self.inputs.schema.licenses.as_ref().is_some_and(|licenses| licenses.heirs.is_some());
-        let first_licenses = hands_on && due.contains(&LeaverStepKind::RemoveLicenses);
+        let first_licenses = hands_on && (is_stuck || due.contains(&LeaverStepKind::RemoveLicenses));
         let deletes = due.contains(&LeaverStepKind::Delete) && !first_licenses;
         // That an account this young is not found on delete would prove nothing.
         if deletes && !existed_before && self.inputs.is_young(link.target.since) {
@@ -72,6 +75,7 @@ impl Decider<'_> {
                 None if !leaver.steps.iter().any(|step| step.kind != LeaverStepKind::Disable || status.is_some()) => {
                     entry.reason = Some("left; kept by preference".to_owned());
                 }
+                None if is_stuck => entry.reason = Some("left; what is due cannot be done yet".to_owned()),
                 // Whatever was to be done is done.
                 None => entry.action = Action::Ignore,
             }
@@ -92,7 +96,7 @@ impl Decider<'_> {
         if !entry.runs() && entry.action != Action::Wait {
             entry.notes.clear();
         }
-        if case.situation == Situation::Retired && next.is_none() && !entry.is_blocked() {
+        if case.situation == Situation::Retired && next.is_none() && !is_stuck && !entry.is_blocked() {
             self.let_go(entry);
         }
     }

@@ -23,7 +23,7 @@ type OfObject = BTreeMap<Name, BTreeMap<Arc<str>, Giving>>;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Giving {
     pub(crate) at: OffsetDateTime,
-    /// Whether nobody knows, since the answer was lost, and nobody saw it there.
+    /// Whether it was noted since the answer was lost, at a time when it could not be seen.
     pub(crate) in_doubt: bool,
 }
 

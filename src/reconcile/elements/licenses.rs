@@ -110,11 +110,16 @@ pub(crate) fn find_licenses(
     finder.compare(&held, &licenses, unknown, takes, rule, found);
 }
 
-/// The managed licences that an object has of its own, for one who left; or why they cannot be taken.
+/// The managed licences that an object has of its own, for one who left; or why they cannot be taken, or not yet.
 pub(crate) fn removable(inputs: &Inputs<'_>, case: &Case<'_>, rule: String) -> Result<Option<SetChange>, Vec<Problem>> {
     let Some(attributes) = &inputs.schema.licenses else { return Ok(None) };
     let attribute = &attributes.products;
-    let Some(held) = case.target.and_then(|record| Held::of(Some(record), attribute)) else { return Ok(None) };
+    let Some(record) = case.target else { return Ok(None) };
+    let Some(held) = Held::of(Some(record), attribute) else {
+        let reason = record.partial.get(attribute).map_or("they were not delivered", String::as_str);
+        let message = format!("the licences in the target were not read, so none is taken for now: {reason}");
+        return Err(vec![left_out(Severity::Attention, "target-not-read", message, attribute)]);
+    };
     let finder = Finder { inputs, case, entry: None, attribute, current: case.target };
     let taken: Vec<&License> = finder.managed(&held).collect();
     if taken.is_empty() {

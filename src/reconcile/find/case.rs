@@ -21,7 +21,7 @@ pub(crate) struct Sourced {
 
 impl Sourced {
     pub(crate) fn new(inputs: &Inputs<'_>, record: Record) -> Self {
-        let belonging = inputs.mapping.belonging(&record.attributes);
+        let belonging = inputs.mapping.belonging(&record);
         let mapped = inputs.mapping.evaluate(&record, inputs.context);
         Self { record, belonging, mapped, referenced: false }
     }

@@ -114,7 +114,7 @@ impl<'a> Quiet<'a> {
         source: &Record,
         target: impl Iterator<Item = (usize, Lean<'b>)>,
     ) -> Look {
-        if self.inputs.mapping.belonging(&source.attributes) != Belonging::InScope {
+        if self.inputs.mapping.belonging(source) != Belonging::InScope {
             return Look::Apart;
         }
         self.go_by(source.attributes.shape());

@@ -1,8 +1,9 @@
 //! Licences: who gets one, who keeps one, who waits (semantics, rule 12; R12, R13, R82).
 
 use entrant::Value;
-use entrant::model::License;
-use entrant::reconcile::{LicenseRemoval, Licenses, Managed, Preferences};
+use entrant::job::{Apply, Run};
+use entrant::model::{License, ObjectId};
+use entrant::reconcile::{Action, Leaver, LicenseRemoval, Licenses, Managed, Preferences};
 
 use super::org::{E3, E5, Org, account, group, groups, held, person, plan, problems, texts, users};
 
@@ -262,6 +263,39 @@ impl entrant::job::Observer for Told {
         if let entrant::job::Event::Entry(entry) = event {
             *self.0.lock().expect("no test panics with the lock").entry(entry.key.to_string()).or_default() += 1;
         }
+    }
+}
+
+/// A leaver whose licences were not read has perhaps some: the job is not through with him.
+#[tokio::test]
+async fn licences_that_were_not_read_are_still_to_be_taken() {
+    for retires in [false, true] {
+        let org = Org::new(["1", "2", "3"].map(|id| person(id).with("sku", texts(&["E3"]))));
+        _ = org.settle().await;
+        let leaver = Leaver::remove_licenses();
+        let preferences = Preferences::default().with_source_deleted(leaver.clone()).with_retired(leaver);
+        let job = org.unguarded(users(), groups(), preferences);
+        let run = || if retires { Run::retire() } else { Run::full() };
+        org.hr.remove(&ObjectId::user("1"));
+        org.hr.remove(&ObjectId::user("2"));
+        let account = org.find("1");
+        org.directory.remove(&account.id);
+        let mut cut = account.clone().with_partial("skuId", "a row goes by no id");
+        cut.attributes.remove("skuId");
+        org.directory.push(cut);
+        let unread = job.plan(run()).await.expect("a plan");
+        assert!(problems(&unread, "1").iter().any(|own| own.starts_with("target-not-read")), "{unread}");
+        assert!(!unread.is_converged() && unread.needs_attention(), "{unread}");
+        let mut own = unread.entries().iter().filter(|entry| &*entry.key.id == "1");
+        assert!(own.all(|entry| entry.action == Action::Report), "{unread}");
+        _ = job.apply(&unread, Apply::new()).await.expect("a report");
+        assert_eq!(org.licenses("2"), [""; 0]);
+
+        org.directory.remove(&account.id);
+        org.directory.push(account);
+        let plan = job.plan(run()).await.expect("a plan");
+        _ = job.apply(&plan, Apply::new()).await.expect("a report");
+        assert_eq!(org.licenses("1"), [""; 0], "{plan}");
     }
 }
 

@@ -3,7 +3,7 @@
 use entrant::job::{Apply, OutcomeKind, Run};
 use entrant::mapping::{Mapping, ScopingFilter};
 use entrant::model::{ObjectId, eq, present};
-use entrant::reconcile::{Action, Plan, Situation};
+use entrant::reconcile::{Action, Leaver, Plan, Preferences, Situation};
 use entrant::{Job, Value};
 use serde_json::json;
 
@@ -126,6 +126,35 @@ async fn who_is_left_alone_since_the_plan_was_made_keeps_the_account() {
         assert_eq!(report.outcome(OutcomeKind::Stale), 2, "{now}: {report:?}");
         assert!(world.is_active("1") && world.is_active("2"), "{now}");
     }
+}
+
+/// A list that broke off does not say that nobody is in it.
+#[tokio::test]
+async fn who_is_chosen_by_what_was_not_read_whole_is_a_question() {
+    let scoped = || mapping().scope(eq("tags", "staff"));
+    let tagged = |id: &str, tag: &'static str| person(id).with("tags", Value::list([tag.into()]));
+    let world = World::new(["1", "2", "3", "4"].map(|id| tagged(id, "staff")));
+    let preferences = Preferences::default().with_left_scope(Leaver::delete());
+    let job = world.scoped_job_with(scoped(), preferences);
+    _ = job.run(Run::full(), Apply::new()).await.expect("a run");
+    world.clock.advance(std::time::Duration::from_secs(3600));
+    let becomes = |record: entrant::Record| {
+        world.hr.remove(&record.id);
+        world.hr.push(record);
+    };
+    becomes(person("1").with("tags", Value::list([])).with_partial("tags", "the list broke off"));
+    let cut = plan(&job).await;
+    assert_eq!((entry(&cut, "1").situation, entry(&cut, "1").action), (Situation::Unreadable, Action::Exception));
+    assert!(has_problem(entry(&cut, "1"), "scope"), "{cut}");
+
+    // Nor does one that breaks off when it is looked at again.
+    becomes(tagged("1", "guest"));
+    let plan = plan(&job).await;
+    assert_eq!(entry(&plan, "1").action, Action::Delete, "{plan}");
+    becomes(person("1").with("tags", Value::list([])).with_partial("tags", "the list broke off"));
+    let report = job.apply(&plan, Apply::new()).await.expect("a report");
+    assert_eq!(report.outcome(OutcomeKind::Stale), 1, "{report}");
+    assert!(world.is_active("1"));
 }
 
 #[tokio::test]

@@ -119,11 +119,15 @@ impl World {
 
     /// A job with a mapping of its own.
     pub(crate) fn scoped_job(&self, mapping: Mapping) -> Job {
+        self.scoped_job_with(mapping, Preferences::default())
+    }
+
+    pub(crate) fn scoped_job_with(&self, mapping: Mapping, preferences: Preferences) -> Job {
         Job::builder("staff")
             .source(self.hr.clone())
             .target(self.directory.clone())
             .mapping(mapping)
-            .policy(Policy::outbound(Preferences::default()))
+            .policy(Policy::outbound(preferences))
             .passwords(self.sink.clone())
             .state(self.state.clone())
             .clock(self.clock.clone())

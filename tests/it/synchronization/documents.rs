@@ -135,7 +135,7 @@ fn an_outbound_sample_maps_people_and_groups() {
             "urn:ietf:params:scim:schemas:extension:woodgrove:2.0:User:costCenter": "4100"
         })
     );
-    let verdict = |record: &Record| mapping.belonging(&record.attributes);
+    let verdict = |record: &Record| mapping.belonging(record);
     assert_eq!(verdict(&record), Belonging::LeftScope);
     let record = record.with("mail", "ann@contoso.com").with("accountEnabled", true);
     assert_eq!(verdict(&record), Belonging::InScope);
