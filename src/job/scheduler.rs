@@ -21,6 +21,9 @@ const KEPT: usize = 100;
 /// The longest sleep: after it the clock is looked at again, which may have been set, or have stood still with the
 /// machine.
 const NAP: Duration = Duration::from_secs(60);
+/// How far the clock may go back and count as corrected: no moment comes twice then. One that goes back further was wrong
+/// before, and so were the moments that came.
+const CORRECTION: time::Duration = time::Duration::minutes(5);
 /// How many missed moments are counted at once.
 const COUNTED: u64 = 10_000;
 
@@ -28,7 +31,11 @@ const COUNTED: u64 = 10_000;
 ///
 /// Runs never overlap: a moment that comes while a run goes on is missed, and counted. So it is across programs, by the
 /// lease on the link set: a run that finds another at work is [skipped](PastRun). A guard that stops a run is its
-/// status, and stops no later run. Time is the [job's clock](super::JobBuilder::clock).
+/// status, and stops no later run.
+///
+/// Time is the [job's clock](super::JobBuilder::clock). If it is set back by five minutes or less, no moment has a second
+/// run. If it is set back further it was wrong before: a warning is logged, and the schedule goes on from the time that it
+/// shows now, within a minute; moments that come again have runs again.
 ///
 /// Dropping it is [`stop`](Self::stop) without waiting.
 ///
@@ -81,6 +88,14 @@ struct Board {
     report: Option<Arc<Report>>,
 }
 
+/// What ended a wait.
+enum Waited {
+    /// The moment came.
+    UntilDue,
+    /// The clock shows a time long before that since which it was waited.
+    UntilSetBack,
+}
+
 /// How a [`Scheduler`] stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -95,7 +110,8 @@ pub struct SchedulerStatus {
     pub next: Option<OffsetDateTime>,
     /// How many runs there were.
     pub runs: u64,
-    /// How many moments of the schedule came while a run went on, and had none of their own.
+    /// How many moments of the schedule had no run of their own: they came while a run went on, or the clock passed over
+    /// them.
     pub missed: u64,
 }
 
@@ -265,11 +281,17 @@ impl SchedulerBuilder {
             }
             let due = {
                 let stop = pin!(stopped.wait_for(|stopped| *stopped));
-                let (by_hand, by_time) = (pin!(shared.now.notified()), pin!(self.wait_for(next)));
+                let (by_hand, by_time) = (pin!(shared.now.notified()), pin!(self.wait_for(next, after)));
                 match select(stop, select(by_hand, by_time)).await {
                     Either::Left(_) => break,
                     Either::Right((Either::Left(_), _)) => None,
-                    Either::Right((Either::Right(_), _)) => next,
+                    Either::Right((Either::Right((Waited::UntilDue, _)), _)) => next,
+                    Either::Right((Either::Right((Waited::UntilSetBack, _)), _)) => {
+                        let now = clock.now();
+                        tracing::warn!(was = %after, %now, "the clock was set back: the schedule goes on from now");
+                        after = now;
+                        continue;
+                    }
                 }
             };
             let started = clock.now();
@@ -280,7 +302,7 @@ impl SchedulerBuilder {
             }
             let (outcome, report) = self.run_once(due).await;
             let finished = clock.now();
-            // The clock may have been set back; no moment has two runs.
+            // The clock may have been corrected; no moment has two runs.
             let last = due.unwrap_or(after).max(after);
             let mut board = shared.board();
             board.status.runs += 1;
@@ -297,12 +319,17 @@ impl SchedulerBuilder {
         board.status.next = None;
     }
 
-    async fn wait_for(&self, moment: Option<OffsetDateTime>) {
+    /// Waits for the first moment after another.
+    async fn wait_for(&self, moment: Option<OffsetDateTime>, after: OffsetDateTime) -> Waited {
         let Some(moment) = moment else { return std::future::pending().await };
         loop {
-            match Duration::try_from(moment - self.job.clock.now()) {
+            let now = self.job.clock.now();
+            if after - now > CORRECTION {
+                return Waited::UntilSetBack;
+            }
+            match Duration::try_from(moment - now) {
                 Ok(left) if !left.is_zero() => self.job.clock.sleep(left.min(NAP)).await,
-                _ => return,
+                _ => return Waited::UntilDue,
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Jobs that run by themselves, in paused time (R44, R47–R49).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,20 +15,28 @@ use futures::stream::BoxStream;
 use time::macros::datetime;
 use time::{OffsetDateTime, UtcOffset};
 
-/// Tokio's time as the time of the day.
-#[derive(Debug, Clone, Copy)]
-struct TokioClock(tokio::time::Instant);
+/// Tokio's time as the time of the day, by a clock that may be wrong.
+#[derive(Debug, Clone)]
+struct TokioClock {
+    start: tokio::time::Instant,
+    seconds_wrong: Arc<AtomicI64>,
+}
 
 impl TokioClock {
     fn new() -> Self {
-        Self(tokio::time::Instant::now())
+        Self { start: tokio::time::Instant::now(), seconds_wrong: Arc::default() }
+    }
+
+    fn set_wrong(&self, by: time::Duration) {
+        self.seconds_wrong.store(by.whole_seconds(), Ordering::Relaxed);
     }
 }
 
 #[async_trait]
 impl Clock for TokioClock {
     fn now(&self) -> OffsetDateTime {
-        datetime!(2026-01-05 08:00:30 UTC) + self.0.elapsed()
+        let wrong = time::Duration::seconds(self.seconds_wrong.load(Ordering::Relaxed));
+        datetime!(2026-01-05 08:00:30 UTC) + self.start.elapsed() + wrong
     }
 
     async fn sleep(&self, duration: Duration) {
@@ -85,8 +93,8 @@ impl World {
                 reading: Arc::default(),
                 panics: Arc::default(),
             },
-            directory: MemoryStore::new("directory").with_schema(schema).with_clock(clock),
-            state: MemoryState::new().with_clock(clock),
+            directory: MemoryStore::new("directory").with_schema(schema).with_clock(clock.clone()),
+            state: MemoryState::new().with_clock(clock.clone()),
             clock,
         }
     }
@@ -98,7 +106,7 @@ impl World {
             .mapping(Mapping::users().attribute("displayName", "name"))
             .policy(Policy::outbound(Preferences::default()))
             .state(self.state.clone())
-            .clock(self.clock)
+            .clock(self.clock.clone())
             .build()
             .expect("a job");
         let schedule = Schedule::unix(cron, UtcOffset::UTC).expect("a schedule");
@@ -216,4 +224,56 @@ async fn a_run_that_fails_is_told_and_ends_no_other() {
     pass(60).await;
     let history = scheduler.stop().await;
     assert!(matches!(&history[2].outcome, PastRunOutcome::Reported { run: RunStatus::Complete, .. }), "{history:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn runs_go_on_when_a_clock_that_was_ahead_is_put_right() {
+    let world = World::new(1);
+    world.clock.set_wrong(time::Duration::days(30));
+    let scheduler = world.start("*/15 * * * *");
+    pass(20 * 60).await;
+    assert_eq!(scheduler.history()[0].due, Some(datetime!(2026-02-04 08:15 UTC)));
+    world.clock.set_wrong(time::Duration::ZERO);
+    pass(60).await;
+    assert_eq!(scheduler.status().next, Some(datetime!(2026-01-05 08:30 UTC)), "it is told when it goes on");
+    pass(3600).await;
+    let (status, history) = (scheduler.status(), scheduler.history());
+    let dues: Vec<_> = history.iter().filter_map(|run| run.due).collect();
+    let right = [datetime!(2026-01-05 08:45 UTC), datetime!(2026-01-05 09:00 UTC), datetime!(2026-01-05 09:15 UTC)];
+    assert_eq!((status.runs, status.missed, dues.as_slice()), (5, 0, right.as_slice()));
+    assert_eq!(status.next, Some(datetime!(2026-01-05 09:30 UTC)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn runs_go_on_when_the_clock_is_put_right_while_one_goes_on() {
+    let world = World::new(150);
+    world.clock.set_wrong(time::Duration::days(30));
+    let scheduler = world.start("*/5 * * * *");
+    pass(5 * 60).await;
+    assert!(matches!(scheduler.status().state, SchedulerState::Running { .. }));
+    world.clock.set_wrong(time::Duration::ZERO);
+    // It ends at 08:07:00 by the right clock, and the next moment is that of 08:10. The store panics if it is read twice
+    // at once.
+    pass(6 * 60).await;
+    assert_eq!(scheduler.status().state, SchedulerState::Running { since: datetime!(2026-01-05 08:10 UTC) });
+    pass(5 * 60).await;
+    let history = scheduler.history();
+    let dues: Vec<_> = history.iter().filter_map(|run| run.due).collect();
+    assert_eq!(dues, [datetime!(2026-02-04 08:05 UTC), datetime!(2026-01-05 08:10 UTC)]);
+    assert!(history.iter().all(|run| matches!(run.outcome, PastRunOutcome::Reported { .. })), "{history:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_moment_comes_twice_while_the_clock_is_corrected() {
+    let world = World::new(1);
+    let scheduler = world.start("* * * * *");
+    pass(15 * 60).await;
+    assert_eq!(scheduler.status().runs, 15);
+    world.clock.set_wrong(time::Duration::minutes(-4));
+    pass(4 * 60 - 1).await;
+    assert_eq!(scheduler.status().runs, 15, "it is the time of those that were");
+    pass(60).await;
+    let status = scheduler.status();
+    assert_eq!((status.runs, status.missed), (16, 0));
+    assert_eq!(scheduler.history().last().and_then(|run| run.due), Some(datetime!(2026-01-05 08:16 UTC)));
 }
