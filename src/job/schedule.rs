@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use croner::errors::CronError;
 use croner::parser::{CronParser, Seconds, Year};
@@ -62,22 +63,23 @@ impl From<ScheduleError> for Error {
 
 impl Schedule {
     /// An expression of Quartz: seconds, minutes, hours, day of the month, month, day of the week (1 is Sunday) and, if
-    /// need be, the year. One of the two days is `?`, or both are left open. `0/5`, `L`, `15W` and `FRI#2` mean what they
-    /// mean there; `L-3` is not known.
+    /// need be, the year. One of the two days is `?`, or both are left open. `0/5`, `22-6`, `SAT-MON`, `L`, `6L`, `LW`, `15W`
+    /// and `FRI#2` mean what they mean there. Days that are counted from the end of a month, `L-3` and `L-3W`, are not known.
     ///
     /// # Errors
     ///
-    /// What is wrong with it; also if no moment would ever come.
+    /// Which field is wrong, and what would be right; also if no moment ever comes, as on 30 February.
     pub fn quartz(expression: &str, offset: UtcOffset) -> Result<Self, ScheduleError> {
         Self::new(expression, Dialect::Quartz, offset)
     }
 
     /// An expression of Unix: minutes, hours, day of the month, month, day of the week (0 and 7 are Sunday). If both days
-    /// are given, either will do.
+    /// are given, either will do. A range goes from the lesser to the greater, as cron has it, and names such as `@daily` are
+    /// not known.
     ///
     /// # Errors
     ///
-    /// What is wrong with it; also if no moment would ever come.
+    /// Which field is wrong, and what would be right; also if no moment ever comes, as on 30 February.
     pub fn unix(expression: &str, offset: UtcOffset) -> Result<Self, ScheduleError> {
         Self::new(expression, Dialect::Unix, offset)
     }
@@ -112,7 +114,17 @@ impl Schedule {
                 return Err(error(reason));
             }
         };
-        let cron = parser.parse(expression).map_err(|cause| error(cause.to_string()))?;
+        let table: &[Field] = if dialect == Dialect::Quartz { QUARTZ } else { UNIX };
+        let spelled: Vec<String> = fields.iter().zip(table).map(|(text, field)| field.spelled_out(text)).collect();
+        let cron = parser.parse(&spelled.join(" ")).map_err(|cause| {
+            // The parser does not say which field it means.
+            let alone = |at: usize| {
+                let texts = spelled.iter().enumerate().map(|(own, text)| if own == at { text } else { "*" });
+                texts.collect::<Vec<_>>().join(" ")
+            };
+            let wrong = (0..fields.len()).find(|at| parser.parse(&alone(*at)).is_err());
+            error(wrong.map_or_else(|| shown(&cause.to_string()), |at| table[at].refusal(fields[at])))
+        })?;
         let schedule = Self { expression: fields.join(" "), dialect, cron: Box::new(cron), offset };
         match schedule.next_after(OffsetDateTime::UNIX_EPOCH) {
             Some(_) => Ok(schedule),
@@ -162,6 +174,95 @@ impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let dialect = if self.dialect == Dialect::Quartz { "Quartz" } else { "Unix" };
         write!(f, "{} ({dialect}, UTC{})", self.expression, self.offset)
+    }
+}
+
+/// A field of an expression.
+struct Field {
+    name: &'static str,
+    /// What it may be, beside lists, ranges and steps.
+    accepts: &'static str,
+    /// All its values, if a range may run over the end, so that `22-6` is the night.
+    ring: Option<RangeInclusive<usize>>,
+    /// The names of the values of the ring, from the first on.
+    names: &'static [&'static str],
+    /// What `L` is, if it is said otherwise to the parser.
+    last: Option<&'static str>,
+}
+
+const MONTHS: &[&str] = &["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
+const DAYS: &[&str] = &["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
+
+const QUARTZ: &[Field] = &[
+    Field::new("second", "0 to 59").ring(0..=59, &[]),
+    Field::new("minute", "0 to 59").ring(0..=59, &[]),
+    Field::new("hour", "0 to 23").ring(0..=23, &[]),
+    Field::new("day of the month", "1 to 31, L, LW, 15W").ring(1..=31, &[]),
+    Field::new("month", "1 to 12, JAN to DEC").ring(1..=12, MONTHS),
+    Field::new("day of the week", "1 to 7, SUN to SAT, L, 6L, 6#2").ring(1..=7, DAYS).last("7"),
+    Field::new("year", "years such as 2030"),
+];
+const UNIX: &[Field] = &[
+    Field::new("minute", "0 to 59"),
+    Field::new("hour", "0 to 23"),
+    Field::new("day of the month", "1 to 31"),
+    Field::new("month", "1 to 12, JAN to DEC"),
+    // The parser would take `L` alone, and no day ever be the one.
+    Field::new("day of the week", "0 to 7, SUN to SAT").last("-"),
+];
+
+impl Field {
+    const fn new(name: &'static str, accepts: &'static str) -> Self {
+        Self { name, accepts, ring: None, names: &[], last: None }
+    }
+
+    const fn ring(self, values: RangeInclusive<usize>, names: &'static [&'static str]) -> Self {
+        Self { ring: Some(values), names, ..self }
+    }
+
+    const fn last(self, last: &'static str) -> Self {
+        Self { last: Some(last), ..self }
+    }
+
+    /// A text of this field in words that the parser knows.
+    fn spelled_out(&self, text: &str) -> String {
+        let part = |part: &str| match self.last {
+            Some(last) if part.eq_ignore_ascii_case("L") => last.to_owned(),
+            _ => self.over_the_end(part).unwrap_or_else(|| part.to_owned()),
+        };
+        text.split(',').map(part).collect::<Vec<_>>().join(",")
+    }
+
+    /// The values of a range that runs over the end.
+    fn over_the_end(&self, part: &str) -> Option<String> {
+        let ring = self.ring.as_ref()?;
+        let (range, step) = part.split_once('/').unwrap_or((part, "1"));
+        let (from, to) = range.split_once('-')?;
+        let (from, to) = (self.value(from)?, self.value(to)?);
+        let step = step.parse().ok().filter(|step| *step > 0 && from > to)?;
+        let around = ring.end() + 1 - ring.start();
+        let values = (from..=to + around).step_by(step).map(|value| match ring.contains(&value) {
+            true => value.to_string(),
+            false => (value - around).to_string(),
+        });
+        Some(values.collect::<Vec<_>>().join(","))
+    }
+
+    fn value(&self, text: &str) -> Option<usize> {
+        let ring = self.ring.as_ref()?;
+        let named = self.names.iter().position(|name| name.eq_ignore_ascii_case(text)).map(|at| at + ring.start());
+        named.or_else(|| text.parse().ok()).filter(|value| ring.contains(value))
+    }
+
+    /// What is wrong with a text of this field, and what would be right.
+    fn refusal(&self, text: &str) -> String {
+        let ranges = if self.ring.is_some() { "ranges" } else { "ranges from the lesser to the greater" };
+        format!(
+            "`{}` is no {}; right are {}, lists, {ranges}, and steps such as */2",
+            shown(text),
+            self.name,
+            self.accepts
+        )
     }
 }
 
@@ -231,6 +332,15 @@ mod tests {
             (Schedule::quartz("0 0 0 L * ?", UtcOffset::UTC), &[datetime!(2026-01-31 00:00 UTC), datetime!(2026-02-28 00:00 UTC)], "the last of the month"),
             (Schedule::quartz("0 0 0 ? * 6#2", UtcOffset::UTC), &[datetime!(2026-01-09 00:00 UTC)], "the second Friday"),
             (Schedule::quartz("0 0 12 1 1 ? 2030", UtcOffset::UTC), &[datetime!(2030-01-01 12:00 UTC)], "a year"),
+            (Schedule::quartz("0 0 22-1 * * ?", UtcOffset::UTC), &[datetime!(2026-01-02 22:00 UTC), datetime!(2026-01-02 23:00 UTC), datetime!(2026-01-03 00:00 UTC), datetime!(2026-01-03 01:00 UTC), datetime!(2026-01-03 22:00 UTC)], "over midnight"),
+            (Schedule::quartz("0 0 21-4/3,12 * * ?", UtcOffset::UTC), &[datetime!(2026-01-02 12:00 UTC), datetime!(2026-01-02 21:00 UTC), datetime!(2026-01-03 00:00 UTC), datetime!(2026-01-03 03:00 UTC)], "over midnight in steps"),
+            (Schedule::quartz("0 0 6 ? * sat-mon", UtcOffset::UTC), &[datetime!(2026-01-03 06:00 UTC), datetime!(2026-01-04 06:00 UTC), datetime!(2026-01-05 06:00 UTC), datetime!(2026-01-10 06:00 UTC)], "over the end of the week"),
+            (Schedule::quartz("0 0 6 ? * FRI-SUN", UtcOffset::UTC), &[datetime!(2026-01-02 06:00 UTC), datetime!(2026-01-03 06:00 UTC), datetime!(2026-01-04 06:00 UTC), datetime!(2026-01-09 06:00 UTC)], "Sunday is the first, and the end of a range"),
+            (Schedule::quartz("0 0 6 30-2 * ?", UtcOffset::UTC), &[datetime!(2026-01-02 06:00 UTC), datetime!(2026-01-30 06:00 UTC), datetime!(2026-01-31 06:00 UTC), datetime!(2026-02-01 06:00 UTC), datetime!(2026-02-02 06:00 UTC), datetime!(2026-03-01 06:00 UTC)], "over the end of the month"),
+            (Schedule::quartz("0 0 6 1 NOV-2 ?", UtcOffset::UTC), &[datetime!(2026-02-01 06:00 UTC), datetime!(2026-11-01 06:00 UTC), datetime!(2026-12-01 06:00 UTC), datetime!(2027-01-01 06:00 UTC)], "over the end of the year"),
+            (Schedule::quartz("0 0 6 ? * L", UtcOffset::UTC), &[datetime!(2026-01-03 06:00 UTC), datetime!(2026-01-10 06:00 UTC)], "the last of the week is Saturday"),
+            (Schedule::quartz("0 0 6 ? * 6L", UtcOffset::UTC), &[datetime!(2026-01-30 06:00 UTC)], "the last Friday of the month"),
+            (Schedule::quartz("0 0 6 LW * ?", UtcOffset::UTC), &[datetime!(2026-01-30 06:00 UTC)], "the last working day of the month"),
             (Schedule::unix("*/15 * * * *", UtcOffset::UTC), &[datetime!(2026-01-02 03:15 UTC)], "every 15 minutes"),
             (Schedule::unix("0 6 * * 1", UtcOffset::UTC), &[datetime!(2026-01-05 06:00 UTC)], "1 is Monday in Unix"),
             (Schedule::unix("0 6 * * 7", UtcOffset::UTC), &[datetime!(2026-01-04 06:00 UTC)], "7 is Sunday"),
@@ -264,16 +374,34 @@ mod tests {
             (Schedule::quartz, "0 0 0 1 * MON", "the other as ?"),
             (Schedule::unix, "0 0 30 2 *", "no such moment ever comes"),
             (Schedule::unix, "60 * * * *", "60"),
-            (Schedule::unix, "0 0 * * funday", "no schedule"),
-            (Schedule::quartz, "0 0 0 L-3 * ?", "no schedule"),
+            (Schedule::unix, "0 0 * * funday", "`funday` is no day of the week; right are 0 to 7, SUN to SAT, lists"),
+            (
+                Schedule::unix,
+                "0 22-6 * * *",
+                "`22-6` is no hour; right are 0 to 23, lists, ranges from the lesser to the greater",
+            ),
+            (Schedule::unix, "0 6 * * L", "`L` is no day of the week"),
+            (Schedule::unix, "0 6 * * l,1", "`l,1` is no day of the week"),
+            (Schedule::quartz, "0 0 0 L-3 * ?", "`L-3` is no day of the month; right are 1 to 31, L, LW, 15W"),
+            (Schedule::quartz, "0 0 6 L-3W * ?", "`L-3W` is no day of the month"),
+            (Schedule::quartz, "0 0 22-24 * * ?", "`22-24` is no hour; right are 0 to 23"),
+            (Schedule::quartz, "0 0 25-6 * * ?", "`25-6` is no hour"),
+            (Schedule::quartz, "0 22-6/0 * * * ?", "`22-6/0` is no minute"),
+            (Schedule::quartz, "0 0 6 ? * 0", "`0` is no day of the week; right are 1 to 7"),
+            (Schedule::quartz, "0 0 6 ? * 2#6", "`2#6` is no day of the week"),
+            (Schedule::quartz, "0 0 6 ? * MON 2030-2028", "`2030-2028` is no year"),
+            (Schedule::quartz, "@daily * * * * ?", "`@daily` is no second"),
             (Schedule::quartz, "x y z 🦀 é \u{0}", "no schedule"),
+            (Schedule::quartz, "x y z ? 🦀 \u{0}", "`x` is no second"),
         ];
         for (make, expression, why) in table {
             let error = make(expression, UtcOffset::UTC).expect_err(why);
             assert!(error.to_string().contains(why), "{expression}: {error}");
         }
         let long = "1".repeat(10_000);
-        assert!(Schedule::unix(&long, UtcOffset::UTC).expect_err("too long").to_string().len() < 400);
+        for long in [long.clone(), format!("* * * * {long}"), format!("* * * * é{long}")] {
+            assert!(Schedule::unix(&long, UtcOffset::UTC).expect_err("too long").to_string().len() < 400);
+        }
     }
 
     #[test]
