@@ -68,7 +68,9 @@ impl Schedule {
     ///
     /// # Errors
     ///
-    /// Which field is wrong, and what would be right; also if no moment ever comes, as on 30 February.
+    /// Which field is wrong, and what would be right; also if no moment ever comes, as on 30 February. Years that are past
+    /// are no error, for nothing here reads a clock: [`next_after`](Self::next_after) gives `None` then, and a
+    /// [`Scheduler`](super::Scheduler) logs a warning.
     pub fn quartz(expression: &str, offset: UtcOffset) -> Result<Self, ScheduleError> {
         Self::new(expression, Dialect::Quartz, offset)
     }

@@ -105,7 +105,8 @@ pub struct SchedulerStatus {
     pub job: String,
     /// What it does now.
     pub state: SchedulerState,
-    /// When the next run is due, as far as is known now; `None` if none is, or after the end.
+    /// When the next run is due, as far as is known now; `None` if no moment of the schedule is to come, of which a warning
+    /// is logged, or after the end.
     #[serde(with = "time::serde::rfc3339::option")]
     pub next: Option<OffsetDateTime>,
     /// How many runs there were.
@@ -321,7 +322,10 @@ impl SchedulerBuilder {
 
     /// Waits for the first moment after another.
     async fn wait_for(&self, moment: Option<OffsetDateTime>, after: OffsetDateTime) -> Waited {
-        let Some(moment) = moment else { return std::future::pending().await };
+        let Some(moment) = moment else {
+            tracing::warn!(schedule = %self.schedule, "no moment of the schedule is to come: it runs by hand only");
+            return std::future::pending().await;
+        };
         loop {
             let now = self.job.clock.now();
             if after - now > CORRECTION {

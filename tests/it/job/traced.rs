@@ -1,4 +1,4 @@
-//! Whose doings a trace tells of.
+//! Whose doings a trace tells of, and what it warns of.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,12 +7,12 @@ use entrant::job::{Run, Schedule, Scheduler};
 use time::UtcOffset;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Dispatch, Event, Instrument, Metadata, Subscriber};
+use tracing::{Dispatch, Event, Instrument, Level, Metadata, Subscriber};
 use tracing_core::span::Current;
 
 use super::world::{World, person};
 
-/// Keeps the names of spans, each within which other, and what they are told when they begin.
+/// Keeps the names of spans, each within which other, and what they are told when they begin; and warnings.
 #[derive(Clone, Default)]
 struct Spans(Arc<Mutex<Kept>>);
 
@@ -38,7 +38,7 @@ impl Visit for Spans {
 
 impl Subscriber for Spans {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_span()
+        metadata.is_span() || *metadata.level() == Level::WARN
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
@@ -68,7 +68,10 @@ impl Subscriber for Spans {
 
     fn record(&self, _: &Id, _: &Record<'_>) {}
     fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn event(&self, _: &Event<'_>) {}
+
+    fn event(&self, event: &Event<'_>) {
+        event.record(&mut self.clone());
+    }
 }
 
 fn job(world: &World) -> Job {
@@ -115,4 +118,25 @@ async fn the_runs_of_a_scheduler_are_told_within_the_span_that_it_was_started_in
     let kept = spans.kept();
     assert!(kept.within.contains(&(Some("tenant"), "plan")), "{:?}", kept.within);
     assert!(kept.within.contains(&(Some("tenant"), "apply")), "{:?}", kept.within);
+}
+
+#[tokio::test]
+async fn a_schedule_of_which_no_moment_is_to_come_is_warned_of() {
+    let spans = Spans::default();
+    let (_another, _guard) = (Dispatch::new(Spans::default()), tracing::subscriber::set_default(spans.clone()));
+    let world = World::new([person("1")]);
+    let past = Schedule::quartz("0 0 0 1 1 ? 2020", UtcOffset::UTC).expect("a schedule");
+    let scheduler = Scheduler::builder(Arc::new(job(&world)), past).start();
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    let told = spans.kept().told.join("; ");
+    assert!(told.contains("no moment") && told.contains("0 0 0 1 1 ? 2020"), "{told}");
+    assert_eq!(scheduler.status().next, None);
+    // By hand it runs all the same.
+    scheduler.run_now();
+    while scheduler.status().runs == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(scheduler.stop().await.len(), 1);
 }
