@@ -156,6 +156,9 @@ impl Policy {
     }
 
     /// Replaces the answer for one situation. Of several for the same situation the first wins.
+    ///
+    /// For [`Found`](Situation::Found), [`Update`](Action::Update) is [`Link`](Action::Link): who is found is linked, and
+    /// then what differs is written.
     #[must_use]
     pub fn rule(mut self, situation: Situation, action: Action) -> Self {
         self.rules.push(PolicyRule { situation, when: None, action });
@@ -265,6 +268,8 @@ impl Policy {
     pub(crate) fn decide(&self, situation: Situation, pair: Pair<'_>, can_be_disabled: bool) -> Decision {
         if let Some(hit) = self.hit(situation, pair) {
             return match self.rules[hit].action {
+                // Nothing is written to what nobody linked.
+                Action::Update if situation == Situation::Found => Decision::Do(Action::Link),
                 Action::Disable => Decision::Leave(Leaver::disable()),
                 Action::Delete => Decision::Leave(Leaver::delete()),
                 action => Decision::Do(action),
@@ -313,7 +318,7 @@ pub(crate) fn is_legal(situation: Situation, action: Action) -> bool {
     use Situation as S;
     match action {
         A::Report | A::Ignore | A::Exception => true,
-        A::Update => situation == S::Confirmed,
+        A::Update => matches!(situation, S::Confirmed | S::Found),
         A::Link => situation == S::Found,
         A::Create => matches!(situation, S::Absent | S::Missing),
         A::Restore => situation == S::RecycleBin,

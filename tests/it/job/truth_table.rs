@@ -215,6 +215,10 @@ async fn each_action_that_a_rule_may_say_is_done_and_comes_to_rest() {
                     _ if needs_link && !row.is_linked => assert!(!writes, "{context}"),
                     // The one who holds the account is still there.
                     Action::Relink => assert_eq!(fate.map(|(_, own, _)| own), Some(Action::Exception), "{context}"),
+                    // Who is updated and not linked is linked first.
+                    Action::Update if row.situation == Situation::Found => {
+                        assert_eq!(fate.map(|(_, own, _)| own), Some(Action::Link), "{context}");
+                    }
                     // Nothing differs, so there is nothing to do.
                     Action::Update => assert!(!writes, "{context}"),
                     Action::Wait => assert_eq!(fate.map(|(_, action, _)| action), Some(Action::Wait), "{context}"),
@@ -237,6 +241,20 @@ async fn each_action_that_a_rule_may_say_is_done_and_comes_to_rest() {
         }
     }
     assert!(legal >= 130, "only {legal} combinations of row, action and preset");
+}
+
+/// "Legal are Part II, section 5 and its defaults": of row 5 that is `update`, which links first.
+#[tokio::test]
+async fn a_rule_may_say_what_the_reference_engine_does_by_default() {
+    let row = ROWS.iter().find(|row| row.situation == Situation::Found).expect("row 5");
+    for preset in [|| Policy::outbound(Preferences::default()), || Policy::inbound(Winner::Source)] {
+        let policy = preset().rule(Situation::Found, Action::Update);
+        assert_eq!(policy.check(), Ok(()));
+        let (_, job) = world(&policy).await;
+        let (_, by_itself) = world(&preset()).await;
+        let entry = |plan: &Plan| format!("{:?}", fate(plan, row.about));
+        assert_eq!(entry(&plan(&job, row).await), entry(&plan(&by_itself, row).await));
+    }
 }
 
 fn fate_writes(plan: &Plan, about: About) -> bool {
