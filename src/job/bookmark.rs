@@ -27,6 +27,7 @@ const OF_THE_VALUE: &[&str] = &[
     "too-long",
     "not-nullable",
     "empty-text",
+    "csv-empty-text",
     "moment",
     "unknown-word",
     "mail-nickname",

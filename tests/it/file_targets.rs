@@ -420,6 +420,45 @@ impl Target for Counted {
     }
 }
 
+/// What a file cannot hold is a fault of the value alone, and no reason to look at it again; what another separator would
+/// mend is.
+#[tokio::test]
+async fn what_no_csv_file_can_hold_is_looked_at_again_only_when_it_changes() {
+    for (attribute, value, looked_at) in [("name", Value::text(""), 0), ("tags", Value::list(["a;b".into()]), 1)] {
+        let folder = Folder::new();
+        let file = folder.file("id,name,tags,age,active\n7,Ada,x,36,\n8,Grace,y,40,\n");
+        let person =
+            |id: &str| Record::new(ObjectId::user(id)).with("id", id).with("name", "A").with("tags", Value::Null);
+        let hr = MemoryStore::new("hr").with_records(["7", "8"].map(person));
+        let job = Job::builder("import")
+            .source(hr.clone())
+            .target(declared(CsvTarget::builder(file).key("id")))
+            .mapping(
+                Mapping::users()
+                    .attribute("id", "id")
+                    .attribute("name", "name")
+                    .attribute("tags", "tags")
+                    .match_on("id"),
+            )
+            .policy(Policy::inbound(Winner::Source))
+            .state(MemoryState::new())
+            .build()
+            .expect("a job");
+        let run = |run: Run| job.run(run, Apply::new().lift(entrant::reconcile::Guard::Adopt));
+        _ = run(Run::incremental()).await.expect("a report");
+        hr.set(&ObjectId::user("7"), attribute, value);
+        let report = run(Run::incremental()).await.expect("a report");
+        println!("{report}");
+        let plan = job.plan(Run::incremental()).await.expect("a plan");
+        println!("{plan}");
+        assert_eq!(plan.situations().values().sum::<u64>(), looked_at, "{attribute}: {plan}");
+        hr.set(&ObjectId::user("7"), attribute, "new");
+        let report = run(Run::incremental()).await.expect("a report");
+        assert_eq!(report.status, RunStatus::Complete, "{report}");
+        assert!(folder.content().contains("new"), "{}", folder.content());
+    }
+}
+
 #[tokio::test]
 async fn many_people_are_written_to_a_file_in_few_calls() {
     for (people, calls) in [(1, 1), (200, 1), (201, 2), (1_600, 8), (20_000, 8)] {
