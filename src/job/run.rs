@@ -252,7 +252,12 @@ impl Apply {
         Self::default()
     }
 
-    /// Lets this plan exceed a guard.
+    /// Lets what is applied with this exceed a guard.
+    ///
+    /// With [`Job::apply`](super::Job::apply) that is the one plan that is given. [`Job::run`](super::Job::run) and a
+    /// [`Scheduler`](super::Scheduler) apply plans that nobody saw, and each may exceed it, as may every plan for which the
+    /// same value is used again. Where it is kept, bind it to the plan that was seen by [`approved`](Self::approved): any
+    /// other is refused then.
     #[must_use]
     pub fn lift(mut self, guard: Guard) -> Self {
         self.lifted.insert(guard);
@@ -287,7 +292,8 @@ impl Apply {
         self
     }
 
-    /// Applies the plan of this [digest](crate::Plan::digest) and no other: the one that somebody approved.
+    /// Applies the plan of this [digest](crate::Plan::digest) and no other: the one that somebody approved. What is
+    /// [lifted](Self::lift) beside is lifted for that plan alone.
     ///
     /// A plan that was changed by mistake does not fit its own digest, and is refused without this. It says nothing of who
     /// wrote the plan: whoever may change the file that a plan waits in can write a fitting digest, too. Where such people

@@ -238,7 +238,7 @@ impl SchedulerBuilder {
         self
     }
 
-    /// How each plan is applied. A guard that is lifted here is lifted for every run, unseen.
+    /// How each plan is applied. A guard that is [lifted](Apply::lift) here is lifted for every run, unseen.
     pub fn apply(mut self, apply: Apply) -> Self {
         self.apply = apply;
         self

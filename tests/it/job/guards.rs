@@ -282,3 +282,18 @@ async fn a_guard_is_lifted_by_its_kind_for_one_plan() {
     assert_eq!(kinds(&apply(&job, &next).await), [(Guard::LicenseRemoval, None, 1, 6, 5)]);
     assert_eq!(job.run(Run::full(), Apply::new()).await.map(|report| kinds(&report).len()).ok(), Some(1));
 }
+
+/// What is kept and used again is bound to the plan that was seen by its digest.
+#[tokio::test]
+async fn a_guard_that_is_lifted_for_an_approved_plan_is_lifted_for_no_other() {
+    let (org, job) = settled().await;
+    (0..6).for_each(|id| org.set(&number(id), "sku", Value::Null));
+    let seen = plan(&job).await;
+    let lifted = Apply::new().lift(Guard::LicenseRemoval).approved(seen.digest());
+    (6..20).for_each(|id| org.set(&number(id), "sku", Value::Null));
+    let other = plan(&job).await;
+    for refused in [job.apply(&other, lifted.clone()).await, job.run(Run::full(), lifted.clone()).await] {
+        assert_eq!(refused.expect_err("another plan").kind(), entrant::ErrorKind::Stale);
+    }
+    assert_eq!(job.apply(&seen, lifted).await.expect("a report").status, RunStatus::Complete);
+}
