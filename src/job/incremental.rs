@@ -49,6 +49,8 @@ struct Feed {
     unreadable: Vec<(ObjectId, Origin, String)>,
     completeness: Option<Completeness>,
     cursor: Option<String>,
+    /// Whether anything was read: then the store is there.
+    is_anything: bool,
 }
 
 impl Feed {
@@ -161,7 +163,7 @@ impl Job {
                 Ok(feed) => (feed, None),
                 Err(reason) => return Ok(Err(reason)),
             },
-            None => match self.read_changed(inputs, &query, &wanted).await? {
+            None => match self.read_changed(run, inputs, &query, &wanted).await? {
                 Ok((feed, seen)) => (feed, Some(seen)),
                 Err(reason) => return Ok(Err(reason)),
             },
@@ -204,7 +206,7 @@ impl Job {
             source.deleted.clear();
             source.records.retain(|_, records| records.iter().any(|record| filter.matches(&record.attributes)));
         }
-        let mut asked = self.ask_for(run, wanted, &mut source.completeness).await;
+        let mut asked = self.ask_for(run, wanted, &mut source).await?;
         // What cannot be said to be gone may show again.
         let unknown = asked.iter().filter(|(id, answer)| {
             let nothing = answer.as_ref().is_ok_and(Vec::is_empty);
@@ -298,23 +300,29 @@ impl Job {
         &self,
         run: &Run,
         wanted: BTreeSet<ObjectId>,
-        completeness: &mut Option<Completeness>,
-    ) -> HashMap<ObjectId, Answer> {
+        source: &mut Feed,
+    ) -> Result<HashMap<ObjectId, Answer>> {
         let wanted: Vec<ObjectId> = wanted.into_iter().collect();
         let mut asked = HashMap::new();
         for ids in wanted.chunks(LOOKUP) {
             asked.extend(lookup(&*self.source, ids).await);
         }
+        let is_believed = source.is_anything || run.allow_empty || run.filter.is_some();
+        if !is_believed
+            && let Some(class) = self.doubt_absence(&mut asked, &source.deleted).await?.first()
+        {
+            return Err(self.empty_source(class));
+        }
         let failed = asked.values().find_map(|answer| answer.as_ref().err().cloned());
-        if let (Some(reason), Some(Completeness::Complete)) = (failed, &*completeness) {
+        if let (Some(reason), Some(Completeness::Complete)) = (failed, &source.completeness) {
             let reason = format!("not all objects could be looked up: {reason}");
-            *completeness = Some(Completeness::Partial { reason });
+            source.completeness = Some(Completeness::Partial { reason });
         }
         if let Some(filter) = &run.filter {
             let passes = |record: &Record| filter.matches(&record.attributes);
             asked.retain(|_, answer| answer.as_ref().is_ok_and(|found| found.iter().any(passes)));
         }
-        asked
+        Ok(asked)
     }
 
     /// Reads what changed since a cursor; or says why that is not to be had.
@@ -330,6 +338,7 @@ impl Job {
         while feed.completeness.is_none() {
             match stream.next().await {
                 Some(Ok(Read::Record(record))) => {
+                    feed.is_anything |= record.id.class == query.class;
                     let records = feed.records.entry(record.id.clone()).or_default();
                     // The same again is no second object.
                     if !records.contains(&record) {
@@ -356,6 +365,7 @@ impl Job {
     /// wanted.
     async fn read_changed(
         &self,
+        run: &Run,
         inputs: &Inputs<'_>,
         query: &Query,
         wanted: &BTreeSet<ObjectId>,
@@ -369,6 +379,7 @@ impl Job {
             match stream.next().await {
                 Some(Ok(Read::Record(record))) => {
                     read += 1;
+                    feed.is_anything = true;
                     let again = seen.has(&record.id.id);
                     let digest = seen.add(&record);
                     let changed = known.get(&record.id.id) != Some(&digest);
@@ -388,6 +399,13 @@ impl Job {
                 Some(Ok(Read::Unreadable { id, origin, reason })) => feed.unreadable.push((id, origin, reason)),
                 Some(Ok(Read::Deleted(_))) => {}
                 end => feed.end(end),
+            }
+        }
+        if read == 0 && feed.is_complete() && !run.allow_empty {
+            let before: Vec<ObjectId> =
+                known.keys().map(|id| ObjectId::new(query.class.clone(), Arc::clone(id))).collect();
+            if self.owns_any(&before).await? {
+                return Err(self.empty_source(&query.class));
             }
         }
         // Several records of one id may differ one by one and be the same together.

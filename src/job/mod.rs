@@ -8,6 +8,7 @@
 //! What is logged meanwhile is logged within a `tracing` span, `plan` or `apply`, with the names of the `job` and its
 //! `link_set`.
 
+mod absence;
 mod apply;
 mod bookmark;
 mod both_ways;

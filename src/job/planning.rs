@@ -54,7 +54,7 @@ impl Job {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::EmptySource`] if the source read completely and empty; [`ErrorKind::TenantChanged`]; whatever the
+    /// [`ErrorKind::EmptySource`] if the source holds nothing of a class; [`ErrorKind::TenantChanged`]; whatever the
     /// state or the target's constraints fail with. A side that cannot be read to its end is no error: the plan says
     /// so, and takes nothing for gone.
     ///
@@ -96,6 +96,7 @@ impl Job {
         header.problems.extend(self.both_ways(as_of).await?);
         header.link_set_id = link_set.map(|set| set.id);
         header.run = run.describe();
+        header.believes_empty = run.allow_empty;
         header.fingerprint = self.fingerprint();
         let in_doubt = self.mappings.iter().map(|ready| in_doubt(&intents, ready)).collect();
         let begun = intents.into_iter().filter_map(|intent| intent.source).collect();
@@ -219,12 +220,7 @@ impl Job {
         };
         if whole {
             if source.is_complete() && source.objects() == 0 && !run.allow_empty {
-                return Err(Error::new(
-                    ErrorKind::EmptySource,
-                    "the source is complete and empty, which is more often a fault than the truth; allow it by name if it is true",
-                )
-                .with_context("source", self.source.name())
-                .with_context("class", inputs.mapping.source_class()));
+                return Err(self.empty_source(inputs.mapping.source_class()));
             }
             header.problems.extend(schema_drift(&inputs, &mut source));
             let bookmark = self.bookmark_after(&inputs, before, seen, &source, &target);
@@ -243,7 +239,12 @@ impl Job {
         {
             let id = ObjectId::new(inputs.mapping.source_class().clone(), id.clone());
             let asked = Questions { sources: BTreeSet::from([id.clone()]), ..Questions::default() };
-            let answers = self.answer(&inputs, asked).await;
+            let mut answers = self.answer(&inputs, asked).await;
+            if !run.allow_empty
+                && let Some(class) = self.doubt_absence(&mut answers.sources, &BTreeSet::new()).await?.first()
+            {
+                return Err(self.empty_source(class));
+            }
             if let Some(Err(reason)) = answers.sources.get(&id) {
                 return Err(Error::new(ErrorKind::Store, "the source could not be asked for the object")
                     .with_context("object", &id)

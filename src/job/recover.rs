@@ -289,7 +289,15 @@ impl Progress<'_> {
             return Ok(open);
         }
         let sources: Vec<ObjectId> = risky.iter().filter_map(|at| self.entry(*at).source.clone()).collect();
-        let sources = reread(&*self.job.source, &sources).await;
+        let mut sources = reread(&*self.job.source, &sources).await;
+        if !self.plan.header().believes_empty {
+            let by_absence = |at: &&usize| {
+                let evidence = self.entry(**at).evidence.as_ref();
+                matches!(evidence, Some(Evidence::NotInCompleteRead { .. } | Evidence::NotFoundById))
+            };
+            let told = risky.iter().filter(|at| !by_absence(at)).filter_map(|at| self.entry(*at).source.clone());
+            self.job.doubt_absence(&mut sources, &told.collect()).await?;
+        }
         let targets: Vec<ObjectId> = risky.iter().filter_map(|at| self.entry(*at).target.clone()).collect();
         let targets = reread(&*self.job.target, &targets).await;
         let (context, constraints) = self.surroundings().await?.clone();

@@ -184,7 +184,16 @@ impl Run {
         self
     }
 
-    /// Believes a source that is complete and empty.
+    /// Believes a source that holds nothing, and what it says of single objects then.
+    ///
+    /// Otherwise a run fails with [`ErrorKind::EmptySource`](crate::ErrorKind::EmptySource) that reads a source whole and
+    /// finds nothing of a class, users or groups. A run that asks for
+    /// single objects, [incremental](Self::incremental) or of [one](Self::one), fails so too if the source does not find
+    /// them and holds nothing else of their class either, such as a file that is missing: it is read up to the first
+    /// object to know. Whom a change feed itself says to be deleted is gone all the same.
+    ///
+    /// This is for one run, and for all of its classes. It holds for applying its plan too, where what is to be taken away
+    /// is looked for again. The [guards](crate::reconcile::Guard) stay.
     #[must_use]
     pub fn allow_empty_source(mut self) -> Self {
         self.allow_empty = true;

@@ -29,8 +29,10 @@ pub trait Source: fmt::Debug + Send + Sync + 'static {
 
     /// Looks objects up by id: one answer for each id, in the order asked.
     ///
-    /// That an object is not there is an answer ([`Lookup::None`]), not an error. Called only where
-    /// [`Capabilities::get`] says so.
+    /// That an object is not there is an answer ([`Lookup::None`]), not an error; that nobody can say now, such as while a
+    /// file is missing, is an error. Called only where [`Capabilities::get`] says so. Before a job takes somebody for gone
+    /// by it alone, it makes sure that anybody is there: unless others are found too, it [reads](Self::read) up to the
+    /// first object of the class, without selecting any attributes.
     async fn get(&self, ids: &[ObjectId]) -> Result<Vec<Lookup>> {
         let _ = ids;
         Err(Error::new(ErrorKind::Unsupported, "the store cannot look objects up by id")

@@ -54,6 +54,9 @@ pub(crate) struct Header {
     /// Whether entries may have been left out by hand.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) selected: bool,
+    /// Whether a source that holds nothing was to be believed, when this was planned and so when it is applied.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) believes_empty: bool,
     /// Where the next incremental run goes on once this plan was applied as a whole, by mapping.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) bookmarks: BTreeMap<Name, Bookmark>,
@@ -119,6 +122,7 @@ impl Header {
             memberships: BTreeMap::new(),
             problems: Vec::new(),
             selected: false,
+            believes_empty: false,
             bookmarks: BTreeMap::new(),
         }
     }

@@ -8,6 +8,7 @@ pub(crate) mod crash;
 #[cfg(unix)]
 mod disks;
 mod doubts;
+mod empty;
 mod explained;
 mod faults;
 mod flow_types;
