@@ -79,7 +79,8 @@ pub enum ErrorKind {
     TenantChanged,
     /// Another run holds, or took over, the lease.
     Leased,
-    /// A source that holds nothing of a class, which is more often a fault than the truth.
+    /// A source that holds nothing, or nothing of a class of which the job owns something: more often a fault than the
+    /// truth.
     EmptySource,
     /// The cursor is no longer good for reading what changed since: too old, of something else, or more has changed than
     /// is worth reading so. Everything must be read anew.

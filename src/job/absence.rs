@@ -6,8 +6,9 @@ use futures::StreamExt;
 
 use super::Job;
 use crate::error::{Error, ErrorKind, Result};
+use crate::mapping::CompiledMapping;
 use crate::model::{Class, Completeness, ObjectId};
-use crate::reconcile::{Answer, LinkEnd};
+use crate::reconcile::{Answer, LinkEnd, LinkIndex};
 use crate::store::{Query, Read, Source, ended, heeded};
 
 /// How many links are looked up before one of them is looked at.
@@ -75,6 +76,14 @@ impl Job {
             }
         }
         Ok(false)
+    }
+
+    /// Whether this job owns anything that a mapping joins, by all links that there are.
+    pub(super) fn owns_of(&self, mapping: &CompiledMapping, links: &LinkIndex) -> bool {
+        let places = links.places();
+        let (from, to) = (mapping.source_class(), mapping.target_class());
+        (0..places.len())
+            .any(|place| places.is_between(place, from, to, &self.name) && !places.standing(place).is_deleted)
     }
 
     /// Whether the source holds anything of a class, or why nobody can say: read until the first one shows.

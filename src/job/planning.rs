@@ -17,7 +17,7 @@ use crate::digest::hex;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Context;
 use crate::mapping::{CompiledMapping, Rule};
-use crate::model::{Anchor, Class, Filter, Name, ObjectId, Record, Value, comparison_key};
+use crate::model::{Anchor, Class, Completeness, Filter, Name, ObjectId, Record, Value, comparison_key};
 use crate::reconcile::{
     self, Abilities, Answer, Answers, Constraints, Extent, Given, Header, Holds, InDoubt, Inputs, LinkIndex, Linked,
     Pairs, Plan, Planner, Policy, Problem, Questions, Severity, Side, SideRead, schema_drift,
@@ -54,7 +54,7 @@ impl Job {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::EmptySource`] if the source holds nothing of a class; [`ErrorKind::TenantChanged`]; whatever the
+    /// [`ErrorKind::EmptySource`] if the source holds nothing, or nothing of a class of which the job owns something; [`ErrorKind::TenantChanged`]; whatever the
     /// state or the target's constraints fail with. A side that cannot be read to its end is no error: the plan says
     /// so, and takes nothing for gone.
     ///
@@ -153,6 +153,12 @@ impl Job {
             let memberships = given.count(ours, |name| ready.schema.is_reference(name));
             header.memberships.insert(class.clone(), memberships);
         }
+        // Of one class there may be nothing; that there is nothing of any is a fault, also before anybody is linked.
+        let is_empty = |read: &SideRead| read.objects == 0 && read.completeness == Some(Completeness::Complete);
+        let mut of_source = header.reads.iter().filter(|read| read.store == self.source.name());
+        if run.is_whole() && !run.allow_empty && of_source.all(is_empty) {
+            return Err(self.empty_source(self.mappings[0].mapping.source_class()));
+        }
         self.ask(planners, header, &index, &given).await
     }
 
@@ -209,7 +215,7 @@ impl Job {
             header.reads.push(side_read(self.target.name(), inputs.mapping.target_class(), &target));
             return Ok(Planner::new(inputs, Extent::Owned, Side::default(), target, Pairs::default()));
         }
-        let whole = run.extent == RunExtent::Full && run.filter.is_none();
+        let whole = run.is_whole();
         let compares = asked || before.is_some_and(|before| before.seen);
         let Sides { mut source, target, pairs, seen } = if whole {
             self.read_whole(run, inputs, compares).await
@@ -219,7 +225,8 @@ impl Job {
             Sides { source, target, pairs: Pairs::default(), seen: None }
         };
         if whole {
-            if source.is_complete() && source.objects() == 0 && !run.allow_empty {
+            let is_empty = source.is_complete() && source.objects() == 0;
+            if is_empty && !run.allow_empty && self.owns_of(inputs.mapping, inputs.links) {
                 return Err(self.empty_source(inputs.mapping.source_class()));
             }
             header.problems.extend(schema_drift(&inputs, &mut source));

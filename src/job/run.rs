@@ -187,7 +187,8 @@ impl Run {
     /// Believes a source that holds nothing, and what it says of single objects then.
     ///
     /// Otherwise a run fails with [`ErrorKind::EmptySource`](crate::ErrorKind::EmptySource) that reads a source whole and
-    /// finds nothing of a class, users or groups. A run that asks for
+    /// finds nothing at all; or nothing of a class, users or groups, of which the job owns something in the target, so
+    /// that it would be taken for gone. A class of which there was never anything does no harm. A run that asks for
     /// single objects, [incremental](Self::incremental) or of [one](Self::one), fails so too if the source does not find
     /// them and holds nothing else of their class either, such as a file that is missing: it is read up to the first
     /// object to know. Whom a change feed itself says to be deleted is gone all the same.
@@ -209,6 +210,11 @@ impl Run {
     pub fn seed(mut self, seed: Seed) -> Self {
         self.seed = Some(seed);
         self
+    }
+
+    /// Whether it looks at all objects of both sides.
+    pub(super) fn is_whole(&self) -> bool {
+        self.extent == Extent::Full && self.filter.is_none()
     }
 
     /// The run in a word, for the plan.

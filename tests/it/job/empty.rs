@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use entrant::adapters::{CsvSource, CsvTarget, JsonlTarget};
 use entrant::job::{Apply, OutcomeKind, Run};
-use entrant::model::{AttributeSchema, Completeness};
-use entrant::reconcile::{Action, Evidence, Leaver, Plan, Preferences};
-use entrant::store::{Capabilities, GetSupport};
-use entrant::{ErrorKind, Job, Source};
+use entrant::mapping::Mapping;
+use entrant::model::{AttributeSchema, Class, Completeness, ObjectId, Schema};
+use entrant::reconcile::{Action, Evidence, Leaver, Plan, Policy, Preferences};
+use entrant::store::{Capabilities, GetSupport, MemoryStore};
+use entrant::{ErrorKind, Job, Record, Source};
 
 use super::incremental::{Feeds, user, why_full};
 use super::tracked::{Manners, Tracked};
-use super::world::{World, person};
+use super::world::{World, mapping, person, schema};
 
 /// Whoever leaves is deleted, so that nothing is lost quietly.
 fn strict() -> Preferences {
@@ -205,4 +206,57 @@ async fn nothing_is_taken_away_by_a_plan_once_the_source_holds_nobody() {
         let report = world.job().apply(&plan, Apply::new()).await.expect("a report");
         assert_eq!(report.outcome(OutcomeKind::Applied), 1, "{get:?}: {report}");
     }
+}
+
+fn group(id: &str) -> ObjectId {
+    ObjectId::new(Class::GROUP, id)
+}
+
+fn job_with_groups(world: &World, hr: &MemoryStore) -> Job {
+    let groups = Schema::new(Class::GROUP).with("displayName", AttributeSchema::text());
+    let directory = MemoryStore::new("directory").with_schema(schema()).with_schema(groups);
+    let builder = Job::builder("staff").source(hr.clone()).target(directory.with_clock(world.clock.clone()));
+    let builder = builder.mapping(mapping()).mapping(Mapping::groups().attribute("displayName", "name"));
+    let builder = builder.policy(Policy::outbound(Preferences::default())).passwords(world.sink.clone());
+    builder.state(world.state.clone()).clock(world.clock.clone()).build().expect("the job is sound")
+}
+
+#[tokio::test]
+async fn a_class_of_which_nothing_is_read_matters_only_if_somebody_would_be_taken_for_gone() {
+    for manners in [None, Some("no cursors")] {
+        let world = World::new(["1", "2"].map(person));
+        let hr = if manners.is_some() { world.hr.clone().without_changes() } else { world.hr.clone() };
+        let job = job_with_groups(&world, &hr);
+        // Without a group nobody is gone.
+        for run in [Run::full(), Run::incremental(), Run::incremental(), Run::incremental()] {
+            let report = job.run(run, Apply::new()).await.expect("a report");
+            assert_eq!(report.outcome(OutcomeKind::Failed), 0, "{report}");
+            world.clock.advance(Duration::from_secs(3600));
+        }
+        assert!(job.plan(Run::one("nobody")).await.expect("a plan").entries().is_empty());
+
+        hr.push(Record::new(group("g")).with("name", "Sales"));
+        _ = job.run(Run::full(), Apply::new()).await.expect("a report");
+        world.clock.advance(Duration::from_secs(3600));
+        _ = job.run(Run::incremental(), Apply::new()).await.expect("a report");
+        hr.remove(&group("g"));
+        assert_eq!(refused(job.plan(Run::full()).await), ErrorKind::EmptySource, "a group was linked");
+        hr.push(Record::new(group("g")).with("name", "Sales"));
+        for id in ["1", "2"] {
+            hr.remove(&user(id));
+        }
+        assert_eq!(refused(job.plan(Run::full()).await), ErrorKind::EmptySource, "people were linked");
+        hr.remove(&group("g"));
+        assert_eq!(refused(job.plan(Run::full()).await), ErrorKind::EmptySource, "nothing at all is there");
+        assert!(job.plan(Run::full().allow_empty_source()).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn a_source_without_anything_is_refused_from_the_first_run_on() {
+    let world = World::new([]);
+    let job = job_with_groups(&world, &world.hr);
+    assert_eq!(refused(job.plan(Run::full()).await), ErrorKind::EmptySource);
+    world.hr.push(Record::new(group("g")).with("name", "Sales"));
+    assert_eq!(job.plan(Run::full()).await.expect("a plan").count(Action::Create), 1);
 }
