@@ -115,18 +115,32 @@ impl Job {
 
     /// Takes a job up again that was given up by [`Run::retire`](super::Run::retire): its plans can be applied as before.
     ///
-    /// What it let go of is not its own any more; a run finds those objects by matching, as if it saw them first.
+    /// What it let go of is not its own any more; a run finds those objects by matching, as if it saw them first. Of what it
+    /// still owns, the grace periods begin anew.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Leased`] if a run is at work; whatever the state fails with.
     pub async fn reinstate(&self) -> Result<()> {
         let lease = self.take_lease().await?;
-        let mut batch = Batch::new();
-        self.ledger.remove_job(&mut batch, &self.name);
-        let done = self.ledger.state().commit(&lease, batch).await;
+        let done = self.take_up_again(&lease).await;
         self.give_back(lease).await;
         done
+    }
+
+    async fn take_up_again(&self, lease: &Lease) -> Result<()> {
+        let mut batch = Batch::new();
+        if self.ledger.job(&self.name).await?.retired_at.is_some() {
+            self.ledger.remove_job(&mut batch, &self.name);
+            // That the job was given up made everybody a leaver.
+            for mut link in self.ledger.links().await? {
+                let end = link.end_mut(self.target.name()).filter(|end| end.owner.as_deref() == Some(&*self.name));
+                if end.and_then(|end| end.leaving_since.take()).is_some() {
+                    self.ledger.put_link(&mut batch, &link);
+                }
+            }
+        }
+        if batch.is_empty() { Ok(()) } else { self.ledger.state().commit(lease, batch).await }
     }
 
     /// The guards that would stop this plan now, beside what the job did in the last 24 hours.
@@ -284,6 +298,7 @@ impl Job {
             reach: Reach::until(apply.deadline.map(|longest| later(started, longest))),
             context: OnceCell::new(),
         };
+        progress.end_leavings().await?;
         let waves = waves(plan.entries());
         self.tell(&Event::Applying { entries: plan.entries().iter().filter(|entry| entry.runs()).count() as u64 });
         let rewrites = self.target.capabilities().rewrites;
@@ -412,6 +427,30 @@ impl Progress<'_> {
     /// The entry of a key, if the plan has it.
     pub(super) fn entry_of(&self, key: &EntryKey) -> Option<&Entry> {
         self.places.get(key).map(|at| self.entry(*at))
+    }
+
+    /// Forgets of those who are back that they had left. It comes first and hangs on nothing: an entry that only reports, waits
+    /// for a person or fails must not let a grace period run out while its person is there.
+    async fn end_leavings(&mut self) -> Result<()> {
+        let plan = self.plan;
+        let mut batch = Batch::new();
+        for source in plan.entries().iter().filter(|entry| entry.returns()).filter_map(|entry| entry.source.as_ref()) {
+            let Some(end) = self.links.target_of_mut(source) else { continue };
+            // Who left again since this plan was made is leaving.
+            let is_over = end.leaving_since.is_some_and(|since| since <= plan.as_of());
+            if !is_over || end.owner.as_deref() != Some(self.job.name()) {
+                continue;
+            }
+            end.leaving_since = None;
+            if let Some(link) = self.links.get(source) {
+                self.job.ledger.put_link(&mut batch, link);
+            }
+        }
+        if !batch.is_empty() {
+            self.renew().await?;
+            self.job.ledger.state().commit(&self.lease, batch).await?;
+        }
+        Ok(())
     }
 
     /// Lets go of all for which nothing is left to do.

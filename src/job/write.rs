@@ -230,6 +230,8 @@ impl Progress<'_> {
         let mut end = kept.unwrap_or_else(|| LinkEnd::new(there, target, origin, self.job.target_now()));
         end.owner = Some(self.job.name().to_owned());
         end.deleted_at = None;
+        // Whoever had left before, or whatever job was given up: now there is somebody.
+        end.leaving_since = None;
         if let Some(doubt) = self.unsettled.creates.get(&source).filter(|_| self.entry(at).recovers()) {
             end.disabled_by_us = doubt.disables;
             end.written = doubt.written.iter().cloned().collect();
@@ -459,7 +461,8 @@ fn remember(end: &mut LinkEnd, entry: &Entry, work: &Work, as_of: time::OffsetDa
     for note in &entry.notes {
         match note {
             LinkNote::Leaving => end.leaving_since = Some(as_of),
-            LinkNote::Returned => end.leaving_since = None,
+            // Before anything was written.
+            LinkNote::Returned => {}
             LinkNote::EnabledByOthers => {
                 end.disabled_by_us = false;
             }

@@ -42,6 +42,16 @@ impl<'a> Decider<'a> {
         case.situation == Situation::Confirmed && self.answer(case) == Decision::Do(Action::Update)
     }
 
+    /// Whether somebody is there whose account this job is to take away step by step: whatever is done about whom it finds,
+    /// he is leaving no longer. A tombstone counts, since it may become a link again.
+    fn is_back(&self, case: &Case<'_>) -> bool {
+        let Some(id) = case.source_id.as_ref().filter(|_| case.is_there()) else { return false };
+        let link = case.link.filter(|link| link.source == *id).or_else(|| self.inputs.links.of_source(id));
+        link.is_some_and(|link| {
+            link.target.leaving_since.is_some() && link.target.owner.as_deref() == Some(self.inputs.job)
+        })
+    }
+
     pub(crate) fn answer(&self, case: &Case<'_>) -> Decision {
         self.inputs.policy.decide(case.situation, self.pair(case), self.inputs.schema.status.is_some())
     }
@@ -78,8 +88,15 @@ impl<'a> Decider<'a> {
             Decision::Report(reason) => entry.reason = Some(reason.to_owned()),
             Decision::Leave(leaver) => self.leave(case, &leaver, &mut entry),
         }
+        if self.is_back(case) {
+            entry.notes.push(LinkNote::Returned);
+            if matches!(entry.action, Action::Update | Action::Report | Action::Ignore) {
+                entry.reason.get_or_insert_with(|| "back, so that nothing is left of the grace period".to_owned());
+            }
+        }
         self.explain(case, &mut entry);
-        let shown = entry.action != Action::Ignore && (entry.action != Action::Update || entry.runs());
+        let acts = entry.action != Action::Ignore && (entry.action != Action::Update || entry.runs());
+        let shown = acts || entry.returns();
         if shown || !entry.problems.is_empty() {
             if entry.action == Action::Ignore
                 || (entry.action == Action::Update && !entry.runs() && !entry.is_blocked())
@@ -320,9 +337,6 @@ impl<'a> Decider<'a> {
                 "update-off",
                 format!("{unwritten} attributes differ, and {}", self.inputs.policy.why_no_update()),
             ));
-        }
-        if case.link.is_some_and(|link| link.target.leaving_since.is_some()) {
-            entry.notes.push(LinkNote::Returned);
         }
         self.add_failures(case, entry, DraftStep::Update);
         self.check(Some(target), entry, DraftStep::Update);

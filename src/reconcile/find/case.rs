@@ -95,6 +95,15 @@ impl Case<'_> {
         self.source.is_some_and(|source| source.referenced)
     }
 
+    /// Whether the source object is there, and nothing says that it left: nobody left who cannot be read or told apart, or is
+    /// not looked at.
+    pub(crate) fn is_there(&self) -> bool {
+        match self.source {
+            Some(sourced) => sourced.is_ignored() || sourced.belonging != Belonging::LeftScope,
+            None => matches!(self.situation, Situation::Duplicate | Situation::Unreadable),
+        }
+    }
+
     pub(crate) fn block(mut self, rule: &'static str, message: impl Into<String>) -> Self {
         self.problems.push(Problem::new(Severity::Blocks, rule, message));
         self

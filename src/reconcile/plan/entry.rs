@@ -240,7 +240,7 @@ impl fmt::Display for Evidence {
 pub enum LinkNote {
     /// Remembers since when the source has left.
     Leaving,
-    /// Forgets that the source had left.
+    /// Forgets that the source had left, whatever becomes of the rest of the entry.
     Returned,
     /// Forgets that this job had switched the account off: someone switched it on again.
     EnabledByOthers,
@@ -301,10 +301,16 @@ impl Entry {
         acts && !self.is_blocked()
     }
 
-    /// Whether it writes to the target or to a link.
+    /// Whether it writes to the target or to a link. An entry that carries out nothing may have to: who is back leaves no
+    /// longer, also where nothing else is done about him.
     #[must_use]
     pub fn writes(&self) -> bool {
-        self.runs() && self.action != Action::Wait
+        (self.runs() && self.action != Action::Wait) || self.returns()
+    }
+
+    /// Whether its source had left and is back.
+    pub(crate) fn returns(&self) -> bool {
+        self.notes.contains(&LinkNote::Returned)
     }
 
     /// Whether all that it writes is there already, and is written because its rules flow always.

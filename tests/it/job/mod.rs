@@ -38,6 +38,7 @@ mod references;
 mod referents;
 mod render;
 mod retire;
+mod returns;
 mod scoping;
 mod seats;
 mod spy;

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::world::{World, entry, has_problem, mapping, person};
 
 /// Who is of the unit `in` belongs; units `raw` and `other` are dropped by the other two sets.
-fn filter() -> ScopingFilter {
+pub(super) fn filter() -> ScopingFilter {
     let clause = |operator: &str, value: &str| {
         json!([{"clauses": [
             {"sourceOperandName": "unit", "operatorName": operator, "targetOperand": {"values": [value]}}

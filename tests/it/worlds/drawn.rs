@@ -396,6 +396,51 @@ pub(super) fn scene() -> impl Strategy<Value = Scene> {
     })
 }
 
+/// A few people who come, in part twice, and go while grace periods run, and whom a rule may leave as they are.
+pub(super) fn comings_and_goings() -> impl Strategy<Value = Scene> {
+    const FEW: u8 = 3;
+    let leaver = || {
+        select(vec![
+            Leaver::delete().after(days(3)),
+            Leaver::disable().after(days(3)),
+            Leaver::disable().then_remove_licenses(days(2)).then_delete(days(9)),
+        ])
+    };
+    let rule = select(vec![Action::Update, Action::Report, Action::Ignore, Action::Exception]);
+    let setup = (setup(), leaver(), leaver(), rule).prop_map(|(setup, left_scope, source_deleted, action)| Setup {
+        preferences: Preferences::default().with_left_scope(left_scope).with_source_deleted(source_deleted),
+        enable: Enable::Own,
+        removal: LicenseRemoval::WhenMappedValueCleared,
+        managed: Managed::Own,
+        rules: vec![(Situation::Confirmed, action)],
+        ..setup
+    });
+    let here = |id: String| org::person(&id).with("kind", "staff").with("sku", org::texts(&["E3"]));
+    let user = || id(FEW).prop_map(ObjectId::user);
+    let event = prop_oneof![
+        3 => id(FEW).prop_map(move |id| Event::Comes(here(id))),
+        4 => user().prop_map(Event::Goes),
+        1 => (user(), select(vec!["staff", "external"])).prop_map(|(id, kind)| Event::Changes(id, "kind", kind.into())),
+    ];
+    let torn = prop::option::weighted(0.2, user()).prop_map(|id| id.into_iter().collect());
+    let turn = (prop::collection::vec(event, 0..4), select(vec![1, 24, 48]), torn);
+    let turn = turn.prop_map(|(events, hours, unreadable)| Turn {
+        events,
+        hours,
+        run: Look::Full,
+        source_faults: Faults { unreadable, ..Faults::default() },
+        target_faults: Faults::default(),
+        lifted: true,
+        picked: None,
+    });
+    (setup, prop::collection::vec(turn, 3..9)).prop_map(move |(setup, turns)| Scene {
+        setup,
+        before: Vec::new(),
+        source: (0..FEW).map(|id| here(id.to_string())).collect(),
+        turns,
+    })
+}
+
 impl Turn {
     pub(super) fn wait(&self) -> Duration {
         Duration::from_secs(self.hours * 3600)

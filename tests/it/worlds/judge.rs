@@ -2,9 +2,10 @@
 //! run, and from nothing that a plan says.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use entrant::model::{Class, License, ObjectId};
-use entrant::reconcile::{Action, Enable, LicenseRemoval, Link, LinkEnd, LinkOrigin, Managed};
+use entrant::reconcile::{Action, Enable, LicenseRemoval, Link, LinkEnd, LinkOrigin, Managed, Situation};
 use entrant::store::GetSupport;
 use entrant::{Record, Value};
 use proptest::prelude::*;
@@ -26,6 +27,8 @@ pub(super) struct Moment<'a> {
     pub(super) target_faults: &'a Faults,
     pub(super) links: Vec<Link>,
     pub(super) lifted: bool,
+    /// Whether only some entries are applied.
+    pub(super) is_picked: bool,
 }
 
 /// What the job did before, by what was really written.
@@ -35,6 +38,8 @@ pub(super) struct Past {
     given: BTreeSet<(ObjectId, String, String)>,
     /// Accounts that it switched off last, or made so.
     disabled: BTreeSet<ObjectId>,
+    /// Since when each source was found to have left, by every run that looked.
+    away: BTreeMap<ObjectId, OffsetDateTime>,
     /// What it took, and when.
     taken: Vec<(OffsetDateTime, Class, Kind)>,
 }
@@ -101,9 +106,42 @@ impl Moment<'_> {
         };
         match seen {
             false => Standing::Unknown,
-            true if record.get("kind") == Some(&"external".into()) => Standing::Left,
+            true if is_external(record) => Standing::Left,
             true => Standing::Here(record),
         }
+    }
+
+    /// Whether the run saw a record of an object that does not say that it left. Of what it saw besides nothing is said.
+    fn is_seen(&self, id: &ObjectId) -> bool {
+        let hidden = self.source_faults.broken.get(&id.class).is_some_and(|(_, hidden)| hidden.contains(&id.id));
+        let mut records = self.records(id);
+        let is_torn = self.source_faults.unreadable.contains(id);
+        match self.look {
+            Look::Full => !hidden && records.any(|record| is_torn || !is_external(record)),
+            _ => matches!(self.standing(id), Standing::Here(_)),
+        }
+    }
+
+    /// How long after the leaving one of these steps is due at the earliest, if the policy has one.
+    fn grace(&self, class: &Class, standing: &Standing<'_>, steps: &[&str]) -> Option<Duration> {
+        let (situation, field) = match standing {
+            Standing::Left => (Situation::Unqualified, "leftScope"),
+            Standing::Gone => (Situation::SourceMissing, "sourceDeleted"),
+            Standing::Here(_) | Standing::Unknown => return None,
+        };
+        let at_once = *class == Class::GROUP || self.setup.rules.iter().any(|(own, _)| *own == situation);
+        let preferences = serde_json::to_value(&self.setup.preferences).expect("plain data");
+        let Some(all) = preferences[field]["steps"].as_array().filter(|_| !at_once) else {
+            return Some(Duration::ZERO);
+        };
+        let named = all.iter().filter(|step| step["kind"].as_str().is_some_and(|kind| steps.contains(&kind)));
+        named.map(|step| Duration::from_secs(step["after"]["secs"].as_u64().expect("seconds"))).min()
+    }
+
+    /// Whether the grace period of a step is over: all of it passed since the source was last seen.
+    fn is_due(&self, past: &Past, source: &ObjectId, standing: &Standing<'_>, steps: &[&str]) -> bool {
+        let since = past.away.get(source).copied().unwrap_or(self.now);
+        self.grace(&source.class, standing, steps).is_some_and(|grace| self.now - since >= grace)
     }
 
     /// Whether another source, who has no account yet, may be this account's.
@@ -174,6 +212,10 @@ fn same(one: Option<&Value>, other: Option<&Value>) -> bool {
     one.is_some_and(|one| !one.is_blank() && Some(one) == other)
 }
 
+fn is_external(record: &Record) -> bool {
+    record.get("kind") == Some(&"external".into())
+}
+
 fn is_active(record: &Record) -> Option<bool> {
     record.get("active").and_then(Value::as_bool)
 }
@@ -193,10 +235,11 @@ const SETS: [&str; 5] = ["members", "memberGroups", "owners", "skuId", "manager"
 
 /// Judges what a run wrote, and remembers it.
 pub(super) fn judge(moment: &Moment<'_>, past: &mut Past, deeds: &[Deed]) -> Result<(), TestCaseError> {
+    note_leavers(moment, past);
     for deed in deeds {
         match (&deed.before, &deed.after) {
             (Some(before), None) => {
-                deleted(moment, before)?;
+                deleted(moment, past, before)?;
                 past.taken.push((moment.now, before.id.class.clone(), Kind::Delete));
             }
             (Some(before), Some(after)) => changed(moment, past, before, after)?,
@@ -207,7 +250,15 @@ pub(super) fn judge(moment: &Moment<'_>, past: &mut Past, deeds: &[Deed]) -> Res
     guarded(moment, past)
 }
 
-fn deleted(moment: &Moment<'_>, account: &Record) -> Result<(), TestCaseError> {
+fn note_leavers(moment: &Moment<'_>, past: &mut Past) {
+    let sources = moment.links.iter().filter_map(|link| link.end("hr")).map(|end| &end.object);
+    let left = sources.filter(|id| matches!(moment.standing(id), Standing::Left | Standing::Gone));
+    left.for_each(|id| _ = past.away.entry(id.clone()).or_insert(moment.now));
+    // Who is not picked is not taken note of.
+    past.away.retain(|id, _| moment.is_picked || !moment.is_seen(id));
+}
+
+fn deleted(moment: &Moment<'_>, past: &Past, account: &Record) -> Result<(), TestCaseError> {
     let id = &account.id;
     let Some((source, end)) = moment.end_of_target(id) else {
         return Err(TestCaseError::fail(format!("{id} was deleted, and was not linked")));
@@ -218,6 +269,8 @@ fn deleted(moment: &Moment<'_>, account: &Record) -> Result<(), TestCaseError> {
     let standing = moment.standing(source);
     prop_assert!(matches!(standing, Standing::Left | Standing::Gone), "{} was deleted: {:?}", id, standing);
     prop_assert!(!moment.is_sought(account, source), "{} was deleted, and is another's", id);
+    let is_due = moment.is_due(past, source, &standing, &["delete"]);
+    prop_assert!(is_due, "{} was deleted before its grace period was over: {:?}", id, past.away.get(source));
     Ok(())
 }
 
@@ -237,6 +290,11 @@ fn changed(moment: &Moment<'_>, past: &mut Past, before: &Record, after: &Record
                 // Who existed before is disabled in place of being deleted.
                 || moment.may_delete(&id.class);
             prop_assert!(inactive || may, "{} was disabled, which nothing asks for", id);
+            // Who existed before is disabled when he would be deleted.
+            let is_due = link
+                .zip(standing.as_ref())
+                .is_some_and(|((source, _), standing)| moment.is_due(past, source, standing, &["disable", "delete"]));
+            prop_assert!(inactive || is_due, "{} was disabled before its grace period was over", id);
             past.taken.push((moment.now, id.class.clone(), Kind::Disable));
             past.disabled.insert(id.clone());
         }
@@ -309,6 +367,8 @@ fn taken(
                 Standing::Left | Standing::Gone => {
                     prop_assert!(moment.takes_leavers_licenses(), "{}, which nothing asks for", what);
                     prop_assert!(!moment.is_sought(before, source), "{}, and is another's", what);
+                    let is_due = moment.is_due(past, source, &standing, &["remove-licenses"]);
+                    prop_assert!(is_due, "{} before the grace period was over", what);
                 }
                 Standing::Unknown => prop_assert!(false, "{} without evidence", what),
             }

@@ -12,7 +12,7 @@ use entrant::{ErrorKind, Job, Record, Value};
 use futures::{StreamExt, TryStreamExt};
 use proptest::prelude::*;
 
-use super::drawn::{Event, Look, Scene, Setup, Strange, Turn, scene};
+use super::drawn::{Event, Look, Scene, Setup, Strange, Turn, comings_and_goings, scene};
 use super::judge::{Moment, Past, judge, stored_links};
 use super::watched::{Faults, Watched};
 use crate::job::org::Org;
@@ -218,6 +218,7 @@ impl World {
             target_faults: &turn.target_faults,
             links: self.links().await,
             lifted: turn.lifted,
+            is_picked: turn.picked.is_some(),
         };
         let written = self.directory.written();
         let apply = if turn.lifted { lifted() } else { Apply::new() };
@@ -383,18 +384,28 @@ async fn nobody_is_twice(world: &World, setup: &Setup) -> Result<(), TestCaseErr
     Ok(())
 }
 
+/// Plays a scene to its end.
+fn play(scene: &Scene) -> Result<(), TestCaseError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut world = World::new(scene);
+        for turn in &scene.turns {
+            world.turn(&scene.setup, turn).await?;
+        }
+        world.settle(&scene.setup).await?;
+        world.at_rest(&scene.setup).await?;
+        nobody_is_twice(&world, &scene.setup).await
+    })
+}
+
 proptest! {
     #[test]
     fn what_is_written_may_be_written_and_all_comes_to_rest(scene in scene()) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        runtime.block_on(async {
-            let mut world = World::new(&scene);
-            for turn in &scene.turns {
-                world.turn(&scene.setup, turn).await?;
-            }
-            world.settle(&scene.setup).await?;
-            world.at_rest(&scene.setup).await?;
-            nobody_is_twice(&world, &scene.setup).await
-        })?;
+        play(&scene)?;
+    }
+
+    #[test]
+    fn nothing_is_taken_before_a_grace_period_has_run_since_the_person_was_last_seen(scene in comings_and_goings()) {
+        play(&scene)?;
     }
 }
