@@ -1,8 +1,9 @@
 //! Which test shows which requirement, R1 to R84: a table, printed by
 //! `cargo test --test requirements -- --nocapture`, without a gap.
 //!
-//! A test cites a requirement in a comment above it or in its body (`R12`, `R12–R19`, `R22 to R32`); what the first lines
-//! of a file cite holds for all tests in it.
+//! A test cites a requirement in a comment above it or in its body (`R12`, `R12–R19`, `R22 to R32`). What the first lines
+//! of a file cite its tests show together, and it is told as such: of none of them alone is it said. What a test asserts is
+//! told by the comment above it, or else by its name.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,10 +11,11 @@ use std::path::{Path, PathBuf};
 
 const LAST: u32 = 84;
 
-/// A test, and the requirements that it cites.
+/// A test or a file of tests, what it says that it asserts, and the requirements that it cites.
 #[derive(Debug, PartialEq)]
 struct Shown {
     test: String,
+    says: String,
     requirements: Vec<u32>,
 }
 
@@ -44,11 +46,11 @@ fn number(word: &str) -> Option<u32> {
     digits.parse().ok()
 }
 
-/// The tests of a file, whose functions begin in this column.
+/// A file and its tests, whose functions begin in this column.
 fn tests_of(module: &str, text: &str, column: usize) -> Vec<Shown> {
-    let heading: Vec<&str> = text.lines().take_while(|line| line.starts_with("//!")).collect();
-    let for_all = cited(&heading.join(" "));
-    let mut shown: Vec<Shown> = Vec::new();
+    let heading: Vec<&str> = text.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim).collect();
+    let heading = heading.join(" ");
+    let mut shown = vec![Shown { test: module.to_owned(), requirements: cited(&heading), says: heading }];
     let (mut above, mut is_test) = (String::new(), false);
     for line in text.lines() {
         let trimmed = line.trim_start();
@@ -57,11 +59,11 @@ fn tests_of(module: &str, text: &str, column: usize) -> Vec<Shown> {
             is_test = true;
         } else if let Some(name) = trimmed.trim_start_matches("async ").strip_prefix("fn ").filter(|_| is_test) {
             let name = name.split(['(', '<']).next().unwrap_or_default();
-            let requirements = for_all.iter().copied().chain(cited(&above)).collect();
-            shown.push(Shown { test: format!("{module}::{name}"), requirements });
+            let says = if above.is_empty() { name.replace('_', " ") } else { above.trim_end().to_owned() };
+            shown.push(Shown { test: format!("{module}::{name}"), says, requirements: cited(&above) });
             (above, is_test) = (String::new(), false);
         } else if is_outside && trimmed.starts_with("//") {
-            above.push_str(trimmed);
+            above.push_str(trimmed.trim_start_matches('/').trim());
             above.push(' ');
         } else if let (false, Some((_, comment)), Some(last)) = (is_outside, trimmed.split_once("//"), shown.last_mut())
         {
@@ -74,7 +76,8 @@ fn tests_of(module: &str, text: &str, column: usize) -> Vec<Shown> {
         one.requirements.sort_unstable();
         one.requirements.dedup();
     }
-    shown
+    // A file without tests shows nothing.
+    if shown.len() == 1 { Vec::new() } else { shown }
 }
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -96,7 +99,7 @@ fn every_requirement_is_shown_by_a_test() {
     let mut paths = Vec::new();
     files(&root.join("tests"), &mut paths);
     files(&root.join("src"), &mut paths);
-    let mut table: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+    let mut table: BTreeMap<u32, Vec<(String, String)>> = BTreeMap::new();
     for path in paths.iter().filter(|path| !path.ends_with("tests/requirements.rs")) {
         let text = fs::read_to_string(path).expect("a text");
         let name = path.strip_prefix(root).expect("within it").with_extension("");
@@ -108,14 +111,13 @@ fn every_requirement_is_shown_by_a_test() {
         };
         for shown in tests_of(&module, text, column) {
             for requirement in shown.requirements {
-                table.entry(requirement).or_default().push(shown.test.clone());
+                table.entry(requirement).or_default().push((shown.test.clone(), shown.says.clone()));
             }
         }
     }
     for (requirement, tests) in &table {
-        for test in tests {
-            let (_, name) = test.rsplit_once("::").expect("a module and a name");
-            println!("R{requirement:<3} {test:<90} {}", name.replace('_', " "));
+        for (test, says) in tests {
+            println!("R{requirement:<3} {test:<90} {says}");
         }
     }
     let gaps: Vec<String> =
@@ -134,7 +136,14 @@ fn what_is_cited_is_found_and_nothing_else() {
     ] {
         assert_eq!(cited(text), expected, "{text}");
     }
-    let text = "//! Some (R1).\n\n/// R2.\n#[test]\nfn one() {\n    x(); // R3\n}\n\n// R9\nfn helper() {}\n\n#[tokio::test]\nasync fn two() {\n    // R4\n}\n";
-    let shown = |test: &str, requirements: &[u32]| Shown { test: test.to_owned(), requirements: requirements.to_vec() };
-    assert_eq!(tests_of("m", text, 0), [shown("m::one", &[1, 2, 3]), shown("m::two", &[1, 4])]);
+    let text = "//! Some (R1).\n\n/// R2.\n#[test]\nfn one() {\n    x(); // R3\n}\n\n// R9\nfn helper() {}\n\n#[tokio::test]\nasync fn number_two() {\n    // R4\n}\n";
+    let shown = |test: &str, says: &str, requirements: &[u32]| Shown {
+        test: test.to_owned(),
+        says: says.to_owned(),
+        requirements: requirements.to_vec(),
+    };
+    let expected =
+        [shown("m", "Some (R1).", &[1]), shown("m::one", "R2.", &[2, 3]), shown("m::number_two", "number two", &[4])];
+    assert_eq!(tests_of("m", text, 0), expected);
+    assert_eq!(tests_of("m", "//! Some (R1).\n\nfn helper() {}\n", 0), []);
 }

@@ -540,6 +540,25 @@ async fn what_is_gone_on_all_sides_is_counted_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn who_is_gone_is_looked_at_again_once_nobody_comes_for_his_account_any_more() {
+    let feeds = Feeds::settled().await;
+    let job = feeds.job();
+    feeds.world.hr.remove(&user("1"));
+    feeds.world.hr.push(person("77").with("login", "p1@contoso.com"));
+    let plan = feeds.plan(&job).await;
+    assert_eq!(plan.situations().get(&Situation::Rekeyed), Some(&1), "{plan}");
+    _ = job.apply(&plan, Apply::new()).await.expect("a report");
+    assert!(feeds.world.is_active("1"));
+    // It was another one after all, and gets a name of his own: of the first the feed says nothing more.
+    feeds.world.hr.set(&user("77"), "login", "p77@contoso.com");
+    feeds.clear();
+    let plan = feeds.plan(&job).await;
+    assert!(why_full(&plan).is_none(), "{plan}");
+    assert_eq!((entry(&plan, "1").situation, entry(&plan, "1").action), (Situation::SourceMissing, Action::Disable));
+    assert_eq!(entry(&plan, "77").action, Action::Create, "{plan}");
+}
+
+#[tokio::test]
 async fn a_job_that_was_given_up_and_taken_up_again_begins_anew() {
     let feeds = Feeds::settled().await;
     let job = feeds.job();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use entrant::job::{Apply, OutcomeKind, Run, RunStatus};
 use entrant::model::{ObjectId, Operation, eq};
 use entrant::reconcile::{Action, Evidence, Guard, Guards, Leaver, Preferences, Situation, days};
+use entrant::store::WriteFault;
 use entrant::{ErrorKind, Job};
 
 use super::world::{World, account, entry, person};
@@ -118,6 +119,22 @@ async fn an_account_in_the_recycle_bin_is_let_go_and_a_filter_is_refused() {
     assert!(world.job().plan(Run::retire()).await.expect("a plan").is_converged());
     let error = world.job().plan(Run::retire().filter(eq("id", "1"))).await.expect_err("a filter");
     assert!(error.to_string().contains("Plan::select"), "{error}");
+}
+
+#[tokio::test]
+async fn who_could_not_be_switched_off_is_not_let_go_of() {
+    let world = World::new([person("1"), person("2")]);
+    _ = world.settled_run().await;
+    let job = job(&world, Leaver::disable());
+    let plan = job.plan(Run::retire()).await.expect("a plan");
+    world.directory.fail_write(1, WriteFault::Refused);
+    let report = job.apply(&plan, Apply::new()).await.expect("a report");
+    assert_eq!(report.outcome(OutcomeKind::Failed), 1, "{report}");
+    let again = job.plan(Run::retire()).await.expect("a plan");
+    assert_eq!(again.count(Action::Disable), 1, "one is still the job's to switch off: {again}");
+    _ = job.apply(&again, Apply::new()).await.expect("a report");
+    assert!(!world.is_active("1") && !world.is_active("2"));
+    assert!(job.plan(Run::retire()).await.expect("a plan").is_converged());
 }
 
 #[tokio::test]
