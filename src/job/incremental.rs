@@ -308,9 +308,7 @@ impl Job {
             asked.extend(lookup(&*self.source, ids).await);
         }
         let is_believed = source.is_anything || run.allow_empty || run.filter.is_some();
-        if !is_believed
-            && let Some(class) = self.doubt_absence(&mut asked, &source.deleted).await?.first()
-        {
+        if !is_believed && let Some(class) = self.doubt_absence(&mut asked, &source.deleted).await?.first() {
             return Err(self.empty_source(class));
         }
         let failed = asked.values().find_map(|answer| answer.as_ref().err().cloned());
