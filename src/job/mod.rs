@@ -23,6 +23,7 @@ mod incremental;
 mod job;
 mod ledger;
 mod links;
+mod look_again;
 mod observe;
 mod outage;
 mod password;
