@@ -11,8 +11,8 @@ use crate::expr::{Context, Seed};
 use crate::mapping::{Belonging, Mapped, Rule};
 use crate::model::{Class, License, Name, ObjectId, Record, Value, comparison_key};
 use crate::reconcile::{
-    Action, Answer, Constraints, Draft, DraftStep, EdgeKind, Element, Entry, Evidence, FindingKind, Pair, Part,
-    Situation, element_basis, element_key,
+    Action, Answer, Constraints, Draft, DraftStep, EdgeKind, Element, Entry, Evidence, FindingKind, LinkEnd, LinkNote,
+    Pair, Part, Situation, element_basis, element_key,
 };
 use crate::store::Source;
 
@@ -89,13 +89,15 @@ impl Progress<'_> {
         })
     }
 
-    /// Reads both sides again before anything is taken away; gives the entries for which nothing changed.
+    /// Reads both sides again before anything is taken away, or a grace period begins; gives the entries for which nothing changed.
     pub(super) async fn recheck(&mut self, open: Vec<usize>, part: Part) -> Result<Vec<usize>> {
         let takes_away = |entry: &Entry| {
             let alone = part == Part::Main && entry.changes.len() == 1;
             let switches = entry.disables() || entry.enables();
             let takes = entry.sets.iter().any(|set| set.part() == part && set.takes());
-            takes || entry.action == Action::Delete || (switches && (part == Part::Status || alone))
+            // What a grace period takes away is the time until the removal.
+            let begins = entry.action == Action::Wait && entry.is_of_leaver();
+            takes || begins || entry.action == Action::Delete || (switches && (part == Part::Status || alone))
         };
         let risky: Vec<usize> = open.iter().copied().filter(|at| takes_away(self.entry(*at))).collect();
         let changes = |at: &usize| self.entry(*at).target.is_some() && self.entry(*at).action != Action::Create;
@@ -149,7 +151,7 @@ impl Progress<'_> {
             let young = entry.source.as_ref().and_then(|source| self.links.target_of(source));
             let young = young.is_some_and(|end| self.job.is_young(end.since));
             return match entry.action {
-                Action::Delete | Action::Disable | Action::Update if young => Ok(None),
+                Action::Delete | Action::Disable | Action::Update | Action::Wait if young => Ok(None),
                 _ => stale("the account is gone from the target".to_owned()),
             };
         };
@@ -268,6 +270,18 @@ impl Progress<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Whether the leaving that the link remembers is the one that the plan goes by. Who was back and left again is gone as
+    /// he was then; only the link tells.
+    pub(super) fn is_same_leaving(&self, entry: &Entry, end: &LinkEnd) -> bool {
+        let as_of = self.plan.as_of();
+        match end.leaving_since {
+            // By the first part of the entry itself.
+            Some(since) if entry.notes.contains(&LinkNote::Leaving) => since == as_of,
+            Some(since) => since <= as_of,
+            None => entry.notes.contains(&LinkNote::Leaving),
+        }
     }
 
     fn source_changed(

@@ -119,6 +119,9 @@ impl Progress<'_> {
             }
             Action::Update | Action::Disable | Action::Delete | Action::Wait => match end {
                 Some(end) if ours(&end) && end.owner.as_deref() == Some(self.job.name()) => {
+                    if entry.is_of_leaver() && !self.is_same_leaving(entry, end) {
+                        return stale("whoever left was back since, so that the time since he left begins anew");
+                    }
                     // Someone else may have switched it off since: only what this job switched off comes back.
                     let may =
                         |ready: &Ready| ready.policy.preferences().may_enable(end.disabled_by_us, end.was_inactive);

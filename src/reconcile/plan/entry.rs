@@ -358,6 +358,11 @@ impl Entry {
         self.action == Action::Delete || self.disables() || self.sets.iter().any(SetChange::takes)
     }
 
+    /// Whether it is a step of those that the policy has for who left.
+    pub(crate) fn is_of_leaver(&self) -> bool {
+        self.evidence.as_ref().is_some_and(|evidence| !matches!(evidence, Evidence::Inactive { .. }))
+    }
+
     /// The licences that are given and taken.
     #[must_use]
     pub fn licenses(&self) -> Option<&SetChange> {

@@ -24,6 +24,7 @@ mod lease;
 mod leavers;
 mod licenses;
 mod matching;
+mod old_plans;
 mod order;
 pub(crate) mod org;
 mod policy;

@@ -1,0 +1,120 @@
+//! What a plan that waited for its approval may still do: each entry is looked at again before it is carried out.
+
+use std::time::Duration;
+
+use entrant::job::{Apply, OutcomeKind, Report, Run};
+use entrant::mapping::Mapping;
+use entrant::model::{ObjectId, Operation, ne};
+use entrant::reconcile::{Action, Enable, Guard, Leaver, Plan, Policy, Preferences, Situation, days};
+use entrant::store::MemoryStore;
+use entrant::{Job, Value};
+
+use super::spy::Spy;
+use super::world::{World, account, entry, mapping, person};
+
+/// How long a plan waits here.
+const WAITED: Duration = days(3);
+
+fn three() -> World {
+    World::new([person("1"), person("2"), person("3")])
+}
+
+fn job(world: &World, mapping: Mapping, policy: Policy) -> Job {
+    Job::builder("staff")
+        .source(world.hr.clone())
+        .target(world.directory.clone())
+        .mapping(mapping)
+        .policy(policy)
+        .passwords(world.sink.clone())
+        .state(world.state.clone())
+        .clock(world.clock.clone())
+        .build()
+        .expect("the job is sound")
+}
+
+async fn run(world: &World, job: &Job) {
+    _ = job.run(Run::full(), Apply::new()).await.expect("a report");
+    world.clock.advance(Duration::from_secs(3600));
+}
+
+async fn plan(job: &Job) -> Plan {
+    job.plan(Run::full()).await.expect("a plan")
+}
+
+async fn apply(job: &Job, plan: &Plan) -> Report {
+    job.apply(plan, Apply::new().lift(Guard::Adopt)).await.expect("a report")
+}
+
+fn counts(report: &Report) -> (u64, u64) {
+    (report.outcome(OutcomeKind::Applied), report.outcome(OutcomeKind::Stale))
+}
+
+fn active(store: &MemoryStore, id: &ObjectId) -> Option<Value> {
+    store.record(id).and_then(|record| record.get("active").cloned())
+}
+
+// Who came back and left again.
+
+#[tokio::test]
+async fn nobody_is_deleted_who_was_back_and_has_a_new_grace_period() {
+    let leaver = Leaver::delete().after(days(30));
+    let world = three();
+    let job = world.job_with(Preferences::default().with_source_deleted(leaver));
+    run(&world, &job).await;
+    world.hr.remove(&ObjectId::user("1"));
+    run(&world, &job).await;
+    world.clock.advance(days(31));
+    let old = plan(&job).await;
+    assert_eq!(entry(&old, "1").action, Action::Delete);
+    world.clock.advance(days(1));
+    world.hr.push(person("1"));
+    run(&world, &job).await;
+    // Back now, so that the source says so; and once more gone, which only the link tells apart.
+    world.hr.remove(&ObjectId::user("1"));
+    let unnoticed = apply(&job, &old).await;
+    assert_eq!(counts(&unnoticed), (0, 1), "{unnoticed}");
+    run(&world, &job).await;
+    assert_eq!(entry(&plan(&job).await, "1").action, Action::Wait);
+    let report = apply(&job, &old).await;
+    assert_eq!(counts(&report), (0, 1), "{report}");
+    assert_eq!(world.directory.records().len(), 3);
+}
+
+#[tokio::test]
+async fn a_grace_period_begins_with_the_leaving_that_counts() {
+    let world = three();
+    let job = world.job_with(Preferences::default().with_source_deleted(Leaver::delete().after(days(30))));
+    run(&world, &job).await;
+    world.hr.remove(&ObjectId::user("1"));
+    let old = plan(&job).await;
+    assert_eq!(entry(&old, "1").action, Action::Wait);
+    world.clock.advance(WAITED);
+    world.hr.push(person("1"));
+    // There again, he has not left.
+    assert_eq!(counts(&apply(&job, &old).await), (0, 1));
+    world.hr.remove(&ObjectId::user("1"));
+    run(&world, &job).await;
+    let until = entry(&plan(&job).await, "1").until;
+    // Gone again, he left when the last run said so.
+    assert_eq!(counts(&apply(&job, &old).await), (0, 1));
+    assert_eq!(entry(&plan(&job).await, "1").until, until);
+    assert!(until.is_some_and(|until| until - old.as_of() >= time::Duration::days(33)));
+}
+
+#[tokio::test]
+async fn what_a_leaver_loses_in_several_parts_is_not_stale_by_its_own_first_part() {
+    let world = three();
+    let job = world.job_with(Preferences::default().with_source_deleted(Leaver::disable().then_delete(days(30))));
+    run(&world, &job).await;
+    world.hr.remove(&ObjectId::user("1"));
+    let old = plan(&job).await;
+    world.clock.advance(WAITED);
+    assert_eq!(counts(&apply(&job, &old).await), (1, 0));
+    // Whoever left once, and was never back, is deleted by a plan that waited.
+    world.clock.advance(days(30));
+    let old = plan(&job).await;
+    assert_eq!(entry(&old, "1").action, Action::Delete);
+    world.clock.advance(WAITED);
+    assert_eq!(counts(&apply(&job, &old).await), (1, 0));
+    assert_eq!(world.directory.records().len(), 2);
+}
