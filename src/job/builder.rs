@@ -8,7 +8,7 @@ use super::{Job, Observer};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind};
 use crate::mapping::{AbsentMeans, CompiledMapping, Mapping};
-use crate::model::{Name, Schema, Value};
+use crate::model::{Name, Record, Schema, Value};
 use crate::reconcile::{Guards, Policy};
 use crate::store::{PasswordSink, Source, State, Target};
 
@@ -86,6 +86,14 @@ pub(super) struct Ready {
     pub(super) mapping: CompiledMapping,
     pub(super) policy: Policy,
     pub(super) schema: Arc<Schema>,
+}
+
+impl Ready {
+    /// Whether the mapping looks at an object of the target.
+    pub(super) fn is_in_target_scope(&self, record: &Record) -> bool {
+        let scope = self.mapping.target_scope().or(self.schema.default_scope.as_ref());
+        scope.is_none_or(|scope| scope.matches(&record.attributes))
+    }
 }
 
 impl JobBuilder {

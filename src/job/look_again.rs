@@ -155,6 +155,13 @@ impl Progress<'_> {
                 _ => stale("the account is gone from the target".to_owned()),
             };
         };
+        // As planning has it: whom the mapping does not look at, it takes nothing from.
+        if entry.is_of_leaver()
+            && entry.situation != Situation::Retired
+            && !self.job.ready(&entry.key)?.is_in_target_scope(record)
+        {
+            return stale("the account is out of the target scope now".to_owned());
+        }
         // A retiring job does not ask the source.
         let asked = entry.source.as_ref().filter(|_| entry.situation != Situation::Retired);
         let source = asked.and_then(|id| match sources.get(id) {

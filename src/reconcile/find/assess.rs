@@ -187,6 +187,9 @@ impl<'a> Assessor<'a> {
                 case.situation = if !sourced.is_in_scope() && link.target.owner.is_none() {
                     // A job of the other direction linked it, and no job writes to this end: nothing of it is ours.
                     Situation::SourceIgnored
+                } else if !sourced.is_in_scope() && !self.index.in_scope(record) {
+                    // Whoever left: what the mapping does not look at it does not take away.
+                    Situation::TargetIgnored
                 } else if !sourced.is_in_scope() {
                     case.evidence = Some(Evidence::OutOfScope);
                     if !self.read.scope_delivered {

@@ -118,3 +118,45 @@ async fn what_a_leaver_loses_in_several_parts_is_not_stale_by_its_own_first_part
     assert_eq!(counts(&apply(&job, &old).await), (1, 0));
     assert_eq!(world.directory.records().len(), 2);
 }
+
+// Accounts that are to be taken away.
+
+#[tokio::test]
+async fn nothing_is_taken_from_an_account_that_left_the_target_scope() {
+    for how in ["gone", "left"] {
+        for leaver in [Leaver::disable(), Leaver::delete()] {
+            let world = three();
+            let preferences =
+                Preferences::default().with_source_deleted(leaver.clone()).with_left_scope(leaver.clone());
+            let mapping = mapping().scope(ne("name", "Left")).target_scope(ne("jobTitle", "Guest"));
+            let job = job(&world, mapping, Policy::outbound(preferences));
+            run(&world, &job).await;
+            match how {
+                "gone" => world.hr.remove(&ObjectId::user("1")),
+                _ => _ = world.hr.set(&ObjectId::user("1"), "name", "Left"),
+            }
+            let old = plan(&job).await;
+            let id = world.account_of("1").id;
+            world.directory.set(&id, "jobTitle", "Guest");
+            let now = plan(&job).await;
+            assert_eq!(now.situations().get(&Situation::TargetIgnored), Some(&1), "{how}: {now}");
+            assert!(now.is_converged(), "{how}: {now}");
+            let report = apply(&job, &old).await;
+            assert_eq!(counts(&report), (0, 1), "{how}: {report}");
+            assert_eq!(active(&world.directory, &id), Some(Value::Bool(true)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_is_retired_lets_go_of_those_out_of_the_target_scope_too() {
+    let world = three();
+    let mapping = mapping().target_scope(ne("jobTitle", "Guest"));
+    let job = job(&world, mapping, Policy::outbound(Preferences::default().with_retired(Leaver::disable())));
+    run(&world, &job).await;
+    let plan = job.plan(Run::retire()).await.expect("a plan");
+    let id = world.account_of("1").id;
+    world.directory.set(&id, "jobTitle", "Guest");
+    assert_eq!(counts(&apply(&job, &plan).await), (3, 0));
+    assert_eq!(active(&world.directory, &id), Some(Value::Bool(false)));
+}

@@ -29,6 +29,7 @@ struct Shared {
     log: Vec<String>,
     calls: Vec<usize>,
     writes: usize,
+    asked: usize,
     dies: Option<Death>,
     answer: Option<Answer>,
     refusal: Option<Refusal>,
@@ -72,6 +73,11 @@ impl Spy {
     /// How many changes each call had.
     pub(crate) fn calls(&self) -> Vec<usize> {
         self.shared().calls.clone()
+    }
+
+    /// How often it was asked for objects, by their ids or by a value.
+    pub(crate) fn asked(&self) -> usize {
+        self.shared().asked
     }
 
     pub(crate) fn dies(&self, death: Option<Death>) {
@@ -171,6 +177,7 @@ impl Source for Spy {
         self.inner.capabilities()
     }
     async fn get(&self, ids: &[ObjectId]) -> Result<Vec<Lookup>> {
+        self.shared().asked += 1;
         if self.shared().is_blind {
             return Err(Error::new(ErrorKind::Unavailable, "the store is down"));
         }
@@ -248,6 +255,7 @@ impl Target for Spy {
             .boxed()
     }
     async fn find(&self, class: &Class, attribute: &Name, values: &[Value]) -> Result<Vec<Record>> {
+        self.shared().asked += 1;
         if self.shared().is_deaf {
             return Err(Error::new(ErrorKind::Unavailable, "the index is down"));
         }

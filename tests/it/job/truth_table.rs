@@ -65,6 +65,7 @@ const ROWS: &[Row] = &[
     event("18", Situation::AllGone, Gone("18"), false),
     event("19, 20", Situation::AllGone, Gone("19"), false),
     row("21, linked", Situation::TargetIgnored, About::Source("21"), true),
+    row("21, linked, out of scope", Situation::TargetIgnored, About::Source("26"), true),
     row("21, not linked", Situation::TargetIgnored, Target("stranger"), false),
     row("22", Situation::Unassigned, Target("unassigned"), false),
     row("23", Situation::SourceMissing, About::Source("23"), true),
@@ -109,7 +110,7 @@ fn rules() -> Mapping {
 
 /// One world in which every row of the table is met. Links are an hour old.
 async fn world(policy: &Policy) -> (World, Job) {
-    let linked = ["1", "2", "8", "14", "21", "23", "24", "25", "other"];
+    let linked = ["1", "2", "8", "14", "21", "23", "24", "25", "26", "other"];
     let world = World::new(linked.map(person));
     let job = |policy: Policy| {
         Job::builder("staff")
@@ -133,8 +134,10 @@ async fn world(policy: &Policy) -> (World, Job) {
     for gone in ["14", "21", "23"] {
         world.hr.remove(&ObjectId::user(gone));
     }
-    world.directory.set(&world.account_of("21").id, "jobTitle", GUEST);
-    for left in ["8", "24"] {
+        for guest in ["21", "26"] {
+        world.directory.set(&world.account_of(guest).id, "jobTitle", GUEST);
+    }
+    for left in ["8", "24", "26"] {
         world.hr.set(&ObjectId::user(left), "title", "Gone");
     }
     world.hr.push(person("4"));
@@ -221,6 +224,7 @@ const PRESETS: &[(&str, Option<Action>, Option<Action>)] = &[
     ("12", Some(Action::Disable), Some(Action::Exception)),
     ("14", Some(Action::Unlink), Some(Action::Unlink)),
     ("21, linked", None, None),
+    ("21, linked, out of scope", None, None),
     ("21, not linked", None, None),
     ("22", None, Some(Action::Report)),
     ("23", Some(Action::Disable), Some(Action::Exception)),
