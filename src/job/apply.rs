@@ -25,7 +25,7 @@ use crate::expr::Context;
 use crate::model::{Class, Name, ObjectId};
 use crate::permit;
 use crate::reconcile::{
-    Action, AttributeChange, Breach, Constraints, EdgeKind, Entry, EntryKey, LinkNote, Part, Plan, breaches,
+    Action, Answer, AttributeChange, Breach, Constraints, EdgeKind, Entry, EntryKey, LinkNote, Part, Plan, breaches,
     edge_parts, waves,
 };
 use crate::store::{Access, Batch, Lease, Source};
@@ -35,7 +35,9 @@ const WINDOW: usize = 200;
 /// In how many calls at most the entries of a wave are written where each call costs as much as all that is there: more
 /// at once are held in memory and noted then, and the whole costs no more than so many times the file.
 const REWRITES: usize = 8;
-/// How long after planning the target is taken to hold nobody new.
+/// For how many windows the sources are looked up together: a file is read from its beginning for each look.
+const LOOKED_TOGETHER: usize = 5;
+/// How long after planning both sides are taken to be as they were, but for what is taken away.
 const FRESH: Duration = Duration::from_secs(60);
 /// How often a lease that another holds is asked for.
 const LEASE_POLL: Duration = Duration::from_secs(1);
@@ -50,8 +52,10 @@ pub(super) struct Progress<'a> {
     outcomes: Vec<Option<Outcome>>,
     /// How many parts of each entry are still to be dealt with.
     parts_left: Vec<usize>,
-    /// Whether each create is preceded by a look for who matches.
+    /// Whether what gives somebody an account is preceded by a look at him and at who matches.
     pub(super) looks: bool,
+    /// The sources of those who are next to get an account, as they are now.
+    pub(super) sources: HashMap<ObjectId, Answer>,
     /// What earlier runs began, and of which it is still not known what became of it.
     pub(super) unsettled: Unsettled,
     pub(super) targets: HashMap<usize, ObjectId>,
@@ -73,7 +77,8 @@ impl Job {
     /// Applies a plan that this job made, and tells what became of it.
     ///
     /// What is written is noted in the state first; a run that was cut off is taken up by the next. One entry that
-    /// fails stops no other. Before an account is disabled or deleted, both sides are read again.
+    /// fails stops no other. Before an account is disabled or deleted, both sides are read again; and where the plan is older
+    /// than a minute, whoever is to get an account, and whom it matches.
     ///
     /// # Errors
     ///
@@ -287,6 +292,7 @@ impl Job {
             outcomes,
             parts_left: plan.entries().iter().map(|entry| entry.parts().len()).collect(),
             looks,
+            sources: HashMap::new(),
             unsettled,
             targets: HashMap::new(),
             replaced: makers.flat_map(|entry| &entry.candidates).collect(),
@@ -303,17 +309,20 @@ impl Job {
         self.tell(&Event::Applying { entries: plan.entries().iter().filter(|entry| entry.runs()).count() as u64 });
         let rewrites = self.target.capabilities().rewrites;
         for wave in waves {
-            let together = if rewrites { wave.entries.len().div_ceil(REWRITES) } else { WINDOW };
-            for window in wave.entries.chunks(together.max(WINDOW)) {
-                if progress.ends_early().is_some() {
-                    break;
+            let together = if rewrites { wave.entries.len().div_ceil(REWRITES) } else { WINDOW }.max(WINDOW);
+            for ahead in wave.entries.chunks(together * LOOKED_TOGETHER) {
+                progress.look_ahead(ahead, wave.part).await?;
+                for window in ahead.chunks(together) {
+                    if progress.ends_early().is_some() {
+                        break;
+                    }
+                    if let Some(reason) = progress.reach.given_up(self.clock.now()) {
+                        progress.put_off(window, &reason);
+                        continue;
+                    }
+                    progress.renew().await?;
+                    progress.window(window, wave.part).await?;
                 }
-                if let Some(reason) = progress.reach.given_up(self.clock.now()) {
-                    progress.put_off(window, &reason);
-                    continue;
-                }
-                progress.renew().await?;
-                progress.window(window, wave.part).await?;
             }
         }
         if retires(plan) {
@@ -399,6 +408,11 @@ impl Progress<'_> {
     /// Whether the host stopped the run.
     pub(super) fn is_stopped(&self) -> bool {
         self.stop.as_ref().is_some_and(Stop::is_stopped)
+    }
+
+    /// Whether nothing more is tried, for now or at all.
+    pub(super) fn is_over(&self) -> bool {
+        self.ends_early().is_some() || self.reach.given_up(self.now()).is_some()
     }
 
     /// The outcome of what is not tried any more, if nothing is.

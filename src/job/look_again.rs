@@ -8,7 +8,7 @@ use super::recover::reread;
 use super::{Outcome, password};
 use crate::error::Result;
 use crate::expr::{Context, Seed};
-use crate::mapping::{Belonging, Mapped, Rule};
+use crate::mapping::{Belonging, Flow, Mapped, Rule};
 use crate::model::{Class, License, Name, ObjectId, Record, Value, comparison_key};
 use crate::reconcile::{
     Action, Answer, Constraints, Draft, DraftStep, EdgeKind, Element, Entry, Evidence, FindingKind, LinkEnd, LinkNote,
@@ -17,9 +17,124 @@ use crate::reconcile::{
 use crate::store::Source;
 
 impl Progress<'_> {
+    /// Reads the sources of those again who are about to get an account, many at once, where the plan is not of this moment.
+    pub(super) async fn look_ahead(&mut self, ahead: &[usize], part: Part) -> Result<()> {
+        self.sources.clear();
+        if !self.looks || self.is_over() {
+            return Ok(());
+        }
+        let mut ids = Vec::new();
+        for entry in ahead.iter().map(|at| self.entry(*at)).filter(|entry| gives_account(entry, part)) {
+            ids.extend(entry.source.clone());
+            ids.extend(self.holder(entry).cloned());
+        }
+        self.sources = reread(&*self.job.source, &ids).await;
+        Ok(())
+    }
+
+    /// Looks again at what is about to be carried out; gives the entries that still fit what is there.
+    ///
+    /// Who gets an account must still be there, and the account be his, or nobody's. From whom something is taken must
+    /// still be gone, and be the one he was.
+    pub(super) async fn look_again(&mut self, open: Vec<usize>, part: Part) -> Result<Vec<usize>> {
+        let open = self.look_for_people(open, part).await?;
+        let open = if part == Part::Main { self.look_for_matches(open).await? } else { open };
+        self.recheck(open, part).await
+    }
+
+    /// Leaves out those who are about to get an account and should have none any more.
+    async fn look_for_people(&mut self, open: Vec<usize>, part: Part) -> Result<Vec<usize>> {
+        if !self.looks || !open.iter().any(|at| gives_account(self.entry(*at), part)) {
+            return Ok(open);
+        }
+        let context = self.context().await?;
+        let mut kept = Vec::with_capacity(open.len());
+        for at in open {
+            let entry = self.entry(at);
+            let reason = match gives_account(entry, part) {
+                true => match self.unwanted(entry, &self.sources, &context)? {
+                    None => self.held_again(entry)?,
+                    reason => reason,
+                },
+                false => None,
+            };
+            match reason {
+                Some(reason) => self.settle(at, Outcome::Stale { reason }),
+                None => kept.push(at),
+            }
+        }
+        Ok(kept)
+    }
+
+    /// Why somebody is not to have the account that an entry gives him or switches on.
+    fn unwanted(
+        &self,
+        entry: &Entry,
+        sources: &HashMap<ObjectId, Answer>,
+        context: &Context,
+    ) -> Result<Option<String>> {
+        let answer = entry.source.as_ref().and_then(|source| sources.get(source));
+        let flows = match self.mapped_now(entry, answer, context) {
+            Ok((_, flows)) => flows,
+            Err(reason) => return Ok(Some(reason)),
+        };
+        let ready = self.job.ready(&entry.key)?;
+        let status = ready.schema.status.as_ref();
+        let says = flows.iter().find(|flow| Some(&flow.attribute) == status).and_then(|flow| match entry.action {
+            Action::Create => ready.mapping.on_create(flow),
+            _ => ready.mapping.on_update(flow),
+        });
+        let activates = entry.changes.iter().any(|change| change.status && change.new == Value::Bool(true));
+        // Whoever is brought back is as he was; inactive only where that is allowed.
+        let revives = entry.action == Action::Restore && !ready.policy.preferences().create_inactive;
+        let is_off = (activates && says != Some(Value::Bool(true))) || (revives && says == Some(Value::Bool(false)));
+        Ok(is_off.then(|| "the source no longer says active".to_owned()))
+    }
+
+    /// Why a link is not to be moved: whoever has it is there again.
+    fn held_again(&self, entry: &Entry) -> Result<Option<String>> {
+        let Some(holder) = self.holder(entry) else { return Ok(None) };
+        let mapping = &self.job.ready(&entry.key)?.mapping;
+        let has_left = |record: &Record| mapping.belonging(&record.attributes) == Belonging::LeftScope;
+        Ok(match self.sources.get(holder) {
+            Some(Ok(records)) if records.iter().all(has_left) => None,
+            Some(Ok(_)) => Some(format!("{holder}, to whom it is linked, is there again")),
+            Some(Err(reason)) => Some(format!("the source could not be read again: {reason}")),
+            None => Some("the source could not be read again".to_owned()),
+        })
+    }
+
+    /// From whom a link is to be moved.
+    fn holder(&self, entry: &Entry) -> Option<&ObjectId> {
+        let holder = self.links.source_of(entry.target.as_ref().filter(|_| entry.action == Action::Relink)?)?;
+        (Some(holder) != entry.source.as_ref()).then_some(holder)
+    }
+
+    /// An entry's source record, and what the mapping makes of it now; or why nothing may be written for it.
+    pub(super) fn mapped_now<'a>(
+        &self,
+        entry: &Entry,
+        answer: Option<&'a Answer>,
+        context: &Context,
+    ) -> Result<(&'a Record, Vec<Flow>), String> {
+        let answer = answer.ok_or("the source could not be read again")?;
+        let records = answer.as_ref().map_err(|reason| format!("the source could not be read again: {reason}"))?;
+        let [record] = records.as_slice() else {
+            return Err("the source record is gone or no longer the only one of its id".to_owned());
+        };
+        let mapping = &self.job.ready(&entry.key).map_err(|error| error.to_chain())?.mapping;
+        if mapping.belonging(&record.attributes) != Belonging::InScope {
+            return Err("the source record is no longer in scope".to_owned());
+        }
+        match mapping.evaluate(record, context) {
+            Mapped::Flows(flows) => Ok((record, flows)),
+            Mapped::Ignored => Err("the source record is now left out by its mapping".to_owned()),
+        }
+    }
+
     /// Looks for accounts that match whom is about to be created, or took the value that was made unique for him; gives
     /// the entries for which there are none.
-    pub(super) async fn look_for_matches(&mut self, open: Vec<usize>) -> Result<Vec<usize>> {
+    async fn look_for_matches(&mut self, open: Vec<usize>) -> Result<Vec<usize>> {
         let mut wanted: BTreeMap<(Class, Name), Vec<(usize, Value)>> = BTreeMap::new();
         for &at in open.iter().filter(|at| self.entry(**at).action == Action::Create) {
             let entry = self.entry(at);
@@ -90,7 +205,7 @@ impl Progress<'_> {
     }
 
     /// Reads both sides again before anything is taken away, or a grace period begins; gives the entries for which nothing changed.
-    pub(super) async fn recheck(&mut self, open: Vec<usize>, part: Part) -> Result<Vec<usize>> {
+    async fn recheck(&mut self, open: Vec<usize>, part: Part) -> Result<Vec<usize>> {
         let takes_away = |entry: &Entry| {
             let alone = part == Part::Main && entry.changes.len() == 1;
             let switches = entry.disables() || entry.enables();
@@ -139,6 +254,11 @@ impl Progress<'_> {
         let entry = self.entry(at);
         let stale = |reason: String| Ok(Some(Outcome::Stale { reason }));
         if let Some(reason) = self.source_changed(entry, sources, context)? {
+            return stale(reason);
+        }
+        if entry.enables()
+            && let Some(reason) = self.unwanted(entry, sources, context)?
+        {
             return stale(reason);
         }
         let Some(answer) = entry.target.as_ref().and_then(|id| targets.get(id)) else { return Ok(None) };
@@ -361,5 +481,15 @@ impl Progress<'_> {
             Ok((context, constraints))
         });
         known.await
+    }
+}
+
+/// Whether a part of an entry makes somebody an account, brings his back, or takes one for his.
+fn gives_account(entry: &Entry, part: Part) -> bool {
+    match entry.action {
+        Action::Create => part == Part::Main,
+        Action::Restore => part == Part::Restore,
+        Action::Link | Action::Relink => matches!(part, Part::Temporary | Part::Main),
+        _ => false,
     }
 }

@@ -198,6 +198,9 @@ pub(super) fn taken<'a>(intent: &'a Intent, guard: Guard, element: Option<&'a st
 
 /// Reads objects again: by id, or the whole class where the store cannot be asked by id.
 pub(super) async fn reread<S: Source + ?Sized>(store: &S, ids: &[ObjectId]) -> HashMap<ObjectId, Answer> {
+    if ids.is_empty() {
+        return HashMap::new();
+    }
     if store.capabilities().get != GetSupport::Unsupported {
         return lookup(store, ids).await;
     }

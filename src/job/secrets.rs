@@ -8,7 +8,7 @@ use super::work::Work;
 use super::{Outcome, password};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Context;
-use crate::mapping::{Belonging, Mapped, Rule};
+use crate::mapping::Rule;
 use crate::model::{Attributes, Name, ObjectId, Operation, Value};
 use crate::reconcile::{Answer, Hidden};
 use crate::secret::Secret;
@@ -106,17 +106,8 @@ impl Progress<'_> {
 
     /// The redacted values and the secrets of an entry as the source gives them now.
     fn mapped_again(&self, work: &Work, answer: Option<&Answer>, context: &Context) -> Result<Filling, String> {
-        let answer = answer.ok_or("the source could not be read again")?;
-        let [record] = answer.as_ref().map_err(Clone::clone)?.as_slice() else {
-            return Err("the source record is gone or no longer the only one of its id".to_owned());
-        };
+        let (record, flows) = self.mapped_now(self.entry(work.at), answer, context)?;
         let mapping = &self.job.ready(&work.intent.key).map_err(|error| error.to_chain())?.mapping;
-        if mapping.belonging(record) != Belonging::InScope {
-            return Err("the source record is no longer in scope".to_owned());
-        }
-        let Mapped::Flows(flows) = mapping.evaluate(record, context) else {
-            return Err("the source record is now left out by its mapping".to_owned());
-        };
         let creates = matches!(work.operation, Some(Operation::Create { .. }));
         let now = |name: &Name| {
             let flow = flows.iter().find(|flow| flow.attribute == *name)?;

@@ -64,8 +64,7 @@ impl Progress<'_> {
                 None => open.push(at),
             }
         }
-        let open = if part == Part::Main { self.look_for_matches(open).await? } else { open };
-        let open = self.recheck(open, part).await?;
+        let open = self.look_again(open, part).await?;
         let mut works = Vec::with_capacity(open.len());
         for at in open {
             let work = self.work(at, part)?;

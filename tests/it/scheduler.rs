@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use entrant::clock::Clock;
 use entrant::job::{PastRunOutcome, Run, RunStatus, Schedule, Scheduler, SchedulerState};
 use entrant::model::{AttributeSchema, Class, ObjectId, Schema};
-use entrant::store::{MemoryState, MemoryStore, Query, Read, State};
+use entrant::store::{Capabilities, Lookup, MemoryState, MemoryStore, Query, Read, State};
 use entrant::{ErrorKind, Job, Mapping, Policy, Preferences, Record, Result, Source};
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -57,6 +57,15 @@ struct Slow {
 impl Source for Slow {
     fn name(&self) -> &str {
         self.store.name()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
+    }
+
+    /// What is asked by id is answered at once.
+    async fn get(&self, ids: &[ObjectId]) -> Result<Vec<Lookup>> {
+        self.store.get(ids).await
     }
 
     fn read(&self, query: &Query) -> BoxStream<'_, Result<Read>> {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use entrant::job::{Apply, OutcomeKind, Report, Run};
 use entrant::mapping::Mapping;
-use entrant::model::{ObjectId, Operation, ne};
-use entrant::reconcile::{Action, Enable, Guard, Leaver, Plan, Policy, Preferences, Situation, days};
+use entrant::model::{AttributeSchema, Class, ObjectId, Operation, Schema, ne};
+use entrant::reconcile::{Action, Enable, Guard, Leaver, Plan, Policy, Preferences, Situation, Winner, days};
 use entrant::store::MemoryStore;
 use entrant::{Job, Value};
 
@@ -25,6 +25,20 @@ fn job(world: &World, mapping: Mapping, policy: Policy) -> Job {
         .target(world.directory.clone())
         .mapping(mapping)
         .policy(policy)
+        .passwords(world.sink.clone())
+        .state(world.state.clone())
+        .clock(world.clock.clone())
+        .build()
+        .expect("the job is sound")
+}
+
+/// A job between stores that are watched, the directory's and the source's.
+fn watched(world: &World, hr: &Spy, directory: &Spy) -> Job {
+    Job::builder("staff")
+        .source(hr.clone())
+        .target(directory.clone())
+        .mapping(mapping())
+        .policy(Policy::outbound(Preferences::default()))
         .passwords(world.sink.clone())
         .state(world.state.clone())
         .clock(world.clock.clone())
@@ -159,4 +173,85 @@ async fn a_job_that_is_retired_lets_go_of_those_out_of_the_target_scope_too() {
     world.directory.set(&id, "jobTitle", "Guest");
     assert_eq!(counts(&apply(&job, &plan).await), (3, 0));
     assert_eq!(active(&world.directory, &id), Some(Value::Bool(false)));
+}
+
+// Accounts that are to be made, brought back or switched on.
+
+#[tokio::test]
+async fn nobody_is_created_who_left_since() {
+    let world = World::new(["1", "2", "3", "4", "5"].map(person));
+    let job = job(&world, mapping().scope(ne("name", "Left")), Policy::outbound(Preferences::default()));
+    let old = plan(&job).await;
+    world.clock.advance(WAITED);
+    world.hr.remove(&ObjectId::user("1"));
+    world.hr.set(&ObjectId::user("2"), "active", false);
+    world.hr.set(&ObjectId::user("3"), "name", "Left");
+    world.hr.push(person("4").with("name", "Another"));
+    let report = apply(&job, &old).await;
+    assert_eq!(counts(&report), (1, 4), "{report}");
+    assert_eq!(world.directory.records().len(), 1);
+    assert!(world.is_active("5"));
+    assert_eq!(world.sink.confirmed().len(), 1);
+}
+
+#[tokio::test]
+async fn nobody_is_created_while_the_source_cannot_be_asked() {
+    let world = three();
+    let hr = Spy::new(&world.hr);
+    let job = watched(&world, &hr, &Spy::new(&world.directory));
+    let plan = plan(&job).await;
+    hr.is_blind(true);
+    world.clock.advance(WAITED);
+    assert_eq!(counts(&apply(&job, &plan).await), (0, 3));
+    hr.is_blind(false);
+    assert_eq!(counts(&apply(&job, &plan).await), (3, 0));
+}
+
+#[tokio::test]
+async fn nobody_is_brought_back_who_left_since() {
+    type Meanwhile = fn(&World);
+    let meanwhile: [(Meanwhile, (u64, u64)); 3] = [
+        (|world| world.hr.remove(&ObjectId::user("1")), (0, 1)),
+        (|world| _ = world.hr.set(&ObjectId::user("1"), "active", false), (0, 1)),
+        (|_| {}, (1, 0)),
+    ];
+    for (what, expected) in meanwhile {
+        let world = three();
+        let job = world.job_with(Preferences::default().with_restore());
+        run(&world, &job).await;
+        let id = world.account_of("1").id;
+        world.write(Operation::Delete { id: id.clone() }).await;
+        let old = plan(&job).await;
+        assert_eq!(entry(&old, "1").action, Action::Restore);
+        world.clock.advance(WAITED);
+        what(&world);
+        let report = apply(&job, &old).await;
+        assert_eq!(counts(&report), expected, "{report}");
+        assert_eq!(world.directory.record(&id).is_some(), expected.0 == 1);
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_switched_on_who_left_since() {
+    type Meanwhile = fn(&World);
+    let meanwhile: [(Meanwhile, (u64, u64)); 3] = [
+        (|world| world.hr.remove(&ObjectId::user("1")), (0, 1)),
+        (|world| _ = world.hr.set(&ObjectId::user("1"), "active", false), (0, 1)),
+        (|_| {}, (1, 0)),
+    ];
+    for (what, expected) in meanwhile {
+        let world = three();
+        let job = world.job_with(Preferences::default().with_enable(Enable::Always));
+        run(&world, &job).await;
+        world.hr.set(&ObjectId::user("1"), "active", false);
+        run(&world, &job).await;
+        world.hr.set(&ObjectId::user("1"), "active", true);
+        let old = plan(&job).await;
+        assert!(entry(&old, "1").enables());
+        world.clock.advance(WAITED);
+        what(&world);
+        let report = apply(&job, &old).await;
+        assert_eq!(counts(&report), expected, "{report}");
+        assert_eq!(world.is_active("1"), expected.0 == 1);
+    }
 }

@@ -36,6 +36,7 @@ struct Shared {
     unasked: Option<Error>,
     hidden: BTreeSet<String>,
     is_deaf: bool,
+    is_unsearchable: bool,
     is_blind: bool,
     ahead: time::Duration,
     unseen: bool,
@@ -99,6 +100,11 @@ impl Spy {
     /// Finds nobody by value, as long as this is so.
     pub(crate) fn is_deaf(&self, is_deaf: bool) {
         self.shared().is_deaf = is_deaf;
+    }
+
+    /// Has nothing that anybody could be found by.
+    pub(crate) fn is_unsearchable(&self) {
+        self.shared().is_unsearchable = true;
     }
 
     /// Cannot be asked for an object by its id, as long as this is so.
@@ -258,6 +264,9 @@ impl Target for Spy {
         self.shared().asked += 1;
         if self.shared().is_deaf {
             return Err(Error::new(ErrorKind::Unavailable, "the index is down"));
+        }
+        if self.shared().is_unsearchable {
+            return Err(Error::new(ErrorKind::Unsupported, "nobody can be found by this"));
         }
         let unseen = self.shared().unseen;
         let found = self.inner.find(class, attribute, values).await?;
