@@ -1,12 +1,12 @@
 //! Before it is carried out, an entry is looked at again: what changed since the plan was made.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::apply::Progress;
 use super::recover::reread;
 use super::{Outcome, password};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::expr::{Context, Seed};
 use crate::mapping::{Belonging, Flow, Mapped, Rule};
 use crate::model::{Class, License, Name, ObjectId, Record, Value, comparison_key};
@@ -39,6 +39,7 @@ impl Progress<'_> {
     pub(super) async fn look_again(&mut self, open: Vec<usize>, part: Part) -> Result<Vec<usize>> {
         let open = self.look_for_people(open, part).await?;
         let open = if part == Part::Main { self.look_for_matches(open).await? } else { open };
+        let open = self.look_for_counterparts(open, part).await?;
         self.recheck(open, part).await
     }
 
@@ -130,6 +131,108 @@ impl Progress<'_> {
             Mapped::Flows(flows) => Ok((record, flows)),
             Mapped::Ignored => Err("the source record is now left out by its mapping".to_owned()),
         }
+    }
+
+    /// Leaves out those who are about to be linked to an account that is not the one any more to which matching leads.
+    async fn look_for_counterparts(&mut self, open: Vec<usize>, part: Part) -> Result<Vec<usize>> {
+        let matched: Vec<usize> =
+            open.iter().copied().filter(|at| self.looks && self.is_matched(self.entry(*at), part)).collect();
+        if matched.is_empty() {
+            return Ok(open);
+        }
+        let context = self.context().await?;
+        let mut keys: BTreeMap<usize, Vec<(Name, Value)>> = BTreeMap::new();
+        for at in matched {
+            let entry = self.entry(at);
+            let answer = entry.source.as_ref().and_then(|source| self.sources.get(source));
+            let Ok((_, flows)) = self.mapped_now(entry, answer, &context) else { continue };
+            let ready = self.job.ready(&entry.key)?;
+            let value = |name: &Name| {
+                let value = ready.mapping.on_create(flows.iter().find(|flow| flow.attribute == *name)?)?;
+                comparison_key(ready.schema.get(name)?, &value)?;
+                Some((name.clone(), value))
+            };
+            keys.insert(at, ready.mapping.matching().iter().filter_map(value).collect());
+        }
+        let mut refused: BTreeMap<usize, String> = BTreeMap::new();
+        // As planning has it: the first value that leads to anybody ends the search.
+        for place in 0.. {
+            let mut asked: BTreeMap<(Class, Name), Vec<(usize, Value)>> = BTreeMap::new();
+            keys.retain(|at, values| match values.get(place) {
+                Some((name, value)) => {
+                    let key = (self.entry(*at).class.clone(), name.clone());
+                    asked.entry(key).or_default().push((*at, value.clone()));
+                    true
+                }
+                None => {
+                    refused.insert(*at, "what was to be linked no longer matches".to_owned());
+                    false
+                }
+            });
+            if asked.is_empty() {
+                break;
+            }
+            for ((class, name), values) in asked {
+                let wanted: Vec<Value> = values.iter().map(|(_, value)| value.clone()).collect();
+                let found = match self.job.who_holds(&class, &name, &wanted).await {
+                    // Of a value that nobody can be found by, the account itself must still have it at least.
+                    Err(error) if error.kind() == ErrorKind::Unsupported => {
+                        let ids = values.iter().filter_map(|(at, _)| self.entry(*at).target.clone());
+                        let answers = reread(&*self.job.target, &ids.collect::<Vec<_>>()).await;
+                        Ok(answers.into_values().flatten().flatten().collect())
+                    }
+                    found => found.map_err(|error| error.to_chain()),
+                };
+                for (at, value) in values {
+                    let decided = match &found {
+                        Ok(records) => self.leads_elsewhere(self.entry(at), &name, &value, records)?,
+                        Err(reason) => Some(Some(reason.clone())),
+                    };
+                    let Some(reason) = decided else { continue };
+                    keys.remove(&at);
+                    refused.extend(reason.map(|reason| (at, reason)));
+                }
+            }
+        }
+        for (at, reason) in &refused {
+            self.settle(*at, Outcome::Stale { reason: reason.clone() });
+        }
+        Ok(open.into_iter().filter(|at| !refused.contains_key(at)).collect())
+    }
+
+    /// Whether an entry links an account that was found by matching: not by a link of the other direction, and not by the
+    /// create that made it.
+    fn is_matched(&self, entry: &Entry, part: Part) -> bool {
+        let end = entry.source.as_ref().and_then(|source| self.links.target_of(source));
+        let leads = end.is_some_and(|end| end.deleted_at.is_none() && Some(&end.object) == entry.target.as_ref());
+        matches!(entry.action, Action::Link | Action::Relink)
+            && gives_account(entry, part)
+            && !entry.recovers()
+            && !leads
+    }
+
+    /// Why a value does not lead to the account of an entry alone, given who may hold it; `None` if it leads to nobody.
+    #[expect(clippy::option_option, reason = "it leads nowhere, to the account, or elsewhere")]
+    fn leads_elsewhere(
+        &self,
+        entry: &Entry,
+        name: &Name,
+        value: &Value,
+        records: &[Record],
+    ) -> Result<Option<Option<String>>> {
+        let ready = self.job.ready(&entry.key)?;
+        let Some(schema) = ready.schema.get(name) else { return Ok(None) };
+        let key = comparison_key(schema, value);
+        let holds = |record: &&Record| {
+            let mut own = record.get(name).into_iter().flat_map(Value::as_slice);
+            key.is_some() && own.any(|own| comparison_key(schema, own) == key) && ready.is_in_target_scope(record)
+        };
+        let holders: BTreeSet<&ObjectId> = records.iter().filter(holds).map(|record| &record.id).collect();
+        if holders.is_empty() {
+            return Ok(None);
+        }
+        let other = holders.iter().find(|holder| Some(**holder) != entry.target.as_ref());
+        Ok(Some(other.map(|other| format!("{} matches by {name} by now; make a new plan", other.id))))
     }
 
     /// Looks for accounts that match whom is about to be created, or took the value that was made unique for him; gives

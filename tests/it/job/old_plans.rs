@@ -133,6 +133,189 @@ async fn what_a_leaver_loses_in_several_parts_is_not_stale_by_its_own_first_part
     assert_eq!(world.directory.records().len(), 2);
 }
 
+// Whom an approved plan would link to an account.
+
+/// One who is found by his number, in an account that is called after somebody else.
+fn boss() -> World {
+    let world = World::new([person("1"), person("2")]);
+    let named = account("a", Some("1")).with("userPrincipalName", "boss@contoso.com").with("displayName", "The Boss");
+    world.directory.push(named);
+    world
+}
+
+fn boss_name(world: &World) -> Option<Value> {
+    world.directory.record(&ObjectId::user("a"))?.get("displayName").cloned()
+}
+
+#[tokio::test]
+async fn no_account_is_linked_that_no_longer_matches() {
+    let world = boss();
+    let job = world.job();
+    let old = plan(&job).await;
+    assert_eq!(entry(&old, "1").action, Action::Link);
+    world.clock.advance(WAITED);
+    world.directory.set(&ObjectId::user("a"), "employeeId", "99");
+    assert_eq!(entry(&plan(&job).await, "1").action, Action::Create);
+    let report = apply(&job, &old).await;
+    assert_eq!(counts(&report), (1, 1), "{report}");
+    assert_eq!(boss_name(&world), Some("The Boss".into()));
+}
+
+#[tokio::test]
+async fn no_account_is_linked_that_is_not_the_only_one_or_the_best_one_to_match() {
+    // Another of the same number; and one of his number, where the other bears only his name.
+    for (employee, login) in [("1", "boss@contoso.com"), ("99", "p1@contoso.com")] {
+        let world = boss();
+        world.directory.set(&ObjectId::user("a"), "employeeId", employee);
+        world.directory.set(&ObjectId::user("a"), "userPrincipalName", login);
+        let job = world.job();
+        let old = plan(&job).await;
+        assert_eq!(entry(&old, "1").action, Action::Link);
+        world.clock.advance(WAITED);
+        world.directory.push(account("b", Some("1")).with("userPrincipalName", "b@contoso.com"));
+        let report = apply(&job, &old).await;
+        assert_eq!(counts(&report), (1, 1), "{report}");
+        assert_eq!(boss_name(&world), Some("The Boss".into()));
+    }
+}
+
+#[tokio::test]
+async fn no_account_is_linked_that_left_the_target_scope_or_whose_person_left() {
+    type Meanwhile = fn(&World);
+    let meanwhile: [Meanwhile; 3] = [
+        |world| _ = world.directory.set(&ObjectId::user("a"), "jobTitle", "Guest"),
+        |world| world.hr.remove(&ObjectId::user("1")),
+        |world| _ = world.hr.set(&ObjectId::user("1"), "name", "Left"),
+    ];
+    for what in meanwhile {
+        let world = boss();
+        let mapping = mapping().scope(ne("name", "Left")).target_scope(ne("jobTitle", "Guest"));
+        let job = job(&world, mapping, Policy::outbound(Preferences::default()));
+        let old = plan(&job).await;
+        world.clock.advance(WAITED);
+        what(&world);
+        let report = apply(&job, &old).await;
+        assert_eq!(counts(&report), (1, 1), "{report}");
+        assert_eq!(boss_name(&world), Some("The Boss".into()));
+    }
+}
+
+#[tokio::test]
+async fn what_still_fits_is_linked_by_a_plan_that_waited() {
+    let world = boss();
+    let job = world.job();
+    let old = plan(&job).await;
+    world.clock.advance(WAITED);
+    let report = apply(&job, &old).await;
+    assert_eq!(counts(&report), (2, 0), "{report}");
+    assert_eq!(boss_name(&world), Some("Person 1".into()));
+    // What was let go of is found again by matching, and its old link is none.
+    let back = world.job_with(Preferences::default().with_retired(Leaver::keep()));
+    _ = back.run(Run::retire(), Apply::new()).await.expect("a report");
+    back.reinstate().await.expect("taken up again");
+    let old = plan(&back).await;
+    assert_eq!((entry(&old, "1").action, entry(&old, "2").action), (Action::Link, Action::Link));
+    world.clock.advance(WAITED);
+    assert_eq!(counts(&apply(&back, &old).await), (2, 0));
+}
+
+#[tokio::test]
+async fn who_is_found_by_a_link_of_the_other_direction_need_not_match() {
+    let text = AttributeSchema::text;
+    let people = Schema::new(Class::USER).with("id", text()).with("login", text()).with("name", text());
+    let people = people.with("active", AttributeSchema::boolean()).with_status("active");
+    let world = World { hr: MemoryStore::new("hr").with_schema(people), ..World::new([]) };
+    world.directory.push(account("a", Some("1")));
+    let reading = [("id", "employeeId"), ("login", "userPrincipalName"), ("name", "displayName"), ("active", "active")];
+    let same = reading.into_iter().fold(Mapping::users(), |mapping, (here, there)| mapping.attribute(here, there));
+    let import = Job::builder("import")
+        .source(world.directory.clone())
+        .target(world.hr.clone())
+        .mapping(same.match_on("id"))
+        .policy(Policy::inbound(Winner::Source))
+        .state(world.state.clone())
+        .clock(world.clock.clone())
+        .build()
+        .expect("the job is sound");
+    run(&world, &import).await;
+    let person = world.hr.records().pop().expect("imported").id;
+    world.hr.set(&person, "id", "77");
+    world.hr.set(&person, "login", "p77@contoso.com");
+    let job = world.job();
+    let old = plan(&job).await;
+    assert_eq!(old.count(Action::Link), 1, "{old}");
+    world.clock.advance(WAITED);
+    let report = apply(&job, &old).await;
+    assert_eq!(counts(&report), (1, 0), "{report}");
+}
+
+#[tokio::test]
+async fn a_link_is_not_moved_from_one_who_is_there_again() {
+    let policy = || Policy::outbound(Preferences::default()).rule(Situation::Rekeyed, Action::Relink);
+    for comes_back in [false, true] {
+        let world = three();
+        let job = job(&world, mapping(), policy());
+        run(&world, &job).await;
+        world.hr.remove(&ObjectId::user("1"));
+        world.hr.push(person("9").with("id", "1").with("login", "p9@contoso.com"));
+        let old = plan(&job).await;
+        assert_eq!(entry(&old, "9").action, Action::Relink, "{old}");
+        world.clock.advance(WAITED);
+        if comes_back {
+            world.hr.push(person("1"));
+        }
+        let report = apply(&job, &old).await;
+        assert_eq!(counts(&report), if comes_back { (0, 1) } else { (1, 0) }, "{report}");
+    }
+}
+
+#[tokio::test]
+async fn looking_again_at_what_is_linked_asks_for_many_at_once() {
+    let people = || (1..=450).map(|number| number.to_string());
+    let world = World::new(people().map(|id| person(&id)));
+    people().for_each(|id| world.directory.push(account(&format!("a{id}"), Some(&id))));
+    let directory = Spy::new(&world.directory);
+    let hr = Spy::new(&world.hr);
+    let job = watched(&world, &hr, &directory);
+    let old = plan(&job).await;
+    world.clock.advance(WAITED);
+    let before = (directory.asked(), hr.asked());
+    assert_eq!(counts(&apply(&job, &old).await), (450, 0));
+    // By one value for each window, for all were found by the first; the source for all windows at once.
+    let finds = directory.asked() - before.0;
+    let looks = hr.asked() - before.1;
+    assert!(finds <= 3 && looks <= 1, "{finds} questions to the target, {looks} to the source");
+}
+
+#[tokio::test]
+async fn an_account_that_nobody_can_be_found_by_must_bear_the_value_itself() {
+    for mended in [false, true] {
+        let world = boss();
+        let directory = Spy::new(&world.directory);
+        let job = watched(&world, &Spy::new(&world.hr), &directory);
+        let old = plan(&job).await.select(|entry| entry.action == Action::Link);
+        world.clock.advance(WAITED);
+        directory.is_unsearchable();
+        if mended {
+            world.directory.set(&ObjectId::user("a"), "employeeId", "99");
+        }
+        let report = apply(&job, &old).await;
+        assert_eq!(counts(&report), if mended { (0, 1) } else { (1, 0) }, "{report}");
+    }
+}
+
+#[tokio::test]
+async fn no_account_is_linked_while_the_target_cannot_be_asked() {
+    let world = boss();
+    let directory = Spy::new(&world.directory);
+    let job = watched(&world, &Spy::new(&world.hr), &directory);
+    let old = plan(&job).await.select(|entry| entry.action == Action::Link);
+    world.clock.advance(WAITED);
+    directory.is_deaf(true);
+    assert_eq!(counts(&apply(&job, &old).await), (0, 1));
+    assert_eq!(boss_name(&world), Some("The Boss".into()));
+}
+
 // Accounts that are to be taken away.
 
 #[tokio::test]
