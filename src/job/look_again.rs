@@ -28,8 +28,18 @@ impl Progress<'_> {
             ids.extend(entry.source.clone());
             ids.extend(self.holder(entry).cloned());
         }
-        self.sources = reread(&*self.job.source, &ids).await;
+        self.sources = self.reread_sources(&ids, &BTreeSet::new()).await?;
         Ok(())
+    }
+
+    /// Asks the source for people again. That it finds nobody at all proves nothing, unless the plan was to believe that, or
+    /// it told by a word of its own that they are gone.
+    async fn reread_sources(&self, ids: &[ObjectId], told: &BTreeSet<ObjectId>) -> Result<HashMap<ObjectId, Answer>> {
+        let mut sources = reread(&*self.job.source, ids).await;
+        if !self.plan.header().believes_empty {
+            self.job.doubt_absence(&mut sources, told).await?;
+        }
+        Ok(sources)
     }
 
     /// Looks again at what is about to be carried out; gives the entries that still fit what is there.
@@ -96,7 +106,7 @@ impl Progress<'_> {
     fn held_again(&self, entry: &Entry) -> Result<Option<String>> {
         let Some(holder) = self.holder(entry) else { return Ok(None) };
         let mapping = &self.job.ready(&entry.key)?.mapping;
-        let has_left = |record: &Record| mapping.belonging(&record.attributes) == Belonging::LeftScope;
+        let has_left = |record: &Record| mapping.belonging(record) == Belonging::LeftScope;
         Ok(match self.sources.get(holder) {
             Some(Ok(records)) if records.iter().all(has_left) => None,
             Some(Ok(_)) => Some(format!("{holder}, to whom it is linked, is there again")),
@@ -124,7 +134,7 @@ impl Progress<'_> {
             return Err("the source record is gone or no longer the only one of its id".to_owned());
         };
         let mapping = &self.job.ready(&entry.key).map_err(|error| error.to_chain())?.mapping;
-        if mapping.belonging(&record.attributes) != Belonging::InScope {
+        if mapping.belonging(record) != Belonging::InScope {
             return Err("the source record is no longer in scope".to_owned());
         }
         match mapping.evaluate(record, context) {
@@ -323,7 +333,12 @@ impl Progress<'_> {
             return Ok(open);
         }
         let sources: Vec<ObjectId> = risky.iter().filter_map(|at| self.entry(*at).source.clone()).collect();
-        let sources = reread(&*self.job.source, &sources).await;
+        let by_absence = |at: &&usize| {
+            let evidence = self.entry(**at).evidence.as_ref();
+            matches!(evidence, Some(Evidence::NotInCompleteRead { .. } | Evidence::NotFoundById))
+        };
+        let told = risky.iter().filter(|at| !by_absence(at)).filter_map(|at| self.entry(*at).source.clone());
+        let sources = self.reread_sources(&sources, &told.collect()).await?;
         let targets: Vec<ObjectId> = risky.iter().filter_map(|at| self.entry(*at).target.clone()).collect();
         let targets = reread(&*self.job.target, &targets).await;
         let (context, constraints) = self.surroundings().await?.clone();
@@ -475,7 +490,7 @@ impl Progress<'_> {
                         "the source record is gone, not the only one of its id, or cannot be read".to_owned(),
                     ));
                 };
-                let in_scope = ready.mapping.belonging(&source.attributes) == Belonging::InScope;
+                let in_scope = ready.mapping.belonging(source) == Belonging::InScope;
                 let now = element_basis(
                     &ready.mapping,
                     &ready.schema,
@@ -538,14 +553,14 @@ impl Progress<'_> {
             (Evidence::JobRetired, _) => None,
             (_, []) => Some("the source no longer has it"),
             (_, [_, _, ..]) => Some("the source now has several of this id"),
-            (Evidence::OutOfScope, [record]) => match mapping.belonging(&record.attributes) {
+            (Evidence::OutOfScope, [record]) => match mapping.belonging(record) {
                 Belonging::LeftScope => None,
                 Belonging::InScope => Some("it is in scope again"),
                 Belonging::LeftAlone => Some("it is left alone by the scoping filter now"),
                 Belonging::Unknown(_) => Some("nobody can say any more whether it is in scope"),
             },
             (Evidence::Inactive { .. }, [record])
-                if matches!(mapping.belonging(&record.attributes), Belonging::LeftAlone | Belonging::Unknown(_)) =>
+                if matches!(mapping.belonging(record), Belonging::LeftAlone | Belonging::Unknown(_)) =>
             {
                 Some("the source record is not to be looked at any more, by the scoping filter")
             }

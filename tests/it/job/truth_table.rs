@@ -134,7 +134,7 @@ async fn world(policy: &Policy) -> (World, Job) {
     for gone in ["14", "21", "23"] {
         world.hr.remove(&ObjectId::user(gone));
     }
-        for guest in ["21", "26"] {
+    for guest in ["21", "26"] {
         world.directory.set(&world.account_of(guest).id, "jobTitle", GUEST);
     }
     for left in ["8", "24", "26"] {
