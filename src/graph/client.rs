@@ -58,6 +58,8 @@ pub(super) struct Inner {
     pub(super) batches_in_flight: usize,
     /// How many seconds the service's clock is ahead of ours, by its last answer; [`UNKNOWN`] before the first.
     pub(super) ahead: AtomicI64,
+    /// The date of that answer, in seconds since 1970: there it is later by now.
+    pub(super) dated: AtomicI64,
     /// How many requests in a row did not get through, for all their attempts.
     pub(super) lost: AtomicU32,
 }
@@ -108,11 +110,13 @@ impl GraphClient {
         &self.0.tokens
     }
 
-    /// How far the service's clock is ahead of this client's, by the date of its last answer; nothing before the first.
+    /// How far the service's clock is ahead of this client's, by the date of its last answer; nothing before the first. If
+    /// this client's clock was set back since, it is at least so late there as that answer said.
     #[must_use]
     pub fn clock_ahead(&self) -> Option<time::Duration> {
         let seconds = self.0.ahead.load(Ordering::Relaxed);
-        (seconds != UNKNOWN).then(|| time::Duration::seconds(seconds))
+        let since_then = self.0.dated.load(Ordering::Relaxed).saturating_sub(self.0.clock.now().unix_timestamp());
+        (seconds != UNKNOWN).then(|| time::Duration::seconds(seconds.max(since_then)))
     }
 
     /// How much may be sent now: what the service allows, as far as it is known, and what is under way.
@@ -297,6 +301,7 @@ impl GraphClientBuilder {
             retry: self.retry,
             batches_in_flight: self.batches_in_flight,
             ahead: AtomicI64::new(UNKNOWN),
+            dated: AtomicI64::new(UNKNOWN),
             lost: AtomicU32::new(0),
         })))
     }

@@ -260,6 +260,7 @@ impl GraphClient {
             let ahead = date - self.0.clock.now();
             if ahead.abs() <= MAX_AHEAD {
                 self.0.ahead.store(ahead.whole_seconds(), Ordering::Relaxed);
+                self.0.dated.store(date.unix_timestamp(), Ordering::Relaxed);
             }
         }
     }

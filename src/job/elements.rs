@@ -10,7 +10,7 @@ use super::ledger::{Intent, Taken};
 use super::work::Work;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ElementChange, Name, ObjectId, Operation, Refused, Value};
-use crate::reconcile::{EdgeKind, Element, Entry, Giving, Guard, Part, SetChange, SetKind, element_key};
+use crate::reconcile::{Action, EdgeKind, Element, Entry, Giving, Guard, Part, SetChange, SetKind, element_key};
 use crate::store::{Batch, Source};
 
 /// How many of those that are left out a reason names.
@@ -21,11 +21,13 @@ impl Progress<'_> {
     pub(super) fn elements(&self, entry: &Entry, part: Part) -> (BTreeMap<Name, ElementChange>, Option<Outcome>) {
         let mut changes = BTreeMap::new();
         let mut missing = Vec::new();
-        let replaced = self.replaced(entry);
+        let (replaced, unlinked) = (self.replaced(entry), self.unlinked(entry));
+        let is_left_out =
+            |value: &Value| value.as_text().is_some_and(|id| replaced.contains(id) || unlinked.contains(id));
         for set in entry.sets.iter().filter(|set| set.part() == part) {
             let mut change = ElementChange::default();
             for element in &set.add {
-                match self.resolved(element).filter(|value| !value.as_text().is_some_and(|id| replaced.contains(id))) {
+                match self.resolved(element).filter(|value| !is_left_out(value)) {
                     Some(value) => change.add.push(value),
                     None => missing.extend(element.source.as_ref().map(|source| source.id.to_string())),
                 }
@@ -42,7 +44,7 @@ impl Progress<'_> {
             let more = missing.len().saturating_sub(NAMED);
             let more = if more == 0 { String::new() } else { format!(" and {more} more") };
             missing.truncate(NAMED);
-            format!("waits for {}{more}, which was not made", missing.join(", "))
+            format!("waits for {}{more}, which was not made or linked", missing.join(", "))
         });
         (changes, reason.map(|reason| Outcome::Blocked { reason }))
     }
@@ -61,6 +63,17 @@ impl Progress<'_> {
         let needed = entry.after.iter().filter(|edge| edge.kind == EdgeKind::Needs);
         let makers = needed.filter_map(|edge| self.entry_of(&edge.entry));
         makers.flat_map(|maker| &maker.candidates).map(|gone| &*gone.id).collect()
+    }
+
+    /// The accounts that were to be linked, of those whom an entry refers to, and were not: they may be somebody else's.
+    fn unlinked(&self, entry: &Entry) -> HashSet<&str> {
+        let needed = entry.after.iter().filter(|edge| edge.kind == EdgeKind::Needs);
+        let links = needed.filter_map(|edge| self.entry_of(&edge.entry)).filter(|own| own.action == Action::Link);
+        let is_linked = |link: &&Entry| {
+            let end = link.source.as_ref().and_then(|source| self.links.target_of(source));
+            end.is_some_and(|end| Some(&end.object) == link.target.as_ref())
+        };
+        links.filter(|link| !is_linked(link)).filter_map(|link| Some(&*link.target.as_ref()?.id)).collect()
     }
 
     /// Remembers what was given and taken.

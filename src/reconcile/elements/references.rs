@@ -23,6 +23,8 @@ pub(crate) struct Referents<'a> {
     sources: HashMap<&'a Class, Vec<Source<'a>>>,
     met: HashMap<&'a ObjectId, Met<'a>>,
     creates: HashMap<&'a ObjectId, &'a EntryKey>,
+    /// Those who are linked by this plan to an object that is there.
+    links: HashMap<&'a ObjectId, &'a EntryKey>,
     /// Who was found, so that a member of many sets is looked for once.
     found: RefCell<HashMap<Class, Rc<RefCell<FoundObjects>>>>,
 }
@@ -79,12 +81,12 @@ impl<'a> Referents<'a> {
                 })
                 .or_insert(Met::One(case));
         }
-        let creates = entries
-            .iter()
-            .filter(|entry| entry.action == Action::Create && entry.runs())
-            .filter_map(|entry| Some((entry.source.as_ref()?, &entry.key)))
-            .collect();
-        Self { sources, met, creates, found: RefCell::default() }
+        let by = |action: Action| {
+            let entries = entries.iter().filter(move |entry| entry.action == action && entry.runs());
+            entries.filter_map(|entry| Some((entry.source.as_ref()?, &entry.key))).collect()
+        };
+        let (creates, links) = (by(Action::Create), by(Action::Link));
+        Self { sources, met, creates, links, found: RefCell::default() }
     }
 
     /// Who was found before, of a class of the target.
@@ -392,6 +394,11 @@ impl References<'_> {
                     match current.get_mut(&*object) {
                         Some(stays) => *stays = true,
                         None if missing.insert(Arc::clone(&object)) => {
+                            // Of one who turns out not to be the one, nothing is given in his name.
+                            if let Some(entry) = self.referents.links.get(&source) {
+                                let (entry, attribute) = ((*entry).clone(), attribute.clone());
+                                found.edges.push(Edge { entry, kind: EdgeKind::Needs, attribute });
+                            }
                             set.add.push(Element::object(Arc::clone(&object), Some(source)));
                         }
                         None => {}

@@ -9,6 +9,7 @@ use entrant::reconcile::{Action, Enable, Guard, Leaver, Plan, Policy, Preference
 use entrant::store::MemoryStore;
 use entrant::{Job, Value};
 
+use super::org::{Org, account as org_account, group, person as org_person};
 use super::spy::Spy;
 use super::world::{World, account, entry, mapping, person};
 
@@ -437,4 +438,21 @@ async fn nobody_is_switched_on_who_left_since() {
         assert_eq!(counts(&report), expected, "{report}");
         assert_eq!(world.is_active("1"), expected.0 == 1);
     }
+}
+
+/// What is given in the name of somebody is given to the account that turns out to be his, or to none.
+#[tokio::test]
+async fn nobody_becomes_a_member_in_the_name_of_one_who_is_not_linked_after_all() {
+    let org = Org::new([org_person("1"), group("a", &["1"])]);
+    org.directory.push(org_account("boss", "1").with("login", "boss@contoso.com"));
+    let plan = org.plan().await;
+    org.clock.advance(Duration::from_secs(3 * 24 * 3_600));
+    let boss = ObjectId::user("boss");
+    assert!(org.directory.set(&boss, "employeeId", "99"));
+    let report = org.job().apply(&plan, Apply::new().lift(Guard::Adopt)).await.expect("a report");
+    assert_eq!(report.outcome(OutcomeKind::Stale), 1, "{report}");
+    let team = org.find("Group a");
+    assert_eq!(team.get("members").map_or(0, |members| members.as_slice().len()), 0, "{report}");
+    _ = org.settle().await;
+    assert_eq!(org.refers("Group a", "members"), ["1"], "who is made in his place");
 }
