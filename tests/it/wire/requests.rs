@@ -1,7 +1,7 @@
 //! Single requests: what is sent, and when again.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,6 +12,8 @@ use entrant::http::RetryPolicy;
 use entrant::{Cloud, ErrorKind, Result};
 use http::Method;
 use serde_json::json;
+use time::OffsetDateTime;
+use time::macros::datetime;
 
 use super::script::{Reply, Script, body_of, builder, client, clock, cloud};
 
@@ -71,6 +73,35 @@ async fn the_services_clock_is_learnt_from_its_answers() {
         assert_eq!(graph.clock_ahead(), None);
         graph.users().get("1").await.expect("a user");
         assert_eq!(graph.clock_ahead(), expected.map(time::Duration::seconds), "{date}");
+    }
+}
+
+/// A clock that is set back by so many seconds.
+#[derive(Debug, Clone, Default)]
+struct SetBack(Arc<AtomicI64>);
+
+#[async_trait]
+impl Clock for SetBack {
+    fn now(&self) -> OffsetDateTime {
+        datetime!(2026-01-15 09:30:00 UTC) - time::Duration::seconds(self.0.load(Ordering::SeqCst))
+    }
+
+    async fn sleep(&self, _: Duration) {}
+}
+
+/// What is done there would otherwise look older than it is, until the next answer tells.
+#[tokio::test]
+async fn it_is_no_earlier_there_than_its_last_answer_said() {
+    let script = Script::new(|_, _| {
+        Reply::Answer(200, vec![("date", "Thu, 15 Jan 2026 09:32:00 GMT".to_owned())], "{}".to_owned())
+    });
+    let clock = SetBack::default();
+    let graph = GraphClient::builder(StaticToken::new("t0ken")).cloud(cloud()).transport(script).clock(clock.clone());
+    let graph = graph.build().expect("a client");
+    graph.users().get("1").await.expect("a user");
+    for (back, ahead) in [(0, 120), (600, 720), (-600, 120)] {
+        clock.0.store(back, Ordering::SeqCst);
+        assert_eq!(graph.clock_ahead(), Some(time::Duration::seconds(ahead)), "set back by {back} s");
     }
 }
 
