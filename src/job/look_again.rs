@@ -419,7 +419,8 @@ impl Progress<'_> {
         for change in entry.changes.iter().filter(|change| change.status) {
             let now = record.get(&change.attribute).cloned().unwrap_or_default();
             if now == change.new {
-                return Ok(Some(Outcome::Unchanged));
+                // Whom someone else switched on is not off by this job any more: writing it once more forgets that.
+                return Ok((!entry.enables()).then_some(Outcome::Unchanged));
             }
             if change.old.as_ref() != Some(&now) {
                 return stale(format!("{} is now {now} in the target", change.attribute));

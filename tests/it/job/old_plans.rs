@@ -456,3 +456,22 @@ async fn nobody_becomes_a_member_in_the_name_of_one_who_is_not_linked_after_all(
     _ = org.settle().await;
     assert_eq!(org.refers("Group a", "members"), ["1"], "who is made in his place");
 }
+
+/// Who was switched on by someone else meanwhile is not off by the job any more.
+#[tokio::test]
+async fn whom_another_switched_on_before_the_job_did_is_not_switched_on_again() {
+    let world = three();
+    _ = world.settled_run().await;
+    let one = ObjectId::user("1");
+    world.hr.set(&one, "active", false);
+    _ = world.settled_run().await;
+    world.hr.set(&one, "active", true);
+    let plan = world.plan().await;
+    let account = world.account_of("1").id;
+    world.directory.set(&account, "active", true);
+    _ = world.job().apply(&plan, Apply::new()).await.expect("a report");
+    world.clock.advance(Duration::from_secs(3_600));
+    world.directory.set(&account, "active", false);
+    _ = world.settled_run().await;
+    assert!(!world.is_active("1"), "what someone else switched off stays off");
+}
