@@ -5,14 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use futures::StreamExt;
 
 use super::Job;
+use super::planning::LOOKUP;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mapping::CompiledMapping;
 use crate::model::{Class, Completeness, ObjectId};
 use crate::reconcile::{Answer, LinkEnd, LinkIndex};
 use crate::store::{Query, Read, Source, ended, heeded};
-
-/// How many links are looked up before one of them is looked at.
-const LOOKUP: usize = 1_000;
 
 impl Job {
     /// Takes back that objects are not there which this job would take away for it, where the source holds nothing at all
@@ -59,7 +57,8 @@ impl Job {
     pub(super) fn empty_source(&self, class: &Class) -> Error {
         Error::new(
             ErrorKind::EmptySource,
-            "the source is complete and empty, which is more often a fault than the truth; allow it by name if it is true",
+            "the source is complete and empty, which is more often a fault than the truth: look there; if it is true, allow \
+             it for one run by Run::allow_empty_source",
         )
         .with_context("source", self.source.name())
         .with_context("class", class)

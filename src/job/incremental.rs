@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 
 use super::bookmark::StoredBookmark;
-use super::planning::{Ground, lookup, side_read, source_query, target_query};
+use super::planning::{Ground, LOOKUP, lookup, side_read, source_query, target_query};
 use super::run::Extent as RunExtent;
 use super::seen::{Digest, Seen};
 use super::{Job, Run};
@@ -22,9 +22,6 @@ use crate::store::{Cursor, Query, Read, Source, ended, heeded};
 const FEW: u64 = 1_000;
 /// Beyond that, the part of those that are linked, one in so many.
 const PART: u64 = 10;
-/// How many objects are asked for at once.
-const LOOKUP: usize = 1_000;
-
 /// What is to be looked at of one mapping, or why all of it must be.
 type Found<T> = Result<std::result::Result<T, String>>;
 

@@ -317,7 +317,8 @@ impl Progress<'_> {
         })
     }
 
-    /// Reads both sides again before anything is taken away, or a grace period begins; gives the entries for which nothing changed.
+    /// Reads both sides again before anything is taken away, or a grace period begins; gives the entries for which nothing
+    /// changed.
     async fn recheck(&mut self, open: Vec<usize>, part: Part) -> Result<Vec<usize>> {
         let takes_away = |entry: &Entry| {
             let alone = part == Part::Main && entry.changes.len() == 1;

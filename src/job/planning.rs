@@ -25,7 +25,7 @@ use crate::reconcile::{
 use crate::store::{GetSupport, Lookup, Query, Read, Source, ended, heeded};
 
 /// How many objects are looked up at once.
-const LOOKUP: usize = 1_000;
+pub(super) const LOOKUP: usize = 1_000;
 /// How often planning may ask: twice for each kind of question, and once for each level of nested groups; and as often for
 /// links.
 const ROUNDS: usize = 128;
@@ -54,8 +54,8 @@ impl Job {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::EmptySource`] if the source holds nothing, or nothing of a class of which the job owns something; [`ErrorKind::TenantChanged`]; whatever the
-    /// state or the target's constraints fail with. A side that cannot be read to its end is no error: the plan says
+    /// [`ErrorKind::EmptySource`] if the source holds nothing, or nothing of a class of which the job owns something;
+    /// [`ErrorKind::TenantChanged`]; whatever the state or the target's constraints fail with. A side that cannot be read to its end is no error: the plan says
     /// so, and takes nothing for gone.
     ///
     /// # Cancellation

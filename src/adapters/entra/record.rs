@@ -115,19 +115,13 @@ impl<'de> Deserialize<'de> for ObjectRecord {
                         Some(Shape::Licenses) => {
                             // Who has none has an empty list; null tells nothing.
                             let rows: Option<Vec<LicenseRow>> = map.next_value()?;
-                            match rows.map(licenses) {
-                                Some(Some(held)) => set(SKU_ID, held),
-                                Some(None) => nameless.push(SKU_ID),
-                                None => {}
+                            if let Some(held) = rows.and_then(|rows| licenses(rows, &mut nameless)) {
+                                set(SKU_ID, held);
                             }
                         }
                         Some(Shape::Assigned) => {
                             let rows: Option<Vec<LicenseRow>> = map.next_value()?;
-                            match rows.map(licenses) {
-                                Some(Some(held)) => assigned = Some(held),
-                                Some(None) => nameless.push(SKU_ID),
-                                None => {}
-                            }
+                            assigned = rows.and_then(|rows| licenses(rows, &mut nameless));
                         }
                         None if key == "@odata.type" => {
                             let value: Value = map.next_value()?;
@@ -176,12 +170,14 @@ struct LicenseRow {
     state: Option<String>,
 }
 
-/// The licences that a user or a group holds; what could not be given is not held. `None` if the product of one, or the
-/// group that it is from, goes by what is no id: it would be taken for another's, and the true one for gone.
-fn licenses(rows: Vec<LicenseRow>) -> Option<Value> {
+/// The licences that a user or a group holds; what could not be given is not held. `None`, and noted as nameless, if the
+/// product of one, or the group that it is from, goes by what is no id: it would be taken for another's, and the true one
+/// for gone.
+fn licenses(rows: Vec<LicenseRow>, nameless: &mut Vec<&'static str>) -> Option<Value> {
     let is_told =
         |row: &LicenseRow| is_object_id(&row.sku_id) && row.assigned_by_group.as_deref().is_none_or(is_object_id);
     if !rows.iter().all(is_told) {
+        nameless.push(SKU_ID);
         return None;
     }
     let is_held = |row: &LicenseRow| !row.state.as_deref().is_some_and(|state| state.eq_ignore_ascii_case("error"));
