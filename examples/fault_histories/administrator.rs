@@ -133,15 +133,20 @@ impl Witness {
         self.sim.update_user(id, change);
     }
 
-    /// Who gave what an administrator gives: nobody can tell whether it was the job, if it wants that itself, is at it, or
-    /// had given the same before and did not see that it was gone.
+    /// Who gave what an administrator gives: nobody can tell whether it was the job, if it wants that itself, is at it, had
+    /// given the same before and did not see that it was gone, or may have given it.
     fn given_by(&self, object: &str, element: &str, is_wanted: impl Fn(&Company) -> bool) -> By {
         let is_under_way = self.is_under_way(object);
         let is_wanted_now = is_wanted(&self.hr.company());
         let book = self.book();
         let is_planned = is_wanted_now || (book.is_running && is_wanted(&book.hr_then));
         let is_unseen = book.unseen.contains_key(&(object.to_owned(), element.to_owned()));
-        if is_planned || is_under_way || is_unseen { By::Either } else { By::Administrator }
+        drop(book);
+        if is_planned || is_under_way || is_unseen || self.may_have_given(object, element) {
+            By::Either
+        } else {
+            By::Administrator
+        }
     }
 
     /// An administrator takes what was given by somebody.

@@ -401,6 +401,16 @@ impl Witness {
         self.journal().iter().any(|intent| intent["target"].to_string().contains(id))
     }
 
+    /// Whether the job noted that it may have given an element to an object, of which nobody knows.
+    pub(crate) fn may_have_given(&self, object: &str, element: &str) -> bool {
+        let rows = self.state.scan(Table::Given, b"").collect::<Vec<_>>().now_or_never().unwrap_or_default();
+        rows.into_iter().flatten().any(|(key, value)| {
+            let key: Vec<String> = serde_json::from_slice(&key).unwrap_or_default();
+            let giving: Json = serde_json::from_slice(&value).unwrap_or_default();
+            giving["inDoubt"] == true && [object, element].iter().all(|id| key.iter().any(|own| own == id))
+        })
+    }
+
     /// Whether the job has begun to make an account, and does not know the outcome.
     pub(crate) fn is_being_made(&self, employee: &str) -> bool {
         self.journal().iter().any(|intent| intent["action"] == "create" && intent["source"]["id"] == *employee)
