@@ -30,6 +30,7 @@ mod password;
 mod planning;
 mod quarantine;
 mod reading;
+mod recheck;
 mod recover;
 mod render;
 mod report;

@@ -20,19 +20,6 @@ fn three() -> World {
     World::new([person("1"), person("2"), person("3")])
 }
 
-fn job(world: &World, mapping: Mapping, policy: Policy) -> Job {
-    Job::builder("staff")
-        .source(world.hr.clone())
-        .target(world.directory.clone())
-        .mapping(mapping)
-        .policy(policy)
-        .passwords(world.sink.clone())
-        .state(world.state.clone())
-        .clock(world.clock.clone())
-        .build()
-        .expect("the job is sound")
-}
-
 /// A job between stores that are watched, the directory's and the source's.
 fn watched(world: &World, hr: &Spy, directory: &Spy) -> Job {
     Job::builder("staff")
@@ -191,7 +178,7 @@ async fn no_account_is_linked_that_left_the_target_scope_or_whose_person_left() 
     for what in meanwhile {
         let world = boss();
         let mapping = mapping().scope(ne("name", "Left")).target_scope(ne("jobTitle", "Guest"));
-        let job = job(&world, mapping, Policy::outbound(Preferences::default()));
+        let job = world.job_of(mapping, Policy::outbound(Preferences::default()));
         let old = plan(&job).await;
         world.clock.advance(WAITED);
         what(&world);
@@ -255,7 +242,7 @@ async fn a_link_is_not_moved_from_one_who_is_there_again() {
     let policy = || Policy::outbound(Preferences::default()).rule(Situation::Rekeyed, Action::Relink);
     for comes_back in [false, true] {
         let world = three();
-        let job = job(&world, mapping(), policy());
+        let job = world.job_of(mapping(), policy());
         run(&world, &job).await;
         world.hr.remove(&ObjectId::user("1"));
         world.hr.push(person("9").with("id", "1").with("login", "p9@contoso.com"));
@@ -327,7 +314,7 @@ async fn nothing_is_taken_from_an_account_that_left_the_target_scope() {
             let preferences =
                 Preferences::default().with_source_deleted(leaver.clone()).with_left_scope(leaver.clone());
             let mapping = mapping().scope(ne("name", "Left")).target_scope(ne("jobTitle", "Guest"));
-            let job = job(&world, mapping, Policy::outbound(preferences));
+            let job = world.job_of(mapping, Policy::outbound(preferences));
             run(&world, &job).await;
             match how {
                 "gone" => world.hr.remove(&ObjectId::user("1")),
@@ -350,7 +337,7 @@ async fn nothing_is_taken_from_an_account_that_left_the_target_scope() {
 async fn a_job_that_is_retired_lets_go_of_those_out_of_the_target_scope_too() {
     let world = three();
     let mapping = mapping().target_scope(ne("jobTitle", "Guest"));
-    let job = job(&world, mapping, Policy::outbound(Preferences::default().with_retired(Leaver::disable())));
+    let job = world.job_of(mapping, Policy::outbound(Preferences::default().with_retired(Leaver::disable())));
     run(&world, &job).await;
     let plan = job.plan(Run::retire()).await.expect("a plan");
     let id = world.account_of("1").id;
@@ -364,7 +351,7 @@ async fn a_job_that_is_retired_lets_go_of_those_out_of_the_target_scope_too() {
 #[tokio::test]
 async fn nobody_is_created_who_left_since() {
     let world = World::new(["1", "2", "3", "4", "5"].map(person));
-    let job = job(&world, mapping().scope(ne("name", "Left")), Policy::outbound(Preferences::default()));
+    let job = world.job_of(mapping().scope(ne("name", "Left")), Policy::outbound(Preferences::default()));
     let old = plan(&job).await;
     world.clock.advance(WAITED);
     world.hr.remove(&ObjectId::user("1"));

@@ -10,16 +10,7 @@ use entrant::reconcile::{Action, Policy, Preferences, Situation, When};
 use super::world::{World, account, entry, mapping, person};
 
 fn job(world: &World, policy: Policy) -> Job {
-    Job::builder("staff")
-        .source(world.hr.clone())
-        .target(world.directory.clone())
-        .mapping(mapping().scope(ne("title", "Gone")))
-        .policy(policy)
-        .passwords(world.sink.clone())
-        .state(world.state.clone())
-        .clock(world.clock.clone())
-        .build()
-        .expect("the job is sound")
+    world.job_of(mapping().scope(ne("title", "Gone")), policy)
 }
 
 fn outbound() -> Policy {

@@ -3,7 +3,7 @@
 use entrant::job::{Apply, OutcomeKind, Run};
 use entrant::mapping::{Mapping, ScopingFilter};
 use entrant::model::{ObjectId, eq, present};
-use entrant::reconcile::{Action, Leaver, Plan, Preferences, Situation};
+use entrant::reconcile::{Action, Leaver, Plan, Policy, Preferences, Situation};
 use entrant::{Job, Value};
 use serde_json::json;
 
@@ -135,7 +135,7 @@ async fn who_is_chosen_by_what_was_not_read_whole_is_a_question() {
     let tagged = |id: &str, tag: &'static str| person(id).with("tags", Value::list([tag.into()]));
     let world = World::new(["1", "2", "3", "4"].map(|id| tagged(id, "staff")));
     let preferences = Preferences::default().with_left_scope(Leaver::delete());
-    let job = world.scoped_job_with(scoped(), preferences);
+    let job = world.job_of(scoped(), Policy::outbound(preferences));
     _ = job.run(Run::full(), Apply::new()).await.expect("a run");
     world.clock.advance(std::time::Duration::from_secs(3600));
     let becomes = |record: entrant::Record| {

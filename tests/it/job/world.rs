@@ -99,11 +99,15 @@ impl World {
     }
 
     pub(crate) fn builder(&self, preferences: Preferences) -> JobBuilder {
+        self.builder_of(mapping(), Policy::outbound(preferences))
+    }
+
+    fn builder_of(&self, mapping: Mapping, policy: Policy) -> JobBuilder {
         Job::builder("staff")
             .source(self.hr.clone())
             .target(self.directory.clone())
-            .mapping(mapping())
-            .policy(Policy::outbound(preferences))
+            .mapping(mapping)
+            .policy(policy)
             .passwords(self.sink.clone())
             .state(self.state.clone())
             .clock(self.clock.clone())
@@ -119,20 +123,12 @@ impl World {
 
     /// A job with a mapping of its own.
     pub(crate) fn scoped_job(&self, mapping: Mapping) -> Job {
-        self.scoped_job_with(mapping, Preferences::default())
+        self.job_of(mapping, Policy::outbound(Preferences::default()))
     }
 
-    pub(crate) fn scoped_job_with(&self, mapping: Mapping, preferences: Preferences) -> Job {
-        Job::builder("staff")
-            .source(self.hr.clone())
-            .target(self.directory.clone())
-            .mapping(mapping)
-            .policy(Policy::outbound(preferences))
-            .passwords(self.sink.clone())
-            .state(self.state.clone())
-            .clock(self.clock.clone())
-            .build()
-            .expect("the job is sound")
+    /// A job with a mapping and a policy of its own.
+    pub(crate) fn job_of(&self, mapping: Mapping, policy: Policy) -> Job {
+        self.builder_of(mapping, policy).build().expect("the job is sound")
     }
 
     pub(crate) async fn plan(&self) -> Plan {
