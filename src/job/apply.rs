@@ -25,8 +25,7 @@ use crate::expr::Context;
 use crate::model::{Class, Name, ObjectId};
 use crate::permit;
 use crate::reconcile::{
-    Action, Answer, AttributeChange, Breach, Constraints, EdgeKind, Entry, EntryKey, LinkNote, Part, Plan, breaches,
-    edge_parts, waves,
+    Action, Answer, Breach, Constraints, EdgeKind, Entry, EntryKey, LinkNote, Part, Plan, breaches, edge_parts, waves,
 };
 use crate::store::{Access, Batch, Lease, Source};
 
@@ -531,17 +530,6 @@ impl Progress<'_> {
             Action::Create => self.targets.contains_key(&at),
             Action::Link | Action::Restore => self.outcomes[at].as_ref().is_none_or(Outcome::is_done),
             _ => true,
-        }
-    }
-
-    /// Whether a change belongs to a part of its entry. `alone`: it is the only one, or the object is made with it.
-    pub(super) fn is_part(part: Part, change: &AttributeChange, alone: bool) -> bool {
-        match part {
-            Part::Restore => false,
-            Part::Temporary => change.through.is_some(),
-            Part::Main => !change.later && (alone || !change.status),
-            Part::Status => change.later || (change.status && !alone),
-            Part::References | Part::Licenses => false,
         }
     }
 }

@@ -46,7 +46,13 @@ impl Links {
 
     /// The target's end of a source object's link, to change.
     pub(super) fn target_of_mut(&mut self, source: &ObjectId) -> Option<&mut LinkEnd> {
-        self.by_source.get_mut(source)?.end_mut(&self.target)
+        self.ends_of_mut(source).map(|(_, target)| target)
+    }
+
+    /// The two ends of a source object's link, the target's last, to change.
+    pub(super) fn ends_of_mut(&mut self, source: &ObjectId) -> Option<(&mut LinkEnd, &mut LinkEnd)> {
+        let [one, other] = &mut self.by_source.get_mut(source)?.ends;
+        Some(if one.store == *self.target { (other, one) } else { (one, other) })
     }
 
     /// The source object that a target object is linked to; none for a tombstone.

@@ -19,8 +19,8 @@ use crate::expr::Context;
 use crate::mapping::{CompiledMapping, Rule};
 use crate::model::{Anchor, Class, Completeness, Filter, Name, ObjectId, Record, Value, comparison_key};
 use crate::reconcile::{
-    self, Abilities, Answer, Answers, Constraints, Extent, Given, Header, Holds, InDoubt, Inputs, LinkIndex, Linked,
-    Pairs, Plan, Planner, Policy, Problem, Questions, Severity, Side, SideRead, schema_drift,
+    self, Abilities, Answer, Answers, CarriedBack, Constraints, Extent, Given, Header, Holds, InDoubt, Inputs,
+    LinkIndex, Linked, Pairs, Plan, Planner, Policy, Problem, Questions, Severity, Side, SideRead, schema_drift,
 };
 use crate::store::{GetSupport, Lookup, Query, Read, Source, ended, heeded};
 
@@ -43,6 +43,8 @@ pub(super) struct Ground {
     pub(super) in_doubt: Vec<Vec<InDoubt>>,
     /// What is held back after a failure.
     pub(super) holds: Holds,
+    /// For each mapping: what a job of the other direction carries back.
+    pub(super) carried_back: Vec<CarriedBack>,
     /// The source objects for which a write was begun whose outcome is not known.
     pub(super) begun: Vec<ObjectId>,
     /// For each mapping: where it goes on.
@@ -93,7 +95,9 @@ impl Job {
         let target_now = self.target_now();
         let mut header = Header::new(&self.name, &self.link_set, tenant, as_of);
         let context = self.drawing_context(run, &*constraints, &mut header)?;
-        header.problems.extend(self.both_ways(as_of).await?);
+        let others = self.other_flows(as_of).await?;
+        header.problems.extend(self.both_ways(&others));
+        let carried_back = self.carried_back(&others);
         header.link_set_id = link_set.map(|set| set.id);
         header.run = run.describe();
         header.believes_empty = run.allow_empty;
@@ -101,7 +105,7 @@ impl Job {
         let in_doubt = self.mappings.iter().map(|ready| in_doubt(&intents, ready)).collect();
         let begun = intents.into_iter().filter_map(|intent| intent.source).collect();
         let bookmarks = self.bookmarks().await?;
-        Ok(Ground { header, constraints, target_now, context, in_doubt, holds, begun, bookmarks })
+        Ok(Ground { header, constraints, target_now, context, in_doubt, holds, carried_back, begun, bookmarks })
     }
 
     pub(super) fn inputs<'a>(
@@ -123,6 +127,7 @@ impl Job {
             given,
             in_doubt: &ground.in_doubt[at],
             holds: &ground.holds,
+            carried_back: &ground.carried_back[at],
             job: &self.name,
             abilities: self.abilities(),
             lists_all: matches!(run.extent, RunExtent::One(_)),

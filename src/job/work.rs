@@ -30,8 +30,7 @@ impl Progress<'_> {
         let entry = self.plan.entries()[at].clone();
         let entry = &entry;
         let schema = &self.job.ready(&entry.key)?.schema;
-        let alone = entry.changes.len() == 1 || entry.action == Action::Create;
-        let changes = || entry.changes.iter().filter(|change| Self::is_part(part, change, alone));
+        let changes = || changes_in(entry, part);
         let value = |change: &AttributeChange| match (part, &change.through) {
             (Part::Temporary, Some(value)) => value.clone(),
             _ => change.new.clone(),
@@ -125,6 +124,17 @@ impl Progress<'_> {
         let pairs = entry.changes.iter().filter(|change| tells(&change.attribute) && !change.redacted && !change.later);
         Ok(pairs.map(|change| (change.attribute.clone(), change.new.clone())).collect())
     }
+}
+
+/// The changes that a part of an entry writes.
+pub(super) fn changes_in(entry: &Entry, part: Part) -> impl Iterator<Item = &AttributeChange> {
+    let alone = entry.changes.len() == 1 || entry.action == Action::Create;
+    entry.changes.iter().filter(move |change| match part {
+        Part::Temporary => change.through.is_some(),
+        Part::Main => !change.later && (alone || !change.status),
+        Part::Status => change.later || (change.status && !alone),
+        Part::Restore | Part::References | Part::Licenses => false,
+    })
 }
 
 fn is_write_only(schema: &Schema, name: &Name) -> bool {

@@ -13,12 +13,14 @@ use super::apply::Progress;
 use super::builder::Ready;
 use super::elements::split_refused;
 use super::ledger::{Intent, Taken};
-use super::work::Work;
+use super::work::{Work, changes_in};
 use super::{Outcome, Stop};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Change, ChangeId, ObjectId, Operation, Written};
 use crate::permit::Permit;
-use crate::reconcile::{Action, Entry, Guard, Link, LinkEnd, LinkNote, LinkOrigin, Part, element_key};
+use crate::reconcile::{
+    Action, Entry, Guard, Link, LinkEnd, LinkNote, LinkOrigin, Part, agree, agree_on_written, element_key,
+};
 use crate::store::{Batch, Source};
 
 /// How many answers are settled in one commit: those of two batches, so that noting takes fewer flushes than there are
@@ -429,8 +431,9 @@ impl Progress<'_> {
                 }
                 self.links.insert(link);
             }
-            if let Some(end) = self.links.target_of_mut(source) {
-                remember(end, &entry, work, as_of, now);
+            if let Some((from, to)) = self.links.ends_of_mut(source) {
+                remember(to, &entry, work, as_of, now);
+                remember_agreed(from, to, &entry, work.part);
             }
             if let Some(link) = self.links.get(source) {
                 self.job.ledger.put_link(batch, link);
@@ -487,6 +490,16 @@ fn remember(end: &mut LinkEnd, entry: &Entry, work: &Work, as_of: time::OffsetDa
     let written = work.intent.written.iter().map(|(name, digest)| (name, digest));
     for (name, digest) in written.chain(&entry.remember) {
         end.written.insert(name.clone(), digest.clone());
+    }
+}
+
+/// What the ends of the link agree on once a part of an entry is written.
+fn remember_agreed(source: &mut LinkEnd, target: &mut LinkEnd, entry: &Entry, part: Part) {
+    if part == Part::Main {
+        entry.agreed.iter().for_each(|(name, agreed)| agree(source, target, name, agreed));
+    }
+    if matches!(part, Part::Main | Part::Status) {
+        changes_in(entry, part).for_each(|change| agree_on_written(source, target, change));
     }
 }
 

@@ -14,6 +14,7 @@ mod policy;
 mod reading;
 pub(crate) mod render;
 
+pub use decide::agreed::Agreed;
 pub use decide::constraints::{Constraints, Draft, DraftStep, Finding, FindingKind};
 pub use decide::guard::{Breach, Effects, Guard, Guards};
 pub use elements::products::{Product, ProductPlan, Products};
@@ -29,6 +30,7 @@ pub use policy::presets::{PingOne, RemoveAction, Zoho};
 pub use policy::rules::{Policy, When, Winner};
 pub use policy::situation::{Action, Situation};
 
+pub(crate) use decide::agreed::{CarriedBack, Carrier, Switch, agree, agree_on_written};
 pub(crate) use decide::constraints::NoConstraints;
 pub(crate) use decide::entries::write_only_digest;
 pub(crate) use decide::guard::breaches;

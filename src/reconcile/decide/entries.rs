@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::mapping::{FlowBehavior, Mapped, Rule};
 use crate::model::{Attributes, Mutability, Name, ObjectId, Record, Value, values_equal};
+use crate::reconcile::decide::agreed::Turn;
 use crate::reconcile::decide::choose;
 use crate::reconcile::find::case::{Case, Sourced, failures};
 use crate::reconcile::policy::rules::Decision;
@@ -136,6 +137,7 @@ impl<'a> Decider<'a> {
             until: None,
             notes: Vec::new(),
             remember: BTreeMap::new(),
+            agreed: BTreeMap::new(),
             forget: BTreeMap::new(),
             link_origin: None,
             candidates: match case.situation {
@@ -181,6 +183,12 @@ impl<'a> Decider<'a> {
                 Some(format!("{} objects match: {ids}{more}", case.candidate_count))
             }
             Situation::Missing => Some(format!("the linked account {} is gone, also from the recycle bin", target())),
+            Situation::Confirmed if entry.changes.is_empty() && !entry.agreed.is_empty() => {
+                let names = entry.agreed.keys().map(|name| &**name).collect::<Vec<_>>().join(", ");
+                Some(format!(
+                    "both sides have the same, which is remembered, since another job writes it back: {names}"
+                ))
+            }
             Situation::RecycleBin => Some(format!("the account {} lies in the recycle bin", target())),
             _ => None,
         };
@@ -212,6 +220,7 @@ impl<'a> Decider<'a> {
                 entry.secrets.push(SecretChange { attribute: attribute.clone(), rule: shorten(&rule.provenance()) });
             }
         }
+        self.note_reads(sourced, entry);
         choose::prefer_fitting(self.inputs, sourced, entry);
         self.add_failures(case, entry, DraftStep::Create);
         self.require_status(entry);
@@ -307,11 +316,20 @@ impl<'a> Decider<'a> {
                 Mutability::ReadWrite => target.get(&flow.attribute).cloned().unwrap_or_default(),
             };
             let Some(new) = rule.on_update_over(&flow.outcome, &old) else { continue };
+            let repeated = values_equal(schema, &old, &new);
+            match self.turn(case, sourced, rule, (&old, &new), repeated) {
+                Turn::Ours => {}
+                Turn::Clash(problem) => entry.problems.push(problem),
+                Turn::Others(problem) => {
+                    entry.problems.push(problem);
+                    continue;
+                }
+                Turn::Agree(agreed) => _ = entry.agreed.insert(flow.attribute.clone(), agreed),
+            }
             if self.inputs.schema.is_status(&flow.attribute) {
                 self.status(case, entry, &flow.attribute, &old, &new, adopting);
                 continue;
             }
-            let repeated = values_equal(schema, &old, &new);
             // Nothing is not written again and again.
             if repeated && (rule.flow_behavior() == FlowBehavior::FlowWhenChanged || new.is_blank()) {
                 continue;
@@ -338,6 +356,7 @@ impl<'a> Decider<'a> {
                 format!("{unwritten} attributes differ, and {}", self.inputs.policy.why_no_update()),
             ));
         }
+        self.note_reads(sourced, entry);
         self.add_failures(case, entry, DraftStep::Update);
         self.check(Some(target), entry, DraftStep::Update);
         if entry.changes.len() == 1 && entry.disables() {
@@ -427,7 +446,7 @@ impl<'a> Decider<'a> {
 
     // What stands in the way.
 
-    fn change(&self, attribute: &Name, old: Option<Value>, new: Value) -> AttributeChange {
+    pub(crate) fn change(&self, attribute: &Name, old: Option<Value>, new: Value) -> AttributeChange {
         let schema = self.inputs.schema.get(attribute);
         AttributeChange {
             attribute: attribute.clone(),
@@ -440,6 +459,7 @@ impl<'a> Decider<'a> {
             redacted: self.inputs.mapping.rule(attribute).is_some_and(Rule::is_redacted),
             later: false,
             through: None,
+            read: BTreeMap::new(),
         }
     }
 
@@ -488,6 +508,7 @@ impl<'a> Decider<'a> {
                     let severity = if entry.disables() { Severity::Attention } else { Severity::Warning };
                     entry.changes.clear();
                     entry.remember.clear();
+                    entry.agreed.clear();
                     severity
                 }
                 (FindingKind::Violation, None) => Severity::Blocks,

@@ -159,16 +159,9 @@ impl Decider<'_> {
         entry.action = Action::Disable;
         entry.revokes_sessions = self.inputs.policy.preferences().revoke_sessions;
         entry.changes.push(AttributeChange {
-            redacted: false,
-            attribute: status.clone(),
-            old: target.get(status).cloned(),
-            new: Value::Bool(false),
             rule: format!("leaver: {}", entry.situation),
-            status: true,
-            renames: false,
-            repeated: false,
-            later: false,
-            through: None,
+            redacted: false,
+            ..self.change(status, target.get(status).cloned(), Value::Bool(false))
         });
         self.check(Some(target), entry, DraftStep::Disable);
     }

@@ -54,6 +54,9 @@ pub struct LinkEnd {
     /// Salted digests of the write-only values last written, by attribute.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub written: BTreeMap<Name, String>,
+    /// Digests of what this end had when both ends last had the same, by attribute: of what jobs of both directions write.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub agreed: BTreeMap<Name, String>,
 }
 
 /// How a linked object came to be there. Complete by definition.
@@ -82,6 +85,7 @@ impl LinkEnd {
             leaving_since: None,
             deleted_at: None,
             written: BTreeMap::new(),
+            agreed: BTreeMap::new(),
         }
     }
 
@@ -163,6 +167,8 @@ pub(crate) struct Linked {
     pub(crate) source: ObjectId,
     /// The end in the job's target.
     pub(crate) target: LinkEnd,
+    /// The end in the job's source, where both ends remember what they agree on.
+    pub(crate) counterpart: Option<Box<LinkEnd>>,
 }
 
 impl LinkIndex {
@@ -184,7 +190,7 @@ impl LinkIndex {
             (_, true) => return self.insert_of_others(other),
             _ => return,
         };
-        let source = from.object;
+        let source = from.object.clone();
         let place = u32::try_from(self.links.len()).expect("no memory holds four billion links");
         // A tombstone is found from its source only: its target is gone, and the id is not used again.
         let lives = to.deleted_at.is_none();
@@ -197,7 +203,7 @@ impl LinkIndex {
         let same_source = self.by_source.insert(place, &source, is_source, |place| links.source_id(place));
         let same_target =
             lives.then(|| self.by_target.insert(place, &to.object, is_target, |place| links.target_id(place)));
-        self.links.push(Linked { source, target: to });
+        self.links.push(Linked { source, target: to, counterpart: counterpart(from) });
         for other in [same_source, same_target.flatten()].into_iter().flatten() {
             self.shared.extend([other, place]);
         }
@@ -321,8 +327,13 @@ impl LinkIndex {
 impl Linked {
     /// A link as a job sees it that reads the one store and writes the other; none if it is between others.
     pub(crate) fn of(link: &Link, source: &str, target: &str) -> Option<Self> {
-        Some(Self { source: link.end(source)?.object.clone(), target: link.end(target)?.clone() })
+        let (from, target) = (link.end(source)?.clone(), link.end(target)?.clone());
+        Some(Self { source: from.object.clone(), target, counterpart: counterpart(from) })
     }
+}
+
+fn counterpart(end: LinkEnd) -> Option<Box<LinkEnd>> {
+    (!end.agreed.is_empty()).then(|| Box::new(end))
 }
 
 impl AtTarget {

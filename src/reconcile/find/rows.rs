@@ -62,11 +62,11 @@ impl Rows {
     }
 
     pub(crate) fn push(&mut self, link: Linked) {
-        let Linked { source, target } = &link;
+        let Linked { source, target, counterpart } = &link;
         // All of it, so that whatever comes to be known of an end is thought of here.
         #[rustfmt::skip]
         let LinkEnd {
-            store, object, origin, owner, since, disabled_by_us, was_inactive, leaving_since, deleted_at, written,
+            store, object, origin, owner, since, disabled_by_us, was_inactive, leaving_since, deleted_at, written, agreed,
         } = target;
         let mut row = Row {
             at: self.ids.len(),
@@ -88,7 +88,8 @@ impl Rows {
         };
         self.ids.push_str(&source.id);
         self.ids.push_str(&object.id);
-        let seldom = leaving_since.is_some() || deleted_at.is_some() || !written.is_empty();
+        let agree = counterpart.is_some() || !agreed.is_empty();
+        let seldom = leaving_since.is_some() || deleted_at.is_some() || !written.is_empty() || agree;
         let unnamed = [row.source_class, row.target_class, row.store].contains(&NONE);
         let unknown_owner = owner.is_some() && row.owner == NONE;
         if seldom || unnamed || unknown_owner {
@@ -112,7 +113,11 @@ impl Rows {
         target.owner = self.owners.get(usize::from(row.owner)).cloned();
         target.disabled_by_us = row.standing.disabled_by_us;
         target.was_inactive = row.standing.was_inactive;
-        Linked { source: ObjectId::new(Class(name(row.source_class)), self.source_id(place)), target }
+        Linked {
+            source: ObjectId::new(Class(name(row.source_class)), self.source_id(place)),
+            target,
+            counterpart: None,
+        }
     }
 
     /// Lets links come nearer, all at once, since they are looked at soon.
@@ -259,7 +264,8 @@ mod tests {
             let object = ObjectId::new(Class::new(format!("class-{}", at / 10)), format!("target-{at}-é"));
             let mut target = LinkEnd::new("directory", object, LinkOrigin::Adopted, since);
             target.owner = owner.map(str::to_owned);
-            Linked { source: ObjectId::user(if at == 3 { String::new() } else { at.to_string() }), target }
+            let source = ObjectId::user(if at == 3 { String::new() } else { at.to_string() });
+            Linked { source, target, counterpart: None }
         };
         let changed = |change: fn(&mut LinkEnd)| {
             let mut link = plain(1, Some("job"));
@@ -275,6 +281,8 @@ mod tests {
             changed(|end| end.leaving_since = Some(OffsetDateTime::UNIX_EPOCH)),
             changed(|end| end.deleted_at = Some(OffsetDateTime::UNIX_EPOCH)),
             changed(|end| _ = end.written.insert("pin".into(), "digest".into())),
+            changed(|end| _ = end.agreed.insert("title".into(), "digest".into())),
+            Linked { counterpart: Some(Box::new(plain(1, Some("other")).target)), ..plain(1, Some("job")) },
             plain(3, Some("job")),
         ];
         // More owners and classes than are kept once.
@@ -283,7 +291,7 @@ mod tests {
         links.iter().for_each(|link| rows.push(link.clone()));
         assert_eq!(rows.len(), links.len());
         for (place, link) in links.iter().enumerate() {
-            let Linked { source, target } = link;
+            let Linked { source, target, .. } = link;
             assert!(rows.is_source(place, source) && rows.is_target(place, &target.object), "{link:?}");
             assert!(!rows.is_source(place, &ObjectId::new(Class::GROUP, "0")), "{link:?}");
             assert_eq!(rows.owner(place), target.owner.as_deref(), "{link:?}");

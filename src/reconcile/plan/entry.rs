@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::model::{Class, Name, ObjectId, Origin, Value};
-use crate::reconcile::{Action, LinkOrigin, Problem, SetChange, SetKind, Severity, Situation};
+use crate::reconcile::{Action, Agreed, LinkOrigin, Problem, SetChange, SetKind, Severity, Situation};
 
 /// What is found for one object, and what is to be done about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,6 +65,10 @@ pub struct Entry {
     /// Digests of write-only values that the link remembers without a write.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub remember: BTreeMap<Name, String>,
+    /// What the ends of the link agree on without a write, by attribute, where a job of the other direction writes it back:
+    /// the link remembers it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub agreed: BTreeMap<Name, Agreed>,
     /// Elements that the job gave and someone else took away, by attribute: the link forgets them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub forget: BTreeMap<Name, Vec<Arc<str>>>,
@@ -164,6 +168,10 @@ pub struct AttributeChange {
     /// A value that is written first, so that another can take the old one: two objects swap theirs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub through: Option<Value>,
+    /// Digests of what the source has of the attributes that the rule reads, where a job of the other direction writes them
+    /// back: the link remembers, once it is written, that both ends agree.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub read: BTreeMap<Name, String>,
 }
 
 /// A null that is there is a value; serde would take it for none.
@@ -283,12 +291,7 @@ impl Entry {
         let acts = match self.action {
             Action::Report | Action::Ignore | Action::Exception => false,
             Action::Update | Action::Wait => {
-                !self.changes.is_empty()
-                    || !self.sets.is_empty()
-                    || !self.secrets.is_empty()
-                    || !self.notes.is_empty()
-                    || !self.remember.is_empty()
-                    || !self.forget.is_empty()
+                !self.changes.is_empty() || !self.sets.is_empty() || !self.secrets.is_empty() || self.remembers()
             }
             Action::Create
             | Action::Link
@@ -321,9 +324,12 @@ impl Entry {
             && self.changes.iter().all(|change| change.repeated)
             && self.sets.is_empty()
             && self.secrets.is_empty()
-            && self.notes.is_empty()
-            && self.remember.is_empty()
-            && self.forget.is_empty()
+            && !self.remembers()
+    }
+
+    /// Whether the link remembers or forgets something by it, whatever is written.
+    pub(crate) fn remembers(&self) -> bool {
+        !self.notes.is_empty() || !self.remember.is_empty() || !self.agreed.is_empty() || !self.forget.is_empty()
     }
 
     /// Whether something stands in the way of the whole entry.

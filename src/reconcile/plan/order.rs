@@ -74,9 +74,8 @@ impl Entry {
             return Vec::new();
         }
         let has = |kind: fn(SetKind) -> bool| self.sets.iter().any(|set| kind(set.kind));
-        let remembers = !self.notes.is_empty() || !self.remember.is_empty() || !self.forget.is_empty();
         let restores = self.action == Action::Restore;
-        let others = self.changes.is_empty() && self.secrets.is_empty() && !remembers;
+        let others = self.changes.is_empty() && self.secrets.is_empty() && !self.remembers();
         let only_sets = others && matches!(self.action, Action::Update | Action::Restore);
         let with_others = self.changes.len() > 1 || !self.secrets.is_empty();
         let status = match self.action {

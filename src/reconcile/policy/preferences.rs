@@ -202,12 +202,7 @@ impl Preferences {
     /// Whether an account that is switched off may be switched on, given whether this job switched it off, and whether
     /// the source said inactive when it was last seen.
     pub(crate) fn may_enable(&self, ours: bool, was_inactive: bool) -> bool {
-        match self.enable {
-            Enable::Always => true,
-            Enable::OnSourceChange => ours || was_inactive,
-            Enable::Own => ours,
-            Enable::Never => false,
-        }
+        self.enable.allows(ours, was_inactive)
     }
 
     /// Whether sign-ins are ended when an account is disabled.
@@ -296,6 +291,18 @@ pub enum Enable {
     Always,
     /// Never.
     Never,
+}
+
+impl Enable {
+    /// See [`Preferences::may_enable`].
+    pub(crate) fn allows(self, ours: bool, was_inactive: bool) -> bool {
+        match self {
+            Self::Always => true,
+            Self::OnSourceChange => ours || was_inactive,
+            Self::Own => ours,
+            Self::Never => false,
+        }
+    }
 }
 
 /// What becomes, step by step, of the account of someone who left.

@@ -129,9 +129,16 @@ impl Policy {
     /// Whom only the target has is reported.
     ///
     /// Beside an outbound job on the same link set, let one of the two own each attribute, the status too: map it in one
-    /// direction, or only on create in the other, or let the target win. What both overwrite goes to and fro with whichever
-    /// runs last: who was deactivated here a moment ago is active again after an import that comes before the export. A
-    /// plan warns of that (`both-ways`).
+    /// direction, or only on create in the other, or let the target win. Of what both overwrite, the link remembers what
+    /// both ends last agreed on (as digests), so that what one job wrote is no change for the other: a value that changed
+    /// on one side gets to the other, whichever job runs first, and the job to which it is not its own leaves it alone and
+    /// says so (`carried-back`). Where both sides changed, the job that runs first wins (`changed-on-both-sides`). This
+    /// holds of objects that both jobs own, once each has run. A plan of such jobs says at its head that they are
+    /// (`both-ways`).
+    ///
+    /// The status is no exception: whom an administrator switches on in Entra, an export leaves active for the import to
+    /// make active here too, and says that a person must look until then. Where only the host's store may say who is
+    /// active, do not map the status in the import.
     ///
     /// An import is reviewed by [`Bucket`](crate::reconcile::Bucket) and narrowed down by
     /// [`Plan::select`](crate::reconcile::Plan::select).

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use crate::expr::Context;
 use crate::mapping::CompiledMapping;
 use crate::model::{Anchor, Completeness, Name, ObjectId, Origin, Record, Schema, Value};
-use crate::reconcile::{Constraints, Given, Holds, LinkIndex, Policy};
+use crate::reconcile::{CarriedBack, Constraints, Given, Holds, LinkIndex, Policy};
 
 /// Everything that planning one mapping starts from.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +25,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) in_doubt: &'a [InDoubt],
     /// What failed before and is not to be tried yet.
     pub(crate) holds: &'a Holds,
+    /// What a job of the other direction carries back.
+    pub(crate) carried_back: &'a CarriedBack,
     pub(crate) job: &'a str,
     pub(crate) abilities: Abilities,
     /// Whether to list an object although there is nothing to do: someone asked for it by name.

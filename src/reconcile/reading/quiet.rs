@@ -60,7 +60,16 @@ impl<'a> Quiet<'a> {
         let redacts = mapping.rules().iter().any(Rule::is_redacted);
         // What changes with time alone is looked at again, whether it changed or not.
         let reads_clock = mapping.reads_clock();
-        if elements || takes_licenses || redacts || reads_clock || inputs.lists_all || !inputs.links.is_whole() {
+        // What both ends agree on is remembered, also of those who are the same.
+        let remembers = !inputs.carried_back.is_empty();
+        if elements
+            || takes_licenses
+            || redacts
+            || reads_clock
+            || remembers
+            || inputs.lists_all
+            || !inputs.links.is_whole()
+        {
             return None;
         }
         let watched = |rule: &'a Rule| {

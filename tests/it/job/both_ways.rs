@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use entrant::clock::ManualClock;
 use entrant::job::{Apply, Run};
+use entrant::mapping::OnNull;
 use entrant::model::{AttributeSchema, Class, ObjectId, Schema};
-use entrant::reconcile::{Guard, Plan, Policy, Preferences, Severity, Winner};
+use entrant::reconcile::{Enable, Guard, Plan, Policy, Preferences, Severity, Winner};
 use entrant::store::{MemoryState, MemoryStore};
-use entrant::{Job, Mapping, Record};
+use entrant::{Job, Mapping, Record, Value};
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
@@ -112,4 +113,156 @@ async fn a_job_that_is_given_up_or_runs_no_more_is_no_warning() {
         }
         assert_eq!(warnings(&world.settle(&export).await), [""; 0], "{gives_up}");
     }
+}
+
+/// Which side is edited, or which job runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Table,
+    Directory,
+}
+
+const SIDES: [Side; 2] = [Side::Table, Side::Directory];
+
+/// Two jobs that write the same attributes, in opposite directions, and have come to rest.
+struct BothWays {
+    world: World,
+    export: Job,
+    import: Job,
+}
+
+impl BothWays {
+    async fn new(import: Policy) -> Self {
+        let world = World::new();
+        let mapping = || people(&["login", "title", "phone", "active"]).on_null("title", OnNull::Clear);
+        let export = world.job("export", false, mapping(), Policy::outbound(Preferences::default()));
+        let import = world.job("import", true, mapping(), import);
+        let both = Self { world, export, import };
+        both.settle().await;
+        both
+    }
+
+    fn job(&self, side: Side) -> &Job {
+        if side == Side::Table { &self.export } else { &self.import }
+    }
+
+    fn store(&self, side: Side) -> &MemoryStore {
+        if side == Side::Table { &self.world.table } else { &self.world.directory }
+    }
+
+    async fn settle(&self) {
+        for _ in 0..3 {
+            _ = self.run(Side::Table).await;
+            _ = self.run(Side::Directory).await;
+        }
+        for job in [&self.export, &self.import] {
+            let plan = job.plan(Run::full()).await.expect("a plan");
+            assert!(plan.is_converged(), "{plan}");
+        }
+    }
+
+    /// Runs the job that reads a side.
+    async fn run(&self, side: Side) -> Plan {
+        self.world.settle(self.job(side)).await
+    }
+
+    fn set(&self, side: Side, name: &'static str, value: impl Into<Value>) {
+        let id = self.store(side).records()[0].id.clone();
+        self.store(side).set(&id, name, value);
+    }
+
+    fn values(&self, name: &str) -> [Value; 2] {
+        SIDES.map(|side| self.store(side).records()[0].get(name).cloned().unwrap_or_default())
+    }
+}
+
+fn rules(plan: &Plan) -> Vec<&str> {
+    let entries = plan.entries().iter().flat_map(|entry| &entry.problems);
+    entries.map(|problem| &*problem.rule).collect()
+}
+
+#[tokio::test]
+async fn a_change_wins_on_whichever_side_it_was_made_and_whichever_job_runs_first() {
+    let edits: [&[(&str, Value)]; 4] = [
+        &[("title", "Chief".into())],
+        &[("title", Value::Null), ("title", "Boss".into())],
+        &[("active", false.into()), ("active", true.into())],
+        &[("title", "Chief".into()), ("title", "Clerk".into())],
+    ];
+    for edits in edits {
+        for edited in SIDES {
+            for first in SIDES {
+                let both = BothWays::new(Policy::inbound(Winner::Source)).await;
+                for (name, value) in edits {
+                    both.set(edited, name, value.clone());
+                    let plan = both.run(first).await;
+                    let is_left = first != edited;
+                    let is_left_alone = rules(&plan).contains(&"carried-back");
+                    assert_eq!(is_left_alone, is_left, "{name} {value:?} {edited:?} {first:?}: {plan}");
+                    let second = SIDES[usize::from(first == Side::Table)];
+                    _ = both.run(second).await;
+                    let expected = [value.clone(), value.clone()];
+                    assert_eq!(both.values(name), expected, "{name} {edited:?} {first:?}");
+                    both.settle().await;
+                    assert_eq!(both.values(name), expected, "{name} {edited:?} {first:?}: it does not come back");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_two_changes_the_first_job_carries_its_own_and_says_so() {
+    for first in SIDES {
+        let both = BothWays::new(Policy::inbound(Winner::Source)).await;
+        both.set(Side::Table, "title", "Chief");
+        both.set(Side::Directory, "title", "Boss");
+        let plan = both.run(first).await;
+        assert_eq!(rules(&plan), ["changed-on-both-sides"], "{plan}");
+        let winner: Value = if first == Side::Table { "Chief" } else { "Boss" }.into();
+        both.settle().await;
+        assert_eq!(both.values("title"), [winner.clone(), winner]);
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_carries_back_is_written_as_ever() {
+    // The import does not write titles, and switches nobody on.
+    let imports = [
+        ("title", Policy::inbound(Winner::Target)),
+        ("active", Policy::outbound(Preferences::default().with_enable(Enable::Never).without_create())),
+    ];
+    for (name, import) in imports {
+        let both = BothWays::new(import).await;
+        both.set(Side::Table, "active", false);
+        both.settle().await;
+        let before = both.values(name)[0].clone();
+        both.set(Side::Directory, name, if name == "title" { Value::from("Boss") } else { true.into() });
+        let plan = both.run(Side::Table).await;
+        assert_eq!(rules(&plan), [""; 0], "{plan}");
+        assert_eq!(both.values(name), [before.clone(), before], "{plan}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_job_brought_that_is_given_up_is_written_again() {
+    let both = BothWays::new(Policy::inbound(Winner::Source)).await;
+    both.set(Side::Directory, "title", "Boss");
+    assert!(rules(&both.run(Side::Table).await).contains(&"carried-back"));
+    _ = both.import.run(Run::retire(), Apply::new()).await.expect("a report");
+    _ = both.run(Side::Table).await;
+    assert_eq!(both.values("title"), ["Clerk", "Clerk"].map(Value::from));
+}
+
+#[tokio::test]
+async fn an_active_account_whose_person_is_not_active_needs_a_look_until_the_other_job_ran() {
+    let both = BothWays::new(Policy::inbound(Winner::Source)).await;
+    both.set(Side::Table, "active", false);
+    both.settle().await;
+    both.set(Side::Directory, "active", true);
+    let plan = both.run(Side::Table).await;
+    let of_status =
+        plan.entries().iter().flat_map(|entry| &entry.problems).find(|problem| problem.rule == "carried-back");
+    assert_eq!(of_status.expect("a word on it").severity, Severity::Attention, "{plan}");
+    assert!(of_status.expect("a word on it").message.contains("the job import brings it"), "{plan}");
 }

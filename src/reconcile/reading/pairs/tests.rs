@@ -12,8 +12,8 @@ use crate::mapping::{AbsentMeans, CompiledMapping, Mapping};
 use crate::model::{Class, Completeness, Origin, Schema, comparison_key, eq};
 use crate::reconcile::planner::{Planned, plan};
 use crate::reconcile::{
-    Abilities, Action, Answers, Enable, Extent, Given, Holds, InDoubt, Link, LinkEnd, LinkIndex, LinkOrigin,
-    NoConstraints, Planner, Policy, Preferences, Questions, When, Winner,
+    Abilities, Action, Answers, CarriedBack, Enable, Extent, Given, Holds, InDoubt, Link, LinkEnd, LinkIndex,
+    LinkOrigin, NoConstraints, Planner, Policy, Preferences, Questions, When, Winner,
 };
 
 /// What there is to plan, and in which order it is read.
@@ -213,6 +213,7 @@ fn planned(world: &World, settles: bool) -> (Planned, u64) {
         given: &given,
         in_doubt: &world.in_doubt,
         holds: &Holds::new(),
+        carried_back: &CarriedBack::new(),
         job: "job",
         abilities,
         lists_all: false,

@@ -1,0 +1,255 @@
+//! What both ends of a link last agreed on, where jobs of both directions write the same: a value that one of them wrote
+//! is no change for the other.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::mapping::Rule;
+use crate::model::{Name, ObjectId, Record, Value};
+use crate::reconcile::decide::entries::Decider;
+use crate::reconcile::find::case::{Case, Sourced};
+use crate::reconcile::{AttributeChange, Enable, Entry, LinkEnd, Linked, Problem, Severity};
+
+/// How many bytes of a digest are kept: enough to tell the values of one attribute of one object apart.
+const DIGEST: usize = 16;
+
+/// The attributes of the target that a job of the other direction carries back, by their names.
+pub(crate) type CarriedBack = BTreeMap<Name, Carrier>;
+
+/// The job that carries an attribute back, and when it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Carrier {
+    pub(crate) job: String,
+    /// Whether it also carries that there is nothing.
+    pub(crate) clears: bool,
+    /// Where it writes a status by it.
+    pub(crate) switch: Option<Switch>,
+}
+
+/// When a job switches objects off and on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Switch {
+    pub(crate) disable: bool,
+    pub(crate) enable: Enable,
+}
+
+/// Digests of what both ends have of an attribute that they agree on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Agreed {
+    /// Of the source's attributes that the rule reads.
+    pub source: BTreeMap<Name, String>,
+    /// Of the target's value.
+    pub target: String,
+}
+
+/// Which ends have something else than when they last agreed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Moved {
+    source: bool,
+    target: bool,
+}
+
+/// What becomes of an attribute that jobs of both directions write.
+pub(crate) enum Turn {
+    /// It is written, if it differs.
+    Ours,
+    /// Both ends changed it since they agreed: it is written, which a person may want to know.
+    Clash(Problem),
+    /// The other job brings it.
+    Others(Problem),
+    /// Both ends have the same, and the link does not know that yet.
+    Agree(Agreed),
+}
+
+impl Carrier {
+    /// Whether it brings the source what the target has: `is_status` if that is whether the object is active. `end` is the
+    /// end of the link that it writes to.
+    fn carries(&self, value: &Value, is_status: bool, end: &LinkEnd) -> bool {
+        let Some(Switch { disable, enable }) = self.switch else { return self.clears || !value.is_blank() };
+        let on = enable.allows(end.disabled_by_us, end.was_inactive);
+        match value.as_bool().filter(|_| is_status) {
+            Some(true) => on,
+            Some(false) => disable,
+            // Nobody knows which it comes to.
+            None => disable && on,
+        }
+    }
+}
+
+impl Decider<'_> {
+    /// Whose turn it is to write an attribute. `is_same`: both ends have the same.
+    pub(crate) fn turn(
+        &self,
+        case: &Case<'_>,
+        sourced: &Sourced,
+        rule: &Rule,
+        (old, new): (&Value, &Value),
+        is_same: bool,
+    ) -> Turn {
+        let name = rule.target();
+        let (Some(carrier), Some(target)) = (self.inputs().carried_back.get(name), &case.target_id) else {
+            return Turn::Ours;
+        };
+        let agrees = |agreed: &Agreed| case.link.is_some_and(|link| is_known(link, name, agreed));
+        if is_same {
+            let agreed = Agreed { source: read(&sourced.record, rule), target: digest(target, name, old) };
+            return if agrees(&agreed) { Turn::Ours } else { Turn::Agree(agreed) };
+        }
+        let Some(link) = case.link else { return Turn::Ours };
+        let (Some(moved), Some(end)) = (moved(link, &sourced.record, rule, old), &link.counterpart) else {
+            return Turn::Ours;
+        };
+        let is_status = self.inputs().schema.is_status(name);
+        let is_carried = end.owner.as_ref() == Some(&carrier.job) && carrier.carries(old, is_status, end);
+        let problem = |severity, kind: &'static str, message: String| {
+            Problem::new(severity, kind, message).with_value(name.clone(), Some(new.clone()))
+        };
+        match moved {
+            Moved { source: false, target: true } if is_carried => {
+                // Somebody may be active who should not be, until the other job ran.
+                let severity = if is_status { Severity::Attention } else { Severity::Warning };
+                let message =
+                    format!("changed there and not here since both had the same: the job {} brings it", carrier.job);
+                Turn::Others(problem(severity, "carried-back", message))
+            }
+            Moved { source: true, target: true } if is_carried => {
+                let message = format!(
+                    "changed on both sides since they had the same; of this job and the job {}, the one that runs first wins",
+                    carrier.job
+                );
+                Turn::Clash(problem(Severity::Warning, "changed-on-both-sides", message))
+            }
+            _ => Turn::Ours,
+        }
+    }
+
+    /// Notes with what is written what it was made of, where another job carries it back.
+    pub(crate) fn note_reads(&self, sourced: &Sourced, entry: &mut Entry) {
+        for change in &mut entry.changes {
+            let rule = self.inputs().mapping.rule(&change.attribute);
+            if let (Some(rule), true) = (rule, self.inputs().carried_back.contains_key(&change.attribute)) {
+                change.read = read(&sourced.record, rule);
+            }
+        }
+    }
+}
+
+/// Lets both ends remember what was written, as what they agree on.
+pub(crate) fn agree_on_written(source: &mut LinkEnd, target: &mut LinkEnd, change: &AttributeChange) {
+    if !change.read.is_empty() {
+        let agreed = digest(&target.object, &change.attribute, &change.new);
+        agree(source, target, &change.attribute, &Agreed { source: change.read.clone(), target: agreed });
+    }
+}
+
+/// Lets both ends remember what they agree on.
+pub(crate) fn agree(source: &mut LinkEnd, target: &mut LinkEnd, attribute: &Name, agreed: &Agreed) {
+    source.agreed.extend(agreed.source.clone());
+    target.agreed.insert(attribute.clone(), agreed.target.clone());
+}
+
+fn is_known(link: &Linked, name: &Name, agreed: &Agreed) -> bool {
+    let at_source = |(name, digest)| link.counterpart.as_ref().is_some_and(|end| end.agreed.get(name) == Some(digest));
+    link.target.agreed.get(name) == Some(&agreed.target) && agreed.source.iter().all(at_source)
+}
+
+/// `None` if nobody remembers what they agreed on.
+fn moved(link: &Linked, record: &Record, rule: &Rule, old: &Value) -> Option<Moved> {
+    let (there, here) = (&link.target, link.counterpart.as_ref()?);
+    let target = *there.agreed.get(rule.target())? != digest(&there.object, rule.target(), old);
+    let mut source = false;
+    for (name, now) in read(record, rule) {
+        source |= *here.agreed.get(&name)? != now;
+    }
+    Some(Moved { source, target })
+}
+
+/// Digests of what a rule reads.
+fn read(record: &Record, rule: &Rule) -> BTreeMap<Name, String> {
+    let of = |name: &Name| (name.clone(), digest(&record.id, name, record.get(name).unwrap_or(&Value::Null)));
+    rule.source_attributes().iter().map(of).collect()
+}
+
+/// A digest of a value as a table would show it, since a store may give back as text what it got as a number, and values
+/// in another order.
+fn digest(object: &ObjectId, attribute: &Name, value: &Value) -> String {
+    let shown = value.as_slice().iter().filter(|value| !value.is_blank()).map(Value::to_string);
+    let mut shown: Vec<String> = shown.collect();
+    shown.sort();
+    let shown = serde_json::to_vec(&shown).expect("a list of text is JSON");
+    let mac = hmac_sha256::HMAC::mac(shown, format!("{object}\u{0}{attribute}"));
+    crate::digest::hex(&mac[..DIGEST])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_the_same_however_a_store_keeps_it() {
+        let of = |value: Value| digest(&ObjectId::user("1"), &"title".into(), &value);
+        let list = |values: &[&str]| Value::list(values.iter().map(|value| Value::from(*value)));
+        let same = [
+            (Value::Null, "".into()),
+            (Value::Null, Value::list([])),
+            (true.into(), "true".into()),
+            (7_i64.into(), "7".into()),
+            ("one".into(), list(&["one"])),
+            (list(&["one", "two"]), list(&["two", "one"])),
+        ];
+        same.into_iter().for_each(|(one, other)| assert_eq!(of(one.clone()), of(other.clone()), "{one:?} {other:?}"));
+        let different = [("one".into(), "One".into()), (list(&["a", "b"]), "a, b".into()), (Value::Null, false.into())];
+        different.into_iter().for_each(|(one, other): (Value, Value)| assert_ne!(of(one.clone()), of(other.clone())));
+        let of_another = digest(&ObjectId::user("2"), &"title".into(), &"one".into());
+        assert_ne!(of("one".into()), of_another, "nobody sees who has the same");
+    }
+
+    #[test]
+    fn a_carrier_brings_what_its_job_would_write() {
+        let end = |disabled_by_us| {
+            let end = LinkEnd::new(
+                "b",
+                ObjectId::user("1"),
+                crate::reconcile::LinkOrigin::Adopted,
+                time::OffsetDateTime::UNIX_EPOCH,
+            );
+            LinkEnd { disabled_by_us, ..end }
+        };
+        let plain = |clears| Carrier { job: "other".to_owned(), clears, switch: None };
+        for (clears, value, expected) in [
+            (true, Value::Null, true),
+            (false, "".into(), false),
+            (false, "Chief".into(), true),
+            (false, false.into(), true),
+        ] {
+            assert_eq!(plain(clears).carries(&value, false, &end(false)), expected, "{clears} {value:?}");
+        }
+        #[rustfmt::skip]
+        let table = [
+            // Disables, enables, what is to be carried as a status, which job disabled: carried?
+            (true, Enable::Always, Some(true), false, true),
+            (true, Enable::Own, Some(true), false, false),
+            (true, Enable::Own, Some(true), true, true),
+            (true, Enable::Never, Some(true), true, false),
+            (true, Enable::Never, Some(false), false, true),
+            (false, Enable::Always, Some(false), false, false),
+            // Not told which way it goes.
+            (true, Enable::Never, None, true, false),
+            (true, Enable::Always, None, false, true),
+            (false, Enable::Always, None, false, false),
+        ];
+        for (disable, enable, status, ours, expected) in table {
+            let carrier = Carrier { switch: Some(Switch { disable, enable }), ..plain(true) };
+            let value = Value::Bool(status.unwrap_or(true));
+            assert_eq!(
+                carrier.carries(&value, status.is_some(), &end(ours)),
+                expected,
+                "{disable} {enable:?} {status:?}"
+            );
+        }
+    }
+}
