@@ -10,8 +10,8 @@ use super::Job;
 use super::builder::Ready;
 use super::ledger::StoredJob;
 use crate::error::Result;
-use crate::mapping::{OnNull, Rule};
-use crate::model::{Class, Name};
+use crate::mapping::{FlowOutcome, Rule};
+use crate::model::{Class, Name, Value};
 use crate::reconcile::{CarriedBack, Carrier, Enable, Problem, Severity, Switch};
 
 /// A job that did not run for so long is thought to be no more.
@@ -24,7 +24,10 @@ pub(super) struct Flows {
     from: Place,
     to: Place,
     attributes: BTreeMap<Name, Vec<Name>>,
-    /// Those of them that are also cleared.
+    /// Those of them whose values must not be shown.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    hidden: BTreeSet<Name>,
+    /// Those of them that are written also when there is nothing.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     clears: BTreeSet<Name>,
     /// The one of them that says whether an object is active, and when it is written.
@@ -79,12 +82,15 @@ impl Job {
             is_written && !rule.is_create_only() && !rule.fills_only() && !schema.is_elements(rule.target())
         };
         let overwritten: Vec<&Rule> = mapping.rules().iter().filter(is_overwritten).collect();
-        let clears = overwritten.iter().filter(|rule| rule.on_null() == OnNull::Clear);
+        let nothing = FlowOutcome::Value(Value::Null);
+        let clears = overwritten.iter().filter(|rule| rule.on_update_over(&nothing, &"something".into()).is_some());
+        let hidden = overwritten.iter().filter(|rule| rule.is_redacted() || rule.is_secret());
         let status = schema.status.as_ref().filter(|status| overwritten.iter().any(|rule| rule.target() == *status));
         let place = |store: &str, class: &Class| Place { store: store.to_owned(), class: class.clone() };
         Flows {
             from: place(self.source.name(), mapping.source_class()),
             to: place(self.target.name(), mapping.target_class()),
+            hidden: hidden.map(|rule| rule.target().clone()).collect(),
             clears: clears.map(|rule| rule.target().clone()).collect(),
             switch: status.map(|status| (status.clone(), switch)),
             attributes: overwritten
@@ -129,14 +135,15 @@ impl Job {
     pub(super) fn carried_back(&self, others: &[Opposite]) -> Vec<CarriedBack> {
         let carried = |ready: &Ready| {
             let own = self.flows_of(ready);
-            // Of what must not be shown nothing is kept.
-            let is_kept =
-                |name: &Name| ready.mapping.rule(name).is_some_and(|rule| !rule.is_redacted() && !rule.is_secret());
             let mut carried = CarriedBack::new();
             for Opposite { job, flows } in others {
                 for other in flows {
-                    for (name, by) in own.both_ways(other).filter(|(name, _)| is_kept(name)) {
-                        carried.entry(name.clone()).or_insert_with(|| other.carrier(job, by[0]));
+                    // Of what must not be shown nothing is kept.
+                    let is_kept = |name: &Name, by: &[&Name]| {
+                        !own.hidden.contains(name) && !by.iter().any(|name| other.hidden.contains(*name))
+                    };
+                    for (name, by) in own.both_ways(other).filter(|(name, by)| is_kept(name, by)) {
+                        carried.entry(name.clone()).or_default().push(other.carrier(job, by[0]));
                     }
                 }
             }

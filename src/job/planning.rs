@@ -127,6 +127,7 @@ impl Job {
             given,
             in_doubt: &ground.in_doubt[at],
             holds: &ground.holds,
+            begun: &ground.begun,
             carried_back: &ground.carried_back[at],
             job: &self.name,
             abilities: self.abilities(),

@@ -105,6 +105,8 @@ impl Job {
             return true;
         };
         let mut effect = None;
+        // What was written may be there or not: what both ends agree on is seen anew.
+        let agreed = intent.elements.is_empty() && !std::mem::take(&mut end.agreed).is_empty();
         match found.first() {
             Some(record) if !intent.elements.is_empty() => {
                 return self.recover_elements(intent, record, claims, earlier, batch);
@@ -131,6 +133,7 @@ impl Job {
                 end.deleted_at = Some(intent.at);
                 effect = Some(Guard::Delete);
             }
+            _ if agreed => {}
             _ => return true,
         }
         // What a dead run took away counts like any other.

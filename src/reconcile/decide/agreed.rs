@@ -1,7 +1,7 @@
 //! What both ends of a link last agreed on, where jobs of both directions write the same: a value that one of them wrote
 //! is no change for the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,8 +14,8 @@ use crate::reconcile::{AttributeChange, Enable, Entry, LinkEnd, Linked, Problem,
 /// How many bytes of a digest are kept: enough to tell the values of one attribute of one object apart.
 const DIGEST: usize = 16;
 
-/// The attributes of the target that a job of the other direction carries back, by their names.
-pub(crate) type CarriedBack = BTreeMap<Name, Carrier>;
+/// The attributes of the target that jobs of the other direction carry back, by their names.
+pub(crate) type CarriedBack = BTreeMap<Name, Vec<Carrier>>;
 
 /// The job that carries an attribute back, and when it does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,14 +68,15 @@ pub(crate) enum Turn {
 impl Carrier {
     /// Whether it brings the source what the target has: `is_status` if that is whether the object is active. `end` is the
     /// end of the link that it writes to.
+    ///
+    /// Whoever is active although the record says inactive is left so only if it was this job that made it say so.
     fn carries(&self, value: &Value, is_status: bool, end: &LinkEnd) -> bool {
         let Some(Switch { disable, enable }) = self.switch else { return self.clears || !value.is_blank() };
-        let on = enable.allows(end.disabled_by_us, end.was_inactive);
         match value.as_bool().filter(|_| is_status) {
-            Some(true) => on,
+            Some(true) => end.disabled_by_us && enable.allows(end.disabled_by_us, end.was_inactive),
             Some(false) => disable,
             // Nobody knows which it comes to.
-            None => disable && on,
+            None => false,
         }
     }
 }
@@ -91,7 +92,7 @@ impl Decider<'_> {
         is_same: bool,
     ) -> Turn {
         let name = rule.target();
-        let (Some(carrier), Some(target)) = (self.inputs().carried_back.get(name), &case.target_id) else {
+        let (Some(carriers), Some(target)) = (self.inputs().carried_back.get(name), &case.target_id) else {
             return Turn::Ours;
         };
         let agrees = |agreed: &Agreed| case.link.is_some_and(|link| is_known(link, name, agreed));
@@ -99,27 +100,29 @@ impl Decider<'_> {
             let agreed = Agreed { source: read(&sourced.record, rule), target: digest(target, name, old) };
             return if agrees(&agreed) { Turn::Ours } else { Turn::Agree(agreed) };
         }
-        let Some(link) = case.link else { return Turn::Ours };
-        let (Some(moved), Some(end)) = (moved(link, &sourced.record, rule, old), &link.counterpart) else {
+        // What became of a write that was begun nobody knows yet.
+        let link = case.link.filter(|_| !self.inputs().begun.contains(&sourced.record.id));
+        let Some((moved, end)) = link.and_then(|link| moved(link, &sourced.record, rule, old)) else {
             return Turn::Ours;
         };
         let is_status = self.inputs().schema.is_status(name);
-        let is_carried = end.owner.as_ref() == Some(&carrier.job) && carrier.carries(old, is_status, end);
+        let is_carrier =
+            |carrier: &&Carrier| end.owner.as_ref() == Some(&carrier.job) && carrier.carries(old, is_status, end);
+        let Some(Carrier { job, .. }) = carriers.iter().find(is_carrier) else { return Turn::Ours };
         let problem = |severity, kind: &'static str, message: String| {
             Problem::new(severity, kind, message).with_value(name.clone(), Some(new.clone()))
         };
         match moved {
-            Moved { source: false, target: true } if is_carried => {
+            Moved { source: false, target: true } => {
                 // Somebody may be active who should not be, until the other job ran.
                 let severity = if is_status { Severity::Attention } else { Severity::Warning };
-                let message =
-                    format!("changed there and not here since both had the same: the job {} brings it", carrier.job);
+                let message = format!("changed there and not here since both had the same: the job {job} brings it");
                 Turn::Others(problem(severity, "carried-back", message))
             }
-            Moved { source: true, target: true } if is_carried => {
+            Moved { source: true, target: true } => {
                 let message = format!(
-                    "changed on both sides since they had the same; of this job and the job {}, the one that runs first wins",
-                    carrier.job
+                    "changed on both sides since they had the same; of this job and the job {job}, the one that runs \
+                     first wins"
                 );
                 Turn::Clash(problem(Severity::Warning, "changed-on-both-sides", message))
             }
@@ -127,23 +130,33 @@ impl Decider<'_> {
         }
     }
 
-    /// Notes with what is written what it was made of, where another job carries it back.
-    pub(crate) fn note_reads(&self, sourced: &Sourced, entry: &mut Entry) {
+    /// Notes with what is written what it was made of, where another job carries it back. `differing` are the attributes in
+    /// which the ends are not the same: what is also read for one of them that is left as it is was not agreed on.
+    pub(crate) fn note_reads(&self, sourced: &Sourced, differing: &[Name], entry: &mut Entry) {
+        let carried = self.inputs().carried_back;
+        let rule = |name: &Name| self.inputs().mapping.rule(name).filter(|_| carried.contains_key(name));
+        let is_left = |name: &&Name| entry.changes.iter().all(|change| change.attribute != **name);
+        let left = differing.iter().filter(is_left).filter_map(rule);
+        let open: BTreeSet<&Name> = left.flat_map(Rule::source_attributes).collect();
+        let is_agreed = |rule: &&Rule| !rule.source_attributes().iter().any(|name| open.contains(name));
+        entry.agreed.retain(|name, _| rule(name).filter(is_agreed).is_some());
         for change in &mut entry.changes {
-            let rule = self.inputs().mapping.rule(&change.attribute);
-            if let (Some(rule), true) = (rule, self.inputs().carried_back.contains_key(&change.attribute)) {
+            if let Some(rule) = rule(&change.attribute).filter(is_agreed) {
                 change.read = read(&sourced.record, rule);
             }
         }
     }
 }
 
-/// Lets both ends remember what was written, as what they agree on.
+/// Lets both ends remember what was written, as what they agree on. Where it came of nothing that the source has, such as
+/// that somebody left, nobody knows any more what they agree on.
 pub(crate) fn agree_on_written(source: &mut LinkEnd, target: &mut LinkEnd, change: &AttributeChange) {
-    if !change.read.is_empty() {
-        let agreed = digest(&target.object, &change.attribute, &change.new);
-        agree(source, target, &change.attribute, &Agreed { source: change.read.clone(), target: agreed });
+    if change.read.is_empty() {
+        target.agreed.remove(&change.attribute);
+        return;
     }
+    let agreed = digest(&target.object, &change.attribute, &change.new);
+    agree(source, target, &change.attribute, &Agreed { source: change.read.clone(), target: agreed });
 }
 
 /// Lets both ends remember what they agree on.
@@ -157,15 +170,15 @@ fn is_known(link: &Linked, name: &Name, agreed: &Agreed) -> bool {
     link.target.agreed.get(name) == Some(&agreed.target) && agreed.source.iter().all(at_source)
 }
 
-/// `None` if nobody remembers what they agreed on.
-fn moved(link: &Linked, record: &Record, rule: &Rule, old: &Value) -> Option<Moved> {
-    let (there, here) = (&link.target, link.counterpart.as_ref()?);
+/// Which ends moved, and the source's end; `None` if nobody remembers what they agreed on.
+fn moved<'a>(link: &'a Linked, record: &Record, rule: &Rule, old: &Value) -> Option<(Moved, &'a LinkEnd)> {
+    let (there, here) = (&link.target, link.counterpart.as_deref()?);
     let target = *there.agreed.get(rule.target())? != digest(&there.object, rule.target(), old);
     let mut source = false;
     for (name, now) in read(record, rule) {
         source |= *here.agreed.get(&name)? != now;
     }
-    Some(Moved { source, target })
+    Some((Moved { source, target }, here))
 }
 
 /// Digests of what a rule reads.
@@ -231,16 +244,15 @@ mod tests {
         #[rustfmt::skip]
         let table = [
             // Disables, enables, what is to be carried as a status, which job disabled: carried?
-            (true, Enable::Always, Some(true), false, true),
+            (true, Enable::Always, Some(true), true, true),
+            (true, Enable::Always, Some(true), false, false),
             (true, Enable::Own, Some(true), false, false),
             (true, Enable::Own, Some(true), true, true),
             (true, Enable::Never, Some(true), true, false),
             (true, Enable::Never, Some(false), false, true),
             (false, Enable::Always, Some(false), false, false),
             // Not told which way it goes.
-            (true, Enable::Never, None, true, false),
-            (true, Enable::Always, None, false, true),
-            (false, Enable::Always, None, false, false),
+            (true, Enable::Always, None, true, false),
         ];
         for (disable, enable, status, ours, expected) in table {
             let carrier = Carrier { switch: Some(Switch { disable, enable }), ..plain(true) };

@@ -220,7 +220,7 @@ impl<'a> Decider<'a> {
                 entry.secrets.push(SecretChange { attribute: attribute.clone(), rule: shorten(&rule.provenance()) });
             }
         }
-        self.note_reads(sourced, entry);
+        self.note_reads(sourced, &[], entry);
         choose::prefer_fitting(self.inputs, sourced, entry);
         self.add_failures(case, entry, DraftStep::Create);
         self.require_status(entry);
@@ -299,6 +299,7 @@ impl<'a> Decider<'a> {
             _ => false,
         };
         let mut unwritten = 0_usize;
+        let (mut differing, mut clashes) = (Vec::new(), Vec::new());
         for flow in flows.iter().filter(|flow| !self.inputs.schema.is_elements(&flow.attribute)) {
             let Some(schema) = self.inputs.schema.get(&flow.attribute) else { continue };
             let Some(rule) = self.inputs.mapping.rule(&flow.attribute) else { continue };
@@ -317,9 +318,12 @@ impl<'a> Decider<'a> {
             };
             let Some(new) = rule.on_update_over(&flow.outcome, &old) else { continue };
             let repeated = values_equal(schema, &old, &new);
+            if !repeated {
+                differing.push(flow.attribute.clone());
+            }
             match self.turn(case, sourced, rule, (&old, &new), repeated) {
                 Turn::Ours => {}
-                Turn::Clash(problem) => entry.problems.push(problem),
+                Turn::Clash(problem) => clashes.push(problem),
                 Turn::Others(problem) => {
                     entry.problems.push(problem);
                     continue;
@@ -356,9 +360,12 @@ impl<'a> Decider<'a> {
                 format!("{unwritten} attributes differ, and {}", self.inputs.policy.why_no_update()),
             ));
         }
-        self.note_reads(sourced, entry);
         self.add_failures(case, entry, DraftStep::Update);
         self.check(Some(target), entry, DraftStep::Update);
+        self.note_reads(sourced, &differing, entry);
+        clashes
+            .retain(|problem| entry.changes.iter().any(|change| Some(&change.attribute) == problem.attribute.as_ref()));
+        entry.problems.extend(clashes);
         if entry.changes.len() == 1 && entry.disables() {
             entry.action = Action::Disable;
         }

@@ -54,6 +54,7 @@ pub(crate) fn hold_objects(planners: &[Planner<'_>], entries: &mut [Entry]) {
             entry.problems.push(Problem::new(Severity::Blocks, RULE, hold.message.clone()));
             return;
         }
+        entry.agreed.clear();
         // References and licences go on.
         let changes = entry.changes.drain(..).map(|change| change.attribute);
         let names: Vec<Name> = changes.chain(entry.secrets.drain(..).map(|secret| secret.attribute)).collect();

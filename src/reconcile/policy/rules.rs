@@ -133,12 +133,13 @@ impl Policy {
     /// both ends last agreed on (as digests), so that what one job wrote is no change for the other: a value that changed
     /// on one side gets to the other, whichever job runs first, and the job to which it is not its own leaves it alone and
     /// says so (`carried-back`). Where both sides changed, the job that runs first wins (`changed-on-both-sides`). This
-    /// holds of objects that both jobs own, once each has run. A plan of such jobs says at its head that they are
-    /// (`both-ways`).
+    /// holds where the rules of the two jobs undo each other, of objects that both own and have in scope, once each has
+    /// run in full. A plan of such jobs says at its head that they are (`both-ways`). They take more time and memory than
+    /// others, since every pair is looked at whole.
     ///
-    /// The status is no exception: whom an administrator switches on in Entra, an export leaves active for the import to
-    /// make active here too, and says that a person must look until then. Where only the host's store may say who is
-    /// active, do not map the status in the import.
+    /// Whoever the host's own store says is inactive is switched off in Entra all the same, whoever switched him on there;
+    /// only where it was an import that made him inactive here, the export leaves it to the import to say who is active, and
+    /// a person must look until it ran.
     ///
     /// An import is reviewed by [`Bucket`](crate::reconcile::Bucket) and narrowed down by
     /// [`Plan::select`](crate::reconcile::Plan::select).

@@ -25,7 +25,9 @@ pub(crate) struct Inputs<'a> {
     pub(crate) in_doubt: &'a [InDoubt],
     /// What failed before and is not to be tried yet.
     pub(crate) holds: &'a Holds,
-    /// What a job of the other direction carries back.
+    /// The source objects for which a write was begun whose outcome is not known.
+    pub(crate) begun: &'a [ObjectId],
+    /// What jobs of the other direction carry back.
     pub(crate) carried_back: &'a CarriedBack,
     pub(crate) job: &'a str,
     pub(crate) abilities: Abilities,

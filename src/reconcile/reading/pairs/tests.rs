@@ -213,6 +213,7 @@ fn planned(world: &World, settles: bool) -> (Planned, u64) {
         given: &given,
         in_doubt: &world.in_doubt,
         holds: &Holds::new(),
+        begun: &[],
         carried_back: &CarriedBack::new(),
         job: "job",
         abilities,
