@@ -307,8 +307,17 @@ impl SubscribedSku {
         if !self.is_assignable() {
             return 0;
         }
-        let seats = self.prepaid_units.enabled.saturating_add(self.prepaid_units.warning);
-        u64::try_from(seats.saturating_sub(self.consumed_units)).unwrap_or(0)
+        u64::try_from(self.seats().saturating_sub(self.consumed_units)).unwrap_or(0)
+    }
+
+    /// How many more users have it than there are seats, such as after fewer were bought.
+    #[must_use]
+    pub fn overdrawn_seats(&self) -> u64 {
+        u64::try_from(self.consumed_units.saturating_sub(self.seats())).unwrap_or(0)
+    }
+
+    fn seats(&self) -> i64 {
+        self.prepaid_units.enabled.saturating_add(self.prepaid_units.warning)
     }
 }
 

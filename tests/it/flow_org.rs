@@ -236,6 +236,25 @@ async fn a_licence_is_swapped_without_a_gap_and_without_a_second_seat() {
 }
 
 #[tokio::test]
+async fn a_seat_that_is_given_up_is_nobodys_while_more_are_held_than_there_are() {
+    let people = ["1", "2", "3"].map(|id| person(id).with("sku", texts(&["EMS"])));
+    let world =
+        World::new(people.into_iter().chain([person("4"), group("a", &[])]), |builder| builder.standard_skus(3));
+    _ = world.settle().await;
+    // Fewer were bought: the first of two that are given up is nobody's, and the second waits for both.
+    world.sim.set_seats("EMS", 2);
+    world.set("1", "sku", Value::Null);
+    world.set("4", "sku", texts(&["EMS"]));
+    let plan = world.plan().await;
+    assert!(problems(&plan, "4").join("; ").contains("no-seat"), "{plan}");
+    world.set("2", "sku", Value::Null);
+    let report = world.settle().await;
+    assert_eq!(report.outcome(OutcomeKind::Failed), 0, "{report}");
+    assert_eq!(world.sim.licenses(&world.name("4")), ["EMS"]);
+    assert!(world.plan().await.is_converged());
+}
+
+#[tokio::test]
 async fn what_the_tenant_forbids_is_refused_when_planned() {
     let people = ["1", "2", "3"].map(|id| person(id).with("sku", texts(&["ENTERPRISEPACK"])));
     let world = World::new(people.into_iter().chain([group("a", &["1"])]), e3());

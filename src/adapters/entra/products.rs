@@ -91,6 +91,7 @@ fn products(skus: &[SubscribedSku], relations: &[PlanRelation]) -> Products {
     }
     let products = skus.iter().map(|sku| {
         let product = Product::new(sku.sku_id.to_string(), sku.sku_part_number.as_str(), Some(sku.free_seats()));
+        let product = product.with_overdrawn(sku.overdrawn_seats());
         let product = match refusal(sku) {
             Some(reason) => product.with_refusal(reason),
             None => product,

@@ -69,7 +69,9 @@ pub(crate) fn warn_of_seats(planners: &[Planner<'_>], assessments: &[Assessment<
             }
             let seats = seats.get_or_insert_with(|| Seats::new(planners, assessments, entries));
             for (product, is_new) in &bequest.products {
-                let Some(free) = products.get(product).and_then(|product| product.free_seats) else { continue };
+                let Some(product_seats) = products.get(product) else { continue };
+                let Some(free) = product_seats.free_seats else { continue };
+                let free = i128::from(free) - i128::from(product_seats.overdrawn);
                 let Some((needed, short)) = seats.take(product, free, bequest.who(*is_new)) else { continue };
                 let gap = record.and_then(|record| record.partial.get(&heirs.members));
                 let more = gap.map_or(String::new(), |gap| format!("; there may be more members: {gap}"));
@@ -179,7 +181,12 @@ impl<'a> Seats<'a> {
     }
 
     /// Takes a seat for each who needs one. Gives how many need one and how many of them there is none for, if any.
-    fn take<'b>(&mut self, product: &Arc<str>, free: u64, heirs: impl Iterator<Item = Heir<'b>>) -> Option<(u64, u64)> {
+    fn take<'b>(
+        &mut self,
+        product: &Arc<str>,
+        free: i128,
+        heirs: impl Iterator<Item = Heir<'b>>,
+    ) -> Option<(u64, u64)> {
         let mut needed = 0_u64;
         for (id, source) in heirs {
             let is_new = match (id, source) {
@@ -190,7 +197,7 @@ impl<'a> Seats<'a> {
             needed += u64::from(is_new);
         }
         let left = self.freed.entry(Arc::clone(product)).or_default();
-        let before = (i128::from(free) + *left).max(0);
+        let before = (free + *left).max(0);
         *left -= i128::from(needed);
         let short = i128::from(needed) - before;
         u64::try_from(short).ok().filter(|short| *short > 0).map(|short| (needed, short))

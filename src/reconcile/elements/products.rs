@@ -26,6 +26,8 @@ pub struct Product {
     pub name: Arc<str>,
     /// How many more can be given; `None` if nobody knows.
     pub free_seats: Option<u64>,
+    /// How many more are held than there are seats: as many must be given up before one is free again.
+    pub overdrawn: u64,
     /// Why no licence of it can be given, if so.
     pub refusal: Option<String>,
     /// What it consists of.
@@ -49,7 +51,14 @@ pub struct ProductPlan {
 impl Product {
     /// A product without plans and with so many free seats.
     pub fn new(id: impl AsRef<str>, name: impl Into<Arc<str>>, free_seats: Option<u64>) -> Self {
-        Self { id: lower(id.as_ref()), name: name.into(), free_seats, refusal: None, plans: Vec::new() }
+        Self { id: lower(id.as_ref()), name: name.into(), free_seats, overdrawn: 0, refusal: None, plans: Vec::new() }
+    }
+
+    /// Says how many more are held than there are seats.
+    #[must_use]
+    pub fn with_overdrawn(mut self, seats: u64) -> Self {
+        self.overdrawn = seats;
+        self
     }
 
     /// Says why no licence of it can be given.

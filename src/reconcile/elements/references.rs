@@ -57,8 +57,8 @@ enum Referent {
 }
 
 /// The ids that a reference names, in the source.
-struct Wanted {
-    ids: Vec<Arc<str>>,
+pub(super) struct Wanted {
+    pub(super) ids: Vec<Arc<str>>,
     /// Why there may be more, if so.
     partial: Option<String>,
 }
@@ -393,6 +393,13 @@ impl References<'_> {
                 Referent::Object(object, source) => {
                     match current.get_mut(&*object) {
                         Some(stays) => *stays = true,
+                        None if self.planner.is_away(&ObjectId::new(class.clone(), Arc::clone(&object))) => {
+                            missing.insert(object);
+                            open.entry("has an account that is gone or lies in the recycle bin".to_owned())
+                                .or_default()
+                                .push(id);
+                            continue;
+                        }
                         None if missing.insert(Arc::clone(&object)) => {
                             // Of one who turns out not to be the one, nothing is given in his name.
                             if let Some(entry) = self.referents.links.get(&source) {
@@ -549,7 +556,7 @@ impl References<'_> {
 }
 
 /// What an attribute names in a record.
-fn ids(flows: &[Flow], rule: &Rule, sourced: &Sourced, is_new: bool) -> Option<Wanted> {
+pub(super) fn ids(flows: &[Flow], rule: &Rule, sourced: &Sourced, is_new: bool) -> Option<Wanted> {
     let flow = flows.iter().find(|flow| flow.attribute == *rule.target())?;
     let value = match &flow.outcome {
         outcome if is_new => rule.on_create(outcome)?,

@@ -9,7 +9,7 @@ use crate::reconcile::planner::Planner;
 use crate::reconcile::{Edge, EdgeKind, Element, Entry, Problem, Products, SetKind, Severity};
 
 /// Gives the seats that there are, in the order of the plan; then those that the plan frees, each to one who waits,
-/// after it is freed. All others wait, and keep what they have until it is their turn.
+/// after it is freed; but of a product that more have than may the first that are given up are nobody's. All others wait, and keep what they have until it is their turn.
 pub(crate) fn settle(planners: &[Planner<'_>], entries: &mut [Entry]) {
     let mut products: HashMap<&Class, (&Products, &Name)> = HashMap::new();
     for planner in planners {
@@ -89,7 +89,9 @@ impl Shares {
         let mut shares = Self { taken: HashMap::new(), edges: Vec::new(), short: BTreeMap::new() };
         for at in moving() {
             let wanted = seats(&entries[at], Side::Given);
-            let freed = |product: &Arc<str>| givers.get(product).map_or(&[][..], Vec::as_slice);
+            let given_up = |product: &Arc<str>| givers.get(product).map_or(&[][..], Vec::as_slice);
+            let lost = |product: &Arc<str>| given_up(product).len().min(overdrawn(products, product));
+            let freed = |product: &Arc<str>| &given_up(product)[lost(product)..];
             let lacking = wanted.iter().filter(|product| {
                 let all = free(products, product).map(|free| free.saturating_add(freed(product).len() as u64));
                 all.is_some_and(|all| shares.taken(product) >= all)
@@ -105,7 +107,8 @@ impl Shares {
                 let number = shares.taken(&product);
                 let beyond = free(products, &product).and_then(|free| number.checked_sub(free));
                 let giver = beyond.and_then(|beyond| freed(&product).get(usize::try_from(beyond).ok()?));
-                shares.edges.extend(giver.map(|giver| SeatEdge { giver: *giver, taker: at }));
+                let before = giver.map_or(&[][..], |_| &given_up(&product)[..lost(&product)]);
+                shares.edges.extend(giver.into_iter().chain(before).map(|giver| SeatEdge { giver: *giver, taker: at }));
                 *shares.taken.entry(product).or_default() += 1;
             }
         }
@@ -141,6 +144,11 @@ fn splits(products: &Products, entry: &Entry, lacking: &[Arc<str>]) -> bool {
 /// How many seats of a product are free; where nobody knows how many there are, the target says.
 fn free(products: &Products, product: &str) -> Option<u64> {
     products.get(product)?.free_seats
+}
+
+/// How many seats of a product must be given up before one is free.
+fn overdrawn(products: &Products, product: &str) -> usize {
+    products.get(product).and_then(|own| usize::try_from(own.overdrawn).ok()).unwrap_or(0)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

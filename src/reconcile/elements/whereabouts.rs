@@ -1,19 +1,20 @@
-//! Whether those are there who were given, and do not show where they were given.
+//! Whether those are there who were given, and do not show where they were given; and those who are to be given.
 
 use std::cell::LazyCell;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::mapping::Mapped;
-use crate::model::{Kind, Name, ObjectId, Value};
+use crate::mapping::{Mapped, Rule};
+use crate::model::{Class, Kind, Name, ObjectId, Value};
 use crate::reconcile::Situation;
+use crate::reconcile::elements::references::ids;
 use crate::reconcile::find::case::{Assessment, Case};
 use crate::reconcile::find::link::Linked;
 use crate::reconcile::planner::Planner;
 use crate::reconcile::reading::inputs::{Inputs, Questions};
 
 /// Asks for them where the run does not say. Whoever is not there comes back with what he was given, so that it stays
-/// given; of whoever is there someone else took it.
+/// given; of whoever is there someone else took it. Nothing can be given to whoever is not there.
 pub(crate) fn ask(planners: &[Planner<'_>], assessments: &[Assessment<'_>], questions: &mut [Questions]) {
     let known = LazyCell::new(|| Known::new(assessments));
     for ((planner, assessment), questions) in planners.iter().zip(assessments).zip(questions) {
@@ -29,8 +30,10 @@ pub(crate) fn ask(planners: &[Planner<'_>], assessments: &[Assessment<'_>], ques
             let Some(Kind::Reference(class)) = inputs.schema.get(rule.target()).map(|schema| &schema.kind) else {
                 continue;
             };
-            for own in assessment.cases.iter().filter(is_compared).flat_map(|case| unseen(inputs, case, rule.target()))
-            {
+            let compared = assessment.cases.iter().filter(is_compared);
+            for own in compared.flat_map(|case| {
+                unseen(inputs, case, rule.target()).into_iter().chain(new(planners, inputs, case, rule, class))
+            }) {
                 let id = ObjectId::new(class.clone(), own);
                 // Whom nobody is linked to nobody brings back.
                 let link = inputs.links.of_target(&id).filter(|link| link.target.deleted_at.is_none());
@@ -85,4 +88,22 @@ fn unseen(inputs: &Inputs<'_>, case: &Case<'_>, attribute: &Name) -> Vec<Arc<str
     let shown: HashSet<&str> = shown.as_slice().iter().filter_map(Value::as_text).collect();
     let unseen = given.iter().filter(|(own, giving)| !shown.contains(&***own) && !inputs.is_young(giving.at));
     unseen.map(|(own, _)| Arc::clone(own)).collect()
+}
+
+/// The linked objects that an attribute names and does not hold, but for those that are too young to be asked for.
+fn new(planners: &[Planner<'_>], inputs: &Inputs<'_>, case: &Case<'_>, rule: &Rule, class: &Class) -> Vec<Arc<str>> {
+    let Some(sourced) = case.source.filter(|sourced| sourced.is_in_scope()) else { return Vec::new() };
+    let Mapped::Flows(flows) = &sourced.mapped else { return Vec::new() };
+    let shown = case.target.and_then(|record| record.get(rule.target())).map_or(&[][..], Value::as_slice);
+    let shown: HashSet<&str> = shown.iter().filter_map(Value::as_text).collect();
+    let wanted = ids(flows, rule, sourced, false).into_iter().flat_map(|wanted| wanted.ids);
+    let linked = |id: Arc<str>| {
+        let of_class = planners.iter().map(Planner::inputs).filter(|own| own.mapping.target_class() == class);
+        let links = of_class.filter_map(move |own| {
+            inputs.links.of_source(&ObjectId::new(own.mapping.source_class().clone(), Arc::clone(&id)))
+        });
+        links.filter(|link| link.target.deleted_at.is_none() && !inputs.is_young(link.target.since))
+    };
+    let objects = wanted.flat_map(linked).map(|link| Arc::clone(&link.target.object.id));
+    objects.filter(|object| !shown.contains(&**object)).collect()
 }

@@ -242,7 +242,7 @@ impl<'a> Assessor<'a> {
             return case;
         }
         let keys: Vec<Option<String>> = sourced.matching_keys(&self.inputs);
-        if sourced.is_in_scope() && !self.target_complete && !self.ask_for_values(sourced) {
+        if !self.target_complete && !self.ask_for_values(sourced) {
             return None;
         }
         let unknown = self.unanswered(sourced);

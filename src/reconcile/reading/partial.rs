@@ -39,12 +39,16 @@ impl<'a> Assessor<'a> {
         self.ask_all(&values)
     }
 
-    /// Asks for all matching and unique values of a source; whether all were asked before.
+    /// Asks for all matching and unique values of a source; of one out of scope for the matching ones alone, since others
+    /// may refer to it. Whether all were asked before.
     pub(crate) fn ask_for_values(&mut self, sourced: &Sourced) -> bool {
         if !self.inputs.abilities.target_find {
             return true;
         }
-        let values = self.identifying_values(sourced);
+        let values = match sourced.is_in_scope() {
+            true => self.identifying_values(sourced),
+            false => self.values_of(sourced, self.inputs.mapping.matching()),
+        };
         self.ask_all(&values)
     }
 
@@ -90,17 +94,23 @@ impl<'a> Assessor<'a> {
             let candidates = rule.candidates(&sourced.record, self.inputs.context).into_iter();
             candidates.filter_map(Result::ok).map(|value| (rule.target(), value))
         });
-        names
-            .into_iter()
-            .filter(|name| !mapping.rule(name).is_some_and(Rule::is_chosen))
-            .filter_map(|name| Some((name, sourced.desired(&self.inputs, name)?)))
-            .chain(candidates)
-            .flat_map(|(name, value)| {
-                value.as_slice().iter().map(|value| (name.clone(), value.clone())).collect::<Vec<_>>()
-            })
-            .filter(|(name, value)| {
-                self.inputs.schema.get(name).is_some_and(|schema| comparison_key(schema, value).is_some())
-            })
-            .collect()
+        let names = names.into_iter().filter(|name| !mapping.rule(name).is_some_and(Rule::is_chosen));
+        let mut values = self.values_of(sourced, names);
+        values.extend(self.comparable(candidates));
+        values
+    }
+
+    fn values_of<'n>(&self, sourced: &Sourced, names: impl IntoIterator<Item = &'n Name>) -> Vec<(Name, Value)> {
+        let desired = |name: &'n Name| Some((name, sourced.desired(&self.inputs, name)?));
+        self.comparable(names.into_iter().filter_map(desired))
+    }
+
+    /// Each value by which something can be found.
+    fn comparable<'n>(&self, values: impl Iterator<Item = (&'n Name, Value)>) -> Vec<(Name, Value)> {
+        let each = values.flat_map(|(name, value)| {
+            value.as_slice().iter().map(|value| (name.clone(), value.clone())).collect::<Vec<_>>()
+        });
+        let schema = self.inputs.schema;
+        each.filter(|(name, value)| schema.get(name).is_some_and(|own| comparison_key(own, value).is_some())).collect()
     }
 }

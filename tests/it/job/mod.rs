@@ -46,7 +46,7 @@ mod spy;
 mod state_files;
 mod switches;
 mod traced;
-mod tracked;
+pub(crate) mod tracked;
 mod truth_table;
 mod unique_value;
 pub(crate) mod world;

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use entrant::job::{OutcomeKind, Run};
+use entrant::job::{Apply, OutcomeKind, Run};
 use entrant::mapping::OnNull;
-use entrant::model::{Class, ObjectId, eq};
+use entrant::model::{Change, ChangeId, Class, ObjectId, Operation, eq};
 use entrant::reconcile::{Action, Leaver, Policy, Preferences, Situation, days};
-use entrant::store::WriteFault;
+use entrant::store::{Target, WriteFault};
 use entrant::{Job, Mapping, Record, Value};
+use futures::StreamExt;
 
 use super::org::{Org, account, group, groups, no_guards, person, plan, problems, texts, users};
+use super::tracked::Tracked;
 
 /// "`manager`, `members`, `owners` are references": owners are given and taken as members are.
 #[tokio::test]
@@ -46,6 +48,51 @@ async fn who_is_not_linked_is_found_by_matching() {
     let unclear = org.plan().await;
     assert_eq!(problems(&unclear, "a").len(), 1, "{unclear}");
     assert!(unclear.is_converged(), "{unclear}");
+}
+
+/// The same by a run that reads only what changed, and meets him for being referred to.
+#[tokio::test]
+async fn who_is_out_of_scope_is_found_by_matching_where_only_what_changed_is_read() {
+    let external = person("2").with("kind", "external").with("sku", Value::Null);
+    let org = Org::new([person("1"), external, person("3"), group("a", &["1"])]);
+    org.directory.push(account("y", "2"));
+    let feeds = [Tracked::new(&org.hr), Tracked::new(&org.directory)];
+    let builder = org.builder(users(), Preferences::default()).guards(no_guards());
+    let job = builder.source(feeds[0].clone()).target(feeds[1].clone()).build().expect("the job is sound");
+    _ = org.settle_with(&job).await;
+    org.set_group("a", "members", texts(&["1", "2"]));
+    org.set("3", "manager", "2");
+    let plan = job.plan(Run::incremental()).await.expect("a plan");
+    assert!(plan.problems().is_empty() && problems(&plan, "a").is_empty(), "{plan}");
+    _ = job.apply(&plan, Apply::new()).await.expect("a report");
+    assert_eq!(org.refers("Group a", "members"), ["1", "2"]);
+    assert_eq!(org.refers("3", "manager"), ["2"]);
+}
+
+/// A link says who is meant, not that he is there: one whom such a run does not look at is asked for before he is given.
+#[tokio::test]
+async fn who_is_gone_is_put_into_no_group_where_only_what_changed_is_read() {
+    let org = Org::new([person("1"), person("2"), person("3"), group("a", &["1"])]);
+    org.directory.push(account("stranger", "9"));
+    let feeds = [Tracked::new(&org.hr), Tracked::new(&org.directory)];
+    let preferences = Preferences::default().with_source_deleted(Leaver::keep());
+    let builder = org.builder(users(), preferences).guards(no_guards());
+    let job = builder.source(feeds[0].clone()).target(feeds[1].clone()).build().expect("the job is sound");
+    _ = org.settle_with(&job).await;
+    // One leaves, and his account is deleted: no run has anything to do with him any more.
+    org.hr.remove(&ObjectId::user("2"));
+    let delete = Change::new(ChangeId::new(1), Operation::Delete { id: org.id("2") });
+    org.directory.write(vec![delete]).collect::<Vec<_>>().await;
+    org.directory.set(&org.id("Group a"), "members", texts(&[&org.id("1").id]));
+    _ = org.settle_with(&job).await;
+    org.set_group("a", "members", texts(&["1", "2", "3"]));
+    for run in [Run::incremental(), Run::full()] {
+        let plan = job.plan(run).await.expect("a plan");
+        assert_eq!(problems(&plan, "a").len(), 1, "{plan}");
+        let report = job.apply(&plan, Apply::new()).await.expect("a report");
+        assert_eq!(report.outcome(OutcomeKind::Failed), 0, "{plan}{report}");
+        assert_eq!(org.refers("Group a", "members"), ["1", "3"]);
+    }
 }
 
 /// "Resolved through links": those of another job too, where this one does not read the people.

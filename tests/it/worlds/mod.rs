@@ -8,4 +8,5 @@ mod found;
 mod judge;
 mod opposite;
 mod runs;
+mod tenant;
 mod watched;
