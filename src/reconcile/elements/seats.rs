@@ -9,7 +9,8 @@ use crate::reconcile::planner::Planner;
 use crate::reconcile::{Edge, EdgeKind, Element, Entry, Problem, Products, SetKind, Severity};
 
 /// Gives the seats that there are, in the order of the plan; then those that the plan frees, each to one who waits,
-/// after it is freed; but of a product that more have than may the first that are given up are nobody's. All others wait, and keep what they have until it is their turn.
+/// after it is freed; but of a product that more have than may the first that are given up are nobody's. All others
+/// wait, and keep what they have until it is their turn.
 pub(crate) fn settle(planners: &[Planner<'_>], entries: &mut [Entry]) {
     let mut products: HashMap<&Class, (&Products, &Name)> = HashMap::new();
     for planner in planners {

@@ -259,10 +259,12 @@ async fn what_a_job_brought_that_is_given_up_is_written_again() {
     assert_eq!(both.values("title"), ["Clerk", "Clerk"].map(Value::from));
 }
 
+type Change = fn(Mapping) -> Mapping;
+
 /// What tells two jobs from those that copy everything to and fro.
 struct Twist {
-    export: fn(Mapping) -> Mapping,
-    import: fn(Mapping) -> Mapping,
+    export: Change,
+    import: Change,
 }
 
 impl BothWays {
@@ -349,7 +351,7 @@ async fn an_active_account_is_left_to_the_job_that_made_the_record_inactive() {
 #[tokio::test]
 async fn that_there_is_nothing_is_carried_as_the_rule_says() {
     #[rustfmt::skip]
-    let table: [(fn(Mapping) -> Mapping, &str); 4] = [
+    let table: [(Change, &str); 4] = [
         (|export| export.attribute("title", "title").on_null("title", OnNull::Clear), ""),
         // Nothing says nothing, so the import fills it again.
         (|export| export.attribute("title", "title"), "Clerk"),
