@@ -57,7 +57,7 @@ struct Moved {
 pub(crate) enum Turn {
     /// It is written, if it differs.
     Ours,
-    /// Both ends changed it since they agreed: it is written, which a person may want to know.
+    /// Both ends changed it since they agreed: it is written, and a person may want to know.
     Clash(Problem),
     /// The other job brings it.
     Others(Problem),
@@ -115,7 +115,8 @@ impl Decider<'_> {
         match moved {
             Moved { source: false, target: true } => {
                 // Somebody may be active who should not be, until the other job ran.
-                let severity = if is_status { Severity::Attention } else { Severity::Warning };
+                let is_active = is_status && old.as_bool() == Some(true);
+                let severity = if is_active { Severity::Attention } else { Severity::Warning };
                 let message = format!("changed there and not here since both had the same: the job {job} brings it");
                 Turn::Others(problem(severity, "carried-back", message))
             }

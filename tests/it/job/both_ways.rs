@@ -335,17 +335,17 @@ async fn nobody_stays_active_whose_own_record_says_inactive() {
 #[tokio::test]
 async fn an_active_account_is_left_to_the_job_that_made_the_record_inactive() {
     let both = BothWays::new(Policy::inbound(Winner::Source)).await;
-    both.set(Side::Directory, "active", false);
-    _ = both.run(Side::Directory).await;
-    both.set(Side::Directory, "active", true);
-    let plan = both.run(Side::Table).await;
-    let of_status =
-        plan.entries().iter().flat_map(|entry| &entry.problems).find(|problem| problem.rule == "carried-back");
-    let of_status = of_status.expect("a word on it");
-    assert_eq!(of_status.severity, Severity::Attention, "{plan}");
-    assert!(of_status.message.contains("the job import brings it"), "{plan}");
-    _ = both.run(Side::Directory).await;
-    assert_eq!(both.values("active"), [true.into(), true.into()]);
+    // A person must look only where somebody is active who may have to be off.
+    for (active, expected) in [(false, Severity::Warning), (true, Severity::Attention)] {
+        both.set(Side::Directory, "active", active);
+        let plan = both.run(Side::Table).await;
+        let mut problems = plan.entries().iter().flat_map(|entry| &entry.problems);
+        let of_status = problems.find(|problem| problem.rule == "carried-back").expect("a word on it");
+        assert_eq!(of_status.severity, expected, "{plan}");
+        assert!(of_status.message.contains("the job import brings it"), "{plan}");
+        _ = both.run(Side::Directory).await;
+        assert_eq!(both.values("active"), [active.into(), active.into()]);
+    }
 }
 
 #[tokio::test]
