@@ -67,9 +67,10 @@ impl Run {
     /// last full run, and what was linked and let go of since), what is read again before a removal. Only that an object is
     /// gone *without a word* it cannot see: who is merely absent from the source is found by a full run. So is what changes
     /// without a trace in either feed: what another job of the link set linked or let go of; a group of which the target's
-    /// feed does not say that it lost a member with the member's account. And a rule that moves a link from one who left
-    /// needs to see that he left, which only a full run does. Run a full one now and then, each night say: it
-    /// is the safety net.
+    /// feed does not say that it lost a member with the member's account; that somebody who is not linked, and was given to
+    /// a group or as a manager because an account matched him, left or is matched by another one too. And a rule that moves
+    /// a link from one who left needs to see that he left, which only a full run does. Run a full one now and then, each
+    /// night say: it is the safety net.
     ///
     /// Where to go on is remembered when a plan is applied as a whole, a full one too: not if it was narrowed by
     /// [`Plan::select`](crate::reconcile::Plan::select) or a [filter](Self::filter), stopped by a guard, cut off, or made

@@ -14,7 +14,7 @@ use crate::job::org::texts;
 /// Few people and groups for many events, so that they get in each other's way.
 const PEOPLE: u8 = 6;
 const TEAMS: u8 = 3;
-pub(super) const PRODUCTS: [&str; 4] = ["ENTERPRISEPACK", "ENTERPRISEPREMIUM", "DESKLESSPACK", "EMS"];
+pub(super) const PRODUCTS: [&str; 4] = ["ENTERPRISEPACK", "ENTERPRISEPREMIUM", "CONTOSO_ADDON", "EMS"];
 
 /// What makes a world hard for a run that reads only what changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl Setup {
         flow_org::users().scope(self.scope())
     }
 
-    fn scope(&self) -> Filter {
+    pub(super) fn scope(&self) -> Filter {
         let staff = ne("kind", "external");
         if self.by_manager { staff.and(ne("manager", "0")) } else { staff }
     }

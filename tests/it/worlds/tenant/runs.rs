@@ -9,6 +9,7 @@ use entrant::job::{OutcomeKind, Run, RunStatus};
 use entrant::model::Completeness;
 use entrant::reconcile::SideRead;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use super::drawn::{Event, Kind, Leave, Round, Scene, scene};
 use super::side::{Side, happens};
@@ -89,6 +90,8 @@ impl<'a> Both<'a> {
     /// What the one tenant holds and the other does not, but for what is left to a full run.
     fn compare(&self) -> Result<(), TestCaseError> {
         let (full, mut incremental) = (self.full.tenant(), self.incremental.tenant());
+        let scope = self.scene.setup.scope();
+        incremental.unname(|employee| self.full.provides_for(employee, &scope), &full);
         // Rule 19: removals by absence. Where they are told, nothing is left.
         if self.scene.kind == Kind::Untold {
             let employees = incremental.accounts.values().map(|account| account.employee.clone());
@@ -171,13 +174,17 @@ fn play(scene: &Scene) -> Result<(), TestCaseError> {
     })
 }
 
-/// Few by default, for each takes dozens of runs in two tenants.
-fn cases() -> u32 {
-    if std::env::var_os("PROPTEST_CASES").is_some() { ProptestConfig::default().cases } else { 12 }
+/// Few by default, for each takes dozens of runs in two tenants; then always the same, so that who changes something else
+/// does not meet a rare story. More of them are other ones each time.
+fn config() -> ProptestConfig {
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default(),
+        None => ProptestConfig { cases: 12, rng_seed: RngSeed::Fixed(19), ..ProptestConfig::default() },
+    }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn what_changed_comes_to_the_same_as_everything(scene in scene(Kind::Scarce)) {

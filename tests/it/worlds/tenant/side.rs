@@ -5,9 +5,9 @@ use entrant::adapters::Entra;
 use entrant::clock::ManualClock;
 use entrant::connection::Connection;
 use entrant::job::{Apply, Report, Run};
-use entrant::model::{Class, ObjectId};
+use entrant::model::{Class, Filter, ObjectId};
 use entrant::reconcile::Plan;
-use entrant::sim::{DeltaQuirks, Sim};
+use entrant::sim::{DeltaQuirks, ServicePlan, Sim, Sku};
 use entrant::store::{MemoryState, MemoryStore};
 use entrant::{Policy, Record, Value};
 use proptest::sample::Index;
@@ -47,7 +47,9 @@ impl Side {
             quirks = quirks.with_replays(5).with_duplicates().with_empty_pages();
         }
         let mut builder = Sim::builder().domain("contoso.com").clock(clock.clone()).page_size(5).delta(quirks);
-        builder = builder.standard_skus(200);
+        // None excludes another: then a write would fail for what an administrator gave.
+        let addon = Sku::new("CONTOSO_ADDON", 200).plan(ServicePlan::new("CONTOSO_CORE"));
+        builder = builder.standard_skus(200).sku(addon);
         for number in 0..2 {
             builder = builder.user(json!({
                 "userPrincipalName": format!("stranger{number}@contoso.com"), "displayName": format!("Stranger {number}"),
@@ -116,6 +118,12 @@ impl Side {
     /// Whether somebody is in HR.
     pub(super) fn employs(&self, employee: &str) -> bool {
         self.hr.record(&ObjectId::user(employee)).is_some()
+    }
+
+    /// Whether somebody is in HR and in scope.
+    pub(super) fn provides_for(&self, employee: &str, scope: &Filter) -> bool {
+        let record = self.hr.record(&ObjectId::user(employee));
+        record.is_some_and(|record| scope.matches(&record.attributes))
     }
 }
 

@@ -61,6 +61,22 @@ impl Tenant {
         Self { accounts: accounts.collect(), groups: groups.collect() }
     }
 
+    /// Takes accounts out of where they are referred to, as far as the other tenant has done so: those of people who are
+    /// not provided for. Such a one is given because an account matches him, and is linked to nobody; when he is gone, or
+    /// another account matches him too, there is no trace by which an incremental run would find where he was given.
+    pub(super) fn unname(&mut self, is_provided_for: impl Fn(&str) -> bool, other: &Self) {
+        let of = |own: &&String| !is_provided_for(&self.accounts[*own].employee);
+        let gone: BTreeSet<String> = self.accounts.keys().filter(of).cloned().collect();
+        for (name, account) in &mut self.accounts {
+            let kept = other.accounts.get(name).and_then(|other| other.manager.clone());
+            account.manager.take_if(|manager| gone.contains(manager) && kept.as_ref() != Some(manager));
+        }
+        for (name, group) in &mut self.groups {
+            let kept = other.groups.get(name).map(|other| &other.members);
+            group.members.retain(|member| !gone.contains(member) || kept.is_some_and(|kept| kept.contains(member)));
+        }
+    }
+
     /// Takes from these accounts what a leaver loses, as far as the other tenant has taken it: nothing else may differ.
     ///
     /// Of an account that is deleted goes what refers to it, too.
