@@ -85,7 +85,8 @@ impl Tenant {
         for (name, account) in self.accounts.iter_mut().filter(|(_, own)| absent.contains(&own.employee)) {
             match (leave, other.accounts.get(name)) {
                 (Leave::Delete, None) => _ = gone.insert(name.clone()),
-                (Leave::Disable | Leave::DisableLater, Some(other)) => account.enabled &= other.enabled,
+                // What was there before the job is switched off in place of being deleted.
+                (Leave::Delete | Leave::Disable | Leave::DisableLater, Some(other)) => account.enabled &= other.enabled,
                 (Leave::DisableAndTakeProducts, Some(other)) => {
                     account.enabled &= other.enabled;
                     account.licenses.retain(|product| other.licenses.contains(product));
