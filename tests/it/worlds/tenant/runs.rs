@@ -97,6 +97,7 @@ impl<'a> Both<'a> {
             let employees = incremental.accounts.values().map(|account| account.employee.clone());
             let absent = employees.filter(|own| !own.is_empty() && !self.full.employs(own)).collect();
             incremental.take_from(&absent, self.scene.setup.leave, &full);
+            incremental.take_groups(|id| self.full.keeps_group(id), &full);
         }
         match full == incremental {
             true => Ok(()),

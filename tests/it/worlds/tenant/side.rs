@@ -120,6 +120,11 @@ impl Side {
         self.hr.record(&ObjectId::user(employee)).is_some()
     }
 
+    /// Whether a group is in HR.
+    pub(super) fn keeps_group(&self, id: &str) -> bool {
+        self.hr.record(&ObjectId::group(id)).is_some()
+    }
+
     /// Whether somebody is in HR and in scope.
     pub(super) fn provides_for(&self, employee: &str, scope: &Filter) -> bool {
         let record = self.hr.record(&ObjectId::user(employee));

@@ -77,6 +77,16 @@ impl Tenant {
         }
     }
 
+    /// Takes groups that the source has no longer, as far as the other tenant has done so, and what refers to them.
+    pub(super) fn take_groups(&mut self, is_there: impl Fn(&str) -> bool, other: &Self) {
+        let is_gone = |name: &&String| !is_there(name) && !other.groups.contains_key(*name);
+        let gone: BTreeSet<String> = self.groups.keys().filter(is_gone).cloned().collect();
+        self.groups.retain(|name, _| !gone.contains(name));
+        for group in self.groups.values_mut() {
+            group.members.retain(|member| !gone.contains(member));
+        }
+    }
+
     /// Takes from these accounts what a leaver loses, as far as the other tenant has taken it: nothing else may differ.
     ///
     /// Of an account that is deleted goes what refers to it, too.
