@@ -57,8 +57,8 @@ impl Job {
     /// # Errors
     ///
     /// [`ErrorKind::EmptySource`] if the source holds nothing, or nothing of a class of which the job owns something;
-    /// [`ErrorKind::TenantChanged`]; whatever the state or the target's constraints fail with. A side that cannot be read to its end is no error: the plan says
-    /// so, and takes nothing for gone.
+    /// [`ErrorKind::TenantChanged`]; whatever the state or the target's constraints fail with. A side that cannot be read
+    /// to its end is no error: the plan says so, and takes nothing for gone.
     ///
     /// # Cancellation
     ///

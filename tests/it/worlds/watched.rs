@@ -13,6 +13,8 @@ use entrant::{Error, ErrorKind, Record, Result};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
+use super::cut::{self, Cut};
+
 /// How the reads of a class end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
@@ -33,7 +35,7 @@ pub(super) struct Faults {
     pub(super) unreadable: BTreeSet<ObjectId>,
     pub(super) readable: usize,
     /// Sets of which only the first element comes, and the word that there may be more.
-    pub(super) cut: BTreeSet<(ObjectId, &'static str)>,
+    pub(super) cut: Cut,
     pub(super) get_fails: bool,
     pub(super) find_fails: bool,
     pub(super) bin_fails: bool,
@@ -139,16 +141,6 @@ impl Watched {
             false => Ok(()),
         }
     }
-
-    fn shown(&self, mut record: Record) -> Record {
-        for (id, name) in &self.shared().faults.cut {
-            let Some(value) = record.get(name).filter(|_| *id == record.id) else { continue };
-            let first = Value::list(value.as_slice().iter().take(1).cloned());
-            record.attributes.insert(Name::from(*name), first);
-            record = record.with_partial(*name, "the connection broke");
-        }
-        record
-    }
 }
 
 #[async_trait]
@@ -164,12 +156,7 @@ impl Source for Watched {
     async fn get(&self, ids: &[ObjectId]) -> Result<Vec<Lookup>> {
         self.fail(|faults| faults.get_fails || ids.iter().any(|id| faults.unreadable.contains(id)))?;
         let found = self.inner.get(ids).await?;
-        let shown = |lookup| match lookup {
-            Lookup::One(record) => Lookup::One(self.shown(record)),
-            Lookup::Many(records) => Lookup::Many(records.into_iter().map(|record| self.shown(record)).collect()),
-            other => other,
-        };
-        Ok(found.into_iter().map(shown).collect())
+        Ok(cut::shown_of(found, &self.shared().faults.cut))
     }
 
     fn read(&self, query: &Query) -> BoxStream<'_, Result<Read>> {
@@ -186,7 +173,7 @@ impl Source for Watched {
                     Some(Ok(Read::Unreadable { id: record.id, origin, reason: "too few fields".to_owned() }))
                 }
                 Ok(Read::Record(record)) if faults.hides(&record.id) => None,
-                Ok(Read::Record(record)) => Some(Ok(Read::Record(self.shown(record)))),
+                Ok(Read::Record(record)) => Some(Ok(Read::Record(cut::shown(record, &self.shared().faults.cut)))),
                 Ok(Read::End { completeness: Completeness::Complete, .. }) => match faults.broken.get(&class) {
                     Some((Ending::Marked, _)) => Some(Ok(Read::partial("the connection broke"))),
                     Some((Ending::Failed, _)) => Some(Err(Error::new(ErrorKind::Transport, "the connection broke"))),
@@ -244,7 +231,7 @@ impl Target for Watched {
     async fn find(&self, class: &Class, attribute: &Name, values: &[Value]) -> Result<Vec<Record>> {
         self.fail(|faults| faults.find_fails)?;
         let found = self.inner.find(class, attribute, values).await?;
-        Ok(found.into_iter().map(|record| self.shown(record)).collect())
+        Ok(found.into_iter().map(|record| cut::shown(record, &self.shared().faults.cut)).collect())
     }
 
     async fn deleted(&self, anchors: &[Anchor]) -> Result<Vec<Record>> {

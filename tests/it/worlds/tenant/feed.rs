@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use entrant::model::{Name, ObjectId, Origin};
+use entrant::model::{ObjectId, Origin};
 use entrant::store::{Capabilities, Lookup, MemoryStore, Query, Read, Source};
-use entrant::{Error, ErrorKind, Record, Result, Value};
+use entrant::{Error, ErrorKind, Result};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 
 use crate::job::tracked::{Manners, Tracked};
+use crate::worlds::cut::{self, Cut};
 
 /// What of HR cannot be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub(super) struct Gaps {
     /// Rows that are there, and are no more than that.
     pub(super) unreadable: BTreeSet<ObjectId>,
     /// Lists of which only the first element comes, and the word that there may be more.
-    pub(super) cut: BTreeSet<(ObjectId, &'static str)>,
+    pub(super) cut: Cut,
     /// Whether HR answers no questions.
     pub(super) deaf: bool,
 }
@@ -45,18 +46,6 @@ impl Feed {
     pub(super) fn lacks(&self, gaps: Gaps) {
         *self.gaps() = gaps;
     }
-
-    fn shown(&self, mut record: Record) -> Record {
-        for (id, name) in &self.gaps().cut {
-            let Some(value) = record.get(name).filter(|value| *id == record.id && value.as_slice().len() > 1) else {
-                continue;
-            };
-            let first = Value::list(value.as_slice().iter().take(1).cloned());
-            record.attributes.insert(Name::from(*name), first);
-            record = record.with_partial(*name, "the list broke off");
-        }
-        record
-    }
 }
 
 #[async_trait]
@@ -75,21 +64,16 @@ impl Source for Feed {
             return Err(Error::new(ErrorKind::Transport, "the connection broke"));
         }
         let found = self.inner.get(ids).await?;
-        let shown = |lookup| match lookup {
-            Lookup::One(record) => Lookup::One(self.shown(record)),
-            Lookup::Many(records) => Lookup::Many(records.into_iter().map(|record| self.shown(record)).collect()),
-            other => other,
-        };
-        Ok(found.into_iter().map(shown).collect())
+        Ok(cut::shown_of(found, &gaps.cut))
     }
 
     fn read(&self, query: &Query) -> BoxStream<'_, Result<Read>> {
-        let unreadable = self.gaps().unreadable.clone();
+        let Gaps { unreadable, cut, .. } = self.gaps().clone();
         let shown = move |step| match step {
             Ok(Read::Record(record)) if unreadable.contains(&record.id) => {
                 Ok(Read::Unreadable { id: record.id, origin: Origin::new("hr.csv"), reason: "too few fields".into() })
             }
-            Ok(Read::Record(record)) => Ok(Read::Record(self.shown(record))),
+            Ok(Read::Record(record)) => Ok(Read::Record(cut::shown(record, &cut))),
             other => other,
         };
         self.inner.read(query).map(shown).boxed()
