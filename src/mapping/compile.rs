@@ -13,7 +13,7 @@ use super::rule::{OnNull, Rule, RuleSource};
 use super::steps::{NamedTransform, Steps};
 use crate::digest::hex;
 use crate::error::{Error, ErrorKind};
-use crate::expr::closest;
+use crate::expr::{Expression, closest};
 use crate::model::{AttributeSchema, Cardinality, Filter, Kind, Mutability, Name, Schema, Value};
 
 /// What it means that a source did not deliver an attribute. Complete by definition.
@@ -142,24 +142,7 @@ impl Mapping {
             format!("absent {absent_means:?}"),
             format!("matching {:?}", self.matching),
         ];
-        for rule in rules {
-            let target = &rule.target;
-            lines.push(format!("{target:?} {:?} reads {:?}", rule.source.to_string(), rule.reads));
-            // `OnCreate` is what it was called in the first version.
-            let flow_type = match rule.flow_type {
-                FlowType::ObjectAddOnly => "OnCreate".to_owned(),
-                other => format!("{other:?}"),
-            };
-            lines.push(format!("{target:?} {flow_type} {:?}", rule.on_null));
-            if rule.flow_behavior != FlowBehavior::default() {
-                lines.push(format!("{target:?} {:?}", rule.flow_behavior));
-            }
-            let condition = rule.steps.condition.iter();
-            lines.extend(condition.map(|filter| format!("{target:?} condition {}", filter_text(filter))));
-            let transform = rule.steps.transform.iter();
-            lines.extend(transform.map(|own| format!("{target:?} transform {:?} {}", own.name, own.version)));
-            lines.extend(rule.default.iter().map(|value| format!("{target:?} default {value:?}")));
-        }
+        lines.extend(rules.iter().flat_map(Rule::definition));
         for (what, said) in [
             ("exact", format!("{:?}", sorted(self.exact.clone()))),
             ("claims", format!("{:?}", self.claims.iter().collect::<BTreeSet<_>>())),
@@ -174,6 +157,50 @@ impl Mapping {
         }
         lines.extend(self.scoping.iter().map(|filter| format!("scoping {filter}")));
         hex(&Hash::hash(lines.join("\n").as_bytes()))
+    }
+}
+
+impl Rule {
+    /// What defines it, in lines.
+    fn definition(&self) -> Vec<String> {
+        let target = &self.target;
+        // `OnCreate` is what it was called in the first version.
+        let flow_type = match self.flow_type {
+            FlowType::ObjectAddOnly => "OnCreate".to_owned(),
+            other => format!("{other:?}"),
+        };
+        let mut lines = vec![
+            format!("{target:?} {:?} reads {:?}", self.source.to_string(), self.reads),
+            format!("{target:?} {flow_type} {:?}", self.on_null),
+        ];
+        if self.flow_behavior != FlowBehavior::default() {
+            lines.push(format!("{target:?} {:?}", self.flow_behavior));
+        }
+        let condition = self.steps.condition.iter();
+        lines.extend(condition.map(|filter| format!("{target:?} condition {}", filter_text(filter))));
+        let transform = self.steps.transform.iter();
+        lines.extend(transform.map(|own| format!("{target:?} transform {:?} {}", own.name, own.version)));
+        lines.extend(self.default.iter().map(|value| format!("{target:?} default {value:?}")));
+        lines
+    }
+
+    /// A digest of what defines it: the same for the same rule, in any version of the program. Closures count by name and
+    /// version. `None` if what it gives depends on more than the record: on the time, a parameter, what is drawn or taken.
+    pub(crate) fn fingerprint(&self) -> Option<String> {
+        let depends = |expression: &Expression| {
+            expression.reads_clock()
+                || expression.is_random()
+                || expression.asks_what_is_taken()
+                || !expression.parameters().is_empty()
+        };
+        match &self.source {
+            RuleSource::Generated => None,
+            RuleSource::Expression(expression) if depends(expression) => None,
+            _ => {
+                let lines = [vec![format!("absent {:?}", self.absent_means)], self.definition()].concat();
+                Some(hex(&Hash::hash(lines.join("\n").as_bytes())))
+            }
+        }
     }
 }
 

@@ -299,7 +299,7 @@ impl<'a> Decider<'a> {
             _ => false,
         };
         let mut unwritten = 0_usize;
-        let (mut differing, mut clashes) = (Vec::new(), Vec::new());
+        let (mut differing, mut clashes, mut at_rest) = (Vec::new(), Vec::new(), Vec::new());
         for flow in flows.iter().filter(|flow| !self.inputs.schema.is_elements(&flow.attribute)) {
             let Some(schema) = self.inputs.schema.get(&flow.attribute) else { continue };
             let Some(rule) = self.inputs.mapping.rule(&flow.attribute) else { continue };
@@ -318,11 +318,16 @@ impl<'a> Decider<'a> {
             };
             let Some(new) = rule.on_update_over(&flow.outcome, &old) else { continue };
             let repeated = values_equal(schema, &old, &new);
-            if !repeated {
+            let turn = self.turn(case, sourced, rule, (&old, &new), repeated);
+            if !repeated && !matches!(turn, Turn::Rest) {
                 differing.push(flow.attribute.clone());
             }
-            match self.turn(case, sourced, rule, (&old, &new), repeated) {
+            match turn {
                 Turn::Ours => {}
+                Turn::Rest => {
+                    at_rest.push(flow.attribute.as_str());
+                    continue;
+                }
                 Turn::Clash(problem) => clashes.push(problem),
                 Turn::Others(problem) => {
                     entry.problems.push(problem);
@@ -352,6 +357,11 @@ impl<'a> Decider<'a> {
             } else {
                 entry.changes.push(change);
             }
+        }
+        if !at_rest.is_empty() {
+            let message =
+                "neither side changed since another job wrote one from the other, so these are left as they are";
+            entry.reason = Some(format!("{message}: {}", at_rest.join(", ")));
         }
         if unwritten > 0 {
             entry.problems.push(Problem::new(

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::model::{Class, Name, ObjectId};
+use crate::reconcile::AgreedValue;
 use crate::reconcile::find::rows::{Places, Rows};
 use crate::reconcile::reading::growing::Growing;
 
@@ -54,9 +55,9 @@ pub struct LinkEnd {
     /// Salted digests of the write-only values last written, by attribute.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub written: BTreeMap<Name, String>,
-    /// Digests of what this end had when both ends last had the same, by attribute: of what jobs of both directions write.
+    /// What this end had when both ends last agreed, by attribute: of what jobs of both directions write.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub agreed: BTreeMap<Name, String>,
+    pub agreed: BTreeMap<Name, AgreedValue>,
 }
 
 /// How a linked object came to be there. Complete by definition.

@@ -281,7 +281,9 @@ mod tests {
             changed(|end| end.leaving_since = Some(OffsetDateTime::UNIX_EPOCH)),
             changed(|end| end.deleted_at = Some(OffsetDateTime::UNIX_EPOCH)),
             changed(|end| _ = end.written.insert("pin".into(), "digest".into())),
-            changed(|end| _ = end.agreed.insert("title".into(), "digest".into())),
+            changed(|end| {
+                _ = end.agreed.insert("title".into(), AgreedValue { value: "digest".to_owned(), rule: None })
+            }),
             Linked { counterpart: Some(Box::new(plain(1, Some("other")).target)), ..plain(1, Some("job")) },
             plain(3, Some("job")),
         ];
