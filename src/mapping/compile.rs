@@ -567,3 +567,34 @@ impl Check<'_> {
 fn filter_text(filter: &Filter) -> String {
     serde_json::to_string(filter).unwrap_or_else(|_| format!("{filter:?}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Class;
+
+    fn fingerprint(change: impl FnOnce(Mapping) -> Mapping) -> Option<String> {
+        let schema = Schema::new(Class::USER).with("title", AttributeSchema::text());
+        let mapping = change(Mapping::users()).compile(&schema, AbsentMeans::Unknown).expect("a mapping");
+        mapping.rule("title").expect("a rule").fingerprint()
+    }
+
+    #[test]
+    fn a_rule_is_the_same_as_long_as_it_gives_the_same_of_a_record() {
+        let copied = |mapping: Mapping| mapping.attribute("title", "title");
+        let cleared = |mapping: Mapping| copied(mapping).on_null("title", OnNull::Clear);
+        assert_eq!(fingerprint(copied), fingerprint(copied));
+        assert_ne!(fingerprint(copied), fingerprint(cleared));
+        assert_ne!(fingerprint(copied), fingerprint(|mapping| mapping.attribute("title", "name")));
+        for (expression, expected) in [
+            ("ToUpper([title])", true),
+            (r#"FormatDateTime(Now(), , "s", "yyyy")"#, false),
+            ("RandomString(5, 0, 1, 1, 1, \"\")", false),
+            (r#"SelectUniqueValue([title], Join("", [title], "1"))"#, false),
+            ("Join(\"@\", [title], %Domain%)", false),
+        ] {
+            let mapped = |mapping: Mapping| mapping.expression("title", expression).expect("an expression");
+            assert_eq!(fingerprint(mapped).is_some(), expected, "{expression}");
+        }
+    }
+}

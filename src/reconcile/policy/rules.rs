@@ -132,10 +132,14 @@ impl Policy {
     /// direction, or only on create in the other, or let the target win. Of what both overwrite, the link remembers what
     /// both ends last agreed on (as digests), so that what one job wrote is no change for the other: a value that changed
     /// on one side gets to the other, whichever job runs first, and the job to which it is not its own leaves it alone and
-    /// says so (`carried-back`). Where both sides changed, the job that runs first wins (`changed-on-both-sides`). This
-    /// holds where the rules of the two jobs undo each other, of objects that both own and have in scope, once each has
-    /// run in full. A plan of such jobs says at its head that they are (`both-ways`). They take more time and memory than
-    /// others, since every pair is looked at whole.
+    /// says so (`carried-back`). Where both sides changed, the job that runs first wins (`changed-on-both-sides`). Where the
+    /// rules of the two do not undo each other, so that one writes `CHIEF` of the `Chief` that the other copies, neither
+    /// side gets its own value back changed: as long as nothing changed since one of them wrote, the other does nothing,
+    /// unless its rule is another by now. Excepted are rules of the status, rules that flow always, and rules whose value
+    /// depends on more than the record: what one job wrote by them may come back once.
+    ///
+    /// This holds of objects that both own and have in scope, once each has run in full. A plan of such jobs says at its
+    /// head that they are (`both-ways`). They take more time and memory than others, since every pair is looked at whole.
     ///
     /// Whoever the host's own store says is inactive is switched off in Entra all the same, whoever switched him on there;
     /// only where it was an import that made him inactive here, the export leaves it to the import to say who is active, and
