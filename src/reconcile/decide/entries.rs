@@ -318,11 +318,10 @@ impl<'a> Decider<'a> {
             };
             let Some(new) = rule.on_update_over(&flow.outcome, &old) else { continue };
             let repeated = values_equal(schema, &old, &new);
-            let turn = self.turn(case, sourced, rule, (&old, &new), repeated);
-            if !repeated && !matches!(turn, Turn::Rest) {
+            if !repeated {
                 differing.push(flow.attribute.clone());
             }
-            match turn {
+            match self.turn(case, sourced, rule, (&old, &new), repeated) {
                 Turn::Ours => {}
                 Turn::Rest => {
                     at_rest.push(flow.attribute.as_str());

@@ -256,6 +256,7 @@ impl Keyed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reconcile::AgreedValue;
 
     #[test]
     fn a_link_is_given_back_as_it_was() {

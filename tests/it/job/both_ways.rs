@@ -463,6 +463,9 @@ async fn what_is_at_rest_is_told_to_whoever_asks_and_written_again_by_another_ru
     let import = both.world.job("import", true, whispers, Policy::inbound(Winner::Source));
     _ = both.world.settle(&import).await;
     assert_eq!(both.values("title"), ["chief", "CHIEF"].map(Value::from));
+    // Also where it is the rule that it was.
+    _ = both.run(Side::Directory).await;
+    assert_eq!(both.values("title"), ["CHIEF", "CHIEF"].map(Value::from));
 }
 
 #[tokio::test]
@@ -497,22 +500,20 @@ async fn what_is_only_added_to_is_not_agreed_on() {
 }
 
 #[tokio::test]
-async fn whoever_may_not_be_active_is_switched_off_whatever_both_sides_said_before() {
+async fn whoever_is_inactive_by_the_rule_of_one_job_is_switched_off_by_the_other() {
     let world = World::new();
     let unless_off = r#"IIF([phone]="off", False, CBool([active]))"#;
     let unless_off = people(&["login"]).expression("active", unless_off).expect("an expression");
-    let export = world.job("export", false, unless_off, Policy::outbound(Preferences::default()));
-    let import = world.job("import", true, people(&["login", "active"]), Policy::inbound(Winner::Source));
+    let export = world.job("export", false, people(&["login", "active"]), Policy::outbound(Preferences::default()));
+    let import = world.job("import", true, unless_off, Policy::inbound(Winner::Source));
     let both = BothWays { world, export, import };
     both.settle().await;
-    both.set(Side::Table, "phone", "off");
-    _ = both.run(Side::Table).await;
+    both.set(Side::Directory, "phone", "off");
     _ = both.run(Side::Directory).await;
-    both.set(Side::Directory, "active", true);
-    _ = both.run(Side::Directory).await;
-    assert_eq!(both.values("active"), [true.into(), true.into()], "the import believes what an administrator did");
+    assert_eq!(both.values("active"), [false.into(), true.into()]);
+    // The account is as it was when both agreed, and yet it does not stay active.
     let plan = both.run(Side::Table).await;
-    assert_eq!(both.values("active")[1], false.into(), "{plan}");
+    assert_eq!(both.values("active"), [false.into(), false.into()], "{plan}");
 }
 
 #[tokio::test]
