@@ -32,7 +32,7 @@ pub(super) struct Flows {
 #[serde(rename_all = "camelCase")]
 struct Flow {
     reads: Vec<Name>,
-    /// A digest of the rule, if what it gives depends on nothing but the record.
+    /// A digest of the rule, if it gives the same whenever it reads the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rule: Option<String>,
     /// Whether its values must not be shown.

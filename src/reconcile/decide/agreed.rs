@@ -25,7 +25,7 @@ pub(crate) struct Carrier {
     pub(crate) clears: bool,
     /// Where it writes a status by it.
     pub(crate) switch: Option<Switch>,
-    /// The attributes of the source that it writes by it, with digests of the rules, where these depend on nothing else.
+    /// The attributes of the source that it writes by it, with digests of the rules, where there are.
     pub(crate) rules: BTreeMap<Name, Option<String>>,
 }
 

@@ -135,8 +135,8 @@ impl Policy {
     /// says so (`carried-back`). Where both sides changed, the job that runs first wins (`changed-on-both-sides`). Where the
     /// rules of the two do not undo each other, so that one writes `CHIEF` of the `Chief` that the other copies, neither
     /// side gets its own value back changed: as long as nothing changed since one of them wrote, the other does nothing,
-    /// unless its rule is another by now. Excepted are rules of the status, rules that flow always, and rules whose value
-    /// depends on more than the record: what one job wrote by them may come back once.
+    /// unless its rule is another by now. Excepted are the status, closures, expressions that read the clock or a parameter,
+    /// and what flows always: of these what one job wrote may come back once.
     ///
     /// This holds of objects that both own and have in scope, once each has run in full. A plan of such jobs says at its
     /// head that they are (`both-ways`). They take more time and memory than others, since every pair is looked at whole.
