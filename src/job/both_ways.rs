@@ -1,7 +1,7 @@
 //! Jobs of one link set that write what the other reads, each in the other's direction: who changed a value since both
 //! sides had the same wins there, and a plan says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -10,7 +10,7 @@ use super::Job;
 use super::builder::Ready;
 use super::ledger::StoredJob;
 use crate::error::Result;
-use crate::mapping::{FlowBehavior, FlowOutcome, Rule};
+use crate::mapping::{FlowOutcome, Rule};
 use crate::model::{Class, Name, Value};
 use crate::reconcile::{CarriedBack, Carrier, Enable, Problem, Severity, Switch};
 
@@ -23,27 +23,16 @@ const LONG_AGO: time::Duration = time::Duration::days(30);
 pub(super) struct Flows {
     from: Place,
     to: Place,
-    #[serde(default)]
-    flows: BTreeMap<Name, Flow>,
-}
-
-/// How an attribute is overwritten.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Flow {
-    reads: Vec<Name>,
-    /// A digest of the rule, if it gives the same whenever it reads the same.
+    attributes: BTreeMap<Name, Vec<Name>>,
+    /// Those of them whose values must not be shown.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    hidden: BTreeSet<Name>,
+    /// Those of them that are written also when there is nothing.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    clears: BTreeSet<Name>,
+    /// The one of them that says whether an object is active, and when it is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    rule: Option<String>,
-    /// Whether its values must not be shown.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    hidden: bool,
-    /// Whether it is written also when there is nothing.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    clears: bool,
-    /// Where it says whether an object is active: when it is written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    switch: Option<Switch>,
+    switch: Option<(Name, Switch)>,
 }
 
 /// Another job of the link set that runs, and what it overwrites.
@@ -60,17 +49,20 @@ struct Place {
 
 impl Flows {
     /// The attributes that these write and those read, and the other way round: with those by which they come back.
-    fn both_ways<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (&'a Name, Vec<(&'a Name, &'a Flow)>)> {
+    fn both_ways<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (&'a Name, Vec<&'a Name>)> {
         let is_opposite = self.from == other.to && self.to == other.from;
-        let comes_back = move |(written, flow): (&'a Name, &'a Flow)| {
-            let back = |name: &'a Name| {
-                let back = other.flows.get(name).filter(|back| back.reads.contains(written));
-                back.map(|back| (name, back))
-            };
-            let by: Vec<(&Name, &Flow)> = flow.reads.iter().filter_map(back).collect();
+        let comes_back = move |(written, read): (&'a Name, &'a Vec<Name>)| {
+            let back = |name: &&Name| other.attributes.get(*name).is_some_and(|from| from.contains(written));
+            let by: Vec<&Name> = read.iter().filter(back).collect();
             (is_opposite && !by.is_empty()).then_some((written, by))
         };
-        self.flows.iter().filter_map(comes_back)
+        self.attributes.iter().filter_map(comes_back)
+    }
+
+    /// How an attribute that these write is carried.
+    fn carrier(&self, job: &str, name: &Name) -> Carrier {
+        let switch = self.switch.as_ref().filter(|(status, _)| status == name);
+        Carrier { job: job.to_owned(), clears: self.clears.contains(name), switch: switch.map(|(_, switch)| *switch) }
     }
 }
 
@@ -87,23 +79,24 @@ impl Job {
         let is_overwritten = |rule: &&Rule| {
             let is_status = schema.status.as_ref() == Some(rule.target());
             let is_written = if is_status { switches } else { preferences.update };
-            is_written && rule.overwrites() && !schema.is_elements(rule.target())
+            is_written && !rule.is_create_only() && !rule.fills_only() && !schema.is_elements(rule.target())
         };
+        let overwritten: Vec<&Rule> = mapping.rules().iter().filter(is_overwritten).collect();
         let nothing = FlowOutcome::Value(Value::Null);
-        let flow = |rule: &Rule| Flow {
-            reads: rule.source_attributes().to_vec(),
-            // What is to be written in each run is.
-            rule: rule.fingerprint().filter(|_| rule.flow_behavior() == FlowBehavior::FlowWhenChanged),
-            hidden: rule.is_redacted() || rule.is_secret(),
-            clears: rule.on_update_over(&nothing, &"something".into()).is_some(),
-            switch: schema.is_status(rule.target()).then_some(switch),
-        };
+        let clears = overwritten.iter().filter(|rule| rule.on_update_over(&nothing, &"something".into()).is_some());
+        let hidden = overwritten.iter().filter(|rule| rule.is_redacted() || rule.is_secret());
+        let status = schema.status.as_ref().filter(|status| overwritten.iter().any(|rule| rule.target() == *status));
         let place = |store: &str, class: &Class| Place { store: store.to_owned(), class: class.clone() };
-        let overwritten = mapping.rules().iter().filter(is_overwritten);
         Flows {
             from: place(self.source.name(), mapping.source_class()),
             to: place(self.target.name(), mapping.target_class()),
-            flows: overwritten.map(|rule| (rule.target().clone(), flow(rule))).collect(),
+            hidden: hidden.map(|rule| rule.target().clone()).collect(),
+            clears: clears.map(|rule| rule.target().clone()).collect(),
+            switch: status.map(|status| (status.clone(), switch)),
+            attributes: overwritten
+                .iter()
+                .map(|rule| (rule.target().clone(), rule.source_attributes().to_vec()))
+                .collect(),
         }
     }
 
@@ -145,18 +138,12 @@ impl Job {
             let mut carried = CarriedBack::new();
             for Opposite { job, flows } in others {
                 for other in flows {
-                    for (name, by) in own.both_ways(other) {
-                        let (_, first) = by[0];
-                        // Of what must not be shown nothing is kept.
-                        if own.flows[name].hidden || by.iter().any(|(_, back)| back.hidden) {
-                            continue;
-                        }
-                        carried.entry(name.clone()).or_default().push(Carrier {
-                            job: job.clone(),
-                            clears: first.clears,
-                            switch: first.switch,
-                            rules: by.iter().map(|(name, back)| ((*name).clone(), back.rule.clone())).collect(),
-                        });
+                    // Of what must not be shown nothing is kept.
+                    let is_kept = |name: &Name, by: &[&Name]| {
+                        !own.hidden.contains(name) && !by.iter().any(|name| other.hidden.contains(*name))
+                    };
+                    for (name, by) in own.both_ways(other).filter(|(name, by)| is_kept(name, by)) {
+                        carried.entry(name.clone()).or_default().push(other.carrier(job, by[0]));
                     }
                 }
             }

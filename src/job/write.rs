@@ -16,6 +16,7 @@ use super::ledger::{Intent, Taken};
 use super::work::{Work, changes_in};
 use super::{Outcome, Stop};
 use crate::error::{Error, ErrorKind, Result};
+use crate::mapping::CompiledMapping;
 use crate::model::{Change, ChangeId, ObjectId, Operation, Written};
 use crate::permit::Permit;
 use crate::reconcile::{
@@ -433,7 +434,9 @@ impl Progress<'_> {
             }
             if let Some((from, to)) = self.links.ends_of_mut(source) {
                 remember(to, &entry, work, as_of, now);
-                remember_agreed(from, to, &entry, work.part);
+                if let Some(ready) = self.job.ready_for(&work.intent) {
+                    remember_agreed(from, to, &entry, work.part, &ready.mapping);
+                }
             }
             if let Some(link) = self.links.get(source) {
                 self.job.ledger.put_link(batch, link);
@@ -494,12 +497,16 @@ fn remember(end: &mut LinkEnd, entry: &Entry, work: &Work, as_of: time::OffsetDa
 }
 
 /// What the ends of the link agree on once a part of an entry is written.
-fn remember_agreed(source: &mut LinkEnd, target: &mut LinkEnd, entry: &Entry, part: Part) {
+fn remember_agreed(source: &mut LinkEnd, target: &mut LinkEnd, entry: &Entry, part: Part, mapping: &CompiledMapping) {
     if part == Part::Main {
-        entry.agreed.iter().for_each(|(name, agreed)| agree(source, target, name, agreed));
+        for (name, agreed) in &entry.agreed {
+            agree(source, target, name, agreed, mapping.rule(name));
+        }
     }
     if matches!(part, Part::Main | Part::Status) {
-        changes_in(entry, part).for_each(|change| agree_on_written(source, target, change));
+        for change in changes_in(entry, part) {
+            agree_on_written(source, target, change, mapping.rule(&change.attribute));
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use super::rule::{OnNull, Rule, RuleSource};
 use super::steps::{NamedTransform, Steps};
 use crate::digest::hex;
 use crate::error::{Error, ErrorKind};
-use crate::expr::{Expression, closest};
+use crate::expr::closest;
 use crate::model::{AttributeSchema, Cardinality, Filter, Kind, Mutability, Name, Schema, Value};
 
 /// What it means that a source did not deliver an attribute. Complete by definition.
@@ -184,19 +184,25 @@ impl Rule {
         lines
     }
 
-    /// A digest of what defines it: the same for the same rule, in any version of the program. `None` if it cannot be told
-    /// that it gives the same whenever what it [reads](Self::source_attributes) is the same: it may go by the time, by
-    /// parameters, or by what a closure does not say.
-    pub(crate) fn fingerprint(&self) -> Option<String> {
-        let varies = |expression: &Expression| expression.reads_clock() || !expression.parameters().is_empty();
-        match &self.source {
-            RuleSource::Closure(_) => None,
-            RuleSource::Expression(expression) if varies(expression) => None,
-            _ => {
-                let lines = [vec![format!("absent {:?}", self.absent_means)], self.definition()].concat();
-                Some(hex(&Hash::hash(lines.join("\n").as_bytes())))
-            }
-        }
+    fn with_fingerprint(self) -> Self {
+        let follows = match &self.source {
+            RuleSource::Attribute(_) => true,
+            RuleSource::Expression(expression) => !expression.reads_clock() && expression.parameters().is_empty(),
+            RuleSource::Constant(_) | RuleSource::Closure(_) | RuleSource::Generated => false,
+        };
+        let overwrites = self.flow_behavior == FlowBehavior::FlowWhenChanged
+            && self.on_null != OnNull::Default
+            && match self.flow_type {
+                FlowType::Always => true,
+                FlowType::ValueAddOnly => self.schema.cardinality == Cardinality::Single,
+                FlowType::ObjectAddOnly | FlowType::MultiValueAddOnly | FlowType::AttributeAddOnly => false,
+            };
+        let fingerprint = || {
+            let lines = [vec![format!("absent {:?}", self.absent_means)], self.definition()].concat();
+            hex(&Hash::hash(lines.join("\n").as_bytes())[..16])
+        };
+        let fingerprint = (follows && overwrites && self.reads.len() == 1).then(fingerprint);
+        Self { fingerprint, ..self }
     }
 }
 
@@ -286,7 +292,7 @@ impl Check<'_> {
             self.flow(target, flow_type, &schema, &source);
             self.once(target, &source, flow_type == FlowType::ObjectAddOnly);
             self.hidden(target, &source, flow_type, &schema);
-            rules.push(Rule {
+            let rule = Rule {
                 target: target.clone(),
                 reads: sorted(reads),
                 default: self.default_value(target, &schema),
@@ -297,7 +303,9 @@ impl Check<'_> {
                 source,
                 schema,
                 absent_means,
-            });
+                fingerprint: None,
+            };
+            rules.push(rule.with_fingerprint());
         }
         rules
     }
@@ -572,11 +580,11 @@ mod tests {
     fn fingerprint(change: impl FnOnce(Mapping) -> Mapping) -> Option<String> {
         let schema = Schema::new(Class::USER).with("title", AttributeSchema::text());
         let mapping = change(Mapping::users()).compile(&schema, AbsentMeans::Unknown).expect("a mapping");
-        mapping.rule("title").expect("a rule").fingerprint()
+        mapping.rule("title").expect("a rule").fingerprint().map(str::to_owned)
     }
 
     #[test]
-    fn a_rule_is_the_same_as_long_as_it_gives_the_same_of_a_record() {
+    fn a_rule_is_known_by_its_fingerprint_where_it_overwrites_by_one_attribute_alone() {
         let copied = |mapping: Mapping| mapping.attribute("title", "title");
         let cleared = |mapping: Mapping| copied(mapping).on_null("title", OnNull::Clear);
         assert_eq!(fingerprint(copied), fingerprint(copied));
@@ -584,6 +592,7 @@ mod tests {
         assert_ne!(fingerprint(copied), fingerprint(|mapping| mapping.attribute("title", "name")));
         for (expression, expected) in [
             ("ToUpper([title])", true),
+            (r#"Join(" ", [title], [name])"#, false),
             (r#"FormatDateTime(Now(), , "s", "yyyy")"#, false),
             (r#"Join("@", [title], %Domain%)"#, false),
         ] {
@@ -592,5 +601,18 @@ mod tests {
         }
         let closure = |mapping: Mapping| mapping.closure("title", "title", 1, |_: &Record| Ok(None));
         assert_eq!(fingerprint(closure), None, "who knows what it reads");
+        let defaults = |mapping: Mapping| copied(mapping).on_null("title", OnNull::Default).default_value("title", "x");
+        assert_eq!(fingerprint(defaults), None, "it fills what is empty");
+        let always = |mapping: Mapping| copied(mapping).flow_behavior("title", FlowBehavior::FlowAlways);
+        assert_eq!(fingerprint(always), None, "it is written in each run");
+        for (flow_type, expected) in [
+            (FlowType::ValueAddOnly, true),
+            (FlowType::AttributeAddOnly, false),
+            (FlowType::MultiValueAddOnly, false),
+            (FlowType::ObjectAddOnly, false),
+        ] {
+            let found = fingerprint(|mapping| copied(mapping).flow_type("title", flow_type));
+            assert_eq!(found.is_some(), expected, "{flow_type:?}");
+        }
     }
 }

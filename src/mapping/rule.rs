@@ -40,6 +40,8 @@ pub struct Rule {
     pub(super) flow_behavior: FlowBehavior,
     pub(super) steps: Steps,
     pub(super) absent_means: AbsentMeans,
+    /// See [`Rule::fingerprint`].
+    pub(super) fingerprint: Option<String>,
 }
 
 #[derive(Clone)]
@@ -94,6 +96,15 @@ impl Rule {
     #[must_use]
     pub fn source_attributes(&self) -> &[Name] {
         &self.reads
+    }
+
+    /// A digest of what defines it, where it overwrites what is there by one attribute of the record and nothing else: the
+    /// same for the same rule, in any version of the program.
+    ///
+    /// `None` if it reads several; or may go by the time, by parameters, or by what a closure does not say; if it is to be
+    /// written in each run, or where there is nothing; or if it only adds.
+    pub(crate) fn fingerprint(&self) -> Option<&str> {
+        self.fingerprint.as_deref()
     }
 
     /// What null means on update.

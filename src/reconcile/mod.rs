@@ -14,7 +14,7 @@ mod policy;
 mod reading;
 pub(crate) mod render;
 
-pub use decide::agreed::{Agreed, AgreedValue};
+pub use decide::agreed::Agreed;
 pub use decide::constraints::{Constraints, Draft, DraftStep, Finding, FindingKind};
 pub use decide::guard::{Breach, Effects, Guard, Guards};
 pub use elements::products::{Product, ProductPlan, Products};

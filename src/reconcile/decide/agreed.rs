@@ -25,8 +25,6 @@ pub(crate) struct Carrier {
     pub(crate) clears: bool,
     /// Where it writes a status by it.
     pub(crate) switch: Option<Switch>,
-    /// The attributes of the source that it writes by it, with digests of the rules, where there are.
-    pub(crate) rules: BTreeMap<Name, Option<String>>,
 }
 
 /// When a job switches objects off and on.
@@ -37,27 +35,14 @@ pub(crate) struct Switch {
     pub(crate) enable: Enable,
 }
 
-/// What an end has of an attribute that both ends agree on, as digests.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct AgreedValue {
-    /// Of the value.
-    pub value: String,
-    /// Of the rule by which a job of the other direction would write it. As long as that is the same, and neither end
-    /// changed, it has nothing to add.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rule: Option<String>,
-}
-
-/// What both ends have of an attribute that they agree on.
+/// Digests of what both ends have of an attribute that they agree on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Agreed {
-    /// The source's attributes that the rule reads.
-    pub source: BTreeMap<Name, AgreedValue>,
-    /// A digest of the target's value.
+    /// Of the source's attributes that the rule reads.
+    pub source: BTreeMap<Name, String>,
+    /// Of the target's value.
     pub target: String,
 }
 
@@ -78,8 +63,7 @@ pub(crate) enum Turn {
     Others(Problem),
     /// Both ends have the same, and the link does not know that yet.
     Agree(Agreed),
-    /// Neither end changed since they agreed: what the rule makes of it now it would have made of it then, so that to write
-    /// it would be an echo.
+    /// The other job made one end of the other, and nothing changed since: what the rule makes of that would come back.
     Rest,
 }
 
@@ -113,19 +97,19 @@ impl Decider<'_> {
         let (Some(carriers), Some(target)) = (self.inputs().carried_back.get(name), &case.target_id) else {
             return Turn::Ours;
         };
-        let agrees = |agreed: &Agreed| case.link.is_some_and(|link| is_known(link, name, agreed));
+        let agrees = |agreed: &Agreed| case.link.is_some_and(|link| is_known(link, rule, agreed));
         if is_same {
-            let agreed = Agreed { source: read(&sourced.record, rule, carriers), target: digest(target, name, old) };
+            let agreed = Agreed { source: read(&sourced.record, rule), target: digest(target, name, old) };
             return if agrees(&agreed) { Turn::Ours } else { Turn::Agree(agreed) };
         }
         // What became of a write that was begun nobody knows yet.
         let link = case.link.filter(|_| !self.inputs().begun.contains(&sourced.record.id));
-        let Some((moved, here, there)) = link.and_then(|link| moved(link, &sourced.record, rule, old)) else {
+        let Some((link, moved, end)) = link.and_then(|link| moved(link, &sourced.record, rule, old)) else {
             return Turn::Ours;
         };
         let is_status = self.inputs().schema.is_status(name);
         let is_carrier =
-            |carrier: &&Carrier| here.owner.as_ref() == Some(&carrier.job) && carrier.carries(old, is_status, here);
+            |carrier: &&Carrier| end.owner.as_ref() == Some(&carrier.job) && carrier.carries(old, is_status, end);
         let Some(Carrier { job, .. }) = carriers.iter().find(is_carrier) else { return Turn::Ours };
         let problem = |severity, kind: &'static str, message: String| {
             Problem::new(severity, kind, message).with_value(name.clone(), Some(new.clone()))
@@ -145,12 +129,8 @@ impl Decider<'_> {
                 );
                 Turn::Clash(problem(Severity::Warning, "changed-on-both-sides", message))
             }
-            // Whether somebody is active follows what the record says, whatever was said before.
-            Moved { source: false, target: false }
-                if !is_status && there.rule.is_some() && there.rule == rule.fingerprint() =>
-            {
-                Turn::Rest
-            }
+            // Whoever the record says is inactive is switched off, whatever made it say so.
+            Moved { source: false, target: false } if !is_status && is_settled(link, rule) => Turn::Rest,
             Moved { .. } => Turn::Ours,
         }
     }
@@ -159,75 +139,92 @@ impl Decider<'_> {
     /// which the ends are not the same: what is also read for one of them that is left as it is was not agreed on.
     pub(crate) fn note_reads(&self, sourced: &Sourced, differing: &[Name], entry: &mut Entry) {
         let carried = self.inputs().carried_back;
-        let rule = |name: &Name| Some((self.inputs().mapping.rule(name)?, carried.get(name)?));
+        let rule = |name: &Name| self.inputs().mapping.rule(name).filter(|_| carried.contains_key(name));
         let is_left = |name: &&Name| entry.changes.iter().all(|change| change.attribute != **name);
         let left = differing.iter().filter(is_left).filter_map(rule);
-        let open: BTreeSet<&Name> = left.flat_map(|(rule, _)| rule.source_attributes()).collect();
-        let is_agreed =
-            |(rule, _): &(&Rule, &Vec<Carrier>)| !rule.source_attributes().iter().any(|name| open.contains(name));
+        let open: BTreeSet<&Name> = left.flat_map(Rule::source_attributes).collect();
+        let is_agreed = |rule: &&Rule| !rule.source_attributes().iter().any(|name| open.contains(name));
         entry.agreed.retain(|name, _| rule(name).filter(is_agreed).is_some());
         for change in &mut entry.changes {
-            if let Some((rule, carriers)) = rule(&change.attribute).filter(is_agreed) {
-                change.read = read(&sourced.record, rule, carriers);
+            if let Some(rule) = rule(&change.attribute).filter(is_agreed) {
+                change.read = read(&sourced.record, rule);
             }
         }
     }
 }
 
-/// Lets both ends remember what was written, as what they agree on. Where it came of nothing that the source has, such as
-/// that somebody left, nobody knows any more what they agree on.
-pub(crate) fn agree_on_written(source: &mut LinkEnd, target: &mut LinkEnd, change: &AttributeChange) {
+/// Lets both ends remember what was written by a rule, as what they agree on. Where it came of nothing that the source has,
+/// such as that somebody left, nobody knows any more what they agree on.
+pub(crate) fn agree_on_written(
+    source: &mut LinkEnd,
+    target: &mut LinkEnd,
+    change: &AttributeChange,
+    rule: Option<&Rule>,
+) {
+    let name = &change.attribute;
     if change.read.is_empty() {
-        target.agreed.remove(&change.attribute);
+        target.agreed.remove(name);
+        target.settled.remove(name);
         return;
     }
-    let agreed = digest(&target.object, &change.attribute, &change.new);
-    agree(source, target, &change.attribute, &Agreed { source: change.read.clone(), target: agreed });
+    source.agreed.extend(change.read.clone());
+    target.agreed.insert(name.clone(), digest(&target.object, name, &change.new));
+    settle(target, name, rule);
 }
 
-/// Lets both ends remember what they agree on.
-pub(crate) fn agree(source: &mut LinkEnd, target: &mut LinkEnd, attribute: &Name, agreed: &Agreed) {
+/// Lets both ends remember that they have the same.
+pub(crate) fn agree(source: &mut LinkEnd, target: &mut LinkEnd, name: &Name, agreed: &Agreed, rule: Option<&Rule>) {
+    let has_moved = target.agreed.get(name) != Some(&agreed.target);
     source.agreed.extend(agreed.source.clone());
-    target.agreed.insert(attribute.clone(), AgreedValue { value: agreed.target.clone(), rule: None });
-}
-
-fn is_known(link: &Linked, name: &Name, agreed: &Agreed) -> bool {
-    let is = |end: &LinkEnd, name, value: &str| end.agreed.get(name).is_some_and(|agreed| agreed.value == *value);
-    let at_source =
-        |(name, read): (_, &AgreedValue)| link.counterpart.as_ref().is_some_and(|end| is(end, name, &read.value));
-    is(&link.target, name, &agreed.target) && agreed.source.iter().all(at_source)
-}
-
-/// Which ends moved, with the source's end, and what the target had; `None` if nobody remembers what they agreed on.
-fn moved<'a>(
-    link: &'a Linked,
-    record: &Record,
-    rule: &Rule,
-    old: &Value,
-) -> Option<(Moved, &'a LinkEnd, &'a AgreedValue)> {
-    let (there, here) = (link.target.agreed.get(rule.target())?, link.counterpart.as_deref()?);
-    let target = there.value != digest(&link.target.object, rule.target(), old);
-    let mut source = false;
-    for name in rule.source_attributes() {
-        source |= here.agreed.get(name)?.value != digest_of(record, name);
+    target.agreed.insert(name.clone(), agreed.target.clone());
+    if !settle(target, name, rule) || has_moved {
+        // What is no change by this rule may be one by the other job's.
+        source.settled.retain(|read, _| !agreed.source.contains_key(read));
     }
-    Some((Moved { source, target }, here, there))
 }
 
-/// What a rule reads, and how jobs of the other direction write it.
-fn read(record: &Record, rule: &Rule, carriers: &[Carrier]) -> BTreeMap<Name, AgreedValue> {
-    // Which of several jobs owns the object may not be known yet: then all must have the same rule.
-    let back = |name: &Name| {
-        let mut rules = carriers.iter().filter_map(|carrier| carrier.rules.get(name));
-        let first = rules.next()?;
-        rules.all(|rule| rule == first).then(|| first.clone()).flatten()
+/// Lets an end remember the rule by which it has what it has, if it can be told from others.
+fn settle(end: &mut LinkEnd, name: &Name, rule: Option<&Rule>) -> bool {
+    let Some(fingerprint) = rule.and_then(Rule::fingerprint) else {
+        end.settled.remove(name);
+        return false;
     };
-    let of = |name: &Name| (name.clone(), AgreedValue { value: digest_of(record, name), rule: back(name) });
-    rule.source_attributes().iter().map(of).collect()
+    end.settled.insert(name.clone(), fingerprint.to_owned());
+    true
 }
 
-fn digest_of(record: &Record, name: &Name) -> String {
-    digest(&record.id, name, record.get(name).unwrap_or(&Value::Null))
+/// Whether the target's end was written, or found the same, by this very rule.
+fn is_settled(link: &Linked, rule: &Rule) -> bool {
+    rule.fingerprint().is_some() && settled_by(link, rule) == rule.fingerprint()
+}
+
+fn settled_by<'a>(link: &'a Linked, rule: &Rule) -> Option<&'a str> {
+    link.target.settled.get(rule.target()).map(String::as_str)
+}
+
+fn is_known(link: &Linked, rule: &Rule, agreed: &Agreed) -> bool {
+    let (name, end) = (rule.target(), &link.target);
+    let at_source = |(name, digest)| link.counterpart.as_ref().is_some_and(|end| end.agreed.get(name) == Some(digest));
+    end.agreed.get(name) == Some(&agreed.target)
+        && agreed.source.iter().all(at_source)
+        && settled_by(link, rule) == rule.fingerprint()
+}
+
+/// Which ends moved, and the source's end; `None` if nobody remembers what they agreed on.
+fn moved<'a>(link: &'a Linked, record: &Record, rule: &Rule, old: &Value) -> Option<(&'a Linked, Moved, &'a LinkEnd)> {
+    let (there, here) = (&link.target, link.counterpart.as_deref()?);
+    let target = *there.agreed.get(rule.target())? != digest(&there.object, rule.target(), old);
+    let mut source = false;
+    for (name, now) in read(record, rule) {
+        source |= *here.agreed.get(&name)? != now;
+    }
+    Some((link, Moved { source, target }, here))
+}
+
+/// Digests of what a rule reads.
+fn read(record: &Record, rule: &Rule) -> BTreeMap<Name, String> {
+    let of = |name: &Name| (name.clone(), digest(&record.id, name, record.get(name).unwrap_or(&Value::Null)));
+    rule.source_attributes().iter().map(of).collect()
 }
 
 /// A digest of a value as a table would show it, since a store may give back as text what it got as a number, and values
@@ -275,7 +272,7 @@ mod tests {
             );
             LinkEnd { disabled_by_us, ..end }
         };
-        let plain = |clears| Carrier { job: "other".to_owned(), clears, switch: None, rules: BTreeMap::new() };
+        let plain = |clears| Carrier { job: "other".to_owned(), clears, switch: None };
         for (clears, value, expected) in [
             (true, Value::Null, true),
             (false, "".into(), false),

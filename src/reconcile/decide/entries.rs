@@ -357,9 +357,9 @@ impl<'a> Decider<'a> {
                 entry.changes.push(change);
             }
         }
-        if !at_rest.is_empty() {
+        if !at_rest.is_empty() && self.inputs.lists_all && entry.changes.is_empty() {
             let message =
-                "neither side changed since another job wrote one from the other, so these are left as they are";
+                "another job made one side of the other, and nothing changed since, so these are left as they are";
             entry.reason = Some(format!("{message}: {}", at_rest.join(", ")));
         }
         if unwritten > 0 {

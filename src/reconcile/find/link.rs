@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::model::{Class, Name, ObjectId};
-use crate::reconcile::AgreedValue;
 use crate::reconcile::find::rows::{Places, Rows};
 use crate::reconcile::reading::growing::Growing;
 
@@ -55,9 +54,12 @@ pub struct LinkEnd {
     /// Salted digests of the write-only values last written, by attribute.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub written: BTreeMap<Name, String>,
-    /// What this end had when both ends last agreed, by attribute: of what jobs of both directions write.
+    /// Digests of what this end had when both ends last had the same, by attribute: of what jobs of both directions write.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub agreed: BTreeMap<Name, AgreedValue>,
+    pub agreed: BTreeMap<Name, String>,
+    /// Digests of the rules by which the owner last wrote such an attribute, or found it the same.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settled: BTreeMap<Name, String>,
 }
 
 /// How a linked object came to be there. Complete by definition.
@@ -87,6 +89,7 @@ impl LinkEnd {
             deleted_at: None,
             written: BTreeMap::new(),
             agreed: BTreeMap::new(),
+            settled: BTreeMap::new(),
         }
     }
 

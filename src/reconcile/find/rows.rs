@@ -67,6 +67,7 @@ impl Rows {
         #[rustfmt::skip]
         let LinkEnd {
             store, object, origin, owner, since, disabled_by_us, was_inactive, leaving_since, deleted_at, written, agreed,
+            settled,
         } = target;
         let mut row = Row {
             at: self.ids.len(),
@@ -88,7 +89,7 @@ impl Rows {
         };
         self.ids.push_str(&source.id);
         self.ids.push_str(&object.id);
-        let agree = counterpart.is_some() || !agreed.is_empty();
+        let agree = counterpart.is_some() || !agreed.is_empty() || !settled.is_empty();
         let seldom = leaving_since.is_some() || deleted_at.is_some() || !written.is_empty() || agree;
         let unnamed = [row.source_class, row.target_class, row.store].contains(&NONE);
         let unknown_owner = owner.is_some() && row.owner == NONE;
@@ -256,7 +257,6 @@ impl Keyed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reconcile::AgreedValue;
 
     #[test]
     fn a_link_is_given_back_as_it_was() {
@@ -282,9 +282,8 @@ mod tests {
             changed(|end| end.leaving_since = Some(OffsetDateTime::UNIX_EPOCH)),
             changed(|end| end.deleted_at = Some(OffsetDateTime::UNIX_EPOCH)),
             changed(|end| _ = end.written.insert("pin".into(), "digest".into())),
-            changed(|end| {
-                _ = end.agreed.insert("title".into(), AgreedValue { value: "digest".to_owned(), rule: None })
-            }),
+            changed(|end| _ = end.agreed.insert("title".into(), "digest".into())),
+            changed(|end| _ = end.settled.insert("title".into(), "digest".into())),
             Linked { counterpart: Some(Box::new(plain(1, Some("other")).target)), ..plain(1, Some("job")) },
             plain(3, Some("job")),
         ];

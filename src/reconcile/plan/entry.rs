@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::model::{Class, Name, ObjectId, Origin, Value};
-use crate::reconcile::{Action, Agreed, AgreedValue, LinkOrigin, Problem, SetChange, SetKind, Severity, Situation};
+use crate::reconcile::{Action, Agreed, LinkOrigin, Problem, SetChange, SetKind, Severity, Situation};
 
 /// What is found for one object, and what is to be done about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -168,10 +168,10 @@ pub struct AttributeChange {
     /// A value that is written first, so that another can take the old one: two objects swap theirs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub through: Option<Value>,
-    /// What the source has of the attributes that the rule reads, where a job of the other direction writes them
+    /// Digests of what the source has of the attributes that the rule reads, where a job of the other direction writes them
     /// back: the link remembers, once it is written, that both ends agree.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub read: BTreeMap<Name, AgreedValue>,
+    pub read: BTreeMap<Name, String>,
 }
 
 /// A null that is there is a value; serde would take it for none.

@@ -133,10 +133,10 @@ impl Policy {
     /// both ends last agreed on (as digests), so that what one job wrote is no change for the other: a value that changed
     /// on one side gets to the other, whichever job runs first, and the job to which it is not its own leaves it alone and
     /// says so (`carried-back`). Where both sides changed, the job that runs first wins (`changed-on-both-sides`). Where the
-    /// rules of the two do not undo each other, so that one writes `CHIEF` of the `Chief` that the other copies, neither
-    /// side gets its own value back changed: as long as nothing changed since one of them wrote, the other does nothing,
-    /// unless its rule is another by now. Excepted are the status, closures, expressions that read the clock or a parameter,
-    /// and what flows always: of these what one job wrote may come back once.
+    /// rules of the two do not undo each other, so that one writes `CHIEF` of the `Chief` that the other copies, it does not
+    /// come back as `CHIEF`: what one job made of a value is no change for the other, as long as its rule is the same, and
+    /// reads that one attribute alone. Excepted are the status, closures, expressions that read the clock or a parameter,
+    /// defaults, and what flows always: of these, what one job wrote may come back once.
     ///
     /// This holds of objects that both own and have in scope, once each has run in full. A plan of such jobs says at its
     /// head that they are (`both-ways`). They take more time and memory than others, since every pair is looked at whole.

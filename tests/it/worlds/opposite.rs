@@ -39,8 +39,9 @@ struct Scene {
     winner: Winner,
     leaver: Option<Leaver>,
     enable: Enable,
-    /// Whether the export writes titles in capitals, which the import does not undo.
+    /// Whether the export writes titles in capitals, and the import in small letters: what the other job does not undo.
     shouts: bool,
+    whispers: bool,
     /// Whether the import comes first in each round.
     import_first: bool,
     table: Vec<Record>,
@@ -106,12 +107,13 @@ fn scene() -> impl Strategy<Value = Scene> {
     let winner = select(vec![Winner::Source, Winner::Target]);
     let enable = select(vec![Enable::Own, Enable::OnSourceChange, Enable::Always]);
     let turns = prop::collection::vec(prop::collection::vec(edit(), 0..4), 1..4);
-    (winner, leaver, enable, any::<bool>(), any::<bool>(), some("t"), some("a"), turns).prop_map(
-        |(winner, leaver, enable, shouts, import_first, table, directory, turns)| Scene {
+    (winner, leaver, enable, any::<bool>(), any::<[bool; 2]>(), some("t"), some("a"), turns).prop_map(
+        |(winner, leaver, enable, import_first, [shouts, whispers], table, directory, turns)| Scene {
             winner,
             leaver,
             enable,
             shouts,
+            whispers,
             import_first,
             table,
             directory,
@@ -168,9 +170,10 @@ impl World {
         if let Some(leaver) = &scene.leaver {
             preferences = preferences.with_source_deleted(leaver.clone());
         }
-        let title = if scene.shouts { "ToUpper([title])" } else { "[title]" };
-        let export = self.job("export", &self.table, &self.directory, Policy::outbound(preferences), title);
-        let import = self.job("import", &self.directory, &self.table, Policy::inbound(scene.winner), "[title]");
+        let exported = if scene.shouts { "ToUpper([title])" } else { "[title]" };
+        let imported = if scene.whispers { "ToLower([title])" } else { "[title]" };
+        let export = self.job("export", &self.table, &self.directory, Policy::outbound(preferences), exported);
+        let import = self.job("import", &self.directory, &self.table, Policy::inbound(scene.winner), imported);
         if scene.import_first { [import, export] } else { [export, import] }
     }
 
@@ -277,14 +280,15 @@ impl World {
         if title(&self.directory, &there).is_none() || !plan.entries().iter().any(is_written) {
             return Ok(());
         }
-        for (first, second, value) in [(export, import, "Newer"), (import, export, "Newest")] {
-            if value == "Newest" {
-                self.table.inner.set(&here, "title", value);
+        let imported = if scene.whispers { "newer" } else { "Newer" };
+        let exported = if scene.shouts { "NEWEST" } else { "Newest" };
+        for (first, second, titles) in [(export, import, [imported, "Newer"]), (import, export, ["Newest", exported])] {
+            if titles[0] == "Newest" {
+                self.table.inner.set(&here, "title", "Newest");
             }
             let plans = format!("{}{}", self.run(first).await, self.run(second).await);
-            let titles = [title(&self.table, &here), title(&self.directory, &there)];
-            let exported = if scene.shouts && value == "Newest" { "NEWEST" } else { value };
-            prop_assert_eq!(titles, [Some(value.into()), Some(exported.into())], "{}", plans);
+            let found = [title(&self.table, &here), title(&self.directory, &there)];
+            prop_assert_eq!(found, titles.map(|title| Some(title.into())), "{}", plans);
         }
         Ok(())
     }
