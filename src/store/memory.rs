@@ -9,6 +9,7 @@ use futures::stream::{self, BoxStream};
 
 use super::check::{Step, check, check_required, holds_any, invalid, known, missing};
 use super::feed::{Feed, expired};
+use super::holders::{Holders, Schemas, unique_values};
 use super::objects::{Object, Objects};
 use super::{Access, Capabilities, Cursor, GetSupport, Lookup, Query, Read, Source, Target, elements};
 use crate::clock::{Clock, SystemClock};
@@ -70,8 +71,10 @@ struct Shared {
     clock: Arc<dyn Clock>,
     capabilities: Capabilities,
     constraints: Arc<dyn Constraints>,
-    schemas: BTreeMap<Class, Arc<Schema>>,
+    schemas: Schemas,
     objects: Objects,
+    /// Made when it is first asked for.
+    holders: Option<Holders>,
     bin: Objects,
     /// How many changes are kept at most, if any.
     history: Option<usize>,
@@ -92,6 +95,7 @@ impl MemoryStore {
             constraints: Arc::new(NoConstraints),
             schemas: BTreeMap::new(),
             objects: Objects::default(),
+            holders: None,
             bin: Objects::default(),
             history: Some(HISTORY),
             feed: None,
@@ -106,7 +110,10 @@ impl MemoryStore {
     /// Lets objects of the schema's class be written.
     #[must_use]
     pub fn with_schema(self, schema: Schema) -> Self {
-        self.lock().schemas.insert(schema.class.clone(), Arc::new(schema));
+        let mut shared = self.lock();
+        shared.schemas.insert(schema.class.clone(), Arc::new(schema));
+        shared.holders = None;
+        drop(shared);
         self
     }
 
@@ -381,6 +388,9 @@ impl Shared {
 
     /// Takes note that an object changed.
     fn note(&mut self, id: &ObjectId) {
+        if let Some(holders) = &mut self.holders {
+            self.objects.of(id).for_each(|object| holders.add(&self.schemas, &object.record));
+        }
         if let Some(feed) = &mut self.feed {
             feed.note(id, self.objects.of(id).map(|object| &object.record));
         }
@@ -498,31 +508,26 @@ impl Shared {
         }
     }
 
-    fn check_unique(&self, schema: &Schema, attributes: &Attributes, own: Option<&ObjectId>) -> Result<()> {
+    fn check_unique(&mut self, schema: &Schema, attributes: &Attributes, own: Option<&ObjectId>) -> Result<()> {
+        let Self { objects, schemas, .. } = self;
+        let all = || Holders::of(schemas, objects.iter().map(|object| &object.record));
+        let holders = &*self.holders.get_or_insert_with(all);
         for (name, value) in attributes.iter() {
             let Some(attribute) = schema.get(name) else { continue };
             let Some(space) = &attribute.unique_in else { continue };
             let values = value.as_slice();
-            let taken = self.objects.iter().any(|object| {
-                Some(&object.record.id) != own
-                    && self.in_space(object, space).any(|other| holds_any(attribute, other, values))
-            });
-            if taken {
+            let holds = |record: &Record| {
+                unique_values(schemas, record)
+                    .any(|(own, _, other)| own == space && holds_any(attribute, other, values))
+            };
+            let mut others = values.iter().flat_map(|value| holders.candidates(space, attribute, value));
+            if others.any(|id| Some(id) != own && objects.of(id).any(|object| holds(&object.record))) {
                 return Err(
                     Error::new(ErrorKind::Conflict, "another object has this value").with_context("attribute", name)
                 );
             }
         }
         Ok(())
-    }
-
-    /// The values that an object holds in a name space.
-    fn in_space<'a>(&'a self, object: &'a Object, space: &'a Name) -> impl Iterator<Item = &'a Value> {
-        let schema = self.schemas.get(&object.record.id.class);
-        object.record.attributes.iter().filter_map(move |(name, value)| {
-            let attribute = schema?.get(name)?;
-            (attribute.unique_in.as_ref() == Some(space)).then_some(value)
-        })
     }
 }
 

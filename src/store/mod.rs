@@ -12,6 +12,7 @@ pub(crate) mod check;
 pub(crate) mod elements;
 mod feed;
 mod heed;
+mod holders;
 mod memory;
 mod memory_state;
 mod objects;

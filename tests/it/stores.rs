@@ -6,7 +6,7 @@ use entrant::adapters::{CsvSource, JsonlSource, RedbState};
 use entrant::clock::ManualClock;
 use entrant::model::{
     AttributeSchema, Attributes, Change, ChangeId, Class, Completeness, Kind, Mutability, Name, ObjectId, Operation,
-    Schema, eq,
+    Schema, eq, values_equal,
 };
 use entrant::secret::Secret;
 use entrant::store::{
@@ -114,6 +114,80 @@ async fn a_restored_object_must_find_its_unique_values_free() {
     write(&store, Operation::Delete { id: other }).await.expect("deleted");
     write(&store, Operation::Restore { id: ada.clone() }).await.expect("free now");
     assert!(store.record(&ada).is_some());
+}
+
+/// Against a search through all records.
+#[tokio::test]
+async fn unique_values_are_kept_apart_whatever_came_and_went() {
+    let text = AttributeSchema::text;
+    let schema = Schema::new(Class::USER)
+        .with("login", text().ignore_case().unique_in("names"))
+        .with("alias", text().unique_in("names"))
+        .with("mails", text().many().unique_in("mails"));
+    let store = MemoryStore::new("directory").with_schema(schema.clone());
+    let mut random: usize = 7;
+    let mut draw = |below: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        random.rotate_right(33) % below
+    };
+    let names = ["ada", "ADA", "é", "e\u{301}", "É", "bob", "Bob", "eve", ""].map(Value::from);
+    let holds = |record: &Record, name: &str, value: &Value| {
+        let own = &schema.attributes[name];
+        record.attributes.iter().any(|(other, held)| {
+            schema.attributes[other].unique_in == own.unique_in
+                && held
+                    .as_slice()
+                    .iter()
+                    .any(|held| value.as_slice().iter().any(|value| values_equal(own, held, value)))
+        })
+    };
+    let mut refused = 0;
+    for _ in 0..4_000 {
+        let (records, value) = (store.records(), names[draw(names.len())].clone());
+        let (name, value) = match draw(3) {
+            0 => ("login", value),
+            1 => ("alias", value),
+            _ => ("mails", Value::list([value, names[draw(names.len())].clone()])),
+        };
+        let id = if records.is_empty() { ObjectId::user("none") } else { records[draw(records.len())].id.clone() };
+        let is_taken = |own: Option<&ObjectId>| {
+            records.iter().any(|record| Some(&record.id) != own && holds(record, name, &value))
+        };
+        let (operation, own) = match draw(6) {
+            0 => {
+                store.set(&id, name, value);
+                continue;
+            }
+            1 => {
+                _ = write(&store, Operation::Delete { id }).await;
+                continue;
+            }
+            2 => (update(&id, &[(name, value.clone())]), Some(&id)),
+            _ => (create(&[(name, value.clone())]), None),
+        };
+        let expected = is_taken(own);
+        let is_there = own.is_none_or(|own| records.iter().any(|record| record.id == *own));
+        let written = write(&store, operation).await.map_err(|error| error.kind());
+        let is_conflict = written == Err(ErrorKind::Conflict);
+        assert_eq!(is_conflict, expected && is_there, "{name} {value:?} {written:?} {records:?}");
+        refused += usize::from(is_conflict);
+    }
+    assert!((200..3_000).contains(&refused), "{refused}");
+}
+
+#[tokio::test]
+async fn whether_a_value_is_free_is_found_without_a_look_at_everybody() {
+    let mut took = Vec::new();
+    for people in [1_000, 8_000] {
+        let store = store();
+        let began = std::time::Instant::now();
+        for person in 0..people {
+            write(&store, create(&[("login", format!("p{person}").into())])).await.expect("written");
+        }
+        took.push(began.elapsed().as_secs_f64());
+    }
+    // Eight times as many; not 64 times as long.
+    assert!(took[1] / took[0] < 30.0, "{took:?}");
 }
 
 #[tokio::test]
