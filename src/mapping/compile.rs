@@ -190,18 +190,12 @@ impl Rule {
             RuleSource::Expression(expression) => !expression.reads_clock() && expression.parameters().is_empty(),
             RuleSource::Constant(_) | RuleSource::Closure(_) | RuleSource::Generated => false,
         };
-        let overwrites = self.flow_behavior == FlowBehavior::FlowWhenChanged
-            && self.on_null != OnNull::Default
-            && match self.flow_type {
-                FlowType::Always => true,
-                FlowType::ValueAddOnly => self.schema.cardinality == Cardinality::Single,
-                FlowType::ObjectAddOnly | FlowType::MultiValueAddOnly | FlowType::AttributeAddOnly => false,
-            };
+        let rests = self.flow_behavior == FlowBehavior::FlowWhenChanged && self.on_null != OnNull::Default;
         let fingerprint = || {
             let lines = [vec![format!("absent {:?}", self.absent_means)], self.definition()].concat();
             hex(&Hash::hash(lines.join("\n").as_bytes())[..16])
         };
-        let fingerprint = (follows && overwrites && self.reads.len() == 1).then(fingerprint);
+        let fingerprint = (follows && rests && self.overwrites() && self.reads.len() == 1).then(fingerprint);
         Self { fingerprint, ..self }
     }
 }

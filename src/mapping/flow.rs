@@ -90,6 +90,15 @@ impl Rule {
         }
     }
 
+    /// Whether an object that is there gets just what it gives, in place of what it has.
+    pub(crate) fn overwrites(&self) -> bool {
+        match self.flow_type {
+            FlowType::Always => true,
+            FlowType::ValueAddOnly => !self.is_many(),
+            FlowType::ObjectAddOnly | FlowType::MultiValueAddOnly | FlowType::AttributeAddOnly => false,
+        }
+    }
+
     /// Whether elements that the source no longer names are taken from an object.
     pub(crate) fn takes_elements(&self) -> bool {
         self.flow_type == FlowType::Always

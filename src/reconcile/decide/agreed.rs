@@ -130,7 +130,7 @@ impl Decider<'_> {
                 Turn::Clash(problem(Severity::Warning, "changed-on-both-sides", message))
             }
             // Whoever the record says is inactive is switched off, whatever made it say so.
-            Moved { source: false, target: false } if !is_status && is_settled(link, rule) => Turn::Rest,
+            Moved { source: false, target: false } if !is_status && is_by_rule(link, rule) => Turn::Rest,
             Moved { .. } => Turn::Ours,
         }
     }
@@ -164,12 +164,15 @@ pub(crate) fn agree_on_written(
     let name = &change.attribute;
     if change.read.is_empty() {
         target.agreed.remove(name);
-        target.settled.remove(name);
+        target.by_rule.remove(name);
         return;
     }
     source.agreed.extend(change.read.clone());
     target.agreed.insert(name.clone(), digest(&target.object, name, &change.new));
     settle(target, name, rule);
+    if !is_made_of_one(rule) {
+        forget_rules(source, &change.read);
+    }
 }
 
 /// Lets both ends remember that they have the same.
@@ -177,29 +180,38 @@ pub(crate) fn agree(source: &mut LinkEnd, target: &mut LinkEnd, name: &Name, agr
     let has_moved = target.agreed.get(name) != Some(&agreed.target);
     source.agreed.extend(agreed.source.clone());
     target.agreed.insert(name.clone(), agreed.target.clone());
-    if !settle(target, name, rule) || has_moved {
-        // What is no change by this rule may be one by the other job's.
-        source.settled.retain(|read, _| !agreed.source.contains_key(read));
+    settle(target, name, rule);
+    // What is no change by this rule may be one by the other job's.
+    if has_moved || !is_made_of_one(rule) {
+        forget_rules(source, &agreed.source);
     }
 }
 
-/// Lets an end remember the rule by which it has what it has, if it can be told from others.
-fn settle(end: &mut LinkEnd, name: &Name, rule: Option<&Rule>) -> bool {
-    let Some(fingerprint) = rule.and_then(Rule::fingerprint) else {
-        end.settled.remove(name);
-        return false;
-    };
-    end.settled.insert(name.clone(), fingerprint.to_owned());
-    true
+/// Lets an end remember the rule by which it has what it has, if that can be told from others.
+fn settle(end: &mut LinkEnd, name: &Name, rule: Option<&Rule>) {
+    match rule.and_then(Rule::fingerprint) {
+        Some(fingerprint) => _ = end.by_rule.insert(name.clone(), fingerprint.to_owned()),
+        None => _ = end.by_rule.remove(name),
+    }
+}
+
+/// Lets the other job deal anew with what was read, since the whole of it is not what the target has.
+fn forget_rules(source: &mut LinkEnd, read: &BTreeMap<Name, String>) {
+    source.by_rule.retain(|name, _| !read.contains_key(name));
+}
+
+/// Whether what a rule gives takes the place of what is there, and is made of one attribute.
+fn is_made_of_one(rule: Option<&Rule>) -> bool {
+    rule.is_some_and(|rule| rule.overwrites() && rule.source_attributes().len() == 1)
 }
 
 /// Whether the target's end was written, or found the same, by this very rule.
-fn is_settled(link: &Linked, rule: &Rule) -> bool {
-    rule.fingerprint().is_some() && settled_by(link, rule) == rule.fingerprint()
+fn is_by_rule(link: &Linked, rule: &Rule) -> bool {
+    rule.fingerprint().is_some() && rule_of(link, rule.target()) == rule.fingerprint()
 }
 
-fn settled_by<'a>(link: &'a Linked, rule: &Rule) -> Option<&'a str> {
-    link.target.settled.get(rule.target()).map(String::as_str)
+fn rule_of<'a>(link: &'a Linked, name: &Name) -> Option<&'a str> {
+    link.target.by_rule.get(name).map(String::as_str)
 }
 
 fn is_known(link: &Linked, rule: &Rule, agreed: &Agreed) -> bool {
@@ -207,7 +219,7 @@ fn is_known(link: &Linked, rule: &Rule, agreed: &Agreed) -> bool {
     let at_source = |(name, digest)| link.counterpart.as_ref().is_some_and(|end| end.agreed.get(name) == Some(digest));
     end.agreed.get(name) == Some(&agreed.target)
         && agreed.source.iter().all(at_source)
-        && settled_by(link, rule) == rule.fingerprint()
+        && rule_of(link, name) == rule.fingerprint()
 }
 
 /// Which ends moved, and the source's end; `None` if nobody remembers what they agreed on.

@@ -306,6 +306,7 @@ impl<'a> Decider<'a> {
             let Some(new) = rule.on_update(&flow.outcome) else { continue };
             if let Some(problem) = self.not_read(sourced, target, &flow.attribute) {
                 entry.problems.push(problem);
+                differing.push(flow.attribute.clone());
                 continue;
             }
             let old = match schema.mutability {
@@ -318,10 +319,11 @@ impl<'a> Decider<'a> {
             };
             let Some(new) = rule.on_update_over(&flow.outcome, &old) else { continue };
             let repeated = values_equal(schema, &old, &new);
-            if !repeated {
+            let turn = self.turn(case, sourced, rule, (&old, &new), repeated);
+            if !repeated && !matches!(turn, Turn::Rest) {
                 differing.push(flow.attribute.clone());
             }
-            match self.turn(case, sourced, rule, (&old, &new), repeated) {
+            match turn {
                 Turn::Ours => {}
                 Turn::Rest => {
                     at_rest.push(flow.attribute.as_str());

@@ -57,9 +57,10 @@ pub struct LinkEnd {
     /// Digests of what this end had when both ends last had the same, by attribute: of what jobs of both directions write.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub agreed: BTreeMap<Name, String>,
-    /// Digests of the rules by which the owner last wrote such an attribute, or found it the same.
+    /// Digests of the rules by which the owner last wrote such an attribute, or found it the same; also where another job
+    /// has made the other end of it since.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub settled: BTreeMap<Name, String>,
+    pub by_rule: BTreeMap<Name, String>,
 }
 
 /// How a linked object came to be there. Complete by definition.
@@ -89,7 +90,7 @@ impl LinkEnd {
             deleted_at: None,
             written: BTreeMap::new(),
             agreed: BTreeMap::new(),
-            settled: BTreeMap::new(),
+            by_rule: BTreeMap::new(),
         }
     }
 

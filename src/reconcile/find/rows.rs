@@ -67,7 +67,7 @@ impl Rows {
         #[rustfmt::skip]
         let LinkEnd {
             store, object, origin, owner, since, disabled_by_us, was_inactive, leaving_since, deleted_at, written, agreed,
-            settled,
+            by_rule,
         } = target;
         let mut row = Row {
             at: self.ids.len(),
@@ -89,7 +89,7 @@ impl Rows {
         };
         self.ids.push_str(&source.id);
         self.ids.push_str(&object.id);
-        let agree = counterpart.is_some() || !agreed.is_empty() || !settled.is_empty();
+        let agree = counterpart.is_some() || !agreed.is_empty() || !by_rule.is_empty();
         let seldom = leaving_since.is_some() || deleted_at.is_some() || !written.is_empty() || agree;
         let unnamed = [row.source_class, row.target_class, row.store].contains(&NONE);
         let unknown_owner = owner.is_some() && row.owner == NONE;
@@ -283,7 +283,7 @@ mod tests {
             changed(|end| end.deleted_at = Some(OffsetDateTime::UNIX_EPOCH)),
             changed(|end| _ = end.written.insert("pin".into(), "digest".into())),
             changed(|end| _ = end.agreed.insert("title".into(), "digest".into())),
-            changed(|end| _ = end.settled.insert("title".into(), "digest".into())),
+            changed(|end| _ = end.by_rule.insert("title".into(), "digest".into())),
             Linked { counterpart: Some(Box::new(plain(1, Some("other")).target)), ..plain(1, Some("job")) },
             plain(3, Some("job")),
         ];

@@ -587,21 +587,101 @@ fn phones(all: &[&str]) -> Value {
 
 #[tokio::test]
 async fn where_one_job_only_adds_nobody_takes_for_it() {
+    type Edits = &'static [(Side, &'static [&'static str])];
     #[rustfmt::skip]
-    let table: [(Side, &[&str], &[&str]); 3] = [
-        (Side::Table, &["2"], &["2"]),
-        (Side::Directory, &["1", "2", "3"], &["1", "2", "3"]),
+    let table: [(Edits, [&[&str]; 2]); 5] = [
+        (&[(Side::Table, &["2"])], [&["2"], &["2"]]),
+        (&[(Side::Directory, &["1", "2", "3"])], [&["1", "2", "3"], &["1", "2", "3"]]),
         // The import takes nothing from the table, so it is there still.
-        (Side::Directory, &["1"], &["1", "2"]),
+        (&[(Side::Directory, &["1"])], [&["1", "2"], &["1", "2"]]),
+        (&[(Side::Directory, &["1", "3"])], [&["1", "2", "3"], &["1", "2", "3"]]),
+        // Where both sides changed, the job that runs first wins: what the export has not seen it does not keep.
+        (&[(Side::Table, &["1", "2", "4"]), (Side::Directory, &["1", "2", "3"])], [&["1", "2", "4"], &["1", "2", "3", "4"]]),
     ];
-    for (edited, value, expected) in table {
-        for first in SIDES {
+    for (edits, expected) in table {
+        for (first, expected) in SIDES.into_iter().zip(expected) {
             let both = adding().await;
-            both.set(edited, "phones", phones(value));
+            edits.iter().for_each(|(side, value)| both.set(*side, "phones", phones(value)));
             _ = both.run(first).await;
             both.settle().await;
-            assert_eq!(both.values("phones"), [phones(expected), phones(expected)], "{edited:?} {value:?} {first:?}");
+            let sorted = both.values("phones").map(|found| {
+                let mut found = found.as_slice().to_vec();
+                found.sort();
+                Value::list(found)
+            });
+            assert_eq!(sorted, [phones(expected), phones(expected)], "{edits:?} {first:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn what_was_made_of_another_value_is_news_to_that_one() {
+    let export = |export: Mapping| export.attribute("phone", "title").attribute("title", "title");
+    let import = |import: Mapping| import.expression("title", "Coalesce([phone], [title])").expect("an expression");
+    let both = BothWays::twisted(Twist { export, import }).await;
+    both.set(Side::Table, "title", "Clerk 2");
+    both.settle().await;
+    both.set(Side::Directory, "phone", "Boss");
+    _ = both.run(Side::Directory).await;
+    both.settle().await;
+    assert_eq!(both.values("title"), ["Boss", "Boss"].map(Value::from));
+}
+
+#[tokio::test]
+async fn what_rests_does_not_keep_its_neighbours_from_being_agreed_on() {
+    let export = |export: Mapping| {
+        let shouts = export.expression("title", "ToUpper([title])").expect("an expression");
+        shouts.expression("phone", "Coalesce([phone], [title])").expect("an expression")
+    };
+    let import = |import: Mapping| import.attribute("title", "title").attribute("phone", "phone");
+    let both = BothWays::twisted(Twist { export, import }).await;
+    both.set(Side::Directory, "title", "Boss");
+    both.settle().await;
+    both.set(Side::Table, "phone", "2");
+    _ = both.run(Side::Table).await;
+    both.set(Side::Directory, "phone", "3");
+    let plan = both.run(Side::Table).await;
+    assert!(rules(&plan).contains(&"carried-back"), "{plan}");
+    both.settle().await;
+    assert_eq!(both.values("phone"), ["3", "3"].map(Value::from));
+}
+
+#[tokio::test]
+async fn what_was_not_read_to_its_end_does_not_rest() {
+    let export = |export: Mapping| export.attribute("title", "title").attribute("phone", "title");
+    let import =
+        |import: Mapping| import.expression("title", r#"IIF([phone]="-", [phone], [title])"#).expect("an expression");
+    let both = BothWays::twisted(Twist { export, import }).await;
+    both.set(Side::Table, "title", "One");
+    both.settle().await;
+    let ada = both.world.directory.records()[0].clone();
+    let mut broken = ada.clone();
+    broken.partial.insert("phone".into(), "the connection broke".into());
+    both.world.directory.remove(&ada.id);
+    both.world.directory.push(broken);
+    both.set(Side::Table, "title", "Two");
+    let plan = both.run(Side::Table).await;
+    assert!(rules(&plan).contains(&"target-not-read"), "{plan}");
+    let mut whole = both.world.directory.records()[0].clone();
+    whole.partial.clear();
+    both.world.directory.remove(&ada.id);
+    both.world.directory.push(whole);
+    both.settle().await;
+    assert_eq!(both.values("phone")[1], "Two".into());
+}
+
+#[tokio::test]
+async fn a_rule_that_is_changed_and_changed_back_is_followed_each_time() {
+    let mut both = BothWays::twisted(shouting()).await;
+    both.set(Side::Table, "title", "Chief");
+    both.settle().await;
+    let mapping = || people(&["login", "active"]);
+    let by_closure =
+        mapping().closure("title", "none", 1, |_: &Record| Ok(Some("Nobody".into()))).reads("title", ["title"]);
+    for (import, expected) in [(by_closure, "Nobody"), (mapping().attribute("title", "title"), "CHIEF")] {
+        both.import = both.world.job("import", true, import, Policy::inbound(Winner::Source));
+        _ = both.run(Side::Directory).await;
+        assert_eq!(both.values("title"), [expected, "CHIEF"].map(Value::from));
     }
 }
 
