@@ -16,7 +16,7 @@ use super::links::Links;
 use super::outage::{Reach, passes};
 use super::quarantine::Trials;
 use super::recover::Unsettled;
-use super::run::{INCREMENTAL, RETIRE};
+use super::run::{INCREMENTAL, RETIRE, is_of_all};
 use super::tenure::Tenure;
 use super::{Apply, ElementCount, EntryReport, Event, Job, Outcome, OutcomeKind, Report, RunStatus, Stop};
 use crate::clock::later;
@@ -254,7 +254,8 @@ impl Job {
         self.ledger.upgrade(&mut batch, link_set.as_ref()).await?;
         self.ledger.put_link_set(&mut batch, link_set, tenant);
         let today = Some(started.replace_time(time::Time::MIDNIGHT));
-        let now = StoredJob { retired_at: None, ran_on: today, flows: self.flows() };
+        let been_round = stored.been_round.clone().filter(|before| *before == self.fingerprint());
+        let mut now = StoredJob { retired_at: None, ran_on: today, flows: self.flows(), been_round };
         if !retires(plan) && stored != now {
             self.ledger.put_job(&mut batch, &self.name, &now);
         }
@@ -351,6 +352,12 @@ impl Job {
             Some(reason) => RunStatus::Quarantined { reason },
             None => self.status(plan, &report, in_doubt),
         };
+        if now.been_round.is_none() && has_been_round(plan, &report) {
+            now.been_round = Some(self.fingerprint());
+            let mut batch = Batch::new();
+            self.ledger.put_job(&mut batch, &self.name, &now);
+            self.ledger.state().commit(&progress.lease, batch).await?;
+        }
         if unreached && report.status == RunStatus::NeedsAttention {
             // Nobody need look at what goes through once the target is there again.
             report.status = RunStatus::Incomplete;
@@ -537,6 +544,12 @@ impl Progress<'_> {
 /// Whether the plan gives its job up.
 fn retires(plan: &Plan) -> bool {
     plan.header().run == RETIRE
+}
+
+/// Whether all that was planned of everybody was tried and went through.
+fn has_been_round(plan: &Plan, report: &Report) -> bool {
+    let undone = [OutcomeKind::Failed, OutcomeKind::Stale, OutcomeKind::Pending];
+    is_of_all(plan) && undone.iter().all(|outcome| report.outcome(*outcome) == 0)
 }
 
 /// The outcome of an entry that was not to be carried out.

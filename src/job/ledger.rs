@@ -53,6 +53,9 @@ pub(super) struct StoredJob {
     /// What it overwrites, as of then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) flows: Vec<Flows>,
+    /// The fingerprint with which it went through everybody, if it is still the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) been_round: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]

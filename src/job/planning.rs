@@ -48,6 +48,8 @@ pub(super) struct Ground {
     /// The source objects for which a write was begun whose outcome is not known.
     pub(super) begun: Vec<ObjectId>,
     /// For each mapping: where it goes on.
+    /// Whether the job went through everybody by the same mapping and policy before.
+    pub(super) been_round: bool,
     pub(super) bookmarks: Vec<Option<StoredBookmark>>,
 }
 
@@ -105,7 +107,19 @@ impl Job {
         let in_doubt = self.mappings.iter().map(|ready| in_doubt(&intents, ready)).collect();
         let begun = intents.into_iter().filter_map(|intent| intent.source).collect();
         let bookmarks = self.bookmarks().await?;
-        Ok(Ground { header, constraints, target_now, context, in_doubt, holds, carried_back, begun, bookmarks })
+        let been_round = self.ledger.job(&self.name).await?.been_round.as_ref() == Some(&header.fingerprint);
+        Ok(Ground {
+            header,
+            constraints,
+            target_now,
+            context,
+            in_doubt,
+            holds,
+            carried_back,
+            begun,
+            been_round,
+            bookmarks,
+        })
     }
 
     pub(super) fn inputs<'a>(
@@ -129,6 +143,7 @@ impl Job {
             holds: &ground.holds,
             begun: &ground.begun,
             carried_back: &ground.carried_back[at],
+            been_round: ground.been_round,
             job: &self.name,
             abilities: self.abilities(),
             lists_all: matches!(run.extent, RunExtent::One(_)),

@@ -11,10 +11,9 @@ use time::macros::format_description;
 use super::Job;
 use super::apply::Progress;
 use super::ledger::{Ledger, decode, encode};
-use super::run::looks_at_all;
+use super::run::is_of_all;
 use super::work::Work;
 use crate::error::{Error, ErrorKind, Result, Retry};
-use crate::model::Completeness;
 use crate::reconcile::{EntryKey, Hold, Holds, Lane, Part, Plan};
 use crate::store::{Batch, Table};
 
@@ -209,9 +208,7 @@ impl Job {
         if failures.is_empty() {
             return Ok(trials);
         }
-        let complete = |read: &crate::reconcile::SideRead| read.completeness == Some(Completeness::Complete);
-        let header = plan.header();
-        let whole = looks_at_all(&header.run) && !header.selected && header.reads.iter().all(complete);
+        let whole = is_of_all(plan);
         let listed: HashSet<&EntryKey> = plan.entries().iter().map(|entry| &entry.key).collect();
         let barred = |entry: &&crate::reconcile::Entry| !entry.runs() && !entry.is_held();
         let barred: HashSet<&EntryKey> = plan.entries().iter().filter(barred).map(|entry| &entry.key).collect();

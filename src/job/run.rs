@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::Stop;
 use crate::expr::Seed;
+use crate::model::Completeness;
 use crate::model::Filter;
-use crate::reconcile::{Guard, days};
+use crate::reconcile::{Guard, Plan, SideRead, days};
 
 /// The word for a run that gives a job up, in its plan.
 pub(super) const RETIRE: &str = "retire";
@@ -15,10 +16,14 @@ pub(super) const RETIRE: &str = "retire";
 const FULL: &str = "full";
 const BY_HAND: &str = " by hand";
 
-/// Whether a run, by what its plan says, looked at all objects of both sides.
-pub(super) fn looks_at_all(described: &str) -> bool {
-    described.strip_suffix(BY_HAND).unwrap_or(described) == FULL
+/// Whether a plan, by what it says, is all that is to be done about all objects of both sides.
+pub(super) fn is_of_all(plan: &Plan) -> bool {
+    let header = plan.header();
+    let complete = |read: &SideRead| read.completeness == Some(Completeness::Complete);
+    let run = header.run.strip_suffix(BY_HAND).unwrap_or(&header.run);
+    run == FULL && !header.selected && header.reads.iter().all(complete)
 }
+
 /// The word for a run that goes by what changed, in its plan.
 pub(super) const INCREMENTAL: &str = "incremental";
 

@@ -9,10 +9,13 @@ use crate::mapping::Rule;
 use crate::model::{Name, ObjectId, Record, Value};
 use crate::reconcile::decide::entries::Decider;
 use crate::reconcile::find::case::{Case, Sourced};
-use crate::reconcile::{AttributeChange, Enable, Entry, LinkEnd, Linked, Problem, Severity};
+use crate::reconcile::{AttributeChange, Enable, Entry, LinkEnd, LinkOrigin, Linked, Problem, Severity};
 
 /// How many bytes of a digest are kept: enough to tell the values of one attribute of one object apart.
 const DIGEST: usize = 16;
+
+/// In place of a rule's digest: whoever writes the attribute is to deal with it anew.
+const BY_NONE: &str = "";
 
 /// The attributes of the target that jobs of the other direction carry back, by their names.
 pub(crate) type CarriedBack = BTreeMap<Name, Vec<Carrier>>;
@@ -130,9 +133,20 @@ impl Decider<'_> {
                 Turn::Clash(problem(Severity::Warning, "changed-on-both-sides", message))
             }
             // Whoever the record says is inactive is switched off, whatever made it say so.
-            Moved { source: false, target: false } if !is_status && is_by_rule(link, rule) => Turn::Rest,
+            Moved { source: false, target: false }
+                if !is_status && (is_by_rule(link, rule) || self.is_made_since(link, end, rule)) =>
+            {
+                Turn::Rest
+            }
             Moved { .. } => Turn::Ours,
         }
+    }
+
+    /// Whether the other job made the source's object of the target's, and this job, which has been round by the same rule
+    /// before, comes to it only now.
+    fn is_made_since(&self, link: &Linked, source: &LinkEnd, rule: &Rule) -> bool {
+        let is_new = rule_of(link, rule.target()).is_none();
+        self.inputs().been_round && is_new && rule.fingerprint().is_some() && source.origin == LinkOrigin::Created
     }
 
     /// Notes with what is written what it was made of, where another job carries it back. `differing` are the attributes in
@@ -197,7 +211,7 @@ fn settle(end: &mut LinkEnd, name: &Name, rule: Option<&Rule>) {
 
 /// Lets the other job deal anew with what was read, since the whole of it is not what the target has.
 fn forget_rules(source: &mut LinkEnd, read: &BTreeMap<Name, String>) {
-    source.by_rule.retain(|name, _| !read.contains_key(name));
+    source.by_rule.extend(read.keys().map(|name| (name.clone(), BY_NONE.to_owned())));
 }
 
 /// Whether what a rule gives takes the place of what is there, and is made of one attribute.

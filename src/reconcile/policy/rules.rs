@@ -135,8 +135,9 @@ impl Policy {
     /// says so (`carried-back`). Where both sides changed, the job that runs first wins (`changed-on-both-sides`). Where the
     /// rules of the two do not undo each other, so that one writes `CHIEF` of the `Chief` that the other copies, it does not
     /// come back as `CHIEF`: what one job made of a value is no change for the other, as long as its rule is the same, and
-    /// reads that one attribute alone. Excepted are the status, closures, expressions that read the clock or a parameter,
-    /// defaults, and what flows always: of these, what one job wrote may come back once.
+    /// both read that one attribute alone. Excepted are the status, closures, expressions that read the clock or a
+    /// parameter, defaults, and what flows always: of these, what one job wrote may come back once. So may everything of
+    /// an object where one of the two is new, was changed, did not run for long, or has not learned what became of a write.
     ///
     /// This holds of objects that both own and have in scope, once each has run in full. A plan of such jobs says at its
     /// head that they are (`both-ways`). They take more time and memory than others, since every pair is looked at whole.

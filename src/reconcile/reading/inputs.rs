@@ -29,6 +29,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) begun: &'a [ObjectId],
     /// What jobs of the other direction carry back.
     pub(crate) carried_back: &'a CarriedBack,
+    /// Whether the job went through everybody by the same mapping and policy before.
+    pub(crate) been_round: bool,
     pub(crate) job: &'a str,
     pub(crate) abilities: Abilities,
     /// Whether to list an object although there is nothing to do: someone asked for it by name.

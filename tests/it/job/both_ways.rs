@@ -494,6 +494,27 @@ async fn what_a_job_never_dealt_with_does_not_rest() {
     }
 }
 
+/// Whoever comes anew is made by one job, and does not come back by the other.
+#[tokio::test]
+async fn who_is_made_by_one_job_is_no_change_for_the_other() {
+    for (side, title, expected) in
+        [(Side::Table, "Chief", ["Chief", "CHIEF"]), (Side::Directory, "Boss", ["Boss", "Boss"])]
+    {
+        let both = BothWays::twisted(shouting()).await;
+        let bob = Record::new(ObjectId::user("bob")).with("login", "bob").with("title", title).with("active", true);
+        both.store(side).push(bob);
+        both.settle().await;
+        let titles = SIDES.map(|side| both.store(side).records()[1].get("title").cloned().unwrap_or_default());
+        assert_eq!(titles, expected.map(Value::from), "{side:?}");
+        // Another rule comes to him all the same.
+        let whispers = people(&["login", "active"]).expression("title", "ToLower([title])").expect("an expression");
+        let import = both.world.job("import", true, whispers, Policy::inbound(Winner::Source));
+        _ = both.world.settle(&import).await;
+        let titles = SIDES.map(|side| both.store(side).records()[1].get("title").cloned().unwrap_or_default());
+        assert_eq!(titles, [Value::from(title.to_lowercase()), expected[1].into()], "{side:?}");
+    }
+}
+
 #[tokio::test]
 async fn what_is_made_of_several_values_follows_each() {
     let import = |import: Mapping| {

@@ -215,6 +215,7 @@ fn planned(world: &World, settles: bool) -> (Planned, u64) {
         holds: &Holds::new(),
         begun: &[],
         carried_back: &CarriedBack::new(),
+        been_round: false,
         job: "job",
         abilities,
         lists_all: false,
