@@ -193,7 +193,7 @@ impl Rule {
         let rests = self.flow_behavior == FlowBehavior::FlowWhenChanged && self.on_null != OnNull::Default;
         let fingerprint = || {
             let lines = [vec![format!("absent {:?}", self.absent_means)], self.definition()].concat();
-            hex(&Hash::hash(lines.join("\n").as_bytes())[..16])
+            hex(&Hash::hash(lines.join("\n").as_bytes())[..8])
         };
         let fingerprint = (follows && rests && self.overwrites() && self.reads.len() == 1).then(fingerprint);
         Self { fingerprint, ..self }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::{Digester, hex};
 use crate::mapping::Rule;
 use crate::model::{Name, ObjectId, Record, Value};
 use crate::reconcile::decide::entries::Decider;
@@ -12,7 +13,7 @@ use crate::reconcile::find::case::{Case, Sourced};
 use crate::reconcile::{AttributeChange, Enable, Entry, LinkEnd, LinkOrigin, Linked, Problem, Severity};
 
 /// How many bytes of a digest are kept: enough to tell the values of one attribute of one object apart.
-const DIGEST: usize = 16;
+const DIGEST: usize = 8;
 
 /// In place of a rule's digest: whoever writes the attribute is to deal with it anew.
 const BY_NONE: &str = "";
@@ -100,10 +101,10 @@ impl Decider<'_> {
         let (Some(carriers), Some(target)) = (self.inputs().carried_back.get(name), &case.target_id) else {
             return Turn::Ours;
         };
-        let agrees = |agreed: &Agreed| case.link.is_some_and(|link| is_known(link, rule, agreed));
         if is_same {
-            let agreed = Agreed { source: read(&sourced.record, rule), target: digest(target, name, old) };
-            return if agrees(&agreed) { Turn::Ours } else { Turn::Agree(agreed) };
+            let is_known = case.link.is_some_and(|link| is_known(link, &sourced.record, rule, old));
+            let agreed = || Agreed { source: read(&sourced.record, rule), target: digest(target, name, old) };
+            return if is_known { Turn::Ours } else { Turn::Agree(agreed()) };
         }
         // What became of a write that was begun nobody knows yet.
         let link = case.link.filter(|_| !self.inputs().begun.contains(&sourced.record.id));
@@ -228,12 +229,11 @@ fn rule_of<'a>(link: &'a Linked, name: &Name) -> Option<&'a str> {
     link.target.by_rule.get(name).map(String::as_str)
 }
 
-fn is_known(link: &Linked, rule: &Rule, agreed: &Agreed) -> bool {
-    let (name, end) = (rule.target(), &link.target);
-    let at_source = |(name, digest)| link.counterpart.as_ref().is_some_and(|end| end.agreed.get(name) == Some(digest));
-    end.agreed.get(name) == Some(&agreed.target)
-        && agreed.source.iter().all(at_source)
-        && rule_of(link, name) == rule.fingerprint()
+/// Whether both ends remember that they have this of each other, by this very rule.
+fn is_known(link: &Linked, record: &Record, rule: &Rule, old: &Value) -> bool {
+    let neither = Moved { source: false, target: false };
+    moved(link, record, rule, old).is_some_and(|(_, moved, _)| moved == neither)
+        && rule_of(link, rule.target()) == rule.fingerprint()
 }
 
 /// Which ends moved, and the source's end; `None` if nobody remembers what they agreed on.
@@ -241,27 +241,37 @@ fn moved<'a>(link: &'a Linked, record: &Record, rule: &Rule, old: &Value) -> Opt
     let (there, here) = (&link.target, link.counterpart.as_deref()?);
     let target = *there.agreed.get(rule.target())? != digest(&there.object, rule.target(), old);
     let mut source = false;
-    for (name, now) in read(record, rule) {
-        source |= *here.agreed.get(&name)? != now;
+    for name in rule.source_attributes() {
+        source |= *here.agreed.get(name)? != digest_of(record, name);
     }
     Some((link, Moved { source, target }, here))
 }
 
 /// Digests of what a rule reads.
 fn read(record: &Record, rule: &Rule) -> BTreeMap<Name, String> {
-    let of = |name: &Name| (name.clone(), digest(&record.id, name, record.get(name).unwrap_or(&Value::Null)));
-    rule.source_attributes().iter().map(of).collect()
+    rule.source_attributes().iter().map(|name| (name.clone(), digest_of(record, name))).collect()
+}
+
+fn digest_of(record: &Record, name: &Name) -> String {
+    digest(&record.id, name, record.get(name).unwrap_or(&Value::Null))
 }
 
 /// A digest of a value as a table would show it, since a store may give back as text what it got as a number, and values
 /// in another order.
 fn digest(object: &ObjectId, attribute: &Name, value: &Value) -> String {
-    let shown = value.as_slice().iter().filter(|value| !value.is_blank()).map(Value::to_string);
-    let mut shown: Vec<String> = shown.collect();
-    shown.sort();
-    let shown = serde_json::to_vec(&shown).expect("a list of text is JSON");
-    let mac = hmac_sha256::HMAC::mac(shown, format!("{object}\u{0}{attribute}"));
-    crate::digest::hex(&mac[..DIGEST])
+    let mut digest = Digester::new();
+    [object.class.as_str(), &object.id, attribute].into_iter().for_each(|part| digest.part(part));
+    match value {
+        Value::Text(_) if value.is_blank() => {}
+        Value::Text(text) => digest.part(&**text),
+        _ => {
+            let shown = value.as_slice().iter().filter(|value| !value.is_blank()).map(Value::to_string);
+            let mut shown: Vec<String> = shown.collect();
+            shown.sort();
+            shown.iter().for_each(|value| digest.part(value));
+        }
+    }
+    hex(&digest.bytes()[..DIGEST])
 }
 
 #[cfg(test)]
