@@ -9,6 +9,7 @@ use super::engine::FlowOutcome;
 use super::fit::fit;
 use super::flow::{FlowBehavior, FlowType};
 use super::steps::Steps;
+use crate::digest::Digest;
 use crate::expr::{AttributePath, Context, EvaluationError, Expression, Found, Outcome};
 use crate::model::{AttributeSchema, Cardinality, Kind, Name, Record, Value};
 
@@ -41,7 +42,7 @@ pub struct Rule {
     pub(super) steps: Steps,
     pub(super) absent_means: AbsentMeans,
     /// See [`Rule::fingerprint`].
-    pub(super) fingerprint: Option<String>,
+    pub(super) fingerprint: Option<Digest>,
 }
 
 #[derive(Clone)]
@@ -103,8 +104,8 @@ impl Rule {
     ///
     /// `None` if it reads several; or may go by the time, by parameters, or by what a closure does not say; if it is to be
     /// written in each run, or where there is nothing; or if it only adds.
-    pub(crate) fn fingerprint(&self) -> Option<&str> {
-        self.fingerprint.as_deref()
+    pub(crate) fn fingerprint(&self) -> Option<Digest> {
+        self.fingerprint
     }
 
     /// What null means on update.

@@ -14,12 +14,14 @@ mod policy;
 mod reading;
 pub(crate) mod render;
 
+pub use crate::digest::Digest;
 pub use decide::agreed::Agreed;
 pub use decide::constraints::{Constraints, Draft, DraftStep, Finding, FindingKind};
 pub use decide::guard::{Breach, Effects, Guard, Guards};
 pub use elements::products::{Product, ProductPlan, Products};
 pub use find::link::{Link, LinkEnd, LinkOrigin};
 pub use plan::bucket::Bucket;
+pub use plan::digests::Digests;
 pub use plan::entry::{AttributeChange, Edge, EdgeKind, Entry, EntryKey, Evidence, KeyEnd, LinkNote, SecretChange};
 pub use plan::problem::{Problem, Severity};
 pub use plan::set::{Element, SetChange, SetKind};

@@ -5,18 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::digest::{Digester, hex};
+use crate::digest::{Digest, Digester};
 use crate::mapping::Rule;
 use crate::model::{Name, ObjectId, Record, Value};
 use crate::reconcile::decide::entries::Decider;
 use crate::reconcile::find::case::{Case, Sourced};
-use crate::reconcile::{AttributeChange, Enable, Entry, LinkEnd, LinkOrigin, Linked, Problem, Severity};
-
-/// How many bytes of a digest are kept: enough to tell the values of one attribute of one object apart.
-const DIGEST: usize = 8;
-
-/// In place of a rule's digest: whoever writes the attribute is to deal with it anew.
-const BY_NONE: &str = "";
+use crate::reconcile::{AttributeChange, Digests, Enable, Entry, LinkEnd, LinkOrigin, Linked, Problem, Severity};
 
 /// The attributes of the target that jobs of the other direction carry back, by their names.
 pub(crate) type CarriedBack = BTreeMap<Name, Vec<Carrier>>;
@@ -45,9 +39,9 @@ pub(crate) struct Switch {
 #[non_exhaustive]
 pub struct Agreed {
     /// Of the source's attributes that the rule reads.
-    pub source: BTreeMap<Name, String>,
+    pub source: Digests,
     /// Of the target's value.
-    pub target: String,
+    pub target: Digest,
 }
 
 /// Which ends have something else than when they last agreed.
@@ -178,13 +172,13 @@ pub(crate) fn agree_on_written(
 ) {
     let name = &change.attribute;
     if change.read.is_empty() {
-        target.agreed.remove(name);
-        target.by_rule.remove(name);
+        target.agreed.set(name, None);
+        target.by_rule.set(name, None);
         return;
     }
-    source.agreed.extend(change.read.clone());
-    target.agreed.insert(name.clone(), digest(&target.object, name, &change.new));
-    settle(target, name, rule);
+    source.agreed.take_in(&change.read);
+    target.agreed.set(name, digest(&target.object, name, &change.new));
+    target.by_rule.set(name, rule.and_then(Rule::fingerprint));
     if !is_made_of_one(rule) {
         forget_rules(source, &change.read);
     }
@@ -192,27 +186,19 @@ pub(crate) fn agree_on_written(
 
 /// Lets both ends remember that they have the same.
 pub(crate) fn agree(source: &mut LinkEnd, target: &mut LinkEnd, name: &Name, agreed: &Agreed, rule: Option<&Rule>) {
-    let has_moved = target.agreed.get(name) != Some(&agreed.target);
-    source.agreed.extend(agreed.source.clone());
-    target.agreed.insert(name.clone(), agreed.target.clone());
-    settle(target, name, rule);
+    let has_moved = target.agreed.get(name) != Some(agreed.target);
+    source.agreed.take_in(&agreed.source);
+    target.agreed.set(name, agreed.target);
+    target.by_rule.set(name, rule.and_then(Rule::fingerprint));
     // What is no change by this rule may be one by the other job's.
     if has_moved || !is_made_of_one(rule) {
         forget_rules(source, &agreed.source);
     }
 }
 
-/// Lets an end remember the rule by which it has what it has, if that can be told from others.
-fn settle(end: &mut LinkEnd, name: &Name, rule: Option<&Rule>) {
-    match rule.and_then(Rule::fingerprint) {
-        Some(fingerprint) => _ = end.by_rule.insert(name.clone(), fingerprint.to_owned()),
-        None => _ = end.by_rule.remove(name),
-    }
-}
-
 /// Lets the other job deal anew with what was read, since the whole of it is not what the target has.
-fn forget_rules(source: &mut LinkEnd, read: &BTreeMap<Name, String>) {
-    source.by_rule.extend(read.keys().map(|name| (name.clone(), BY_NONE.to_owned())));
+fn forget_rules(source: &mut LinkEnd, read: &Digests) {
+    read.names().for_each(|name| source.by_rule.set(name, Digest::NONE));
 }
 
 /// Whether what a rule gives takes the place of what is there, and is made of one attribute.
@@ -225,8 +211,8 @@ fn is_by_rule(link: &Linked, rule: &Rule) -> bool {
     rule.fingerprint().is_some() && rule_of(link, rule.target()) == rule.fingerprint()
 }
 
-fn rule_of<'a>(link: &'a Linked, name: &Name) -> Option<&'a str> {
-    link.target.by_rule.get(name).map(String::as_str)
+fn rule_of(link: &Linked, name: &Name) -> Option<Digest> {
+    link.target.by_rule.get(name)
 }
 
 /// Whether both ends remember that they have this of each other, by this very rule.
@@ -239,26 +225,26 @@ fn is_known(link: &Linked, record: &Record, rule: &Rule, old: &Value) -> bool {
 /// Which ends moved, and the source's end; `None` if nobody remembers what they agreed on.
 fn moved<'a>(link: &'a Linked, record: &Record, rule: &Rule, old: &Value) -> Option<(&'a Linked, Moved, &'a LinkEnd)> {
     let (there, here) = (&link.target, link.counterpart.as_deref()?);
-    let target = *there.agreed.get(rule.target())? != digest(&there.object, rule.target(), old);
+    let target = there.agreed.get(rule.target())? != digest(&there.object, rule.target(), old);
     let mut source = false;
     for name in rule.source_attributes() {
-        source |= *here.agreed.get(name)? != digest_of(record, name);
+        source |= here.agreed.get(name)? != digest_of(record, name);
     }
     Some((link, Moved { source, target }, here))
 }
 
 /// Digests of what a rule reads.
-fn read(record: &Record, rule: &Rule) -> BTreeMap<Name, String> {
+fn read(record: &Record, rule: &Rule) -> Digests {
     rule.source_attributes().iter().map(|name| (name.clone(), digest_of(record, name))).collect()
 }
 
-fn digest_of(record: &Record, name: &Name) -> String {
+fn digest_of(record: &Record, name: &Name) -> Digest {
     digest(&record.id, name, record.get(name).unwrap_or(&Value::Null))
 }
 
 /// A digest of a value as a table would show it, since a store may give back as text what it got as a number, and values
 /// in another order.
-fn digest(object: &ObjectId, attribute: &Name, value: &Value) -> String {
+fn digest(object: &ObjectId, attribute: &Name, value: &Value) -> Digest {
     let mut digest = Digester::new();
     [object.class.as_str(), &object.id, attribute].into_iter().for_each(|part| digest.part(part));
     match value {
@@ -271,7 +257,7 @@ fn digest(object: &ObjectId, attribute: &Name, value: &Value) -> String {
             shown.iter().for_each(|value| digest.part(value));
         }
     }
-    hex(&digest.bytes()[..DIGEST])
+    digest.short()
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use crate::reconcile::find::case::{Case, Sourced, failures};
 use crate::reconcile::policy::rules::Decision;
 use crate::reconcile::reading::inputs::Inputs;
 use crate::reconcile::{
-    Action, AttributeChange, Draft, DraftStep, Enable, Entry, Evidence, Finding, FindingKind, LinkNote, LinkOrigin,
-    Pair, Problem, SecretChange, Severity, Situation,
+    Action, AttributeChange, Digests, Draft, DraftStep, Enable, Entry, Evidence, Finding, FindingKind, LinkNote,
+    LinkOrigin, Pair, Problem, SecretChange, Severity, Situation,
 };
 
 /// How much of a rule a plan shows, in characters.
@@ -477,7 +477,7 @@ impl<'a> Decider<'a> {
             redacted: self.inputs.mapping.rule(attribute).is_some_and(Rule::is_redacted),
             later: false,
             through: None,
-            read: BTreeMap::new(),
+            read: Digests::default(),
         }
     }
 

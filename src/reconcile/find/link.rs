@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::model::{Class, Name, ObjectId};
+use crate::reconcile::Digests;
 use crate::reconcile::find::rows::{Places, Rows};
 use crate::reconcile::reading::growing::Growing;
 
@@ -55,12 +56,12 @@ pub struct LinkEnd {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub written: BTreeMap<Name, String>,
     /// Digests of what this end had when both ends last had the same, by attribute: of what jobs of both directions write.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub agreed: BTreeMap<Name, String>,
+    #[serde(default, skip_serializing_if = "Digests::is_empty")]
+    pub agreed: Digests,
     /// Digests of the rules by which the owner last wrote such an attribute, or found it the same; also where another job
     /// has made the other end of it since.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub by_rule: BTreeMap<Name, String>,
+    #[serde(default, skip_serializing_if = "Digests::is_empty")]
+    pub by_rule: Digests,
 }
 
 /// How a linked object came to be there. Complete by definition.
@@ -89,8 +90,8 @@ impl LinkEnd {
             leaving_since: None,
             deleted_at: None,
             written: BTreeMap::new(),
-            agreed: BTreeMap::new(),
-            by_rule: BTreeMap::new(),
+            agreed: Digests::default(),
+            by_rule: Digests::default(),
         }
     }
 

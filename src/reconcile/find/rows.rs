@@ -257,6 +257,7 @@ impl Keyed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::Digest;
 
     #[test]
     fn a_link_is_given_back_as_it_was() {
@@ -282,8 +283,8 @@ mod tests {
             changed(|end| end.leaving_since = Some(OffsetDateTime::UNIX_EPOCH)),
             changed(|end| end.deleted_at = Some(OffsetDateTime::UNIX_EPOCH)),
             changed(|end| _ = end.written.insert("pin".into(), "digest".into())),
-            changed(|end| _ = end.agreed.insert("title".into(), "digest".into())),
-            changed(|end| _ = end.by_rule.insert("title".into(), "digest".into())),
+            changed(|end| end.agreed.set(&"title".into(), Digest::NONE)),
+            changed(|end| end.by_rule.set(&"title".into(), Digest::NONE)),
             Linked { counterpart: Some(Box::new(plain(1, Some("other")).target)), ..plain(1, Some("job")) },
             plain(3, Some("job")),
         ];

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::model::{Class, Name, ObjectId, Origin, Value};
-use crate::reconcile::{Action, Agreed, LinkOrigin, Problem, SetChange, SetKind, Severity, Situation};
+use crate::reconcile::{Action, Agreed, Digests, LinkOrigin, Problem, SetChange, SetKind, Severity, Situation};
 
 /// What is found for one object, and what is to be done about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -170,8 +170,8 @@ pub struct AttributeChange {
     pub through: Option<Value>,
     /// Digests of what the source has of the attributes that the rule reads, where a job of the other direction writes them
     /// back: the link remembers, once it is written, that both ends agree.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub read: BTreeMap<Name, String>,
+    #[serde(default, skip_serializing_if = "Digests::is_empty")]
+    pub read: Digests,
 }
 
 /// A null that is there is a value; serde would take it for none.

@@ -2,6 +2,7 @@
 
 pub(super) mod bucket;
 pub(super) mod conceal;
+pub(super) mod digests;
 pub(super) mod entry;
 pub(super) mod json_lines;
 pub(super) mod order;
