@@ -110,10 +110,12 @@ impl Progress<'_> {
                 let other = owner.is_some_and(|owner| owner != source);
                 match end {
                     _ if other => stale("what was to be linked was linked to another source since"),
+                    // What another job deleted or let go of is no longer its own.
+                    Some(end) if end.deleted_at.is_some() => None,
                     Some(end) if end.owner.as_deref().is_some_and(|owner| owner != self.job.name()) => {
                         stale("another job owns the link since")
                     }
-                    Some(end) if end.deleted_at.is_none() && Some(&end.object) != entry.target.as_ref() => {
+                    Some(end) if Some(&end.object) != entry.target.as_ref() => {
                         stale("the source was linked to another object since")
                     }
                     _ => None,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use entrant::clock::ManualClock;
-use entrant::job::{Apply, Run};
+use entrant::job::{Apply, Run, RunStatus};
 use entrant::mapping::{FlowType, OnNull};
 use entrant::model::{AttributeSchema, Class, ObjectId, Schema, eq};
 use entrant::reconcile::{Enable, Guard, Plan, Policy, Preferences, Severity, Winner};
@@ -257,6 +257,33 @@ async fn what_a_job_brought_that_is_given_up_is_written_again() {
     _ = both.import.run(Run::retire(), Apply::new()).await.expect("a report");
     _ = both.run(Side::Table).await;
     assert_eq!(both.values("title"), ["Clerk", "Clerk"].map(Value::from));
+}
+
+#[tokio::test]
+async fn another_job_takes_over_from_one_that_was_given_up() {
+    for imports in [false, true] {
+        let world = World::new();
+        let job =
+            |name: &str, is_import, policy| world.job(name, is_import, people(&["login", "title", "active"]), policy);
+        let export = job("export", false, Policy::outbound(Preferences::default()));
+        _ = world.settle(&export).await;
+        if imports {
+            _ = world.settle(&job("import", true, Policy::inbound(Winner::Source))).await;
+        }
+        _ = export.run(Run::retire(), Apply::new()).await.expect("a report");
+        world.clock.advance(Duration::from_secs(3_600));
+        let successor = job("successor", false, Policy::outbound(Preferences::default()));
+        let plan = successor.plan(Run::full()).await.expect("a plan");
+        let report = successor.apply(&plan, lifted()).await.expect("a report");
+        assert_eq!(report.status, RunStatus::Complete, "{imports}: {plan}{report}");
+        _ = world.settle(&successor).await;
+        let id = world.table.records()[0].id.clone();
+        world.table.set(&id, "title", "Chief");
+        let plan = world.settle(&successor).await;
+        assert_eq!(world.directory.records()[0].get("title"), Some(&"Chief".into()), "{imports}: {plan}");
+        let plan = successor.plan(Run::full()).await.expect("a plan");
+        assert!(plan.is_converged(), "{imports}: {plan}");
+    }
 }
 
 type Change = fn(Mapping) -> Mapping;
