@@ -218,8 +218,8 @@ fn rule_of(link: &Linked, name: &Name) -> Option<Digest> {
 /// Whether both ends remember that they have this of each other, by this very rule.
 fn is_known(link: &Linked, record: &Record, rule: &Rule, old: &Value) -> bool {
     let neither = Moved { source: false, target: false };
-    moved(link, record, rule, old).is_some_and(|(_, moved, _)| moved == neither)
-        && rule_of(link, rule.target()) == rule.fingerprint()
+    let by = rule_of(link, rule.target()).filter(|by| *by != Digest::NONE);
+    moved(link, record, rule, old).is_some_and(|(_, moved, _)| moved == neither) && by == rule.fingerprint()
 }
 
 /// Which ends moved, and the source's end; `None` if nobody remembers what they agreed on.

@@ -521,6 +521,18 @@ async fn what_a_job_never_dealt_with_does_not_rest() {
     }
 }
 
+#[tokio::test]
+async fn two_jobs_that_both_read_several_values_come_to_rest() {
+    let one_of =
+        |mapping: Mapping| mapping.expression("title", r#"IIF([phone]="-", [phone], [title])"#).expect("an expression");
+    let both = BothWays::twisted(Twist { export: one_of, import: one_of }).await;
+    for side in SIDES {
+        both.set(side, "title", if side == Side::Table { "Chief" } else { "Boss" });
+        both.settle().await;
+    }
+    assert_eq!(both.values("title"), ["Boss", "Boss"].map(Value::from));
+}
+
 /// Whoever comes anew is made by one job, and does not come back by the other.
 #[tokio::test]
 async fn who_is_made_by_one_job_is_no_change_for_the_other() {
