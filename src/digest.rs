@@ -65,7 +65,9 @@ impl<'de> Deserialize<'de> for Digest {
         let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
         let digits = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         let number = u64::from_str_radix(&text, 16).ok().filter(|_| digits);
-        number.map(|number| Self(number.to_be_bytes())).ok_or_else(|| de::Error::custom("no 16 hexadecimal digits"))
+        number
+            .map(|number| Self(number.to_be_bytes()))
+            .ok_or_else(|| de::Error::custom("a digest has 16 hexadecimal digits"))
     }
 }
 

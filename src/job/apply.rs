@@ -346,18 +346,19 @@ impl Job {
             report.add(&told);
         }
         let quarantine = progress.judge().await?;
+        if now.been_round.is_none() && has_been_round(plan, &report) {
+            now.been_round = Some(self.fingerprint());
+            let mut batch = Batch::new();
+            self.ledger.put_job(&mut batch, &self.name, &now);
+            progress.renew().await?;
+            self.ledger.state().commit(&progress.lease, batch).await?;
+        }
         report.elements = progress.counts;
         let in_doubt = !self.ledger.intents(&self.name).await?.is_empty();
         report.status = match quarantine {
             Some(reason) => RunStatus::Quarantined { reason },
             None => self.status(plan, &report, in_doubt),
         };
-        if now.been_round.is_none() && has_been_round(plan, &report) {
-            now.been_round = Some(self.fingerprint());
-            let mut batch = Batch::new();
-            self.ledger.put_job(&mut batch, &self.name, &now);
-            self.ledger.state().commit(&progress.lease, batch).await?;
-        }
         if unreached && report.status == RunStatus::NeedsAttention {
             // Nobody need look at what goes through once the target is there again.
             report.status = RunStatus::Incomplete;
